@@ -1,0 +1,73 @@
+# One command a task. Needs git, make and Python 3.11; everything else comes into .venv.
+PYTHON ?= python3.11
+HOST ?= 127.0.0.1
+PORT ?= 8000
+MODELS ?= models/store
+
+# Overridable, so that a test can use an environment of its own.
+VENV ?= .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+# Printed by uv itself on each install otherwise; a failure still says why.
+UV_QUIET ?= --quiet
+
+.PHONY: help serve test lint format models evaluate loadtest export lock clean
+
+help:  ## list the commands
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(UV):
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) was not found; say where Python 3.11 is: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check "uv>=0.9,<1"
+
+# What the server needs, and no more.
+$(VENV)/serve.stamp: $(UV) pyproject.toml requirements/cpu.txt
+	@echo "Installing what the server needs into $(VENV) …"
+	$(UV) pip install $(UV_QUIET) --python $(BIN)/python --require-hashes -r requirements/cpu.txt
+	$(UV) pip install $(UV_QUIET) --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+# Everything: exporter, demo models, tests.
+$(VENV)/dev.stamp: $(VENV)/serve.stamp requirements/dev.txt
+	@echo "Installing the exporter and the tests into $(VENV) …"
+	$(UV) pip install $(UV_QUIET) --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@touch $@
+
+serve: $(VENV)/serve.stamp  ## serve MODELS at HOST:PORT
+	@$(BIN)/mcdropout serve --host "$(HOST)" --port "$(PORT)" --models "$(MODELS)"
+
+test: $(VENV)/dev.stamp  ## run all tests
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/dev.stamp  ## style, layers, types, Dockerfile and compose file
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+format: $(VENV)/dev.stamp  ## put the code into its style
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+models: $(VENV)/dev.stamp  ## train the demo models again and export them
+	$(BIN)/python -m scripts.train_demo_models
+
+evaluate: $(VENV)/dev.stamp  ## what the demo models' uncertainty is worth; draws the figures
+	$(BIN)/python -m scripts.evaluate_demo_models --figures docs/images
+
+loadtest: $(VENV)/dev.stamp  ## a bounded load test against a server of its own
+	$(BIN)/python -m scripts.load_test
+
+export: $(VENV)/dev.stamp  ## export a Keras model: make export ARGS="model.keras --output DIR"
+	$(BIN)/python -m scripts.export_keras $(ARGS)
+
+lock: $(VENV)/dev.stamp  ## resolve the dependencies again
+	$(UV) pip compile $(LOCK_FLAGS) --extra cpu --extra export --extra demo --extra dev -o requirements/dev.txt
+	$(UV) pip compile $(LOCK_FLAGS) --extra cpu -c requirements/dev.txt -o requirements/cpu.txt
+	$(UV) pip compile $(LOCK_FLAGS) --extra gpu -c requirements/dev.txt -o requirements/gpu.txt
+LOCK_FLAGS := pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header
+
+clean:  ## remove the environment and caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

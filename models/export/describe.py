@@ -1,0 +1,155 @@
+"""What the manifest says of a Keras model, and the rows that its export is checked on."""
+
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+from service.errors import ExportError
+from service.manifest import TRAINING_INPUT, InputSpec, OutputSpec
+
+from models.export.private_api import installed_version
+
+Array = NDArray[Any]
+
+#: An example row larger than this would only bloat the file.
+_MAX_EXAMPLE_VALUES = 1024
+#: Size tried on a dynamic axis, by rank of the input: a sequence, an image, a volume.
+_DYNAMIC_SIZES = {3: 16, 4: 64, 5: 16}
+
+
+def tensor_signature(model: keras.Model) -> list[tf.TensorSpec]:
+    """Signature of the model's inputs in flat order, with the batch axis dynamic.
+
+    Raises:
+        ExportError: an input has the name that the artifact's flag needs.
+    """
+    names = [tensor.name for tensor in model.inputs]
+    if TRAINING_INPUT in names:
+        raise ExportError(
+            f"the model has an input named {TRAINING_INPUT!r}, which is what the exported model "
+            "calls its own flag. Rename the input, or remove it if it switches dropout: the "
+            "flag does that."
+        )
+    return [
+        tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype, name=tensor.name)
+        for tensor in model.inputs
+    ]
+
+
+def output_names(model: keras.Model) -> list[str]:
+    """Names of the outputs in flat order, as Keras gives them, made distinct."""
+    # A Sequential model has one output, its last layer's, and no output_names.
+    names = list(getattr(model, "output_names", [model.layers[-1].name]))
+    taken = {tensor.name for tensor in model.inputs}
+    distinct: list[str] = []
+    for name in names:
+        candidates = [name, *(f"{name}_{number}" for number in range(1, len(names) + 2))]
+        distinct.append(next(c for c in candidates if c not in taken))
+        taken.add(distinct[-1])
+    return distinct
+
+
+def check_rows(
+    signature: list[tf.TensorSpec], example: Array | Mapping[str, Array] | None, rows: int
+) -> dict[str, Array]:
+    """Input name to a (rows, …) array: half of it from the example if there is one, else noise.
+
+    Raises:
+        ExportError: the example does not fit the inputs.
+    """
+    if example is None:
+        rng = np.random.default_rng(0)
+        return {spec.name: _random_rows(spec, rows, rng) for spec in signature}
+    if not isinstance(example, Mapping):
+        example = {signature[0].name: example}
+    if set(example) != {spec.name for spec in signature}:
+        raise ExportError(
+            f"the example names inputs {sorted(example)}, and the model has "
+            f"{sorted(spec.name for spec in signature)}."
+        )
+    return {spec.name: _example_rows(spec, example[spec.name], rows) for spec in signature}
+
+
+def _example_rows(spec: tf.TensorSpec, example: Any, rows: int) -> Array:
+    """The example's rows, then noise of its location and scale: real rows alone may saturate."""
+    array = np.asarray(example).astype(spec.dtype.as_numpy_dtype)
+    if not len(array) or not spec.shape.is_compatible_with(array.shape):
+        raise ExportError(
+            f"the example for input {spec.name!r} has shape {array.shape}; the model takes "
+            f"(rows, {', '.join(map(str, spec.shape[1:]))})."
+        )
+    result = np.resize(array, (rows, *array.shape[1:]))
+    if np.issubdtype(array.dtype, np.floating):
+        noise = np.random.default_rng(0).standard_normal(result[rows // 2 :].shape)
+        result[rows // 2 :] = noise * array.std() + array.mean()
+    return result
+
+
+def _random_rows(spec: tf.TensorSpec, rows: int, rng: np.random.Generator) -> Array:
+    rank = len(spec.shape)
+    shape = [rows, *(size or _DYNAMIC_SIZES.get(rank, 8) for size in spec.shape[1:])]
+    dtype = spec.dtype.as_numpy_dtype
+    if np.issubdtype(dtype, np.floating):
+        return rng.standard_normal(shape).astype(dtype)
+    # 0 and 1 are valid in every vocabulary and set of classes.
+    return rng.integers(0, 2, shape).astype(dtype)
+
+
+def input_specs(
+    signature: list[tf.TensorSpec], rows: Mapping[str, Array], with_example: bool
+) -> tuple[InputSpec, ...]:
+    """The inputs, each with the first row as its example where that is small enough."""
+    return tuple(
+        InputSpec(
+            name=spec.name,
+            dtype=np.dtype(spec.dtype.as_numpy_dtype).name,
+            shape=tuple(spec.shape.as_list()),
+            example=rows[spec.name][0].tolist()
+            if with_example and rows[spec.name][0].size <= _MAX_EXAMPLE_VALUES
+            else None,
+        )
+        for spec in signature
+    )
+
+
+def output_specs(
+    names: list[str], model: keras.Model, stochastic: set[str]
+) -> tuple[OutputSpec, ...]:
+    """The outputs; `stochastic` names those that dropout lies before."""
+    return tuple(
+        OutputSpec(
+            name=name,
+            dtype=str(tensor.dtype),
+            shape=(None, *tensor.shape[1:]),
+            stochastic=name in stochastic,
+        )
+        for name, tensor in zip(names, model.outputs, strict=True)
+    )
+
+
+def check_labels(labels: Sequence[str] | None, model: keras.Model) -> tuple[str, ...] | None:
+    """The labels, if there is one for each value of every output's last axis.
+
+    Raises:
+        ExportError: their number is wrong. A single sigmoid output takes two.
+    """
+    if labels is None:
+        return None
+    for tensor in model.outputs:
+        classes = max(tensor.shape[-1] or 0, 2)
+        if len(labels) != classes:
+            raise ExportError(
+                f"{len(labels)} labels were given, and output {tensor.name!r} has {classes} "
+                "classes."
+            )
+    return tuple(labels)
+
+
+def tool_versions() -> dict[str, str]:
+    """Version of each tool that takes part in an export."""
+    fragile = {name: installed_version(name) for name in ("tensorflow", "keras", "tf2onnx")}
+    return fragile | {name: version(name) for name in ("onnx", "onnxruntime", "mcdropout")}

@@ -1,0 +1,102 @@
+"""Turn marker nodes into live ONNX dropout, and put the graph into contract form.
+
+Precondition: every `mcdropout.Site` node carries the name of a site.
+Postcondition:
+1. the graph has a scalar bool input `training`;
+2. every site is a standard `Dropout` node of the site's name, ratio and mask;
+3. its `training_mode` comes from a node, so that ONNX Runtime's optimiser,
+   which deletes a Dropout fed by a graph input or a constant, leaves it alone;
+4. inputs and outputs have the model's names, and a dynamic axis 0 named "batch".
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+from onnx_ir.passes.common import NameFixPass, RemoveUnusedNodesPass, RemoveUnusedOpsetsPass
+from service.errors import ExportError
+from service.manifest import TRAINING_INPUT, SiteSpec
+
+from models.export.convert import SITE_DOMAIN, SITE_OP
+
+
+def lower(
+    model: onnx.ModelProto, sites: list[SiteSpec], inputs: list[str], outputs: list[str]
+) -> ir.Model:
+    """Lower a converted model; `inputs` and `outputs` are the names in graph order."""
+    lowered = ir.from_proto(model)
+    _rename(lowered.graph.outputs, outputs)
+    _name_batch_axis([*lowered.graph.inputs, *lowered.graph.outputs])
+    _order_inputs(lowered.graph, inputs)
+    live = _add_training_input(lowered.graph)
+    _make_dropouts(lowered.graph, {site.name: site for site in sites}, live)
+    for clean in (RemoveUnusedNodesPass(), RemoveUnusedOpsetsPass(), NameFixPass()):
+        clean(lowered)
+    return lowered
+
+
+def _rename(values: Sequence[ir.Value], names: list[str]) -> None:
+    for value, name in zip(values, names, strict=True):
+        value.name = name
+
+
+def _order_inputs(graph: ir.Graph, names: list[str]) -> None:
+    """tf2onnx drops an input that no node reads, and orders the others as it likes."""
+    by_name = {value.name: value for value in graph.inputs}
+    missing = [name for name in names if name not in by_name]
+    if missing:
+        raise ExportError(
+            f"the model's outputs do not depend on its inputs {missing}. Remove those inputs."
+        )
+    graph.inputs[:] = [by_name[name] for name in names]
+
+
+def _name_batch_axis(values: list[ir.Value]) -> None:
+    for value in values:
+        if value.shape is not None and len(value.shape):
+            value.shape = ir.Shape(["batch", *value.shape[1:]])
+
+
+def _add_training_input(graph: ir.Graph) -> ir.Value:
+    """Rule 1 and 3: returns the flag as the output of a node."""
+    training = ir.Value(
+        name=TRAINING_INPUT, shape=ir.Shape([]), type=ir.TensorType(ir.DataType.BOOL)
+    )
+    graph.inputs.append(training)
+    off = ir.node("Not", [training], name=f"{TRAINING_INPUT}/off")
+    on = ir.node("Not", [off.outputs[0]], name=f"{TRAINING_INPUT}/on")
+    for node in (off, on):
+        node.outputs[0].name = node.name
+    graph.insert_before(graph[0], [off, on])
+    return on.outputs[0]
+
+
+def _make_dropouts(graph: ir.Graph, sites: dict[str, SiteSpec], live: ir.Value) -> None:
+    """Rule 2."""
+    for node in [*graph.all_nodes()]:
+        if (node.domain, node.op_type) != (SITE_DOMAIN, SITE_OP):
+            continue
+        (x,), (y,), name = node.inputs, node.outputs, str(node.name)
+        ratio = ir.Value(
+            name=f"{name}/rate",
+            const_value=ir.tensor(np.float32(sites[name].rate), name=f"{name}/rate"),
+        )
+        graph.register_initializer(ratio)
+        dropout = ir.node("Dropout", [x, ratio, live], name=name)
+        dropout.outputs[0].shape, dropout.outputs[0].type = y.shape, y.type
+        dropout.outputs[0].name, y.name = y.name, None
+        # A site inside a loop lives in the loop's graph, not in the main one.
+        home = node.graph or graph
+        ir.convenience.replace_nodes_and_values(
+            home, node, [node], [dropout], [y], [dropout.outputs[0]]
+        )
+
+
+def outputs_after_sites(model: ir.Model) -> set[str]:
+    """Names of the outputs that depend on some dropout of a lowered model."""
+    random: set[ir.Value] = set()
+    for node in model.graph.all_nodes():  # in topological order
+        if node.op_type == "Dropout" or not random.isdisjoint(node.inputs):
+            random.update(node.outputs)
+    return {str(value.name) for value in model.graph.outputs if value in random}

@@ -1,0 +1,51 @@
+"""The demo models' data, as scikit-learn and statsmodels bundle it. Needs no TensorFlow."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+from statsmodels.datasets import co2
+
+
+class Split(NamedTuple):
+    """Images (rows, 64) float32 with values 0 to 16, row by row; digits (rows,) int64."""
+
+    x: NDArray[np.float32]
+    y: NDArray[np.int64]
+
+
+class Series(NamedTuple):
+    """Decimal years (weeks, 1) and concentrations in ppm (weeks, 1), both float32."""
+
+    year: NDArray[np.float32]
+    ppm: NDArray[np.float32]
+
+
+def digits_splits() -> tuple[Split, Split]:
+    """scikit-learn's copy of the UCI optical recognition of handwritten digits.
+
+    1797 images of 8×8 pixels. A quarter is held out, always the same, stratified
+    by digit.
+
+    Returns:
+        The training and the test split.
+    """
+    images, digits = load_digits(return_X_y=True)
+    x_train, x_test, y_train, y_test = train_test_split(
+        images.astype(np.float32), digits, test_size=0.25, random_state=0, stratify=digits
+    )
+    return Split(x_train, y_train), Split(x_test, y_test)
+
+
+def co2_series() -> Series:
+    """statsmodels' copy of the weekly Mauna Loa record, 1958 to 2001 (Keeling & Whorf).
+
+    The weeks in which nothing was measured are left out.
+    """
+    record = co2.load_pandas().data["co2"].dropna()
+    year = record.index.year + (record.index.dayofyear - 1) / 365.25
+    return Series(
+        np.asarray(year, np.float32)[:, None], np.asarray(record.values, np.float32)[:, None]
+    )

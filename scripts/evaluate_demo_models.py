@@ -1,0 +1,167 @@
+"""Show that the demo models know what they don't know, in figures and in pictures.
+
+    python -m scripts.evaluate_demo_models --figures docs/images
+
+It samples the artifacts as the server does. Needs the `demo` extra, not TensorFlow.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import matplotlib
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+from scipy.ndimage import rotate
+from sklearn.metrics import roc_auc_score
+
+from models.zoo.data import co2_series, digits_splits
+from service import Predictor, load_model
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt
+
+Array = NDArray[Any]
+
+STORE = Path(__file__).resolve().parent.parent / "models" / "store"
+ANGLES = (0, 30, 60, 90)
+YEARS_BEYOND = (5, 10)
+PASSES, SEED = 400, 2016
+
+
+@dataclass(frozen=True)
+class DigitsReport:
+    """Uncertainty of `digits` on its whole test split."""
+
+    accuracy: float
+    errors: int
+    auroc: float  # of predictive entropy, for telling wrong answers from right ones
+    entropy_by_angle: dict[int, float]  # mean predictive entropy in nats
+
+
+@dataclass(frozen=True)
+class Co2Report:
+    """Standard deviation of `co2` beyond the data, against its median inside."""
+
+    median_inside: float  # ppm
+    ratio_beyond: dict[int, float]  # years after the last measurement to ratio
+
+
+def demo_model(name: str) -> Predictor:
+    """The demo model `name` of the store."""
+    return load_model(STORE / name / "1" / "model.onnx")
+
+
+def rotated(images: Array, degrees: float) -> Array:
+    """(rows, 64) images turned about their middle, with linear interpolation."""
+    turned: Array = rotate(images.reshape(-1, 8, 8), degrees, axes=(1, 2), reshape=False, order=1)
+    return turned.reshape(-1, 64).astype(np.float32)
+
+
+def entropy(model: Predictor, images: Array) -> tuple[Array, Array]:
+    """Mean probabilities (rows, 10) and predictive entropy (rows,)."""
+    # In parts, because the activations of 450 images × 400 passes take gigabytes.
+    parts = [
+        model.predict(part, PASSES, SEED, ["predictive_entropy"])
+        for part in np.array_split(images, 9)
+    ]
+    mean = np.concatenate([part.mean for part in parts])
+    return mean, np.concatenate([part.measures["predictive_entropy"] for part in parts])
+
+
+def evaluate_digits(model: Predictor) -> DigitsReport:
+    """Misclassified against correct, and rotated against upright."""
+    _, test = digits_splits()
+    mean, uncertainty = entropy(model, test.x)
+    wrong = mean.argmax(axis=1) != test.y
+    by_angle = {a: float(entropy(model, rotated(test.x, a))[1].mean()) for a in ANGLES[1:]}
+    return DigitsReport(
+        accuracy=float(1 - wrong.mean()),
+        errors=int(wrong.sum()),
+        auroc=float(roc_auc_score(wrong, uncertainty)),
+        entropy_by_angle={0: float(uncertainty.mean()), **by_angle},
+    )
+
+
+def evaluate_co2(model: Predictor) -> Co2Report:
+    """Five and ten years beyond the data against inside."""
+    year, _ = co2_series()
+    inside = np.sqrt(model.predict(year[::10], PASSES, SEED).variance)
+    beyond = year[-1] + np.array(YEARS_BEYOND, np.float32)[:, None]
+    outside = np.sqrt(model.predict(beyond, PASSES, SEED).variance)
+    median = float(np.median(inside))
+    return Co2Report(
+        median_inside=median,
+        ratio_beyond={
+            years: float(std / median)
+            for years, std in zip(YEARS_BEYOND, outside[:, 0], strict=True)
+        },
+    )
+
+
+def plot_co2(model: Predictor, path: Path) -> None:
+    """Mean and bands of one to three standard deviations (Gal & Ghahramani 2016, figure 2)."""
+    year, ppm = co2_series()
+    grid = np.linspace(year[0, 0] - 15, year[-1, 0] + 25, 400, dtype=np.float32)[:, None]
+    prediction = model.predict(grid, PASSES // 2, SEED)
+    mean, std = prediction.mean[:, 0], np.sqrt(prediction.variance[:, 0])
+    figure, axes = plt.subplots(figsize=(9, 4.5), layout="constrained")
+    for width in (3, 2, 1):
+        axes.fill_between(
+            grid[:, 0], mean - width * std, mean + width * std, color="tab:blue", alpha=0.18, lw=0
+        )
+    axes.plot(grid[:, 0], mean, color="tab:blue", label="mean of the passes, ±1, 2, 3 std")
+    axes.plot(year[:, 0], ppm[:, 0], ",", color="black", label="weekly measurements")
+    axes.axvspan(year[0, 0], year[-1, 0], color="tab:gray", alpha=0.1, label="training range")
+    axes.set(xlabel="year", ylabel="CO₂ over Mauna Loa (ppm)", xlim=(grid[0, 0], grid[-1, 0]))
+    axes.set_title("co2: the network grows unsure away from its data")
+    axes.legend(loc="upper left")
+    figure.savefig(path, dpi=110)
+
+
+def plot_rotation(model: Predictor, path: Path) -> None:
+    """Uncertainty and errors over rotation, on the whole test split (after figure 4, ibid.)."""
+    _, test = digits_splits()
+    angles = list(range(0, 181, 15))
+    total, wrong = [], []
+    for angle in angles:
+        mean, uncertainty = entropy(model, rotated(test.x, angle))
+        total.append(uncertainty.mean())
+        wrong.append(float((mean.argmax(axis=1) != test.y).mean()))
+    figure, left = plt.subplots(figsize=(9, 3.8), layout="constrained")
+    left.plot(angles, total, "o-", label="mean predictive entropy (left)")
+    left.set(xlabel="degrees", ylabel="nats", xticks=angles, ylim=(0, None))
+    right = left.twinx()
+    right.plot(angles, wrong, "s--", color="tab:red", label="share of wrong answers (right)")
+    right.set_ylim(0, 1)
+    left.set_title("digits: 450 test images, turned")
+    figure.legend(loc="outside lower center", ncols=2)
+    figure.savefig(path, dpi=110)
+
+
+def main(
+    figures: Annotated[Path | None, typer.Option(help="Folder to draw the figures into.")] = None,
+) -> None:
+    """Print what the demo models' uncertainty is worth, and draw it."""
+    digits_model, co2_model = demo_model("digits"), demo_model("co2")
+    digits, co2 = evaluate_digits(digits_model), evaluate_co2(co2_model)
+    table = Table("model", "what", "value", title=f"{PASSES} passes, seed {SEED}")
+    table.add_row("digits", "accuracy of the mean on 450 test images", f"{digits.accuracy:.4f}")
+    table.add_row("", f"AUROC of entropy for its {digits.errors} errors", f"{digits.auroc:.3f}")
+    for angle, value in digits.entropy_by_angle.items():
+        table.add_row("", f"mean entropy at {angle}° (nats)", f"{value:.3f}")
+    table.add_row("co2", "median std inside the data (ppm)", f"{co2.median_inside:.3f}")
+    for years, ratio in co2.ratio_beyond.items():
+        table.add_row("", f"std {years} years beyond, against that", f"{ratio:.2f}")
+    Console().print(table)
+    if figures:
+        figures.mkdir(parents=True, exist_ok=True)
+        plot_co2(co2_model, figures / "co2.png")
+        plot_rotation(digits_model, figures / "rotation.png")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,131 @@
+"""Export a Keras model to ONNX with its dropout kept alive.
+
+python scripts/export_keras.py model.keras --output models/store/mine/1 --task regression
+python scripts/export_keras.py package.module:function --output DIR --labels cat,dog
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, cast, get_args
+
+# Run as a file, Python looks for packages in scripts/ and not beside it; and a
+# `package.module:function` is looked for where the command is run.
+sys.path[:0] = [str(Path(__file__).resolve().parent.parent), ""]
+
+import typer  # noqa: E402
+from rich.console import Console  # noqa: E402
+from rich.table import Table  # noqa: E402
+
+from service.errors import ExportError, MCDropoutError  # noqa: E402
+from service.manifest import Manifest, Task  # noqa: E402
+
+TaskName = StrEnum("TaskName", {task: task for task in get_args(Task)})  # type: ignore[misc]
+MODEL_FILE = "model.onnx"
+
+
+def main(
+    model: Annotated[str, typer.Argument(help="A .keras or .h5 file, or package.module:function.")],
+    output: Annotated[
+        Path, typer.Option(help=f"Folder to write {MODEL_FILE} into: <store>/<name>/<version>.")
+    ],
+    task: Annotated[TaskName, typer.Option(help="What the outputs mean.")] = TaskName["other"],
+    labels: Annotated[
+        str | None, typer.Option(help="Class names, with commas between, or a file, one a line.")
+    ] = None,
+    example: Annotated[
+        Path | None, typer.Option(help=".npy file of real rows, for the checks and the docs.")
+    ] = None,
+    passes: Annotated[int, typer.Option(min=2, help="Passes a request runs by default.")] = 100,
+    opset: Annotated[int, typer.Option(help="ONNX opset of the file.")] = 18,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
+) -> None:
+    """Export a Keras model. Exit code 0: written; 1: refused, and why; 2: wrong arguments."""
+    console = Console(stderr=True)
+    path = output / MODEL_FILE
+    try:
+        with console.status("Starting TensorFlow …") as status:
+            with _hidden_start_up_noise():
+                from models.export import export_model
+                from models.export.source import load_keras
+
+            status.update(f"Loading {model} …")
+            loaded, source = load_keras(model)
+            manifest = export_model(
+                loaded,
+                path,
+                task=cast(Task, task.value),
+                labels=_read_labels(labels),
+                example=_read_example(example),
+                passes=passes,
+                opset=opset,
+                source=source,
+                on_stage=lambda stage: status.update(f"{stage} …"),
+            )
+    except MCDropoutError as error:
+        console.print(f"error: {error}", style="red", markup=False, highlight=False)
+        raise typer.Exit(1) from error
+    if as_json:
+        print(manifest.model_dump_json(indent=2))
+        return
+    Console().print(_site_table(manifest), _check_table(manifest))
+    console.print(f"wrote {path}", highlight=False)
+
+
+@contextmanager
+def _hidden_start_up_noise() -> Iterator[None]:
+    """TensorFlow's libraries log to descriptor 2 before any setting can stop them."""
+    saved = os.dup(2)
+    with open(os.devnull, "w") as null:
+        os.dup2(null.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+
+
+def _read_labels(labels: str | None) -> list[str] | None:
+    if labels is None:
+        return None
+    text = Path(labels).read_text().splitlines() if Path(labels).is_file() else labels.split(",")
+    return [label.strip() for label in text if label.strip()]
+
+
+def _read_example(path: Path | None) -> Any:
+    if path is None:
+        return None
+    import numpy as np
+
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise ExportError(f"--example {str(path)!r} is not a .npy file: {error}") from error
+
+
+def _site_table(manifest: Manifest) -> Table:
+    table = Table("layer", "kind", "rate", "observed", "mask", title="dropout kept alive")
+    for site in manifest.sites:
+        observed = manifest.checks.drop_rates[site.name] if manifest.checks else float("nan")
+        mask = "×".join("?" if size is None else str(size) for size in site.shape[1:])
+        table.add_row(site.layer, site.kind, f"{site.rate:g}", f"{observed:.4f}", mask)
+    return table
+
+
+def _check_table(manifest: Manifest) -> Table:
+    checks = manifest.checks
+    table = Table("check", "figure", "allowed", title="checks passed")
+    if checks:
+        allowed = f"{checks.off_tolerance:.0e}"
+        table.add_row("off output against Keras", f"{checks.off_difference:.1e}", allowed)
+        table.add_row("everything but dropout still", f"{checks.frozen_difference:.1e}", allowed)
+        for output, spread in checks.spread.items():
+            table.add_row(f"spread of {output} over passes", f"{spread:.3g}", "> 0")
+    return table
+
+
+if __name__ == "__main__":
+    typer.run(main)

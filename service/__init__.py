@@ -1,0 +1,18 @@
+"""Online half: serve artifacts with Monte Carlo dropout. Imports no TensorFlow."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from service.predictor import Predictor, load_model
+
+__all__ = ["Predictor", "load_model"]
+
+
+def __getattr__(name: str) -> Any:
+    # Lazy, so that the exporter can import `service.manifest` and a client
+    # `service.errors` without loading an ONNX runtime.
+    if name in __all__:
+        from service import predictor
+
+        return getattr(predictor, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,1 @@
+"""HTTP: routes, wire schemas, and the table of errors."""

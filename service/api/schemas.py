@@ -1,0 +1,123 @@
+"""Wire schemas of the native protocol, in TensorFlow Serving's form."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, model_validator
+
+from service.manifest import InputSpec, OutputSpec, SiteSpec, Task
+from service.proof import Proof
+from service.repository import State
+
+Measure = Literal["predictive_entropy", "mutual_information"]
+
+
+class PredictRequest(BaseModel):
+    """Rows and how to sample them. Give exactly one of `instances` and `inputs`."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"instances": [[0.0, 5.0, 13.0]], "passes": 100, "seed": 7}},
+    )
+
+    instances: list[Any] | None = Field(
+        default=None, description="rows; with several inputs, objects of input name to row"
+    )
+    inputs: Any = Field(
+        default=None, description="columns: object of input name to rows, or the only input's rows"
+    )
+    passes: StrictInt | None = Field(
+        default=None, description="number of stochastic passes, at least 2; default: the model's"
+    )
+    seed: StrictInt | None = Field(
+        default=None, description="makes the answer repeatable; default: a random one, returned"
+    )
+    training: StrictBool = Field(
+        default=True, description="false: one pass with dropout off, the Keras model's own output"
+    )
+    measures: list[Measure] = Field(
+        default=[], description="further measures of a classification model, in nats"
+    )
+
+    @model_validator(mode="after")
+    def _one_form(self) -> "PredictRequest":
+        if (self.instances is None) == (self.inputs is None):
+            raise ValueError("give exactly one of 'instances' (rows) and 'inputs' (columns)")
+        if not self.training and (self.passes or self.seed is not None or self.measures):
+            raise ValueError(
+                "'training' is false, which runs one pass with dropout off: leave out 'passes', "
+                "'seed' and 'measures'"
+            )
+        return self
+
+
+class Predicted(BaseModel):
+    """One row's answer for one output; arrays nest as the output's row does."""
+
+    mean: Any = Field(description="mean over passes")
+    variance: Any = Field(description="unbiased sample variance over passes")
+    predictive_entropy: Any = Field(default=None, description="in nats, if asked for")
+    mutual_information: Any = Field(default=None, description="in nats, if asked for")
+
+
+class Deterministic(BaseModel):
+    """One row's answer for one output with `training` false."""
+
+    output: Any = Field(description="the model's output with dropout off")
+
+
+class PredictResponse(BaseModel):
+    """Predictions in the order of the rows. With several outputs, each maps output name to one."""
+
+    model: str
+    version: str
+    passes: int | None = Field(default=None, description="passes that were run")
+    seed: int | None = Field(default=None, description="send it again to get the same answer")
+    predictions: list[Predicted | Deterministic | dict[str, Predicted] | dict[str, Deterministic]]
+
+
+class VersionStatus(BaseModel):
+    """One version of a model, and whether it can answer."""
+
+    version: str
+    state: State
+    reason: str = Field(description="why it failed, else empty")
+
+
+class ModelStatus(BaseModel):
+    """A model and its versions, the newest first."""
+
+    name: str
+    versions: list[VersionStatus]
+
+
+class ModelList(BaseModel):
+    """All models of the server."""
+
+    models: list[ModelStatus]
+
+
+class ModelDetails(VersionStatus):
+    """Everything known of one version; null where it is not ready."""
+
+    name: str
+    versions: list[VersionStatus]
+    task: Task | None = None
+    inputs: list[InputSpec] | None = None
+    outputs: list[OutputSpec] | None = None
+    labels: list[str] | None = None
+    passes: int | None = Field(default=None, description="passes when a request names none")
+    sites: list[SiteSpec] | None = None
+    providers: list[str] | None = Field(default=None, description="what the model runs on")
+    proof: Proof | None = Field(default=None, description="what was seen when it was loaded")
+
+
+class Health(BaseModel):
+    """Whether the server can take traffic."""
+
+    status: Literal["live", "ready"]
+
+
+class Error(BaseModel):
+    """Any failure."""
+
+    error: str = Field(description="what is wrong, where, and what would be right")

@@ -1,0 +1,86 @@
+"""The `mcdropout` command."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from service.errors import MCDropoutError
+
+app = typer.Typer(
+    help="Serve Keras models with Monte Carlo dropout.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def _main() -> None:
+    """Keeps `serve` a subcommand while it is the only one."""
+
+
+@contextmanager
+def _errors_as_text() -> Iterator[None]:
+    """An error raised on purpose is a sentence and exit code 2, not a traceback."""
+    try:
+        yield
+    except MCDropoutError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from error
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on [127.0.0.1].")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on [8000].")] = None,
+    models: Annotated[
+        Path | None, typer.Option(help="Folder of <name>/<version>/model.onnx [models/store].")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda [cpu].")] = None,
+) -> None:
+    """Serve a folder of models over HTTP. MCDROPOUT_* variables set what flags leave out."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s:     %(message)s")
+    logging.getLogger("onnx_ir").setLevel(logging.WARNING)
+    with _errors_as_text():
+        _serve(host=host, port=port, models=models, device=device)
+
+
+def _serve(**flags: object) -> None:
+    # Imported here: `--help` needs no ONNX runtime, and a missing one is an
+    # error to be told, not a traceback.
+    import uvicorn
+
+    from service.api.app import create_app
+    from service.engine import require_providers
+    from service.greeting import greeting
+    from service.predictor import Limits, load_model
+    from service.repository import Repository
+    from service.settings import read_settings
+
+    settings = read_settings(**flags)
+    require_providers(settings.providers)
+    limits = Limits(passes=settings.max_passes, samples=settings.max_samples)
+    repository = Repository(
+        settings.models, lambda path: load_model(path, settings.providers, limits)
+    )
+
+    def greet(loaded: Repository) -> None:
+        port = server.servers[0].sockets[0].getsockname()[1]
+        host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host
+        print(greeting(loaded, f"http://{host}:{port}"), flush=True)
+
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(repository, greet), host=settings.host, port=settings.port)
+    )
+    server.run()
+    if not server.started:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    app()

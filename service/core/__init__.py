@@ -1,0 +1,1 @@
+"""Pure numpy: knows no ONNX and no HTTP."""

@@ -1,0 +1,61 @@
+"""Every error the project raises on purpose.
+
+MCDropoutError
+├── SetupError                 the process cannot start as it is installed or configured
+├── ExportError                a Keras model cannot be exported, or its export failed a check
+├── ModelError                 a model cannot be served
+│   ├── ArtifactError          its file is not a readable, complete artifact
+│   └── ProofError             it loaded, but did not prove that its uncertainty is alive
+├── RequestError               a request cannot be answered
+│   ├── InputError             what it asks is malformed or out of range
+│   ├── ModelNotFoundError     it names a model or version that is not there
+│   └── ModelUnavailableError  the model is there but not ready
+└── OutputError                the model answered with NaN or infinity
+
+Messages are written for the person who reads them: what is wrong, where, and
+what would be right. HTTP statuses are not known here (see `service.api.errors`).
+"""
+
+
+class MCDropoutError(Exception):
+    """Base of all errors raised on purpose."""
+
+
+class SetupError(MCDropoutError):
+    """The process cannot start as it is installed or configured."""
+
+
+class ExportError(MCDropoutError):
+    """A Keras model cannot be exported, or its export failed a check."""
+
+
+class ModelError(MCDropoutError):
+    """A model cannot be served."""
+
+
+class ArtifactError(ModelError):
+    """A model file is not a readable, complete artifact."""
+
+
+class ProofError(ModelError):
+    """A loaded model did not prove that its uncertainty is alive."""
+
+
+class RequestError(MCDropoutError):
+    """A request cannot be answered."""
+
+
+class InputError(RequestError):
+    """A request is malformed or out of range."""
+
+
+class ModelNotFoundError(RequestError):
+    """A request names a model or a version that is not there."""
+
+
+class ModelUnavailableError(RequestError):
+    """A request names a model that is not ready."""
+
+
+class OutputError(MCDropoutError):
+    """A model answered a valid input with NaN or infinity."""

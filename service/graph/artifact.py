@@ -1,0 +1,110 @@
+"""Read an artifact: its graph, its manifest, and whether the two agree."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+
+from service.errors import ArtifactError
+from service.manifest import METADATA_KEY, TRAINING_INPUT, Manifest, SiteSpec, parse_manifest
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An exported model as it lies on disk.
+
+    Attributes:
+        path: of the file, for messages.
+        content: the file's bytes.
+        model: its graph, not to be changed: clone it first.
+        manifest: what it says about itself.
+    """
+
+    path: Path
+    content: bytes
+    model: ir.Model
+    manifest: Manifest
+
+
+def read_artifact(path: str | Path) -> Artifact:
+    """Read the file at `path`.
+
+    Raises:
+        ArtifactError: it is missing, not a whole ONNX file, has no manifest, or
+            its graph is not what its manifest says.
+    """
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ArtifactError(f"{path} cannot be read: {error.strerror}.") from error
+    try:
+        proto = onnx.load_model_from_string(content)
+        onnx.checker.check_model(proto)
+        model = ir.from_proto(proto)
+    except Exception as error:  # protobuf, checker and IR each raise their own
+        raise ArtifactError(
+            f"{path} ({len(content)} bytes) is not a whole ONNX file, as after a broken copy: "
+            f"{_first_line(error)}. Copy or export it again."
+        ) from error
+    manifest = parse_manifest(model.metadata_props.get(METADATA_KEY), str(path))
+    artifact = Artifact(path, content, model, manifest)
+    _require_names(artifact)
+    find_sites(artifact.model, manifest, str(path))
+    return artifact
+
+
+def find_sites(model: ir.Model, manifest: Manifest, where: str) -> dict[SiteSpec, ir.Node]:
+    """The node of each site, in the manifest's order.
+
+    Raises:
+        ArtifactError: a site of the manifest has no Dropout node of its rate in
+            the graph, or the graph has a Dropout that the manifest leaves out.
+    """
+    nodes = {str(n.name): n for n in model.graph.all_nodes() if n.op_type == "Dropout"}
+    for site in manifest.sites:
+        if site.name not in nodes:
+            raise ArtifactError(
+                f"{where} has no Dropout node for site {site.name!r} of its manifest: the file "
+                "was changed after its export. Export the model again."
+            )
+        rate = _constant(nodes[site.name].inputs[1])
+        if rate is None or not np.isclose(rate, site.rate, atol=1e-6):
+            raise ArtifactError(
+                f"{where}: site {site.name!r} drops at rate {rate} in the graph and "
+                f"{site.rate:g} in the manifest. Export the model again."
+            )
+    extra = sorted(nodes.keys() - {site.name for site in manifest.sites})
+    if extra:
+        raise ArtifactError(
+            f"{where} has Dropout nodes that its manifest does not name: {extra}. "
+            "Export the model again."
+        )
+    return {site: nodes[site.name] for site in manifest.sites}
+
+
+def _require_names(artifact: Artifact) -> None:
+    manifest, graph = artifact.manifest, artifact.model.graph
+    named = [spec.name for spec in manifest.inputs] + [TRAINING_INPUT]
+    if [value.name for value in graph.inputs] != named:
+        raise ArtifactError(
+            f"{artifact.path} has inputs {[value.name for value in graph.inputs]} and its "
+            f"manifest names {named}. Export the model again."
+        )
+    if [value.name for value in graph.outputs] != [spec.name for spec in manifest.outputs]:
+        raise ArtifactError(
+            f"{artifact.path} has outputs {[value.name for value in graph.outputs]} and its "
+            f"manifest names {[spec.name for spec in manifest.outputs]}. Export the model again."
+        )
+
+
+def _constant(value: ir.Value | None) -> float | None:
+    tensor = None if value is None else ir.convenience.get_const_tensor(value)
+    return None if tensor is None else float(tensor.numpy())
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__).rstrip(".")

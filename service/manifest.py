@@ -1,0 +1,113 @@
+"""The manifest: what an artifact says about itself.
+
+It is the one contract between the exporter and the server, kept as JSON in the
+ONNX file's metadata under `METADATA_KEY`, so that a model is always one file.
+"""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from service.errors import ArtifactError
+
+METADATA_KEY = "mcdropout.manifest"
+TRAINING_INPUT = "training"
+
+Task = Literal["classification", "regression", "heteroscedastic_regression", "other"]
+Shape = tuple[int | None, ...]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TensorSpec(_Frozen):
+    """A named tensor. Axis 0 is the batch; None marks a dynamic axis."""
+
+    name: str
+    dtype: str = Field(description="numpy's name of the element type")
+    shape: Shape
+
+
+class InputSpec(TensorSpec):
+    """An input of the model."""
+
+    example: Any = Field(default=None, description="one row, as nested lists")
+
+
+class OutputSpec(TensorSpec):
+    """An output of the model."""
+
+    stochastic: bool = Field(description="whether dropout lies before it; else its variance is 0")
+
+
+class SiteSpec(_Frozen):
+    """A place that draws random numbers: one `Dropout` node of the graph."""
+
+    name: str = Field(description="name of the ONNX node, unique in the artifact")
+    layer: str = Field(description="path of the Keras layer inside the model")
+    kind: Literal["dropout", "spatial_dropout"]
+    rate: float = Field(ge=0, lt=1, description="probability that an element is dropped")
+    shape: Shape = Field(description="shape of the mask; axis 0 is the batch, 1 is broadcast")
+    dtype: str
+
+
+class Source(_Frozen):
+    """The Keras model the artifact was made from."""
+
+    kind: Literal["file", "memory"]
+    name: str
+    sha256: str
+
+
+class Checks(_Frozen):
+    """What the exporter measured on the finished file."""
+
+    rows: int = Field(description="rows the outputs were compared on")
+    off_difference: float = Field(description="max |artifact - Keras|, relative to max |Keras|")
+    off_tolerance: float
+    frozen_difference: float = Field(
+        description="as off_difference, with training=true and every rate set to 0: "
+        "what normalisation layers would move"
+    )
+    drop_rates: dict[str, float] = Field(description="observed share of zeros, by site")
+    spread: dict[str, float] = Field(
+        description="largest standard deviation over repeated rows, by output"
+    )
+
+
+class Manifest(_Frozen):
+    """The description of an artifact."""
+
+    format_version: Literal[1] = 1
+    task: Task
+    inputs: tuple[InputSpec, ...]
+    outputs: tuple[OutputSpec, ...]
+    labels: tuple[str, ...] | None = None
+    passes: int = Field(default=100, ge=2, description="passes run when a request names none")
+    sites: tuple[SiteSpec, ...]
+    tools: dict[str, str] = Field(description="version of each tool that made the artifact")
+    source: Source
+    checks: Checks | None = None
+
+
+def parse_manifest(text: str | None, where: str) -> Manifest:
+    """Read a manifest from its JSON `text`; `where` names the file in errors.
+
+    Raises:
+        ArtifactError: the text is missing, of another version, or malformed.
+    """
+    if text is None:
+        raise ArtifactError(
+            f"{where} has no {METADATA_KEY!r} in its metadata, so it was not made by this "
+            "project's exporter. Export the Keras model with scripts/export_keras.py."
+        )
+    try:
+        return Manifest.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the text"
+        raise ArtifactError(
+            f"{where} has a manifest that cannot be read: {place}: {first['msg']}. "
+            "Export the model again with this version."
+        ) from error
