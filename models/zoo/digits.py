@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from models.zoo.data import digits_splits
 
-EPOCHS = 80
+EPOCHS = 120
 LABELS = tuple("0123456789")
 TASK = "classification"
 
@@ -21,14 +21,14 @@ def build() -> keras.Model:
             keras.Input((64,), name="pixels"),
             layers.Rescaling(1 / 16, name="scale"),
             layers.Reshape((8, 8, 1), name="image"),
-            layers.Conv2D(32, 3, padding="same", activation="relu", name="conv_1"),
+            layers.Conv2D(16, 3, padding="same", activation="relu", name="conv_1"),
             layers.BatchNormalization(name="norm"),
-            layers.SpatialDropout2D(0.25, name="drop_maps"),
+            layers.SpatialDropout2D(0.1, name="drop_maps"),
             layers.Conv2D(32, 3, padding="same", activation="relu", name="conv_2"),
             layers.MaxPooling2D(name="pool"),
             layers.Dropout(0.25, name="drop_features"),
             layers.Flatten(name="flatten"),
-            layers.Dense(128, activation="relu", name="dense"),
+            layers.Dense(64, activation="relu", name="dense"),
             layers.Dropout(0.5, name="drop_hidden"),
             layers.Dense(10, activation="softmax", name="probabilities"),
         ],

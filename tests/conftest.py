@@ -1,0 +1,55 @@
+"""What several test files share: the demo models, a real server, an editable artifact."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import onnx
+import pytest
+
+from scripts.local_server import LocalServer, local_server
+from service import Predictor, load_model
+
+ROOT = Path(__file__).resolve().parent.parent
+STORE = ROOT / "models" / "store"
+#: A statistic may be off by this many standard errors: by chance about once in 5e8 tests.
+SIGMAS = 6.0
+
+EditArtifact = Callable[[Callable[[onnx.ModelProto], None]], Path]
+
+
+@pytest.fixture(scope="session")
+def digits_path() -> Path:
+    return STORE / "digits" / "1" / "model.onnx"
+
+
+@pytest.fixture(scope="session")
+def digits(digits_path: Path) -> Predictor:
+    return load_model(digits_path)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[LocalServer]:
+    """A server process with the demo models."""
+    with local_server(STORE) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def client(server: LocalServer) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.url, timeout=60) as http:
+        yield http
+
+
+@pytest.fixture
+def edit_artifact(digits_path: Path, tmp_path: Path) -> EditArtifact:
+    """Write a changed copy of the digits artifact; returns its path."""
+
+    def edit(change: Callable[[onnx.ModelProto], None]) -> Path:
+        model = onnx.load(digits_path)
+        change(model)
+        path = tmp_path / "model.onnx"
+        onnx.save(model, path)
+        return path
+
+    return edit

@@ -1,0 +1,48 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from service.core.measures import entropy, mutual_information, predictive_entropy
+
+CERTAIN_AND_SURE = np.array([[[1.0, 0.0], [1.0, 0.0]]])
+CERTAIN_BUT_SPLIT = np.array([[[1.0, 0.0], [0.0, 1.0]]])
+UNCERTAIN_TOGETHER = np.array([[[0.5, 0.5], [0.5, 0.5]]])
+
+
+@pytest.mark.parametrize(
+    ("samples", "total", "model"),
+    [
+        (CERTAIN_AND_SURE, 0.0, 0.0),
+        (CERTAIN_BUT_SPLIT, math.log(2), math.log(2)),
+        (UNCERTAIN_TOGETHER, math.log(2), 0.0),
+    ],
+)
+def test_measures_of_textbook_cases(samples: np.ndarray, total: float, model: float) -> None:
+    assert predictive_entropy(samples)[0] == pytest.approx(total)
+    assert mutual_information(samples)[0] == pytest.approx(model)
+
+
+def test_entropy_of_one_sigmoid_is_bernoulli() -> None:
+    p = 0.2
+    wanted = -p * math.log(p) - (1 - p) * math.log(1 - p)
+    assert entropy(np.array([[p]]))[0] == pytest.approx(wanted)
+
+
+def test_entropy_of_uniform_is_log_k() -> None:
+    assert entropy(np.full(10, 0.1)) == pytest.approx(math.log(10))
+
+
+@given(
+    hnp.arrays(np.float64, (3, 7, 4), elements=st.floats(0.0, 1.0)).map(
+        lambda a: (a + 1e-9) / (a + 1e-9).sum(axis=-1, keepdims=True)
+    )
+)
+def test_mutual_information_lies_between_zero_and_predictive_entropy(samples: np.ndarray) -> None:
+    total, model = predictive_entropy(samples), mutual_information(samples)
+    assert (model >= 0).all()
+    assert (model <= total + 1e-12).all()
+    assert (total <= math.log(4) + 1e-12).all()

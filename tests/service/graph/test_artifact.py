@@ -1,0 +1,86 @@
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from service.errors import ArtifactError
+from service.graph.artifact import find_sites, read_artifact
+from service.manifest import METADATA_KEY
+from tests.conftest import EditArtifact
+
+
+def test_read_artifact_finds_every_site(digits_path: Path) -> None:
+    artifact = read_artifact(digits_path)
+    sites = find_sites(artifact.model, artifact.manifest, "digits")
+    assert [site.layer for site in sites] == ["drop_maps", "drop_features", "drop_hidden"]
+    assert all(node.op_type == "Dropout" for node in sites.values())
+
+
+def test_read_artifact_refuses_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="cannot be read: No such file"):
+        read_artifact(tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
+def test_read_artifact_refuses_a_truncated_file(
+    digits_path: Path, tmp_path: Path, share: float
+) -> None:
+    content = digits_path.read_bytes()
+    path = tmp_path / "model.onnx"
+    path.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(ArtifactError, match=r"not a whole ONNX file|has no 'mcdropout.manifest'"):
+        read_artifact(path)
+
+
+def test_read_artifact_refuses_a_file_without_manifest(edit_artifact: EditArtifact) -> None:
+    def forget(model: onnx.ModelProto) -> None:
+        del model.metadata_props[:]
+
+    with pytest.raises(ArtifactError, match=r"Export the Keras model with scripts/export_keras"):
+        read_artifact(edit_artifact(forget))
+
+
+def test_read_artifact_refuses_a_manifest_of_another_version(edit_artifact: EditArtifact) -> None:
+    def age(model: onnx.ModelProto) -> None:
+        (entry,) = (e for e in model.metadata_props if e.key == METADATA_KEY)
+        entry.value = entry.value.replace('"format_version":1', '"format_version":9')
+
+    with pytest.raises(ArtifactError, match="format_version: Input should be 1"):
+        read_artifact(edit_artifact(age))
+
+
+def test_read_artifact_refuses_another_rate_than_its_manifest_says(
+    edit_artifact: EditArtifact,
+) -> None:
+    def change(model: onnx.ModelProto) -> None:
+        for tensor in model.graph.initializer:
+            if tensor.name == "drop_hidden/rate":
+                rate = np.array(0.1, np.float32)
+                tensor.CopyFrom(onnx.numpy_helper.from_array(rate, tensor.name))
+
+    with pytest.raises(ArtifactError, match=r"'drop_hidden' drops at rate 0\.1.* 0\.5 in the man"):
+        read_artifact(edit_artifact(change))
+
+
+def test_read_artifact_refuses_a_graph_that_lost_a_dropout(edit_artifact: EditArtifact) -> None:
+    def drop(model: onnx.ModelProto) -> None:
+        (node,) = (n for n in model.graph.node if n.name == "drop_hidden")
+        identity = onnx.helper.make_node("Identity", [node.input[0]], list(node.output))
+        node.CopyFrom(identity)
+
+    with pytest.raises(ArtifactError, match="no Dropout node for site 'drop_hidden'"):
+        read_artifact(edit_artifact(drop))
+
+
+def test_read_artifact_refuses_a_dropout_that_the_manifest_leaves_out(
+    edit_artifact: EditArtifact,
+) -> None:
+    def rename(model: onnx.ModelProto) -> None:
+        (entry,) = (e for e in model.metadata_props if e.key == METADATA_KEY)
+        first, second = entry.value.split('"sites":[', 1)
+        site, rest = second.split("},", 1)
+        entry.value = f'{first}"sites":[{rest}'
+
+    with pytest.raises(ArtifactError, match=r"Dropout nodes .* does not name: \['drop_maps'\]"):
+        read_artifact(edit_artifact(rename))

@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+
+from models.zoo.data import digits_splits
+from service import Predictor, load_model
+from service.errors import InputError, OutputError
+from service.predictor import SEED_LIMIT, Limits
+from tests.conftest import STORE
+
+ROWS = digits_splits()[1].x[:5]
+
+
+def test_predict_answers_with_mean_and_unbiased_variance_of_its_passes(digits: Predictor) -> None:
+    prediction = digits.predict(ROWS, passes=100, seed=7)
+    samples = digits._sampler.sample({"pixels": ROWS}, 100, 7)["probabilities"]
+    assert samples.shape == (5, 100, 10)
+    np.testing.assert_allclose(prediction.mean, samples.mean(axis=1), atol=1e-6)
+    np.testing.assert_allclose(prediction.variance, samples.var(axis=1, ddof=1), atol=1e-6)
+    assert (prediction.passes, prediction.seed) == (100, 7)
+
+
+def test_predict_repeats_a_seed_bit_for_bit(digits: Predictor) -> None:
+    first, again = (digits.predict(ROWS, seed=7) for _ in range(2))
+    np.testing.assert_array_equal(first.mean, again.mean)
+    np.testing.assert_array_equal(first.variance, again.variance)
+    assert (digits.predict(ROWS, seed=8).mean != first.mean).any()
+
+
+def test_predict_without_a_seed_draws_one_and_names_it(digits: Predictor) -> None:
+    first, second = digits.predict(ROWS), digits.predict(ROWS)
+    assert first.seed != second.seed
+    np.testing.assert_array_equal(digits.predict(ROWS, seed=first.seed).mean, first.mean)
+
+
+def test_a_row_has_the_same_answer_in_any_company(digits: Predictor) -> None:
+    together = digits.predict(ROWS, seed=7).mean
+    alone = np.concatenate([digits.predict(row[None], seed=7).mean for row in ROWS])
+    np.testing.assert_allclose(alone, together, atol=1e-6)
+
+
+def test_more_passes_begin_with_the_fewer(digits: Predictor) -> None:
+    few = digits._sampler.sample({"pixels": ROWS}, 10, 7)["probabilities"]
+    many = digits._sampler.sample({"pixels": ROWS}, 30, 7)["probabilities"]
+    np.testing.assert_allclose(many[:, :10], few, atol=1e-6)
+
+
+def test_measures_are_given_when_asked_for(digits: Predictor) -> None:
+    measures = digits.predict(ROWS, measures=["predictive_entropy", "mutual_information"]).measures
+    assert list(measures) == ["predictive_entropy", "mutual_information"]
+    assert all(values.shape == (5,) for values in measures.values())
+    assert digits.predict(ROWS).measures == {}
+
+
+def test_prediction_is_a_mapping_of_outputs(digits: Predictor) -> None:
+    prediction = digits.predict(ROWS)
+    assert list(prediction) == ["probabilities"]
+    np.testing.assert_array_equal(prediction["probabilities"].mean, prediction.mean)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"passes": 1}, "passes is 1; a variance needs at least 2"),
+        ({"passes": -5}, "passes is -5;"),
+        ({"seed": -1}, "seed is -1; it must be from 0"),
+        ({"seed": SEED_LIMIT}, f"it must be from 0 to {SEED_LIMIT - 1}"),
+        ({"measures": ["kurtosis"]}, r"measures names \['kurtosis'\]; .*predictive_entropy"),
+    ],
+)
+def test_predict_refuses_bad_options(
+    digits: Predictor, options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        digits.predict(ROWS, **options)  # type: ignore[arg-type]
+
+
+def test_measures_of_classes_are_refused_for_a_regression() -> None:
+    co2 = load_model(STORE / "co2" / "1" / "model.onnx")
+    with pytest.raises(InputError, match="for a model of task 'regression' there is none beside"):
+        co2.predict([[2000.0]], measures=["predictive_entropy"])
+
+
+def test_predict_keeps_to_its_limits(digits: Predictor) -> None:
+    limited = Predictor(
+        digits.manifest, digits._sampler, digits.proof, Limits(passes=50, samples=100)
+    )
+    limited.predict(ROWS, passes=20)
+    with pytest.raises(InputError, match="passes is 51; this server allows at most 50"):
+        limited.predict(ROWS, passes=51)
+    with pytest.raises(InputError, match=r"5 rows × 21 passes are 105 samples; .* at most 100"):
+        limited.predict(ROWS, passes=21)
+
+
+def test_an_output_that_is_not_finite_is_an_error_and_not_an_answer() -> None:
+    co2 = load_model(STORE / "co2" / "1" / "model.onnx")
+    with pytest.raises(OutputError, match="answered row 1 with NaN or infinity in output 'ppm'"):
+        co2.predict([[2000.0], [3e38]])
+    with pytest.raises(OutputError, match="answered row 0"):
+        co2.predict_deterministic([[3e38]])
