@@ -69,6 +69,8 @@ def local_server(
             process.kill()
             process.wait()
         reader.join(5)
+        if process.stdout:
+            process.stdout.close()
 
 
 def _read(server: LocalServer, ready: threading.Event, start: float) -> None:

@@ -14,7 +14,6 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-import models  # noqa: F401  sets what TensorFlow reads at import
 from models.export import export_model
 from models.export.source import file_sha256
 from models.zoo import co2, digits

@@ -47,7 +47,7 @@ def check_artifact(
     """
     onnx.checker.check_model(str(path), full_check=True)
     require_living_sites(path, manifest.sites)
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(path)
     off = _relative_difference(_run(session, feeds, training=False), keras_outputs)
     if not off <= OFF_TOLERANCE:
         raise ExportError(
@@ -82,7 +82,12 @@ def require_living_sites(path: Path, sites: Iterable[SiteSpec]) -> None:
         options = onnxruntime.SessionOptions()
         options.optimized_model_filepath = str(Path(folder) / "optimised.onnx")
         options.log_severity_level = 3  # it warns that the file suits only this machine
-        onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        try:
+            onnxruntime.InferenceSession(path, options)
+        except Exception as error:  # the runtime's exceptions share no public base
+            raise ExportError(
+                f"ONNX Runtime cannot open the exported model: {error} No file was written."
+            ) from error
         living = {node.name for node in onnx.load(options.optimized_model_filepath).graph.node}
     dead = [site.layer for site in sites if site.name not in living]
     if dead:
@@ -111,7 +116,7 @@ def _relative_difference(found: list[Array], wanted: list[Array]) -> float:
 def _frozen_difference(path: Path, feeds: Feeds, keras_outputs: list[Array]) -> float:
     """Difference from Keras with training=true and every rate 0."""
     model = onnx.load(path)
-    rates = {node.input[1] for node in _dropouts(model)}
+    rates = {f"{node.name}/rate" for node in _dropouts(model)}
     for tensor in model.graph.initializer:
         if tensor.name in rates:
             tensor.CopyFrom(onnx.numpy_helper.from_array(np.array(0.0, np.float32), tensor.name))

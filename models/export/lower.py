@@ -4,8 +4,11 @@ Precondition: every `mcdropout.Site` node carries the name of a site.
 Postcondition:
 1. the graph has a scalar bool input `training`;
 2. every site is a standard `Dropout` node of the site's name, ratio and mask;
-3. its `training_mode` comes from a node, so that ONNX Runtime's optimiser,
-   which deletes a Dropout fed by a graph input or a constant, leaves it alone;
+3. its `training_mode` and its `ratio` come from nodes. ONNX Runtime's optimiser
+   deletes a Dropout whose only incoming edge is its data, so a flag that is a
+   graph input or a constant does not save it; and one whose only incoming edge
+   is the flag (because its data is a graph input) it takes apart at the wrong
+   edge, and then refuses the file. With two edges it leaves both alone;
 4. inputs and outputs have the model's names, and a dynamic axis 0 named "batch".
 """
 
@@ -73,24 +76,29 @@ def _add_training_input(graph: ir.Graph) -> ir.Value:
 
 
 def _make_dropouts(graph: ir.Graph, sites: dict[str, SiteSpec], live: ir.Value) -> None:
-    """Rule 2."""
+    """Rules 2 and 3."""
+    zero = _scalar(graph, f"{TRAINING_INPUT}/no_rate", 0.0)
     for node in [*graph.all_nodes()]:
         if (node.domain, node.op_type) != (SITE_DOMAIN, SITE_OP):
             continue
         (x,), (y,), name = node.inputs, node.outputs, str(node.name)
-        ratio = ir.Value(
-            name=f"{name}/rate",
-            const_value=ir.tensor(np.float32(sites[name].rate), name=f"{name}/rate"),
-        )
-        graph.register_initializer(ratio)
-        dropout = ir.node("Dropout", [x, ratio, live], name=name)
+        rate = _scalar(graph, f"{name}/rate", sites[name].rate)
+        live_rate = ir.node("Where", [live, rate, zero], name=f"{name}/live_rate")
+        live_rate.outputs[0].name = live_rate.name
+        dropout = ir.node("Dropout", [x, live_rate.outputs[0], live], name=name)
         dropout.outputs[0].shape, dropout.outputs[0].type = y.shape, y.type
         dropout.outputs[0].name, y.name = y.name, None
         # A site inside a loop lives in the loop's graph, not in the main one.
         home = node.graph or graph
         ir.convenience.replace_nodes_and_values(
-            home, node, [node], [dropout], [y], [dropout.outputs[0]]
+            home, node, [node], [live_rate, dropout], [y], [dropout.outputs[0]]
         )
+
+
+def _scalar(graph: ir.Graph, name: str, number: float) -> ir.Value:
+    value = ir.Value(name=name, const_value=ir.tensor(np.float32(number), name=name))
+    graph.register_initializer(value)
+    return value
 
 
 def outputs_after_sites(model: ir.Model) -> set[str]:

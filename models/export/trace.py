@@ -172,7 +172,7 @@ def _mark_dropout(trace: Trace, x: Tensor, rate: Any, noise_shape: Any) -> Tenso
     if rate == 0:
         return x
     shape = _static_shape(x if noise_shape is None else noise_shape, x)
-    if not any(_broadcast_axes(shape, x)):
+    if not _broadcast_axes(shape, x):
         return _marker(trace.add_site(rate, shape, x.dtype.name, x), x)
     if shape[0] == 1:
         raise ExportError(

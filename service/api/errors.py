@@ -18,6 +18,8 @@ from service.errors import (
     OutputError,
 )
 
+EXAMPLE = 'an object such as {"instances": [[…]], "passes": 100}'
+
 log = logging.getLogger("mcdropout")
 
 #: The most specific class that fits decides.
@@ -76,12 +78,13 @@ def validation_message(error: RequestValidationError) -> str:
     if first["type"] == "json_invalid":
         return (
             f"the body is not JSON: {first['ctx']['error']} at character {first['loc'][-1]}. "
-            'Send an object such as {"instances": [[…]], "passes": 100}.'
+            f"Send {EXAMPLE}."
         )
     place = ".".join(str(part) for part in first["loc"] if part not in ("body", "path", "query"))
     message = str(first["msg"]).removeprefix("Value error, ")
     if not place:
-        return f"the body is wrong: {message}."
+        wrong = "it is empty" if first["type"] == "missing" else message
+        return f"the body is wrong: {wrong}. Send {EXAMPLE}."
     if first["type"] == "extra_forbidden":
         return f"the body has an unknown field {place!r}. GET /docs lists the fields."
     return f"{place} is {_shown(first.get('input'))}: {message}."

@@ -19,6 +19,8 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"model": Error, "description": "the request is wrong"},
     404: {"model": Error, "description": "no such model or version"},
     503: {"model": Error, "description": "the model is not ready"},
+    # With a default declared, FastAPI does not add a 422 that we never send.
+    "default": {"model": Error, "description": "any other failure"},
 }
 
 router = APIRouter(prefix="/v1/models", tags=["models"], responses=ERRORS)

@@ -70,7 +70,7 @@ def find_sites(model: ir.Model, manifest: Manifest, where: str) -> dict[SiteSpec
                 f"{where} has no Dropout node for site {site.name!r} of its manifest: the file "
                 "was changed after its export. Export the model again."
             )
-        rate = _constant(nodes[site.name].inputs[1])
+        rate = _rate(nodes[site.name])
         if rate is None or not np.isclose(rate, site.rate, atol=1e-6):
             raise ArtifactError(
                 f"{where}: site {site.name!r} drops at rate {rate} in the graph and "
@@ -100,7 +100,12 @@ def _require_names(artifact: Artifact) -> None:
         )
 
 
-def _constant(value: ir.Value | None) -> float | None:
+def _rate(dropout: ir.Node) -> float | None:
+    """The constant that a Dropout's ratio comes from, by way of Where(training, rate, 0)."""
+    value = dropout.inputs[1]
+    producer = None if value is None else value.producer()
+    if producer is not None and producer.op_type == "Where":
+        value = producer.inputs[1]
     tensor = None if value is None else ir.convenience.get_const_tensor(value)
     return None if tensor is None else float(tensor.numpy())
 

@@ -1,0 +1,24 @@
+import pytest
+
+from models.export import private_api
+from models.export.private_api import TESTED_VERSIONS, require_tested_versions
+from service.errors import SetupError
+
+
+def test_installed_versions_are_tested_ones() -> None:
+    require_tested_versions()
+
+
+def test_an_untested_version_stops_the_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TESTED_VERSIONS, "keras", {"3.0.0"})
+    with pytest.raises(SetupError, match=r"keras 3\.15\.1 was never tested .* Install keras==3"):
+        require_tested_versions()
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> str:
+        raise private_api.PackageNotFoundError(name)
+
+    monkeypatch.setattr(private_api, "version", missing)
+    with pytest.raises(SetupError, match=r"is not installed.*pip install 'mcdropout\[export\]'"):
+        require_tested_versions()

@@ -1,0 +1,63 @@
+"""The exporter as people run it: a command."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from service import load_model
+from tests.conftest import ROOT
+
+SCRIPT = ROOT / "scripts" / "export_keras.py"
+DIGITS = ROOT / "models" / "zoo" / "trained" / "digits.keras"
+
+
+def export(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120)
+
+
+def test_a_keras_file_becomes_an_artifact_with_a_summary(tmp_path: Path) -> None:
+    arguments = (DIGITS, "--output", "out", "--task", "classification")
+    ended = export(*arguments, "--labels", "0,1,2,3,4,5,6,7,8,9", "--passes", 30, cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    for text in ("drop_features", "spatial_dropout", "4×4×32", "checks passed"):
+        assert text in ended.stdout
+    assert "wrote out/model.onnx" in ended.stderr
+    assert "oneDNN" not in ended.stderr
+    model = load_model(tmp_path / "out" / "model.onnx")
+    assert model.manifest.passes == 30
+    assert model.manifest.source.name == "digits.keras"
+
+
+def test_a_function_of_the_users_own_module_is_exported(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "import keras\n"
+        "def build():\n"
+        "    layers = keras.layers\n"
+        "    return keras.Sequential([keras.Input((4,)), layers.Dropout(.5), layers.Dense(1)])\n"
+    )
+    ended = export("mine:build", "--output", "out", "--json", cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    manifest = json.loads(ended.stdout)
+    assert manifest["sites"][0]["rate"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("missing.keras", "error: there is no file 'missing.keras'."),
+        ("broken.keras", "error: Keras cannot load 'broken.keras'"),
+        ("model.onnx", "error: 'model.onnx' is not a model: give a .keras or .h5 file"),
+        ("no_such_module:build", "error: cannot import 'build' from 'no_such_module'"),
+    ],
+)
+def test_what_cannot_be_exported_is_explained(tmp_path: Path, model: str, message: str) -> None:
+    (tmp_path / "broken.keras").write_bytes(b"not a zip file")
+    ended = export(model, "--output", "out", cwd=tmp_path)
+    assert ended.returncode == 1
+    assert message in ended.stderr.replace("\n", " ")
+    assert "Traceback" not in ended.stderr
+    assert not (tmp_path / "out").exists()

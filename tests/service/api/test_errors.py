@@ -1,0 +1,127 @@
+"""Whatever is sent, the answer is {"error": …} that says what, where, and what would be right."""
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from scripts.local_server import local_server
+from tests.conftest import STORE
+
+ROW = [0.0] * 64
+URL = "/v1/models/digits:predict"
+
+
+def error_of(response: httpx.Response, status: int) -> str:
+    assert response.status_code == status, response.text
+    assert list(response.json()) == ["error"]
+    message = response.json()["error"]
+    assert isinstance(message, str)
+    return message
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"instances": []}, "instances is empty; send at least one row."),
+        ({"instances": [ROW[:63]]}, "instances[0] has 63 values; the model takes 64 there"),
+        ({"instances": [ROW, ROW[:3]]}, "instances[1] has 3 values; the model takes 64 there"),
+        ({"instances": [ROW[:63] + ["x"]]}, "instances[0][63] is the string 'x'; the model takes"),
+        ({"instances": [ROW[:63] + [None]]}, "instances[0][63] is null; the model takes float32"),
+        ({"instances": ROW}, "instances[0] is the number 0.0; the model takes lists of shape"),
+        ({"instances": [[ROW]]}, "instances[0] has 1 values; the model takes 64 there"),
+        ({"instances": "abc"}, "instances is 'abc': Input should be a valid list."),
+        ({"instances": [{"image": ROW}]}, "instances[0] is not an object with exactly the model's"),
+        ({"inputs": {"image": [ROW]}}, "inputs names inputs ['image']; the model has ['pixels']."),
+        ({"inputs": {"pixels": [ROW[:2]]}}, "inputs.pixels[0] has 2 values;"),
+        ({"instances": [{"pixels": ROW[:2]}]}, "instances[0].pixels has 2 values;"),
+        ({}, "give exactly one of 'instances' (rows) and 'inputs' (columns)"),
+        ({"instances": [ROW], "inputs": [ROW]}, "give exactly one of 'instances'"),
+        ({"instances": [ROW], "passes": 0}, "passes is 0; a variance needs at least 2."),
+        ({"instances": [ROW], "passes": 1}, "passes is 1; a variance needs at least 2."),
+        ({"instances": [ROW], "passes": -3}, "passes is -3; a variance needs at least 2."),
+        ({"instances": [ROW], "passes": 10**9}, "this server allows at most 100000."),
+        ({"instances": [ROW] * 3, "passes": 10**5}, "3 rows × 100000 passes are 300000 samples;"),
+        ({"instances": [ROW], "passes": 2.5}, "passes is 2.5: Input should be a valid integer"),
+        ({"instances": [ROW], "passes": "100"}, "passes is '100': Input should be a valid integer"),
+        ({"instances": [ROW], "passes": True}, "passes is True: Input should be a valid integer"),
+        ({"instances": [ROW], "seed": -1}, "seed is -1; it must be from 0 to 9007199254740991."),
+        ({"instances": [ROW], "seed": 2**64}, "it must be from 0 to 9007199254740991."),
+        ({"instances": [ROW], "measures": ["x"]}, "measures.0 is 'x': Input should be"),
+        ({"instances": [ROW], "samples": 5}, "unknown field 'samples'. GET /docs lists"),
+        ({"instances": [ROW], "training": False, "passes": 5}, "'training' is false, which runs"),
+        ([1, 2], "the body is wrong: Input should be a valid dictionary"),
+        ("text", "the body is wrong: Input should be a valid dictionary"),
+        (None, "the body is"),
+    ],
+)
+def test_a_wrong_body_is_explained(client: httpx.Client, body: Any, message: str) -> None:
+    assert message in error_of(client.post(URL, json=body), 400)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "the body is wrong: it is empty. Send an object such as"),
+        (b"{", "the body is not JSON: "),
+        (b"instances=1", "the body is not JSON: "),
+        (b"\xff\xfe", "the body is not JSON: "),
+        (b'{"instances": "\xff"}', "the body cannot be parsed as JSON."),
+        (b"[" * 100_000, "the body cannot be parsed as JSON."),
+        (b'{"instances": [[NaN' + b", 0" * 63 + b"]]}", "instances[0][0] is nan; the model takes"),
+        (b'{"instances": [[-Infinity' + b", 0" * 63 + b"]]}", "instances[0][0] is -inf;"),
+        (b'{"instances": [[1e999' + b", 0" * 63 + b"]]}", "instances[0][0] is inf;"),
+        (b'{"instances": [[1e300' + b", 0" * 63 + b"]]}", "instances[0][0] is 1e+300; the model"),
+    ],
+)
+def test_a_body_that_is_no_good_json_is_explained(
+    client: httpx.Client, content: bytes, message: str
+) -> None:
+    response = client.post(URL, content=content, headers={"Content-Type": "application/json"})
+    assert message in error_of(response, 400)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "message"),
+    [
+        ("POST", "/v1/models/nope:predict", 404, "no model 'nope'; this server has: co2, digits."),
+        ("GET", "/v1/models/nope", 404, "no model 'nope'; this server has: co2, digits."),
+        ("GET", "/v1/models/..%2F..%2Fetc", 404, "there is no such page."),
+        ("POST", "/v1/models/digits/versions/9:predict", 404, "no version 9; it has [1]."),
+        ("POST", "/v1/models/digits/versions/x:predict", 400, "version is 'x': Input should be"),
+        ("GET", "/nowhere", 404, "GET /nowhere: there is no such page."),
+        ("GET", "/v1/models/digits:predict", 404, "no model 'digits:predict'"),
+        ("DELETE", "/v1/models/digits", 405, "the page does not take this method."),
+    ],
+)
+def test_a_wrong_address_is_explained(
+    client: httpx.Client, method: str, path: str, status: int, message: str
+) -> None:
+    body = {"instances": [ROW]} if method == "POST" else None
+    assert message in error_of(client.request(method, path, json=body), status)
+
+
+def test_a_broken_model_is_reported_and_the_others_serve(tmp_path: Path) -> None:
+    shutil.copytree(STORE / "co2", tmp_path / "co2")
+    truncated = tmp_path / "digits" / "1" / "model.onnx"
+    truncated.parent.mkdir(parents=True)
+    truncated.write_bytes((STORE / "digits" / "1" / "model.onnx").read_bytes()[:50_000])
+    with local_server(tmp_path) as server, httpx.Client(base_url=server.url) as client:
+        details = client.get("/v1/models/digits").json()
+        assert details["state"] == "failed"
+        assert "(50000 bytes) is not a whole ONNX file" in details["reason"]
+        message = error_of(client.post(URL, json={"instances": [ROW]}), 503)
+        assert message.startswith("model 'digits' version 1 is failed: ")
+        assert "['digits']" in error_of(client.get("/health/ready"), 503)
+        answer = client.post("/v1/models/co2:predict", json={"instances": [[2000.0]]})
+        assert answer.status_code == 200
+        assert any("  digits version 1: failed" in line for line in server.lines)
+
+
+def test_server_survives_everything_above(client: httpx.Client) -> None:
+    for _ in range(3):
+        assert client.post(URL, json={"instances": [ROW]}).status_code == 200
+        time.sleep(0.01)

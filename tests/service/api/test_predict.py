@@ -1,0 +1,134 @@
+"""Predictions over HTTP, by a real server process."""
+
+import httpx
+import numpy as np
+import pytest
+
+from models.zoo.data import digits_splits
+from scripts.local_server import LocalServer
+from service import Predictor
+
+TEST = digits_splits()[1]
+ROWS = TEST.x[:20].tolist()
+
+
+def predict(client: httpx.Client, name: str = "digits", **body: object) -> dict[str, object]:
+    response = client.post(f"/v1/models/{name}:predict", json=body)
+    assert response.status_code == 200, response.text
+    answer: dict[str, object] = response.json()
+    return answer
+
+
+def column(answer: dict[str, object], key: str) -> np.ndarray:
+    return np.array([row[key] for row in answer["predictions"]])  # type: ignore[attr-defined]
+
+
+def test_first_twenty_digits_are_right_with_a_variance(client: httpx.Client) -> None:
+    answer = predict(client, instances=ROWS, passes=100)
+    assert (column(answer, "mean").argmax(axis=1) == TEST.y[:20]).sum() >= 19
+    assert (column(answer, "variance").max(axis=1) > 0).all()
+    assert answer["model"] == "digits"
+    assert answer["version"] == "1"
+    assert answer["passes"] == 100
+
+
+def test_answer_is_the_library_s(client: httpx.Client, digits: Predictor) -> None:
+    answer = predict(client, instances=ROWS, passes=50, seed=7)
+    wanted = digits.predict(ROWS, passes=50, seed=7)
+    np.testing.assert_array_equal(column(answer, "mean"), wanted.mean)
+    np.testing.assert_array_equal(column(answer, "variance"), wanted.variance)
+
+
+def test_the_returned_seed_repeats_the_answer(client: httpx.Client) -> None:
+    first = predict(client, instances=ROWS[:2])
+    again = predict(client, instances=ROWS[:2], seed=first["seed"])
+    assert again == first
+    assert predict(client, instances=ROWS[:2])["seed"] != first["seed"]
+
+
+def test_training_off_gives_the_deterministic_output(
+    client: httpx.Client, digits: Predictor
+) -> None:
+    answer = predict(client, instances=ROWS, training=False)
+    assert "passes" not in answer
+    wanted = digits.predict_deterministic(ROWS)["probabilities"]
+    np.testing.assert_array_equal(column(answer, "output"), wanted.astype(np.float64))
+
+
+def test_inputs_are_columns(client: httpx.Client) -> None:
+    by_row = predict(client, instances=ROWS[:3], seed=7)
+    assert predict(client, inputs={"pixels": ROWS[:3]}, seed=7) == by_row
+    assert predict(client, inputs=ROWS[:3], seed=7) == by_row
+    named = [{"pixels": row} for row in ROWS[:3]]
+    assert predict(client, instances=named, seed=7) == by_row
+
+
+def test_measures_come_when_asked_for(client: httpx.Client) -> None:
+    names = ["predictive_entropy", "mutual_information"]
+    answer = predict(client, instances=ROWS, measures=names)
+    assert (column(answer, "predictive_entropy") >= column(answer, "mutual_information")).all()
+
+
+def test_a_version_can_be_named(client: httpx.Client) -> None:
+    response = client.post(
+        "/v1/models/digits/versions/1:predict", json={"instances": ROWS[:1], "seed": 7}
+    )
+    assert response.json() == predict(client, instances=ROWS[:1], seed=7)
+
+
+def test_the_printed_command_works_when_pasted(server: LocalServer) -> None:
+    import json
+    import shlex
+    import subprocess
+
+    (command,) = (line for line in server.lines if line.startswith("curl"))
+    ended = subprocess.run(shlex.split(command), capture_output=True, text=True, check=True)
+    answer = json.loads(ended.stdout)
+    assert answer["model"] == "co2"
+    assert answer["predictions"][0]["variance"][0] > 0
+
+
+def test_model_details_name_inputs_outputs_sites_labels_and_status(client: httpx.Client) -> None:
+    details = client.get("/v1/models/digits").json()
+    assert details["state"] == "ready"
+    assert details["task"] == "classification"
+    assert details["labels"] == list("0123456789")
+    assert details["inputs"][0]["name"] == "pixels"
+    assert details["outputs"][0]["shape"] == [None, 10]
+    sites = {site["layer"]: site["rate"] for site in details["sites"]}
+    assert sites == {"drop_maps": 0.1, "drop_features": 0.25, "drop_hidden": 0.5}
+    assert details["proof"]["site_effects"]["drop_hidden"] > 0
+    assert details["providers"] == ["CPUExecutionProvider"]
+    assert client.get("/v1/models/digits/versions/1").json() == details
+
+
+def test_model_list_and_health(client: httpx.Client) -> None:
+    models = client.get("/v1/models").json()["models"]
+    assert [(m["name"], m["versions"][0]["state"]) for m in models] == [
+        ("co2", "ready"),
+        ("digits", "ready"),
+    ]
+    assert client.get("/health/live").json() == {"status": "live"}
+    assert client.get("/health/ready").json() == {"status": "ready"}
+
+
+def test_docs_and_openapi_are_served(client: httpx.Client) -> None:
+    assert client.get("/", follow_redirects=True).url.path == "/docs"
+    paths = client.get("/openapi.json").json()["paths"]
+    assert "/v1/models/{name}:predict" in paths
+    errors = paths["/v1/models/{name}:predict"]["post"]["responses"]
+    assert {"200", "400", "404", "503"} <= set(errors)
+    assert "422" not in errors
+
+
+@pytest.mark.parametrize("rows", [1, 20])
+def test_requests_at_the_same_time_do_not_mix(client: httpx.Client, rows: int) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    def ask(seed: int) -> dict[str, object]:
+        return predict(client, instances=ROWS[:rows], seed=seed, passes=20)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(ask, [*range(8), *range(8)]))
+    assert answers[:8] == answers[8:]
+    assert len({str(answer) for answer in answers}) == 8
