@@ -7,16 +7,17 @@ The command prints requests/s, p50, p95, p99 and failures for each mix, and ends
 with exit code 1 if a request failed.
 """
 
-import csv
+import json
+import math
 import random
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 from locust import HttpUser, task
 from rich.console import Console
@@ -50,6 +51,33 @@ MIXES = (
     Mix("co2", 64, 50, 2),
 )
 
+
+@dataclass(frozen=True)
+class Entry:
+    """Statistics of one mix.
+
+    Attributes:
+        name: of the mix.
+        failures: requests that were not answered rightly.
+        times: response time in ms to number of requests.
+    """
+
+    name: str
+    failures: int
+    times: dict[float, int]
+
+    @property
+    def requests(self) -> int:
+        return sum(self.times.values())
+
+    def quantile(self, q: float) -> float:
+        """The response time in ms that a share `q` of the requests kept within."""
+        if not self.times:
+            return math.nan
+        every = np.repeat(list(self.times), list(self.times.values()))
+        return float(np.quantile(every, q, method="inverted_cdf"))
+
+
 ROWS: dict[str, list[list[float]]] = {
     "digits": digits_splits()[1].x.tolist(),
     "co2": co2_series().year.tolist(),
@@ -76,31 +104,39 @@ class Client(HttpUser):  # type: ignore[misc]  # locust ships no types
     tasks = {task(_sender(mix)): mix.weight for mix in MIXES}  # noqa: RUF012
 
 
-def run_locust(url: str, users: int, seconds: int) -> list[dict[str, str]]:
-    """Run locust headless for a bounded time; returns the rows of its statistics."""
-    with tempfile.TemporaryDirectory() as folder:
-        prefix = Path(folder) / "run"
-        command = [sys.executable, "-m", "locust", "-f", __file__, "--host", url, "--headless"]
-        command += ["--users", str(users), "--spawn-rate", str(users), "--only-summary"]
-        command += ["--run-time", f"{seconds}s", "--csv", str(prefix), "--exit-code-on-error", "0"]
-        ended = subprocess.run(
-            command, capture_output=True, text=True, cwd=ROOT, timeout=seconds + 120
+def run_locust(url: str, users: int, seconds: int) -> list[Entry]:
+    """Run locust headless for a bounded time; returns its statistics by mix, and of all."""
+    command = [sys.executable, "-m", "locust", "-f", __file__, "--host", url, "--headless"]
+    command += ["--users", str(users), "--spawn-rate", str(users), "--run-time", f"{seconds}s"]
+    command += ["--json", "--exit-code-on-error", "0"]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=seconds + 120)
+    if ended.returncode:
+        raise RuntimeError(f"locust failed:\n{ended.stderr}")
+    entries = [
+        Entry(
+            name=row["name"],
+            failures=row["num_failures"],
+            times={float(ms): count for ms, count in row["response_times"].items()},
         )
-        if ended.returncode:
-            raise RuntimeError(f"locust failed:\n{ended.stderr}")
-        with Path(f"{prefix}_stats.csv").open() as file:
-            return list(csv.DictReader(file))
+        for row in json.loads(ended.stdout)
+    ]
+    together = Entry("all", sum(e.failures for e in entries), {})
+    for entry in entries:
+        for ms, count in entry.times.items():
+            together.times[ms] = together.times.get(ms, 0) + count
+    return [*sorted(entries, key=lambda entry: entry.name), together]
 
 
-def report(rows: list[dict[str, str]], title: str) -> Table:
-    """A table of locust's statistics, times in ms."""
+def report(entries: list[Entry], users: int, seconds: int) -> Table:
+    """A table of locust's statistics."""
+    title = f"{users} clients for {seconds} s, times in ms"
     table = Table("mix", "requests", "requests/s", "p50", "p95", "p99", "failures", title=title)
     for column in table.columns[1:]:
         column.justify = "right"
-    for row in rows:
-        cells = (row["Request Count"], f"{float(row['Requests/s']):.1f}")
-        times = (row["50%"], row["95%"], row["99%"])
-        table.add_row(row["Name"], *cells, *times, row["Failure Count"])
+    for entry in entries:
+        times = (f"{entry.quantile(q):.0f}" for q in (0.5, 0.95, 0.99))
+        rate = f"{entry.requests / seconds:.1f}"
+        table.add_row(entry.name, str(entry.requests), rate, *times, str(entry.failures))
     return table
 
 
@@ -111,13 +147,12 @@ def main(
 ) -> None:
     """Load a server with the demo models' real data and print how it held."""
     if url:
-        rows = run_locust(url, users, seconds)
+        entries = run_locust(url, users, seconds)
     else:
         with local_server(ROOT / "models" / "store") as server:
-            rows = run_locust(server.url, users, seconds)
-    Console().print(report(rows, f"{users} clients for {seconds} s, times in ms"))
-    total = rows[-1]  # locust's "Aggregated"
-    if int(total["Failure Count"]) or not int(total["Request Count"]):
+            entries = run_locust(server.url, users, seconds)
+    Console().print(report(entries, users, seconds))
+    if entries[-1].failures or not entries[-1].requests:
         raise typer.Exit(1)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import onnx
 import onnxruntime
 from numpy.typing import NDArray
+
 from service.errors import ExportError
 from service.manifest import TRAINING_INPUT, Checks, Manifest, OutputSpec, SiteSpec
 

@@ -6,9 +6,9 @@ from typing import Any
 import onnx
 import tensorflow as tf
 import tf2onnx
-from service.errors import ExportError
 
 from models.export.trace import MARKER
+from service.errors import ExportError
 
 #: ONNX domain of the marker node `Site`, which `lower` replaces.
 SITE_DOMAIN = "mcdropout"

@@ -8,10 +8,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
-from service.errors import ExportError
-from service.manifest import TRAINING_INPUT, InputSpec, OutputSpec
 
 from models.export.private_api import installed_version
+from service.errors import ExportError
+from service.manifest import TRAINING_INPUT, InputSpec, OutputSpec
 
 Array = NDArray[Any]
 

@@ -12,8 +12,6 @@ import onnx
 import onnx_ir as ir
 import tensorflow as tf
 from numpy.typing import NDArray
-from service.errors import ExportError
-from service.manifest import METADATA_KEY, Manifest, Source, Task
 
 from models.export import check, describe
 from models.export.convert import to_onnx
@@ -21,6 +19,8 @@ from models.export.lower import lower, outputs_after_sites
 from models.export.private_api import all_layers, input_structure
 from models.export.source import fingerprint
 from models.export.trace import discover, emit
+from service.errors import ExportError
+from service.manifest import METADATA_KEY, Manifest, Source, Task
 
 Array = NDArray[Any]
 

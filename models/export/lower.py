@@ -18,10 +18,10 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 from onnx_ir.passes.common import NameFixPass, RemoveUnusedNodesPass, RemoveUnusedOpsetsPass
-from service.errors import ExportError
-from service.manifest import TRAINING_INPUT, SiteSpec
 
 from models.export.convert import SITE_DOMAIN, SITE_OP
+from service.errors import ExportError
+from service.manifest import TRAINING_INPUT, SiteSpec
 
 
 def lower(

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 import numpy as np
+
 from service.errors import ExportError
 from service.manifest import Source
 

@@ -17,8 +17,6 @@ from unittest import mock
 
 import keras
 import tensorflow as tf
-from service.errors import ExportError
-from service.manifest import SiteSpec
 
 from models.export.private_api import (
     Operation,
@@ -27,6 +25,8 @@ from models.export.private_api import (
     nn_ops,
     tensor_util,
 )
+from service.errors import ExportError
+from service.manifest import SiteSpec
 
 #: Prefix of a marker op's `message` attribute; the name of the site follows.
 MARKER = "mcdropout-site:"

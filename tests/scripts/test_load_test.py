@@ -13,7 +13,7 @@ def test_load_test_reports_each_mix_and_no_failure(server: LocalServer) -> None:
     command += ["--users", "4", "--seconds", "5"]
     ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    for text in ("requests/s", "p50", "p95", "p99", "failures", "Aggregated"):
+    for text in ("requests/s", "p50", "p95", "p99", "failures", "co2, 64 rows", "│ all "):
         assert text in ended.stdout
 
 

@@ -74,6 +74,6 @@ def test_engine_refuses_a_provider_that_fell_back(
 ) -> None:
     """As when CUDA is compiled in and its libraries are missing: no exception, only the CPU."""
     monkeypatch.setattr(engine, "require_providers", lambda providers: None)
-    monkeypatch.setattr(engine.onnxruntime, "preload_dlls", lambda: None, raising=False)
+    monkeypatch.setattr("onnxruntime.preload_dlls", lambda: None, raising=False)
     with pytest.raises((SetupError, ModelError), match=CUDA):
         Engine(digits_path.read_bytes(), [CUDA, CPU])

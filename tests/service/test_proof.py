@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from service import proof
+from service.core.masks import draw_masks
 from service.engine import CPU
 from service.errors import ProofError
 from service.graph.artifact import Artifact, read_artifact
@@ -108,10 +109,8 @@ def test_proof_refuses(artifact: Artifact, broken: type[Sampler], message: str) 
 def test_proof_refuses_a_wrong_rate(
     artifact: Artifact, sampler: Sampler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = proof.draw_masks
-
     def halved(seed: int, site: int, passes: range, shape: Any, rate: float) -> Any:
-        return real(seed, site, passes, shape, rate / 2)
+        return draw_masks(seed, site, passes, shape, rate / 2)
 
     monkeypatch.setattr(proof, "draw_masks", halved)
     with pytest.raises(ProofError, match=r"'drop_maps' has rate 0\.1 and drops 0\.0"):

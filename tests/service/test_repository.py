@@ -56,7 +56,7 @@ def test_the_newest_ready_version_answers(tmp_path: Path, digits_path: Path) -> 
 def test_an_unknown_model_or_version_names_what_there_is(tmp_path: Path, digits_path: Path) -> None:
     place(tmp_path, "digits", 1, digits_path.read_bytes())
     models = repository(tmp_path)
-    with pytest.raises(ModelNotFoundError, match="no model '../etc'; this server has: digits"):
+    with pytest.raises(ModelNotFoundError, match=r"no model '\.\./etc'; this server has: digits"):
         models.predictor("../etc")
     with pytest.raises(ModelNotFoundError, match=r"no version 3; it has \[1\]"):
         models.predictor("digits", 3)

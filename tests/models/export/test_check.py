@@ -18,8 +18,8 @@ Change = Callable[[onnx.ModelProto], None]
 
 
 def node(model: onnx.ModelProto, name: str) -> onnx.NodeProto:
-    (found,) = (n for n in model.graph.node if n.name == name)
-    return found
+    nodes: dict[str, onnx.NodeProto] = {node.name: node for node in model.graph.node}
+    return nodes[name]
 
 
 def set_constant(model: onnx.ModelProto, name: str, value: NDArray[np.generic]) -> None:
@@ -45,9 +45,7 @@ def other_rate(model: onnx.ModelProto) -> None:
 
 def other_weights(model: onnx.ModelProto) -> None:
     """A bias moved in the file: Keras would answer otherwise."""
-    (bias,) = (
-        t for t in model.graph.initializer if tuple(t.dims) == (10,) and t.data_type == 1
-    )
+    (bias,) = (t for t in model.graph.initializer if tuple(t.dims) == (10,) and t.data_type == 1)
     value = onnx.numpy_helper.to_array(bias) + np.linspace(0, 1, 10, dtype=np.float32)
     set_constant(model, bias.name, value)
 

@@ -1,3 +1,5 @@
+from importlib.metadata import PackageNotFoundError
+
 import pytest
 
 from models.export import private_api
@@ -17,7 +19,7 @@ def test_an_untested_version_stops_the_import(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> str:
-        raise private_api.PackageNotFoundError(name)
+        raise PackageNotFoundError(name)
 
     monkeypatch.setattr(private_api, "version", missing)
     with pytest.raises(SetupError, match=r"is not installed.*pip install 'mcdropout\[export\]'"):

@@ -7,9 +7,7 @@ from service.core.masks import draw_masks, quantised_rate
 from tests.conftest import SIGMAS
 
 
-def draw(
-    seed: int = 7, site: int = 0, passes: range = range(400), rate: float = 0.3
-) -> np.ndarray:
+def draw(seed: int = 7, site: int = 0, passes: range = range(400), rate: float = 0.3) -> np.ndarray:
     return draw_masks(seed, site, passes, (50,), rate)
 
 

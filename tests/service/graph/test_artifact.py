@@ -79,7 +79,7 @@ def test_read_artifact_refuses_a_dropout_that_the_manifest_leaves_out(
     def rename(model: onnx.ModelProto) -> None:
         (entry,) = (e for e in model.metadata_props if e.key == METADATA_KEY)
         first, second = entry.value.split('"sites":[', 1)
-        site, rest = second.split("},", 1)
+        _site, rest = second.split("},", 1)
         entry.value = f'{first}"sites":[{rest}'
 
     with pytest.raises(ArtifactError, match=r"Dropout nodes .* does not name: \['drop_maps'\]"):

@@ -1,0 +1,64 @@
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from scripts.local_server import local_server
+from tests.conftest import STORE
+
+
+def serve(*flags: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run `mcdropout serve` with flags that make it end by itself."""
+    command = [sys.executable, "-m", "service.cli", "serve", *flags]
+    env = os.environ | variables
+    return subprocess.run(command, capture_output=True, text=True, env=env, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--models", "/nowhere"], "error: there is no model folder '/nowhere'. Give one that"),
+        (["--port", "70000"], "error: setting port (--port or MCDROPOUT_PORT) is 70000: Input"),
+        (["--device", "tpu"], "error: setting device (--device or MCDROPOUT_DEVICE) is 'tpu'"),
+        (["--device", "cuda"], "error: execution providers ['CUDAExecutionProvider'"),
+    ],
+)
+def test_a_wrong_start_is_a_sentence_and_exit_code_2(flags: list[str], message: str) -> None:
+    ended = serve(*flags)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(message)
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_taken_port_is_said_and_ends_the_start() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        ended = serve("--port", str(taken.getsockname()[1]), "--models", str(STORE))
+    assert ended.returncode == 1
+    assert "address already in use" in ended.stderr
+
+
+def test_sigterm_ends_the_server_with_0() -> None:
+    with local_server(STORE) as server:
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(20) == 0
+
+
+def test_an_empty_store_serves_no_model_and_says_so(tmp_path: Path) -> None:
+    with local_server(tmp_path) as server:
+        assert any("There is no model yet" in line for line in server.lines)
+        assert httpx.get(f"{server.url}/v1/models").json() == {"models": []}
+
+
+def test_the_server_process_holds_no_tensorflow() -> None:
+    """By what the process has mapped into its memory, whatever its imports are called."""
+    with local_server(STORE) as server:
+        maps = Path(f"/proc/{server.process.pid}/maps").read_text()
+    assert "onnxruntime" in maps
+    assert "tensorflow" not in maps

@@ -1,0 +1,63 @@
+"""The layer rules are rules: an import that breaks one is found by lint, or here."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+
+@pytest.mark.parametrize(
+    ("file", "statement"),
+    [
+        ("service/predictor.py", "import tensorflow"),
+        ("service/predictor.py", "import onnxruntime"),
+        ("service/sampler.py", "from models.export import export_model"),
+        ("service/core/masks.py", "import onnx_ir"),
+        ("service/core/masks.py", "from service.engine import Engine"),
+        ("service/graph/plan.py", "from service.engine import Engine"),
+        ("service/predictor.py", "from service.api import app"),
+        ("service/api/native.py", "from service.sampler import Sampler"),
+        ("models/export/trace.py", "from service.predictor import load_model"),
+    ],
+)
+def test_an_import_against_the_layers_is_refused(file: str, statement: str) -> None:
+    command = [sys.executable, "-m", "ruff", "check", "--select", "TID251", "--stdin-filename"]
+    ended = subprocess.run(
+        [*command, file, "-"], input=statement + "\n", capture_output=True, text=True, cwd=ROOT
+    )
+    assert "is banned" in ended.stdout, ended.stdout + ended.stderr
+
+
+#: From the bottom up: each may import those before it. Lint knows folders, and these share one.
+ORDER = (
+    "errors",
+    "manifest",
+    "core",
+    "graph",
+    "engine",
+    "sampler",
+    "inputs",
+    "proof",
+    "predictor",
+    "repository",
+    "greeting",
+    "settings",
+    "api",
+    "cli",
+)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "service").rglob("*.py")), ids=str)
+def test_imports_go_down(path: Path) -> None:
+    layer = path.relative_to(ROOT / "service").parts[0].removesuffix(".py")
+    if layer == "__init__":
+        return
+    above = set(ORDER[ORDER.index(layer) + 1 :])
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("service."):
+            imported = str(node.module).split(".")[1]
+            assert imported not in above, f"{path} imports service.{imported}, which is above it"

@@ -1,0 +1,58 @@
+"""The README's commands do what it says."""
+
+import json
+import re
+import shlex
+import subprocess
+
+import pytest
+
+from scripts.local_server import LocalServer
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text()
+
+
+def block(language: str, containing: str) -> str:
+    """The only code block of a language that contains a text."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    (found,) = (text for text in blocks if containing in text)
+    return str(found)
+
+
+def test_the_first_request_gives_the_answer_shown(server: LocalServer) -> None:
+    command = block("sh", "curl").replace("http://127.0.0.1:8000", server.url)
+    ended = subprocess.run(shlex.split(command), capture_output=True, text=True, check=True)
+    found, shown = json.loads(ended.stdout), json.loads(block("json", "co2"))
+    rows, rows_shown = found.pop("predictions"), shown.pop("predictions")
+    assert found == shown
+    for row, row_shown in zip(rows, rows_shown, strict=True):
+        for key, values in row_shown.items():
+            assert row[key] == pytest.approx(values, rel=1e-4)
+
+
+def test_the_python_example_runs() -> None:
+    from models.zoo.data import digits_splits
+
+    names = {"x": digits_splits()[1].x[:3]}
+    exec(block("python", "load_model"), names)
+    assert names["prediction"].mean.shape == (3, 10)
+
+
+def test_every_make_command_named_is_there() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for target in set(re.findall(r"`?make ([a-z]+)", README)):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_every_setting_is_in_the_table() -> None:
+    from service.settings import PREFIX, Settings
+
+    for name, field in Settings.model_fields.items():
+        assert f"`{PREFIX}{name.upper()}`" in README
+        assert f"`{field.default}`" in README
+
+
+def test_every_linked_file_is_there() -> None:
+    for target in re.findall(r"\]\((?!http)([^)]+)\)", README):
+        assert (ROOT / target).is_file(), target
