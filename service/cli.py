@@ -1,6 +1,9 @@
 """The `mcdropout` command."""
 
 import logging
+import os
+import signal
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from service.errors import MCDropoutError
+from service.errors import MCDropoutError, SetupError
 
 app = typer.Typer(
     help="Serve Keras models with Monte Carlo dropout.",
@@ -70,16 +73,32 @@ def _serve(**flags: object) -> None:
     )
 
     def greet(loaded: Repository) -> None:
-        port = server.servers[0].sockets[0].getsockname()[1]
-        host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host
-        print(greeting(loaded, f"http://{host}:{port}"), flush=True)
+        url = _url(settings.host, listening.getsockname()[1])
+        print(greeting(loaded, url), flush=True)
 
-    server = uvicorn.Server(
-        uvicorn.Config(create_app(repository, greet), host=settings.host, port=settings.port)
-    )
-    server.run()
-    if not server.started:
-        sys.exit(1)
+    # Bound before anything is loaded: a port that is taken ends the start at once.
+    listening = _listen(settings.host, settings.port)
+    # Uvicorn shuts down in good order at either signal, and then raises it again.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit(0))
+    uvicorn.Server(uvicorn.Config(create_app(repository, greet))).run(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise SetupError(
+            f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}. Choose another with --port "
+            "(make serve PORT=…), or --port 0 for any that is free."
+        ) from error
+
+
+def _url(host: str, port: int) -> str:
+    """Where a client on this machine reaches the server; 0.0.0.0 and :: are no addresses."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 if __name__ == "__main__":

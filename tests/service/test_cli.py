@@ -40,8 +40,8 @@ def test_a_taken_port_is_said_and_ends_the_start() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         ended = serve("--port", str(taken.getsockname()[1]), "--models", str(STORE))
-    assert ended.returncode == 1
-    assert "address already in use" in ended.stderr
+    assert ended.returncode == 2
+    assert "Address already in use. Choose another with --port" in ended.stderr
 
 
 def test_sigterm_ends_the_server_with_0() -> None:
