@@ -90,8 +90,8 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         raise SetupError(
-            f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}. Choose another with --port "
-            "(make serve PORT=…), or --port 0 for any that is free."
+            f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}. Choose "
+            "another with --port (make serve PORT=…), or --port 0 for any that is free."
         ) from error
 
 

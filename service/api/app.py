@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
+from fastapi_offline import FastAPIOffline
 
 from service.api import health, native
 from service.api.errors import install_error_handlers
@@ -38,7 +39,8 @@ def create_app(
         yield
         await loading
 
-    app = FastAPI(
+    # Its documentation pages bring their scripts along; a server often has no internet.
+    app: FastAPI = FastAPIOffline(
         title="mcdropout",
         description=DESCRIPTION,
         version=version("mcdropout"),

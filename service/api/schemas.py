@@ -16,7 +16,7 @@ class PredictRequest(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
-        json_schema_extra={"example": {"instances": [[0.0, 5.0, 13.0]], "passes": 100, "seed": 7}},
+        json_schema_extra={"example": {"instances": [[1985.0]], "passes": 100, "seed": 7}},
     )
 
     instances: list[Any] | None = Field(
