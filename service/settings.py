@@ -22,8 +22,8 @@ class Settings(BaseSettings):
         default=Path("models/store"), description="folder of <name>/<version>/model.onnx"
     )
     device: Literal["cpu", "cuda"] = Field(default="cpu", description="what runs the models")
-    max_passes: int = Field(default=100_000, ge=2, description="most passes of one request")
-    max_samples: int = Field(default=200_000, ge=2, description="most rows × passes of one request")
+    max_passes: int = Field(default=50_000, ge=2, description="most passes of one request")
+    max_samples: int = Field(default=50_000, ge=2, description="most rows × passes of one request")
 
     @property
     def providers(self) -> tuple[str, ...]:
