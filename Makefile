@@ -11,10 +11,10 @@ UV := $(BIN)/uv
 # Printed by uv itself on each install otherwise; a failure still says why.
 UV_QUIET ?= --quiet
 
-.PHONY: help serve test lint format models evaluate loadtest export lock clean
+.PHONY: help serve test lint format models evaluate loadtest export keras2 supported lock clean
 
 help:  ## list the commands
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(UV):
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) was not found; say where Python 3.11 is: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
@@ -63,11 +63,24 @@ loadtest: $(VENV)/dev.stamp  ## a bounded load test against a server of its own
 export: $(VENV)/dev.stamp  ## export a Keras model: make export ARGS="model.keras --output DIR"
 	$(BIN)/python -m scripts.export_keras $(ARGS)
 
+supported: $(VENV)/dev.stamp  ## export every kind of model and write docs/supported-models.md
+	$(BIN)/python -m scripts.supported_models
+
+# tf-keras cannot live beside tensorflow-cpu.
+$(VENV)-keras2/stamp: $(UV) requirements/keras2.txt
+	$(UV) venv --quiet --python $(BIN)/python $(VENV)-keras2
+	$(UV) pip install $(UV_QUIET) --python $(VENV)-keras2/bin/python --require-hashes -r requirements/keras2.txt
+	@touch $@
+
+keras2: $(VENV)-keras2/stamp  ## turn a Keras 2 SavedModel into .h5: make keras2 ARGS="FOLDER FILE.h5"
+	$(VENV)-keras2/bin/python scripts/convert_keras2.py $(ARGS)
+
 lock: $(VENV)/dev.stamp  ## resolve the dependencies again
 	$(UV) pip compile $(LOCK_FLAGS) --extra cpu --extra export --extra demo --extra dev -o requirements/dev.txt
 	$(UV) pip compile $(LOCK_FLAGS) --extra cpu -c requirements/dev.txt -o requirements/cpu.txt
 	$(UV) pip compile $(LOCK_FLAGS) --extra gpu -c requirements/dev.txt -o requirements/gpu.txt
+	$(UV) pip compile $(LOCK_FLAGS) --extra keras2 -o requirements/keras2.txt
 LOCK_FLAGS := pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header
 
 clean:  ## remove the environment and caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-keras2 .pytest_cache .mypy_cache .ruff_cache

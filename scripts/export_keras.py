@@ -21,7 +21,7 @@ from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
 from service.errors import ExportError, MCDropoutError  # noqa: E402
-from service.manifest import Manifest, Task  # noqa: E402
+from service.manifest import Checks, Manifest, Task  # noqa: E402
 
 TaskName = StrEnum("TaskName", {task: task for task in get_args(Task)})  # type: ignore[misc]
 MODEL_FILE = "model.onnx"
@@ -41,6 +41,16 @@ def main(
     ] = None,
     passes: Annotated[int, typer.Option(min=2, help="Passes a request runs by default.")] = 100,
     opset: Annotated[int, typer.Option(help="ONNX opset of the file.")] = 18,
+    custom_objects: Annotated[
+        str | None, typer.Option(help="Module with the classes that the file names.")
+    ] = None,
+    allow_unsafe_lambda: Annotated[
+        bool,
+        typer.Option(
+            "--allow-unsafe-lambda",
+            help="Load Lambda layers, which RUNS Python code that is stored in the file.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
 ) -> None:
     """Export a Keras model. Exit code 0: written; 1: refused, and why; 2: wrong arguments."""
@@ -53,7 +63,7 @@ def main(
                 from models.export.source import load_keras
 
             status.update(f"Loading {model} …")
-            loaded, source = load_keras(model)
+            loaded, source = load_keras(model, custom_objects, allow_unsafe_lambda)
             manifest = export_model(
                 loaded,
                 path,
@@ -107,12 +117,22 @@ def _read_example(path: Path | None) -> Any:
 
 
 def _site_table(manifest: Manifest) -> Table:
-    table = Table("layer", "kind", "rate", "observed", "mask", title="dropout kept alive")
+    checks = manifest.checks
+    table = Table("layer", "kind", "rate", "observed", "shape", title="randomness kept alive")
     for site in manifest.sites:
-        observed = manifest.checks.drop_rates[site.name] if manifest.checks else float("nan")
-        mask = "×".join("?" if size is None else str(size) for size in site.shape[1:])
-        table.add_row(site.layer, site.kind, f"{site.rate:g}", f"{observed:.4f}", mask)
+        shape = "×".join("?" if size is None else str(size) for size in site.shape[1:])
+        observed = "" if checks is None else _observed(checks, site.name)
+        note = " (always on in Keras)" if site.always_on else ""
+        rate = "" if site.rate is None else f"{site.rate:g}"
+        table.add_row(site.layer, site.kind + note, rate, observed, shape)
     return table
+
+
+def _observed(checks: Checks, name: str) -> str:
+    if name in checks.drop_rates:
+        return f"{checks.drop_rates[name]:.4f}"
+    mean, std = checks.noise[name]
+    return f"{mean:.3f} ± {std:.3f}"
 
 
 def _check_table(manifest: Manifest) -> Table:

@@ -14,6 +14,7 @@ METADATA_KEY = "mcdropout.manifest"
 TRAINING_INPUT = "training"
 
 Task = Literal["classification", "regression", "heteroscedastic_regression", "other"]
+SiteKind = Literal["dropout", "spatial_dropout", "uniform", "normal"]
 Shape = tuple[int | None, ...]
 
 
@@ -42,14 +43,29 @@ class OutputSpec(TensorSpec):
 
 
 class SiteSpec(_Frozen):
-    """A place that draws random numbers: one `Dropout` node of the graph."""
+    """A place that draws random numbers: one node of the graph.
+
+    By `kind` that is a `Dropout` node ("spatial_dropout" where a draw is shared
+    along some axis), or a `RandomUniformLike` on [0, 1), or a standard
+    `RandomNormalLike`.
+    """
 
     name: str = Field(description="name of the ONNX node, unique in the artifact")
     layer: str = Field(description="path of the Keras layer inside the model")
-    kind: Literal["dropout", "spatial_dropout"]
-    rate: float = Field(ge=0, lt=1, description="probability that an element is dropped")
-    shape: Shape = Field(description="shape of the mask; axis 0 is the batch, 1 is broadcast")
+    kind: SiteKind
+    rate: float | None = Field(ge=0, lt=1, description="of a dropout: the share of zeros")
+    shape: Shape = Field(
+        description="of the draw; axis 0 is the batch, or 1 where all rows of a call share it"
+    )
     dtype: str
+    always_on: bool = Field(
+        default=False, description="on in Keras even with training=False; `training` switches it"
+    )
+
+
+def is_dropout(site: SiteSpec) -> bool:
+    """Whether the site multiplies by a mask, and does not merely lend its numbers."""
+    return site.kind in ("dropout", "spatial_dropout")
 
 
 class Source(_Frozen):
@@ -68,9 +84,12 @@ class Checks(_Frozen):
     off_tolerance: float
     frozen_difference: float = Field(
         description="as off_difference, with training=true and every rate set to 0: "
-        "what normalisation layers would move"
+        "what normalisation layers would move (noise at its middle)"
     )
-    drop_rates: dict[str, float] = Field(description="observed share of zeros, by site")
+    drop_rates: dict[str, float] = Field(description="observed share of zeros, by dropout site")
+    noise: dict[str, tuple[float, float]] = Field(
+        description="observed mean and standard deviation, by uniform or normal site"
+    )
     spread: dict[str, float] = Field(
         description="largest standard deviation over repeated rows, by output"
     )

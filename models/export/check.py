@@ -7,6 +7,7 @@ ones a stranger would open the file with.
 import math
 import tempfile
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,59 +17,85 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from service.errors import ExportError
-from service.manifest import TRAINING_INPUT, Checks, Manifest, OutputSpec, SiteSpec
+from service.manifest import (
+    TRAINING_INPUT,
+    Checks,
+    Manifest,
+    OutputSpec,
+    SiteSpec,
+    is_dropout,
+)
 
 Array = NDArray[Any]
 Feeds = Mapping[str, Array]
 
 #: Largest allowed difference from Keras, relative to the largest output.
 OFF_TOLERANCE = 1e-5
+#: The same where some layer computes in float16, whose own precision is 1e-3.
+HALF_TOLERANCE = 5e-3
 #: Rows compared with Keras.
 ROWS = 8
-#: Standard errors that an observed drop rate may be off: by chance once in 5e8.
+#: Standard errors that an observed rate or moment may be off: by chance once in 5e8.
 SIGMAS = 6.0
 #: Kept-or-dropped decisions wanted of each site, in units of 1 / (p (1 - p)).
 _WANTED_DRAWS = 100
 _MIN_REPEATS, _MAX_REPEATS = 64, 8192
 
 
-def check_artifact(
-    path: Path, manifest: Manifest, feeds: Feeds, keras_outputs: list[Array]
-) -> Checks:
-    """Check the file at `path` against the Keras model it was made from.
+class DifferenceError(ExportError):
+    """The exported model does not compute what Keras does."""
 
-    Args:
-        path: the artifact.
-        manifest: what the file will say of itself.
+
+@dataclass(frozen=True)
+class Expected:
+    """What Keras answers, outputs in graph order.
+
+    Attributes:
         feeds: input name to (ROWS, …) array.
-        keras_outputs: the model's inference outputs on `feeds`, in graph order.
+        off: with training off.
+        still: with training on and every draw at its middle.
+        tolerance: largest allowed difference, relative to the largest output.
+    """
+
+    feeds: Feeds
+    off: list[Array]
+    still: list[Array]
+    tolerance: float
+
+
+def check_artifact(path: Path, manifest: Manifest, expected: Expected) -> Checks:
+    """Check the file at `path`, which `manifest` describes, against Keras.
 
     Raises:
-        ExportError: naming the first check that failed, with its figure.
+        DifferenceError: its outputs are not Keras'.
+        ExportError: naming the first other check that failed, with its figure.
     """
     onnx.checker.check_model(str(path), full_check=True)
     require_living_sites(path, manifest.sites)
     session = onnxruntime.InferenceSession(path)
-    off = _relative_difference(_run(session, feeds, training=False), keras_outputs)
-    if not off <= OFF_TOLERANCE:
-        raise ExportError(
+    feeds, allowed = expected.feeds, expected.tolerance
+    off = _relative_difference(_run(session, feeds, training=False), expected.off)
+    if not off <= allowed:
+        raise DifferenceError(
             f"with training=false the exported model differs from Keras by {off:.1e} of its "
-            f"output's scale; {OFF_TOLERANCE:.0e} is allowed. No file was written."
+            f"output's scale; {allowed:.0e} is allowed. No file was written."
         )
-    frozen = _frozen_difference(path, feeds, keras_outputs)
-    if not frozen <= OFF_TOLERANCE:
-        raise ExportError(
+    frozen = _relative_difference(_run(_still(path), feeds, training=True), expected.still)
+    if not frozen <= allowed:
+        raise DifferenceError(
             f"with training=true and no dropout the exported model differs from Keras by "
             f"{frozen:.1e} of its output's scale, so something other than dropout moved, such "
             "as a BatchNormalization in training mode. No file was written."
         )
     one_row = {name: value[:1] for name, value in feeds.items()}
+    draws = _observe(path, manifest.sites, one_row)
     return Checks(
         rows=ROWS,
         off_difference=off,
-        off_tolerance=OFF_TOLERANCE,
+        off_tolerance=allowed,
         frozen_difference=frozen,
-        drop_rates=_drop_rates(path, manifest.sites, one_row),
+        drop_rates={s.name: _drop_rate(s, draws[s.name]) for s in manifest.sites if is_dropout(s)},
+        noise={s.name: _noise(s, draws[s.name]) for s in manifest.sites if not is_dropout(s)},
         spread=_spread(session, one_row, manifest.outputs),
     )
 
@@ -114,73 +141,116 @@ def _relative_difference(found: list[Array], wanted: list[Array]) -> float:
     return worst
 
 
-def _frozen_difference(path: Path, feeds: Feeds, keras_outputs: list[Array]) -> float:
-    """Difference from Keras with training=true and every rate 0."""
+def _still(path: Path) -> Any:
+    """A session of the file with every rate 0 and every noise at its middle."""
     model = onnx.load(path)
-    rates = {f"{node.name}/rate" for node in _dropouts(model)}
+    rates = {f"{node.name}/rate" for node in model.graph.node if node.op_type == "Dropout"}
     for tensor in model.graph.initializer:
         if tensor.name in rates:
             tensor.CopyFrom(onnx.numpy_helper.from_array(np.array(0.0, np.float32), tensor.name))
-    session = onnxruntime.InferenceSession(model.SerializeToString())
-    return _relative_difference(_run(session, feeds, training=True), keras_outputs)
+    for node in model.graph.node:
+        # They lend their shape from zeros: 0 is the middle of a normal, sigmoid(0) of a uniform.
+        if node.op_type == "RandomNormalLike":
+            node.CopyFrom(onnx.helper.make_node("Identity", node.input, node.output))
+        elif node.op_type == "RandomUniformLike":
+            node.CopyFrom(onnx.helper.make_node("Sigmoid", node.input, node.output))
+    return onnxruntime.InferenceSession(model.SerializeToString())
 
 
-def _dropouts(model: onnx.ModelProto) -> list[onnx.NodeProto]:
-    return [node for node in model.graph.node if node.op_type == "Dropout"]
+def _observe(path: Path, sites: tuple[SiteSpec, ...], one_row: Feeds) -> dict[str, Array]:
+    """What each site draws on repeated rows in two calls: name to (calls, rows, …).
 
-
-def _drop_rates(path: Path, sites: tuple[SiteSpec, ...], one_row: Feeds) -> dict[str, float]:
-    """Observe each site's masks on repeated rows, in two calls."""
+    A dropout shows its mask of kept elements, noise its numbers.
+    """
     model = onnx.load(path)
-    for node in _dropouts(model):
-        node.output.extend([f"{node.name}/mask"] * (len(node.output) < 2))
+    by_name = {node.name: node for node in model.graph.node}
+    shown = []
+    for site in sites:
+        node = by_name[site.name]
+        if is_dropout(site) and len(node.output) < 2:
+            node.output.append(f"{site.name}/mask")
+        dtype = np.dtype(bool if is_dropout(site) else site.dtype)
+        shown.append(node.output[-1])
         model.graph.output.append(
-            onnx.helper.make_tensor_value_info(node.output[1], onnx.TensorProto.BOOL, None)
+            onnx.helper.make_tensor_value_info(
+                shown[-1], onnx.helper.np_dtype_to_tensor_dtype(dtype), None
+            )
         )
     session = onnxruntime.InferenceSession(model.SerializeToString())
     feeds = {name: np.repeat(row, _repeats(sites), axis=0) for name, row in one_row.items()}
-    masks = [f"{site.name}/mask" for site in sites]
-    calls = [session.run(masks, {**feeds, TRAINING_INPUT: np.array(True)}) for _ in range(2)]
-    return {
-        site.name: _drop_rate(site, np.stack(pair))
-        for site, *pair in zip(sites, *calls, strict=True)
-    }
+    calls = [session.run(shown, {**feeds, TRAINING_INPUT: np.array(True)}) for _ in range(2)]
+    return {site.name: np.stack(pair) for site, *pair in zip(sites, *calls, strict=True)}
 
 
 def _repeats(sites: tuple[SiteSpec, ...]) -> int:
     """Rows that give every site enough decisions to see its rate and its variation."""
-    wanted = max(
+    wanted = [
         _WANTED_DRAWS
         / (site.rate * (1 - site.rate) * math.prod(size or 1 for size in site.shape[1:]))
         for site in sites
-    )
-    return int(np.clip(math.ceil(wanted), _MIN_REPEATS, _MAX_REPEATS))
+        if site.rate
+    ]
+    return int(np.clip(math.ceil(max(wanted, default=0)), _MIN_REPEATS, _MAX_REPEATS))
 
 
 def _drop_rate(site: SiteSpec, kept: Array) -> float:
-    """Share of dropped elements of (calls, rows, …) masks, which must vary by row and call."""
-    dropped = 1.0 - float(kept.mean())
-    error = math.sqrt(site.rate * (1 - site.rate) / kept.size)
-    if abs(dropped - site.rate) > SIGMAS * error:
+    """Share of dropped elements of (calls, rows, …) masks."""
+    rate, dropped = site.rate or 0.0, 1.0 - float(kept.mean())
+    error = math.sqrt(rate * (1 - rate) / kept.size)
+    if abs(dropped - rate) > SIGMAS * error:
         raise ExportError(
-            f"layer {site.layer!r} has rate {site.rate:g}, and the exported one drops "
+            f"layer {site.layer!r} has rate {rate:g}, and the exported one drops "
             f"{dropped:.4f} of {kept.size} elements. No file was written."
         )
-    if (kept[0] == kept[1]).all() or (kept == kept[:, :1]).all():
-        raise ExportError(
-            f"layer {site.layer!r} draws the same mask for every "
-            f"{'call' if (kept[0] == kept[1]).all() else 'row'} after export. "
-            "No file was written."
-        )
+    _require_variation(site, kept, chance=math.exp(-kept[0].size * min(rate, 1 - rate)))
     return dropped
 
 
+#: Mean and standard deviation of each kind of noise, and its kurtosis.
+_MOMENTS = {"uniform": (0.5, math.sqrt(1 / 12), 1.8), "normal": (0.0, 1.0, 3.0)}
+
+
+def _noise(site: SiteSpec, numbers: Array) -> tuple[float, float]:
+    """Mean and standard deviation of (calls, rows, …) numbers."""
+    mean, std, kurtosis = _MOMENTS[site.kind]
+    values = numbers.astype(np.float64)
+    found = float(values.mean()), float(values.std())
+    error = SIGMAS * std / math.sqrt(values.size)
+    # Half the relative error of a variance; a few numbers tell nothing, and need not.
+    error_of_std = error * math.sqrt(kurtosis - 1) / 2 + std / values.size
+    if abs(found[0] - mean) > error or abs(found[1] - std) > error_of_std:
+        raise ExportError(
+            f"layer {site.layer!r} draws {site.kind} numbers of mean {mean:g} and standard "
+            f"deviation {std:.3f}, and the exported one gives {found[0]:.3f} and {found[1]:.3f}. "
+            "No file was written."
+        )
+    _require_variation(site, numbers, chance=0.0)
+    return found
+
+
+def _require_variation(site: SiteSpec, draws: Array, chance: float) -> None:
+    """(calls, rows, …) draws differ by call, and by row unless rows share them.
+
+    Nothing is said where equal draws have a `chance` of more than once in 1e8.
+    """
+    if chance > 1e-8:
+        return
+    shared = site.shape[0] == 1
+    same_calls = bool((draws[0] == draws[1]).all())
+    if same_calls or (not shared and bool((draws == draws[:, :1]).all())):
+        raise ExportError(
+            f"layer {site.layer!r} draws the same for every {'call' if same_calls else 'row'} "
+            "after export. No file was written."
+        )
+
+
 def _spread(session: Any, one_row: Feeds, outputs: tuple[OutputSpec, ...]) -> dict[str, float]:
-    """Largest standard deviation over repeats of one row, by output."""
+    """Largest standard deviation over repeats of one row in two calls, by output."""
     feeds = {name: np.repeat(row, _MIN_REPEATS, axis=0) for name, row in one_row.items()}
+    calls = [_run(session, feeds, training=True) for _ in range(2)]
     spread = {
-        output.name: float(values.astype(np.float64).std(axis=0).max())
-        for output, values in zip(outputs, _run(session, feeds, training=True), strict=True)
+        output.name: float(np.concatenate(pair).astype(np.float64).std(axis=0).max())
+        for output, *pair in zip(outputs, *calls, strict=True)
     }
     still = [output.name for output in outputs if output.stochastic and spread[output.name] == 0.0]
     if still or not any(output.stochastic for output in outputs):

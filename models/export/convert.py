@@ -1,8 +1,10 @@
 """Convert a traced function to ONNX by way of tf2onnx, markers included."""
 
 import logging
+from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import onnx
 import tensorflow as tf
 import tf2onnx
@@ -19,8 +21,7 @@ def to_onnx(function: Any, signature: list[tf.TensorSpec], opset: int) -> onnx.M
     """Convert a traced tf.function; each marker becomes a `mcdropout.Site` node.
 
     Raises:
-        ExportError: the graph holds an operation that tf2onnx cannot express,
-            or reads a tensor from outside the model.
+        ExportError: the graph holds an operation that tf2onnx cannot express.
     """
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # failures are read off the graph
     model: onnx.ModelProto
@@ -28,12 +29,41 @@ def to_onnx(function: Any, signature: list[tf.TensorSpec], opset: int) -> onnx.M
         function,
         signature,
         opset=opset,
-        custom_op_handlers={"CheckNumerics": (_convert_marker, [])},
+        custom_op_handlers={"CheckNumerics": (_convert_marker, []), "Erfc": (_convert_erfc, [])},
         extra_opset=[onnx.helper.make_opsetid(SITE_DOMAIN, 1)],
     )
+    _bind_captures(model, function.get_concrete_function(*signature))
     _require_standard_ops(model)
-    _require_known_inputs(model, {spec.name for spec in signature})
     return model
+
+
+def _bind_captures(model: onnx.ModelProto, concrete: Any) -> None:
+    """A tensor captured from outside comes out as a graph input; make it a constant."""
+    captured = {
+        inner.name: outer for outer, inner in concrete.graph.captures if outer.dtype != tf.resource
+    }
+    for value in [value for value in model.graph.input if value.name in captured]:
+        array = captured[value.name].numpy()
+        model.graph.initializer.append(onnx.numpy_helper.from_array(array, value.name))
+        model.graph.input.remove(value)
+
+
+def _convert_erfc(context: Any, node: Any, name: str, args: Any) -> None:
+    """tf2onnx handler: Erfc, which the exact GELU uses, is 1 - Erf."""
+    (x,), (y,) = node.input, node.output
+    dtype, shapes, dtypes = context.get_dtype(x), node.output_shapes, node.output_dtypes
+    context.remove_node(node.name)
+    erf = context.make_node("Erf", [x], name=f"{name}/erf", shapes=shapes, dtypes=dtypes)
+    one = np.array(1, onnx.helper.tensor_dtype_to_np_dtype(dtype))
+    constant = context.make_const(f"{name}/one", one)
+    context.make_node(
+        "Sub",
+        [constant.output[0], erf.output[0]],
+        name=name,
+        outputs=[y],
+        shapes=shapes,
+        dtypes=dtypes,
+    )
 
 
 def _convert_marker(context: Any, node: Any, name: str, args: Any) -> None:
@@ -47,6 +77,8 @@ def _convert_marker(context: Any, node: Any, name: str, args: Any) -> None:
         [node.input[0]],
         name=message.removeprefix(MARKER) if is_marker else name,
         domain=SITE_DOMAIN if is_marker else "",
+        # Without it tf2onnx would merge two draws of the same shape into one.
+        attr={"site": message} if is_marker else {},
         outputs=node.output,
         shapes=shapes,
         dtypes=dtypes,
@@ -57,7 +89,7 @@ def _require_standard_ops(model: onnx.ModelProto) -> None:
     """tf2onnx logs what it cannot convert, and writes the TensorFlow op into the file."""
     opsets = {entry.domain: entry.version for entry in model.opset_import}
     foreign: dict[str, str] = {}
-    for node in model.graph.node:
+    for node in _nodes(model.graph):
         if node.domain != SITE_DOMAIN and not onnx.defs.has(
             node.op_type, max_inclusive_version=opsets.get(node.domain, 1), domain=node.domain
         ):
@@ -70,10 +102,10 @@ def _require_standard_ops(model: onnx.ModelProto) -> None:
         )
 
 
-def _require_known_inputs(model: onnx.ModelProto, known: set[str]) -> None:
-    stray = [value.name for value in model.graph.input if value.name not in known]
-    if stray:
-        raise ExportError(
-            f"the converted graph reads {stray}, which no input of the model provides: a layer "
-            "captured a tensor that is not one of its variables. Make it a weight of the layer."
-        )
+def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    """The nodes of a graph and of the graphs inside its nodes."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:
+                yield from _nodes(attribute.g)

@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
 from models.export.private_api import installed_version
 from service.errors import ExportError
-from service.manifest import TRAINING_INPUT, InputSpec, OutputSpec
+from service.manifest import InputSpec, OutputSpec
 
 Array = NDArray[Any]
 
@@ -19,38 +18,6 @@ Array = NDArray[Any]
 _MAX_EXAMPLE_VALUES = 1024
 #: Size tried on a dynamic axis, by rank of the input: a sequence, an image, a volume.
 _DYNAMIC_SIZES = {3: 16, 4: 64, 5: 16}
-
-
-def tensor_signature(model: keras.Model) -> list[tf.TensorSpec]:
-    """Signature of the model's inputs in flat order, with the batch axis dynamic.
-
-    Raises:
-        ExportError: an input has the name that the artifact's flag needs.
-    """
-    names = [tensor.name for tensor in model.inputs]
-    if TRAINING_INPUT in names:
-        raise ExportError(
-            f"the model has an input named {TRAINING_INPUT!r}, which is what the exported model "
-            "calls its own flag. Rename the input, or remove it if it switches dropout: the "
-            "flag does that."
-        )
-    return [
-        tf.TensorSpec((None, *tensor.shape[1:]), tensor.dtype, name=tensor.name)
-        for tensor in model.inputs
-    ]
-
-
-def output_names(model: keras.Model) -> list[str]:
-    """Names of the outputs in flat order, as Keras gives them, made distinct."""
-    # A Sequential model has one output, its last layer's, and no output_names.
-    names = list(getattr(model, "output_names", [model.layers[-1].name]))
-    taken = {tensor.name for tensor in model.inputs}
-    distinct: list[str] = []
-    for name in names:
-        candidates = [name, *(f"{name}_{number}" for number in range(1, len(names) + 2))]
-        distinct.append(next(c for c in candidates if c not in taken))
-        taken.add(distinct[-1])
-    return distinct
 
 
 def check_rows(
@@ -117,21 +84,23 @@ def input_specs(
 
 
 def output_specs(
-    names: list[str], model: keras.Model, stochastic: set[str]
+    names: list[str], tensors: list[Any], stochastic: set[str]
 ) -> tuple[OutputSpec, ...]:
-    """The outputs; `stochastic` names those that dropout lies before."""
+    """The outputs; `stochastic` names those that a draw lies before."""
     return tuple(
         OutputSpec(
             name=name,
-            dtype=str(tensor.dtype),
-            shape=(None, *tensor.shape[1:]),
+            dtype=np.dtype(tensor.dtype.as_numpy_dtype).name,
+            shape=(None, *tensor.shape.as_list()[1:]),
             stochastic=name in stochastic,
         )
-        for name, tensor in zip(names, model.outputs, strict=True)
+        for name, tensor in zip(names, tensors, strict=True)
     )
 
 
-def check_labels(labels: Sequence[str] | None, model: keras.Model) -> tuple[str, ...] | None:
+def check_labels(
+    labels: Sequence[str] | None, outputs: tuple[OutputSpec, ...]
+) -> tuple[str, ...] | None:
     """The labels, if there is one for each value of every output's last axis.
 
     Raises:
@@ -139,11 +108,11 @@ def check_labels(labels: Sequence[str] | None, model: keras.Model) -> tuple[str,
     """
     if labels is None:
         return None
-    for tensor in model.outputs:
-        classes = max(tensor.shape[-1] or 0, 2)
+    for output in outputs:
+        classes = max(output.shape[-1] or 0, 2)
         if len(labels) != classes:
             raise ExportError(
-                f"{len(labels)} labels were given, and output {tensor.name!r} has {classes} "
+                f"{len(labels)} labels were given, and output {output.name!r} has {classes} "
                 "classes."
             )
     return tuple(labels)

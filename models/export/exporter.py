@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from numpy.typing import NDArray
 
 from models.export import check, describe
 from models.export.convert import to_onnx
+from models.export.interface import Interface
 from models.export.lower import lower, outputs_after_sites
-from models.export.private_api import all_layers, input_structure
-from models.export.source import fingerprint
-from models.export.trace import discover, emit
+from models.export.private_api import accepts_training, all_layers
+from models.export.source import fingerprint, float32_instead_of_bfloat16
+from models.export.trace import Draws, discover, emit, flag_signature, inference, still_training
 from service.errors import ExportError
 from service.manifest import METADATA_KEY, Manifest, Source, Task
 
@@ -67,45 +69,105 @@ def export_model(
         ExportError: the model cannot be exported, or the file failed a check.
     """
     _require_exportable(model, opset)
+    model = float32_instead_of_bfloat16(model)
+    interface = Interface(model, example)
     before = fingerprint(model)
-    signature = describe.tensor_signature(model)
-    names = describe.output_names(model)
-    call = _flat_call(model)
-
     on_stage(STAGES[0])
-    stochastic = discover(call, signature).stochastic
-    _require_every_dropout(model, stochastic)
-    on_stage(STAGES[1])
-    function, trace = emit(call, signature, stochastic)
-    on_stage(STAGES[2])
-    converted = to_onnx(function, signature, opset)
-    lowered = lower(converted, trace.sites, [spec.name for spec in signature], names)
+    draws = discover(interface, interface.signature)
+    _require_every_dropout(model, draws.stochastic)
+    attempt = _Attempt(model, interface, Path(path), example, opset, on_stage)
+    facts = {"task": task, "labels": labels, "passes": passes, "source": source or before}
+    try:
+        return attempt.export(draws, facts, before)
+    except check.DifferenceError:
+        whole = _custom_layers_twice(model, draws)
+        if whole == draws:
+            raise
+        # A layer of the user's own may compute something else in training, dropout
+        # apart. Then it is run whole with training on and off, and selected.
+        return attempt.export(whole, facts, before)
 
-    on_stage(STAGES[3])
-    rows = describe.check_rows(signature, example, check.ROWS)
-    expected = [np.asarray(y) for y in call(False, *map(tf.constant, rows.values()))]
-    if task == "classification":
-        check.require_probabilities(expected)
-    manifest = Manifest(
-        task=task,
-        inputs=describe.input_specs(signature, rows, with_example=example is not None),
-        outputs=describe.output_specs(names, model, outputs_after_sites(lowered)),
-        labels=describe.check_labels(labels, model),
-        passes=passes,
-        sites=tuple(trace.sites),
-        tools=describe.tool_versions(),
-        source=source or before,
-    )
-    with _draft(Path(path)) as draft:
-        onnx.save(ir.to_proto(lowered), draft)
-        checks = check.check_artifact(draft, manifest, rows, expected)
-        if fingerprint(model) != before:
-            raise ExportError("the export changed the Keras model. No file was written.")
-        on_stage(STAGES[4])
-        manifest = manifest.model_copy(update={"checks": checks})
-        lowered.metadata_props[METADATA_KEY] = manifest.model_dump_json()
-        onnx.save(ir.to_proto(lowered), draft)
-    return manifest
+
+@dataclass(frozen=True)
+class _Attempt:
+    """One way through the stages; see `export_model` for the fields."""
+
+    model: keras.Model
+    interface: Interface
+    path: Path
+    example: Any
+    opset: int
+    on_stage: Callable[[str], None]
+
+    def export(self, draws: Draws, facts: dict[str, Any], before: Source) -> Manifest:
+        """Emit, convert, check and write."""
+        signature, interface = self.interface.signature, self.interface
+        rows = describe.check_rows(signature, self.example, check.ROWS)
+        expected, names = self._expected(rows, draws)
+        self.on_stage(STAGES[1])
+        function, trace = emit(interface, signature, draws)
+        self.on_stage(STAGES[2])
+        flagged = [*signature, flag_signature()]
+        converted = to_onnx(function, flagged, self.opset)
+        lowered = lower(converted, trace.sites, [spec.name for spec in signature], names)
+        self.on_stage(STAGES[3])
+        if facts["task"] == "classification":
+            check.require_probabilities(expected.off)
+        outputs = describe.output_specs(
+            names,
+            function.get_concrete_function(*flagged).outputs,
+            outputs_after_sites(lowered),
+        )
+        manifest = Manifest(
+            **facts
+            | {"labels": describe.check_labels(facts["labels"], outputs)}
+            | {"inputs": describe.input_specs(signature, rows, self.example is not None)},
+            outputs=outputs,
+            sites=tuple(trace.sites),
+            tools=describe.tool_versions(),
+        )
+        with _draft(self.path) as draft:
+            onnx.save(ir.to_proto(lowered), draft)
+            checks = check.check_artifact(draft, manifest, expected)
+            if fingerprint(self.model) != before:
+                raise ExportError("the export changed the Keras model. No file was written.")
+            self.on_stage(STAGES[4])
+            manifest = manifest.model_copy(update={"checks": checks})
+            lowered.metadata_props[METADATA_KEY] = manifest.model_dump_json()
+            onnx.save(ir.to_proto(lowered), draft)
+        return manifest
+
+    def _expected(self, rows: dict[str, Array], draws: Draws) -> tuple[check.Expected, list[str]]:
+        """What Keras answers, and the names of the outputs."""
+        tensors = [tf.constant(row) for row in rows.values()]
+        names: list[str] = []
+
+        def named(training: bool, *inputs: Any) -> list[Any]:
+            outputs = self.interface.named_outputs(training, *inputs)
+            names[:] = [name for name, _ in outputs]
+            return [value for _, value in outputs]
+
+        off = [np.asarray(value) for value in inference(named, tensors)]
+        # Where dropout is all that training changes, the output without it has to be
+        # the one of inference: a normalisation that moved would show.
+        still = off
+        if draws.twice:
+            still = [np.asarray(value) for value in still_training(named, tensors, draws)]
+        half = any(layer.compute_dtype == "float16" for layer in all_layers(self.model))
+        tolerance = check.HALF_TOLERANCE if half else check.OFF_TOLERANCE
+        return check.Expected(rows, off, still, tolerance), names
+
+
+def _custom_layers_twice(model: keras.Model, draws: Draws) -> Draws:
+    """The same draws, with every layer of the user's own that draws run on and off as a whole."""
+    own = [
+        id(layer)
+        for layer in [model, *all_layers(model)]
+        if id(layer) in draws.stochastic
+        and accepts_training(layer)
+        and not type(layer).__module__.startswith("keras.")
+    ]
+    return replace(draws, twice=draws.twice.union(own))
 
 
 @contextmanager
@@ -120,32 +182,16 @@ def _draft(path: Path) -> Iterator[Path]:
         draft.unlink(missing_ok=True)
 
 
-def _flat_call(model: keras.Model) -> Callable[..., list[Any]]:
-    """The model as a function of `training` and its flat list of tensors."""
-
-    def call(training: bool, *tensors: Any) -> list[Any]:
-        inputs = keras.tree.pack_sequence_as(input_structure(model), list(tensors))
-        return list(keras.tree.flatten(model(inputs, training=training)))
-
-    return call
-
-
 def _require_exportable(model: Any, opset: int) -> None:
     if not isinstance(model, keras.Model):
         raise ExportError(f"{model!r} is not a Keras model.")
     if opset not in OPSETS:
         raise ExportError(f"opset {opset} is not supported; use one of {OPSETS}.")
-    if not getattr(model, "inputs", None) or not getattr(model, "outputs", None):
-        raise ExportError(
-            f"model {model.name!r} ({type(model).__name__}) has no symbolic inputs. A Sequential "
-            "model needs a keras.Input as its first layer, or one call on real data; a subclassed "
-            "model has to be rebuilt as a Sequential or functional one."
-        )
 
 
-def _require_every_dropout(model: keras.Model, stochastic: set[int]) -> None:
+def _require_every_dropout(model: keras.Model, stochastic: frozenset[int]) -> None:
     """Every dropout layer was met, and there is at least one."""
-    dropouts = [layer for layer in all_layers(model) if getattr(layer, "rate", 0)]
+    dropouts = [layer for layer in all_layers(model) if 0 < getattr(layer, "rate", 0) < 1]
     missed = [layer.name for layer in dropouts if id(layer) not in stochastic]
     if missed:
         raise ExportError(

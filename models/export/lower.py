@@ -1,14 +1,16 @@
-"""Turn marker nodes into live ONNX dropout, and put the graph into contract form.
+"""Turn marker nodes into live ONNX draws, and put the graph into contract form.
 
 Precondition: every `mcdropout.Site` node carries the name of a site.
 Postcondition:
 1. the graph has a scalar bool input `training`;
-2. every site is a standard `Dropout` node of the site's name, ratio and mask;
-3. its `training_mode` and its `ratio` come from nodes. ONNX Runtime's optimiser
-   deletes a Dropout whose only incoming edge is its data, so a flag that is a
-   graph input or a constant does not save it; and one whose only incoming edge
-   is the flag (because its data is a graph input) it takes apart at the wrong
-   edge, and then refuses the file. With two edges it leaves both alone;
+2. every site is a standard node of the site's name: `Dropout` with its ratio, or
+   `RandomUniformLike` on [0, 1), or `RandomNormalLike`;
+3. a Dropout's `training_mode` and its `ratio` come from nodes. ONNX Runtime's
+   optimiser deletes a Dropout whose only incoming edge is its data, so a flag
+   that is a graph input or a constant does not save it; and one whose only
+   incoming edge is the flag (because its data is a graph input) it takes apart
+   at the wrong edge, and then refuses the file. With two edges it leaves both
+   alone;
 4. inputs and outputs have the model's names, and a dynamic axis 0 named "batch".
 """
 
@@ -21,7 +23,7 @@ from onnx_ir.passes.common import NameFixPass, RemoveUnusedNodesPass, RemoveUnus
 
 from models.export.convert import SITE_DOMAIN, SITE_OP
 from service.errors import ExportError
-from service.manifest import TRAINING_INPUT, SiteSpec
+from service.manifest import TRAINING_INPUT, SiteSpec, is_dropout
 
 
 def lower(
@@ -30,10 +32,10 @@ def lower(
     """Lower a converted model; `inputs` and `outputs` are the names in graph order."""
     lowered = ir.from_proto(model)
     _rename(lowered.graph.outputs, outputs)
-    _name_batch_axis([*lowered.graph.inputs, *lowered.graph.outputs])
     _order_inputs(lowered.graph, inputs)
-    live = _add_training_input(lowered.graph)
-    _make_dropouts(lowered.graph, {site.name: site for site in sites}, live)
+    live = _live_flag(lowered.graph)
+    _name_batch_axis([*lowered.graph.inputs[:-1], *lowered.graph.outputs])
+    _replace_markers(lowered.graph, {site.name: site for site in sites}, live)
     for clean in (RemoveUnusedNodesPass(), RemoveUnusedOpsetsPass(), NameFixPass()):
         clean(lowered)
     return lowered
@@ -45,14 +47,18 @@ def _rename(values: Sequence[ir.Value], names: list[str]) -> None:
 
 
 def _order_inputs(graph: ir.Graph, names: list[str]) -> None:
-    """tf2onnx drops an input that no node reads, and orders the others as it likes."""
-    by_name = {value.name: value for value in graph.inputs}
+    """Rule 1. tf2onnx drops an input that no node reads, and orders the others as it likes."""
+    by_name = {str(value.name): value for value in graph.inputs}
     missing = [name for name in names if name not in by_name]
     if missing:
         raise ExportError(
             f"the model's outputs do not depend on its inputs {missing}. Remove those inputs."
         )
-    graph.inputs[:] = [by_name[name] for name in names]
+    by_name.setdefault(
+        TRAINING_INPUT,
+        ir.Value(name=TRAINING_INPUT, shape=ir.Shape([]), type=ir.TensorType(ir.DataType.BOOL)),
+    )
+    graph.inputs[:] = [by_name[name] for name in [*names, TRAINING_INPUT]]
 
 
 def _name_batch_axis(values: list[ir.Value]) -> None:
@@ -61,13 +67,9 @@ def _name_batch_axis(values: list[ir.Value]) -> None:
             value.shape = ir.Shape(["batch", *value.shape[1:]])
 
 
-def _add_training_input(graph: ir.Graph) -> ir.Value:
-    """Rule 1 and 3: returns the flag as the output of a node."""
-    training = ir.Value(
-        name=TRAINING_INPUT, shape=ir.Shape([]), type=ir.TensorType(ir.DataType.BOOL)
-    )
-    graph.inputs.append(training)
-    off = ir.node("Not", [training], name=f"{TRAINING_INPUT}/off")
+def _live_flag(graph: ir.Graph) -> ir.Value:
+    """Rule 3: the flag as the output of a node."""
+    off = ir.node("Not", [graph.inputs[-1]], name=f"{TRAINING_INPUT}/off")
     on = ir.node("Not", [off.outputs[0]], name=f"{TRAINING_INPUT}/on")
     for node in (off, on):
         node.outputs[0].name = node.name
@@ -75,24 +77,36 @@ def _add_training_input(graph: ir.Graph) -> ir.Value:
     return on.outputs[0]
 
 
-def _make_dropouts(graph: ir.Graph, sites: dict[str, SiteSpec], live: ir.Value) -> None:
+def _replace_markers(graph: ir.Graph, sites: dict[str, SiteSpec], live: ir.Value) -> None:
     """Rules 2 and 3."""
     zero = _scalar(graph, f"{TRAINING_INPUT}/no_rate", 0.0)
     for node in [*graph.all_nodes()]:
         if (node.domain, node.op_type) != (SITE_DOMAIN, SITE_OP):
             continue
-        (x,), (y,), name = node.inputs, node.outputs, str(node.name)
-        rate = _scalar(graph, f"{name}/rate", sites[name].rate)
-        live_rate = ir.node("Where", [live, rate, zero], name=f"{name}/live_rate")
-        live_rate.outputs[0].name = live_rate.name
-        dropout = ir.node("Dropout", [x, live_rate.outputs[0], live], name=name)
-        dropout.outputs[0].shape, dropout.outputs[0].type = y.shape, y.type
-        dropout.outputs[0].name, y.name = y.name, None
-        # A site inside a loop lives in the loop's graph, not in the main one.
-        home = node.graph or graph
+        site, (x,), (y,) = sites[str(node.name)], node.inputs, node.outputs
+        if is_dropout(site):
+            rate = _scalar(graph, f"{site.name}/rate", float(site.rate or 0))
+            live_rate = ir.node("Where", [live, rate, zero], name=f"{site.name}/live_rate")
+            live_rate.outputs[0].name = live_rate.name
+            draw = ir.node("Dropout", [x, live_rate.outputs[0], live], name=site.name)
+            new = [live_rate, draw]
+        else:
+            op, attributes = _NOISE[site.kind]
+            draw = ir.node(op, [x], attributes, name=site.name)
+            new = [draw]
+        draw.outputs[0].shape, draw.outputs[0].type = y.shape, y.type
+        draw.outputs[0].name, y.name = y.name, None
         ir.convenience.replace_nodes_and_values(
-            home, node, [node], [live_rate, dropout], [y], [dropout.outputs[0]]
+            node.graph or graph, node, [node], new, [y], [draw.outputs[0]]
         )
+
+
+#: Kind of noise to its operator and attributes.
+_NOISE: dict[str, tuple[str, dict[str, float]]] = {
+    "uniform": ("RandomUniformLike", {"low": 0.0, "high": 1.0}),
+    "normal": ("RandomNormalLike", {"mean": 0.0, "scale": 1.0}),
+}
+_DRAWS = {"Dropout", *(op for op, _ in _NOISE.values())}
 
 
 def _scalar(graph: ir.Graph, name: str, number: float) -> ir.Value:
@@ -102,9 +116,9 @@ def _scalar(graph: ir.Graph, name: str, number: float) -> ir.Value:
 
 
 def outputs_after_sites(model: ir.Model) -> set[str]:
-    """Names of the outputs that depend on some dropout of a lowered model."""
+    """Names of the outputs that depend on some draw of a lowered model."""
     random: set[ir.Value] = set()
     for node in model.graph.all_nodes():  # in topological order
-        if node.op_type == "Dropout" or not random.isdisjoint(node.inputs):
+        if node.op_type in _DRAWS or not random.isdisjoint(node.inputs):
             random.update(node.outputs)
     return {str(value.name) for value in model.graph.outputs if value in random}

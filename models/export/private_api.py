@@ -41,9 +41,23 @@ require_tested_versions()
 
 import keras  # noqa: E402
 import keras.src.backend.tensorflow.random as keras_random  # noqa: E402
+from keras.src.export.export_utils import get_input_signature  # noqa: E402
+from keras.src.layers.preprocessing.image_preprocessing.base_image_preprocessing_layer import (  # noqa: E402
+    BaseImagePreprocessingLayer,
+)
 from keras.src.ops.operation import Operation  # noqa: E402
+from tensorflow.python.autograph.core.ag_ctx import control_status_ctx  # noqa: E402
+from tensorflow.python.autograph.impl.api import tf_convert  # noqa: E402
+from tensorflow.python.eager.polymorphic_function.polymorphic_function import (  # noqa: E402
+    Function,
+)
 from tensorflow.python.framework import tensor_util  # noqa: E402
-from tensorflow.python.ops import nn_ops  # noqa: E402
+from tensorflow.python.ops import (  # noqa: E402
+    gen_random_ops,
+    gen_stateful_random_ops,
+    gen_stateless_random_ops_v2,
+    nn_ops,
+)
 
 if keras.backend.backend() != "tensorflow":
     raise SetupError(
@@ -62,22 +76,59 @@ def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
     return list(model._flatten_layers(include_self=False))
 
 
-def input_structure(model: keras.Model) -> Any:
-    """The model's inputs as it is called with them: a tensor, list or dict.
+def is_augmentation(layer: keras.layers.Layer) -> bool:
+    """Whether the layer is one of Keras' random image augmentations, which inference leaves out."""
+    return isinstance(layer, BaseImagePreprocessingLayer)
 
-    The public `model.input` exists only once the model was called.
+
+def draws_for(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+    """Layers whose draws happen in this one's call and not in calls of their own.
+
+    A recurrent layer draws the masks of its cells, and TimeDistributed runs the
+    bare `call` of what it wraps.
     """
-    structure = getattr(model, "_inputs_struct", None)
-    return model.inputs[0] if structure is None else structure
+    cell = getattr(layer, "cell", None)
+    if cell is not None:
+        return [cell, *getattr(cell, "cells", [])]
+    return [layer.layer] if isinstance(layer, keras.layers.TimeDistributed) else []
+
+
+def input_structure(model: keras.Model) -> Any:
+    """Shape and dtype of what the model is called with: a spec, or a list or dict of specs.
+
+    Raises:
+        ValueError: the model was never built or called.
+    """
+    (structure,) = get_input_signature(model)
+    return structure
+
+
+def inlined(function: Any) -> Any:
+    """The Python function inside a tf.function, converted by AutoGraph if that was wished."""
+    if function._autograph:
+        return tf_convert(function.python_function, control_status_ctx())
+    return function.python_function
 
 
 __all__ = [
+    # A `tf.function` traced before is reused as it is, with its dropout dead or
+    # frozen, so for the time of a trace a call of one runs its Python function.
+    "Function",
     # `Operation.__call__` is called by `Layer.__call__` after `training` is
     # resolved and just before the layer's own `call`.
     "Operation",
     "accepts_training",
     "all_layers",
+    "draws_for",
+    # Where tf.random.uniform and tf.random.normal arrive.
+    "gen_random_ops",
+    # A tf.random.Generator advances its state by `rng_read_and_skip`.
+    "gen_stateful_random_ops",
+    # Where keras.random, tf.random.stateless_* and tf.random.Generator arrive.
+    "gen_stateless_random_ops_v2",
+    "inlined",
     "input_structure",
+    "is_augmentation",
     # Keras draws a seed from a variable before each random op, and so advances
     # the model's own random state. A trace must not.
     "keras_random",

@@ -14,12 +14,18 @@ from service.manifest import Source
 FILE_SUFFIXES = (".keras", ".h5")
 
 
-def load_keras(reference: str) -> tuple[keras.Model, Source | None]:
+def load_keras(
+    reference: str, custom_objects: str | None = None, allow_unsafe_lambda: bool = False
+) -> tuple[keras.Model, Source | None]:
     """Load the model that `reference` names.
 
     Args:
-        reference: a `.keras` or `.h5` file, or `package.module:function`, the
-            function taking nothing and returning a Keras model.
+        reference: a `.keras` or `.h5` file, of Keras 3 or Keras 2 alike, or
+            `package.module:function`, the function taking nothing and returning
+            a Keras model.
+        custom_objects: module with the classes and functions that the file names.
+        allow_unsafe_lambda: run the Python code that Lambda layers keep in the
+            file. Whoever wrote the file decides what that code does.
 
     Returns:
         The model, and the file it came from (None for a function).
@@ -28,8 +34,12 @@ def load_keras(reference: str) -> tuple[keras.Model, Source | None]:
         ExportError: there is no such model, or it cannot be loaded.
     """
     path = Path(reference)
+    objects = _objects_of(custom_objects) if custom_objects else {}
+    if path.is_dir():
+        raise ExportError(_saved_model_reason(path))
     if path.suffix in FILE_SUFFIXES:
-        return _load_file(path), Source(kind="file", name=path.name, sha256=file_sha256(path))
+        model = _load_file(path, objects, allow_unsafe_lambda)
+        return model, Source(kind="file", name=path.name, sha256=file_sha256(path))
     if ":" in reference:
         return _call_factory(*reference.rsplit(":", 1)), None
     raise ExportError(
@@ -38,13 +48,53 @@ def load_keras(reference: str) -> tuple[keras.Model, Source | None]:
     )
 
 
-def _load_file(path: Path) -> keras.Model:
+def _load_file(path: Path, objects: dict[str, Any], allow_unsafe_lambda: bool) -> keras.Model:
     if not path.is_file():
         raise ExportError(f"there is no file {str(path)!r}.")
     try:
-        return keras.saving.load_model(path, compile=False)
+        return keras.saving.load_model(
+            path, custom_objects=objects, compile=False, safe_mode=not allow_unsafe_lambda
+        )
     except Exception as error:  # Keras raises nearly every type here
-        raise ExportError(f"Keras cannot load {str(path)!r}: {error}") from error
+        text = str(error)
+        if "Lambda" in text and "safe_mode" in text:
+            raise ExportError(
+                f"{str(path)!r} holds a Lambda layer, which is Python code inside the file: to "
+                "load it is to run what its author wrote. If you trust the file, give "
+                "--allow-unsafe-lambda."
+            ) from error
+        if "custom_objects" in text or "Unknown layer" in text or "Could not locate" in text:
+            raise ExportError(
+                f"{str(path)!r} names classes that are not Keras' own. Give the module that "
+                f"defines them with --custom-objects. Keras says: {text.splitlines()[0]}"
+            ) from error
+        raise ExportError(f"Keras cannot load {str(path)!r}: {text}") from error
+
+
+def _saved_model_reason(path: Path) -> str:
+    if not (path / "saved_model.pb").is_file():
+        return f"{str(path)!r} is a folder, and not a model: give a .keras or .h5 file."
+    if (path / "keras_metadata.pb").is_file():
+        return (
+            f"{str(path)!r} is a SavedModel of Keras 2, which Keras 3 cannot load. Turn it into an "
+            f'.h5 file with: make keras2 ARGS="{path} {path.name}.h5"'
+        )
+    return (
+        f"{str(path)!r} is an exported SavedModel. It holds the inference graph alone, and no "
+        "random operation is left in it, so there is no dropout to keep. Export the .keras file "
+        "that it was made from."
+    )
+
+
+def _objects_of(module: str) -> dict[str, Any]:
+    try:
+        found = vars(importlib.import_module(module))
+    except ImportError as error:
+        raise ExportError(
+            f"cannot import {module!r} for --custom-objects: {error}. Run the command in the "
+            "folder that holds it, or install it."
+        ) from error
+    return {name: value for name, value in found.items() if callable(value) and name[0] != "_"}
 
 
 def _call_factory(module: str, name: str) -> keras.Model:
@@ -72,6 +122,19 @@ def fingerprint(model: keras.Model) -> Source:
         digest.update(f"{value.dtype}{value.shape}".encode())
         digest.update(np.ascontiguousarray(value).tobytes())
     return Source(kind="memory", name=model.name, sha256=digest.hexdigest())
+
+
+def float32_instead_of_bfloat16(model: keras.Model) -> keras.Model:
+    """The model itself, or where it computes in bfloat16 a copy that computes in float32.
+
+    ONNX Runtime's CPU kernels have no bfloat16, and float32 holds every such number.
+    """
+    if "bfloat16" not in _config(model):
+        return model
+    text = _config(model).replace("mixed_bfloat16", "float32").replace("bfloat16", "float32")
+    copy = keras.models.model_from_json(text)
+    copy.set_weights([np.asarray(weight, np.float32) for weight in model.get_weights()])
+    return copy
 
 
 def _config(model: keras.Model) -> str:

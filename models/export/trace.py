@@ -1,16 +1,21 @@
-"""Run a Keras model symbolically, with every dropout replaced by a marker.
+"""Run a Keras model symbolically, with every random draw replaced by a marker.
 
-Two traces. `discover` runs the model with training=True and notes which layers
-reach a random primitive. `emit` runs it again and gives `training=True` to
-those layers alone, so that normalisation and augmentation stay in inference
-mode; its graph holds a marker op where each dropout was. What a marker means in
-ONNX is not known here (see `lower`).
+Three runs. `discover` runs the model with training on, and off, and notes which
+layers draw random numbers, how, and which of them even with training off. `emit`
+runs it again and gives `training=True` to those layers alone, so that
+normalisation and augmentation stay in inference mode; its graph holds a marker
+op where each draw was. What a marker means in ONNX is not known here (see
+`lower`).
+
+A dropout needs no switch in this graph: the `Dropout` that its marker becomes has
+one. Whatever else a layer does when it trains does, so a layer with a draw of its
+own is run twice, with training on and off, and the flag selects.
 """
 
 import math
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from unittest import mock
@@ -18,187 +23,365 @@ from unittest import mock
 import keras
 import tensorflow as tf
 
+from models.export.primitives import replaced
 from models.export.private_api import (
     Operation,
     accepts_training,
-    keras_random,
-    nn_ops,
+    draws_for,
+    is_augmentation,
     tensor_util,
 )
 from service.errors import ExportError
-from service.manifest import SiteSpec
+from service.manifest import TRAINING_INPUT, SiteKind, SiteSpec, is_dropout
 
 #: Prefix of a marker op's `message` attribute; the name of the site follows.
 MARKER = "mcdropout-site:"
 
 _RANDOM_OP = re.compile(
-    r"(Stateless|Stateful)?(Random|Multinomial|Uniform|.*Normal)|RngReadAndSkip"
+    r"Random|Multinomial|Truncated|Shuffle|Poisson|Binomial|RngReadAndSkip|NonDeterministic"
 )
+#: They turn seeds into keys; what draws with the key is what matters.
+_SEEDING_OP = re.compile(r"StatelessRandomGet")
 
 Tensor = Any  # tf.Tensor; TensorFlow ships no types
+Layer = Any  # keras.layers.Layer
+Call = Callable[..., list[Tensor]]
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Which layers draw, by id.
+
+    Attributes:
+        stochastic: those with a draw in them, at any depth; they run with training on.
+        twice: those that must be run with training on and off.
+        always_on: those whose dropout is on even with training off.
+    """
+
+    stochastic: frozenset[int]
+    twice: frozenset[int]
+    always_on: frozenset[int]
 
 
 @dataclass
-class Trace:
-    """What one symbolic run of the model came across.
+class Recorder:
+    """Records the draws of one symbolic run and puts markers in their place.
 
     Attributes:
+        training_of: what a layer's `training` is.
+        twice: ids of the layers to run with training on and off.
+        always_on: ids of the layers whose dropout is on by itself.
+        flag: scalar bool tensor that selects; None where nothing is to be selected.
         sites: in the order in which they were reached.
         stochastic: ids of the layers that hold a site, at any depth.
+        own_draw: ids of the innermost layers that draw other than by dropout.
+        drawn_by: name of a site to the id of the innermost layer that draws there.
+        graph: the graph being traced into.
+        one: the number 1 as a tensor of the graph.
     """
 
+    training_of: Callable[[Layer], bool]
+    twice: frozenset[int] = frozenset()
+    always_on: frozenset[int] = frozenset()
+    flag: Tensor = None
     sites: list[SiteSpec] = field(default_factory=list)
     stochastic: set[int] = field(default_factory=set)
-    _stack: list[keras.layers.Layer] = field(default_factory=list)
+    own_draw: set[int] = field(default_factory=set)
+    drawn_by: dict[str, int] = field(default_factory=dict)
+    graph: Any = None
+    one: Tensor = None
+    _stack: list[Layer] = field(default_factory=list)
+    _off: bool = False
 
-    @contextmanager
-    def inside(self, layer: keras.layers.Layer) -> Iterator[None]:
+    # Layers
+
+    def call_layer(self, call: Callable[..., Any], layer: Layer, *args: Any, **kwargs: Any) -> Any:
+        """Call a layer in its own mode; once more with training off if it has to be selected."""
         self._stack.append(layer)
         try:
-            yield
+            if id(layer) not in self.twice or self._off:
+                return call(layer, *args, **self._with_training(layer, kwargs))
+            on = call(layer, *args, **self._with_training(layer, kwargs))
+            self._off = True
+            try:
+                off = call(layer, *args, **self._with_training(layer, kwargs))
+            finally:
+                self._off = False
+            return keras.tree.map_structure(self.select, on, off)
         finally:
             self._stack.pop()
+
+    def select(self, on: Tensor, off: Tensor) -> Tensor:
+        """`on` where the flag is true, else `off`."""
+        if self.flag is None:
+            return on
+        return tf.where(self.flag, on, tf.cast(off, on.dtype))
+
+    def _with_training(self, layer: Layer, kwargs: dict[str, Any]) -> dict[str, Any]:
+        if not accepts_training(layer):
+            return kwargs
+        if tf.is_tensor(kwargs.get("training")):
+            raise ExportError(_OWN_SWITCH.format(place=f"layer {layer.name!r} is given it"))
+        return {**kwargs, "training": not self._off and self.training_of(layer)}
 
     def layer_path(self) -> str:
         """Names of the layers being called, without the model itself."""
         return "/".join(layer.name for layer in self._stack[1:]) or self._stack[0].name
 
-    def add_site(self, rate: float, shape: tuple[int | None, ...], dtype: str, x: Tensor) -> str:
-        """Record a dropout on `x` whose mask has `shape`; returns the site's name."""
-        self.stochastic.update(id(layer) for layer in self._stack)
+    # Draws (see `primitives.Recorder`)
+
+    def dropout(self, x: Tensor, rate: Any, noise_shape: Any) -> Tensor:
+        """A dropout that draws each element becomes a marker around `x`.
+
+        One that shares its draws along some axis becomes `x` times a marker
+        around ones.
+        """
+        rate = self._constant_rate(rate)
+        if rate == 0 or self._off:
+            return x
+        shape = _static_shape(x if noise_shape is None else noise_shape, x)
+        name = self._add_site("dropout", shape, x, rate)
+        if not _broadcast_axes(shape, x):
+            return _marker(name, x)
+        return x * _marker(name, tf.ones(self._in_graph(shape, noise_shape), x.dtype))
+
+    def drop_all(self, x: Tensor) -> Tensor:
+        """Rate 1 is no draw: 0 with training on."""
+        return self.select(tf.zeros_like(x), x) if not self._off else x
+
+    def uniform(self, shape: Any, dtype: Any) -> Tensor:
+        """A marker around zeros, which lends its shape."""
+        return self._draw("uniform", shape, dtype)
+
+    def normal(self, shape: Any, dtype: Any) -> Tensor:
+        """A marker around zeros, which lends its shape."""
+        return self._draw("normal", shape, dtype)
+
+    def _draw(self, kind: SiteKind, shape: Any, dtype: Any) -> Tensor:
+        zeros = tf.zeros(shape, dtype)
+        if self._off:
+            raise ExportError(_DRAWS_WHEN_OFF.format(layer=self.layer_path(), kind=kind))
+        self.own_draw.add(id(self._stack[-1]))
+        static = tuple(zeros.shape.as_list())
+        name = self._add_site(kind, static, zeros, None)
+        return _marker(name, tf.zeros(self._in_graph(static, shape), dtype))
+
+    def _add_site(
+        self, kind: SiteKind, shape: tuple[int | None, ...], x: Tensor, rate: float | None
+    ) -> str:
+        """Record a draw of `shape` for the tensor `x`; returns the site's name."""
         path = self.layer_path()
+        if tf.compat.v1.get_default_graph() is not self.graph:
+            raise ExportError(
+                f"layer {path!r} draws random numbers inside a loop or a branch of the graph "
+                "(tf.map_fn, tf.while_loop, tf.cond, or a recurrent layer around a cell that "
+                "holds a dropout layer), where each turn would need masks of its own. Take the "
+                "draw out of the loop; a recurrent layer can be given unroll=True."
+            )
+        if not shape or shape[0] not in (None, 1):
+            raise ExportError(
+                f"layer {path!r} draws random numbers of shape {shape}, whose first axis is "
+                "neither the batch nor 1, so rows cannot be told apart. Draw one for each row: "
+                "shape (batch, …)."
+            )
+        for layer in self._stack:
+            self.stochastic.update(map(id, [layer, *draws_for(layer)]))
         earlier = sum(site.layer == path for site in self.sites)
-        broadcast = _broadcast_axes(shape, x)
+        broadcast = bool(_broadcast_axes(shape, x))
         self.sites.append(
             SiteSpec(
                 name=f"{path}:{earlier}" if earlier else path,
                 layer=path,
-                kind="spatial_dropout" if broadcast else "dropout",
+                kind="spatial_dropout" if kind == "dropout" and broadcast else kind,
                 rate=rate,
                 shape=shape,
-                dtype=dtype,
+                dtype=x.dtype.name,
+                always_on=id(self._stack[-1]) in self.always_on,
             )
         )
+        self.drawn_by[self.sites[-1].name] = id(self._stack[-1])
         return self.sites[-1].name
 
+    def _in_graph(self, static: tuple[int | None, ...], shape: Any) -> Any:
+        """`shape`, with a first axis of 1 that no optimiser knows: it would fold the marker."""
+        return [self.one, *static[1:]] if static[0] == 1 else shape
 
-def discover(call: Callable[..., Any], signature: list[tf.TensorSpec]) -> Trace:
-    """Find the layers of a model that draw random numbers, with training on everywhere.
+    def _constant_rate(self, rate: Any) -> float:
+        value = rate if isinstance(rate, int | float) else tf.get_static_value(rate)
+        if value is None or not math.isfinite(value) or not 0 <= value < 1:
+            raise ExportError(
+                f"layer {self.layer_path()!r} has a drop rate that is not a constant in [0, 1): "
+                f"{rate!r}. Make the rate a plain number."
+            )
+        return float(value)
+
+
+def discover(call: Call, signature: list[tf.TensorSpec]) -> Draws:
+    """Find the layers of a model that draw random numbers.
 
     Args:
         call: `call(training, *tensors)`, the model over flat inputs.
         signature: of the tensors.
+
+    Raises:
+        ExportError: a draw cannot be expressed in ONNX, or cannot be switched off.
     """
-    trace = Trace()
-    with _replaced_primitives(trace, training_of=lambda layer: True):
-        function = tf.function(lambda *tensors: call(True, *tensors), autograph=False)
-        concrete = function.get_concrete_function(*signature)
-    _refuse_other_draws(concrete.graph.as_graph_def())
-    return trace
+    on = Recorder(training_of=lambda layer: not is_augmentation(layer))
+    graph = _trace(on, call, signature, training=True).graph.as_graph_def()
+    _refuse_other_draws(graph)
+    off = Recorder(training_of=lambda layer: False)
+    outputs = _trace(off, call, signature, training=False).outputs
+    # A recurrent layer always draws its masks, and applies them in training only.
+    applied = [site for site in off.sites if site.name in _markers_before(outputs)]
+    for site in applied:
+        if not is_dropout(site):
+            raise ExportError(_DRAWS_WHEN_OFF.format(layer=site.layer, kind=site.kind))
+    return Draws(
+        stochastic=frozenset(on.stochastic | off.stochastic),
+        twice=frozenset(on.own_draw),
+        always_on=frozenset(off.drawn_by[site.name] for site in applied),
+    )
 
 
-def _refuse_other_draws(graph: Any) -> None:
-    """Whatever still draws random numbers is not a dropout, and would be lost in silence."""
-    nodes = [*graph.node, *(node for body in graph.library.function for node in body.node_def)]
-    draws = [node.name for node in nodes if _RANDOM_OP.match(node.op)]
-    if draws:
-        raise ExportError(
-            "the model draws random numbers other than by dropout, which cannot be exported "
-            f"yet: {', '.join(draws)}. Replace that layer, or remove it for inference."
-        )
+_OWN_SWITCH = (
+    "a tensor decides what Python code runs, as when the model has an input of its own that is "
+    "given to a layer as `training` ({place}). If it switches dropout, remove that input: the "
+    "exported model has one, called 'training', that does the same for every layer."
+)
+_DRAWS_WHEN_OFF = (
+    "layer {layer!r} draws {kind} random numbers even with training=False, so its output without "
+    "dropout is not defined. Let it draw only `if training:`."
+)
 
 
-def emit(
-    call: Callable[..., Any], signature: list[tf.TensorSpec], stochastic: set[int]
-) -> tuple[Any, Trace]:
-    """Trace the model with markers; returns its tf.function (traced) and the sites in it."""
-    trace = Trace()
-    with _replaced_primitives(trace, training_of=lambda layer: id(layer) in stochastic):
-        function = tf.function(lambda *tensors: call(True, *tensors), autograph=False)
+def _markers_before(outputs: list[Tensor]) -> set[str]:
+    """Names of the sites that some of the outputs depend on."""
+    found, seen, waiting = set(), set(), [tensor.op for tensor in outputs]
+    while waiting:
+        op = waiting.pop()
+        if op in seen:
+            continue
+        seen.add(op)
+        waiting += [tensor.op for tensor in op.inputs]
+        if op.type == "CheckNumerics":
+            found.add(op.get_attr("message").decode().removeprefix(MARKER))
+    return found
+
+
+def emit(call: Call, signature: list[tf.TensorSpec], draws: Draws) -> tuple[Any, Recorder]:
+    """Trace the model with markers and a flag; returns its tf.function and the record.
+
+    The function takes the tensors and then the flag, and is traced already.
+    """
+    recorder = Recorder(
+        training_of=lambda layer: id(layer) in draws.stochastic,
+        twice=draws.twice,
+        always_on=draws.always_on,
+    )
+
+    def flagged(*tensors: Tensor) -> list[Tensor]:
+        *rows, recorder.flag = tensors
+        return call(True, *rows)
+
+    function = _function(recorder, flagged)
+    with _recording(recorder):
         # Traced here, under the replacements; whoever asks again gets this trace.
-        function.get_concrete_function(*signature)
-    return function, trace
+        function.get_concrete_function(*signature, flag_signature())
+    return function, recorder
+
+
+def flag_signature() -> tf.TensorSpec:
+    """The signature of the flag."""
+    return tf.TensorSpec((), tf.bool, name=TRAINING_INPUT)
+
+
+def inference(call: Call, tensors: list[Tensor]) -> list[Tensor]:
+    """What the model answers with training off, its hard-coded dropout off as well."""
+    with _recording(Recorder(training_of=lambda layer: False, _off=True)):
+        return call(False, *tensors)
+
+
+class _Still(Recorder):
+    """Draws nothing: no element is dropped, and noise stays at its middle."""
+
+    def dropout(self, x: Tensor, rate: Any, noise_shape: Any) -> Tensor:
+        return x
+
+    def uniform(self, shape: Any, dtype: Any) -> Tensor:
+        return tf.fill(shape, tf.constant(0.5, dtype))
+
+    def normal(self, shape: Any, dtype: Any) -> Tensor:
+        return tf.zeros(shape, dtype)
+
+
+def still_training(call: Call, tensors: list[Tensor], draws: Draws) -> list[Tensor]:
+    """What the model answers with training on where it draws, and every draw at its middle."""
+    with _recording(_Still(training_of=lambda layer: id(layer) in draws.stochastic)):
+        return call(True, *tensors)
+
+
+def _trace(recorder: Recorder, call: Call, signature: list[Any], training: bool) -> Any:
+    function = _function(recorder, lambda *tensors: call(training, *tensors))
+    try:
+        with _recording(recorder):
+            return function.get_concrete_function(*signature)
+    except tf.errors.OperatorNotAllowedInGraphError as error:
+        place = f"TensorFlow says: {str(error).splitlines()[0]}"
+        raise ExportError(_OWN_SWITCH.format(place=place)) from error
+
+
+def _function(recorder: Recorder, body: Call) -> Any:
+    """A tf.function of `body` that tells the recorder the graph it is traced into."""
+
+    def traced(*tensors: Tensor) -> list[Tensor]:
+        recorder.graph = tf.compat.v1.get_default_graph()
+        recorder.one = tf.minimum(tf.shape(tensors[0])[0], 1)
+        return body(*tensors)
+
+    return tf.function(traced, autograph=False)
 
 
 @contextmanager
-def _replaced_primitives(
-    trace: Trace, training_of: Callable[[keras.layers.Layer], bool]
-) -> Iterator[None]:
-    """Replace the random primitives and the layer call for the time of a trace."""
-    call_operation = Operation.__call__
+def _recording(recorder: Recorder) -> Iterator[None]:
+    """Let `recorder` stand in for the random primitives and see every layer's call."""
+    call = Operation.__call__
 
-    def call_layer(operation: Any, *args: Any, **kwargs: Any) -> Any:
-        if not isinstance(operation, keras.layers.Layer):
-            return call_operation(operation, *args, **kwargs)
-        if accepts_training(operation):
-            kwargs["training"] = training_of(operation)
-        with trace.inside(operation):
-            return call_operation(operation, *args, **kwargs)
+    def call_operation(operation: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(operation, keras.layers.Layer):
+            return recorder.call_layer(call, operation, *args, **kwargs)
+        return call(operation, *args, **kwargs)
 
-    def dropout(x: Tensor, rate: Any, noise_shape: Any, *_: Any, **__: Any) -> Tensor:
-        return _mark_dropout(trace, tf.convert_to_tensor(x), rate, noise_shape)
-
-    keras_dropout = keras_random.dropout
-
-    def dropout_below_one(x: Tensor, rate: float, *args: Any, **kwargs: Any) -> Tensor:
-        # Keras answers rate 1 with zeros before it asks any random primitive.
-        if rate >= 1:
-            raise ExportError(
-                f"layer {trace.layer_path()!r} drops everything (rate 1), so its output is 0 in "
-                "every pass. ONNX has no such dropout; use a rate below 1 or remove the layer."
-            )
-        return keras_dropout(x, rate, *args, **kwargs)
-
-    with ExitStack() as stack:
-        for owner, name, replacement in (
-            (Operation, "__call__", call_layer),
-            (nn_ops, "_dropout", dropout),
-            (keras_random, "dropout", dropout_below_one),
-            (keras_random, "draw_seed", lambda seed: tf.zeros([2], tf.int32)),
-        ):
-            stack.enter_context(mock.patch.object(owner, name, replacement))
+    with mock.patch.object(Operation, "__call__", call_operation), replaced(recorder):
         yield
 
 
-def _mark_dropout(trace: Trace, x: Tensor, rate: Any, noise_shape: Any) -> Tensor:
-    """Put a marker where dropout was.
-
-    A dropout that draws every element becomes a marker around `x`. One that
-    shares its draws along some axis becomes `x` times a marker around ones.
-    CheckNumerics is the marker because it keeps the shape, carries a string,
-    and is stateful, so that no optimiser folds, merges or removes it.
-    """
-    rate = _constant_rate(trace, rate)
-    if rate == 0:
-        return x
-    shape = _static_shape(x if noise_shape is None else noise_shape, x)
-    if not _broadcast_axes(shape, x):
-        return _marker(trace.add_site(rate, shape, x.dtype.name, x), x)
-    if shape[0] == 1:
+def _refuse_other_draws(graph: Any) -> None:
+    """Whatever still draws random numbers has no marker, and would be lost in silence."""
+    nodes = [*graph.node, *(node for body in graph.library.function for node in body.node_def)]
+    draws = [
+        f"{node.op} at {node.name!r}"
+        for node in nodes
+        if _RANDOM_OP.search(node.op) and not _SEEDING_OP.search(node.op)
+    ]
+    if draws:
         raise ExportError(
-            f"layer {trace.layer_path()!r} has noise_shape {shape}, which draws one mask for all "
-            "rows of a call. Leave axis 0 None: the server shares masks over rows by itself."
+            f"the model draws random numbers in a way that ONNX cannot express: {draws[0]}. The "
+            "name begins with the layers it is in. Dropout, uniform and normal draws can be "
+            "exported; rewrite the layer with one of them."
         )
-    ones = tf.ones(noise_shape, x.dtype)
-    return x * _marker(trace.add_site(rate, shape, x.dtype.name, x), ones)
 
 
 def _marker(site: str, tensor: Tensor) -> Tensor:
+    """CheckNumerics with the site's name as its message.
+
+    It keeps the shape, carries a string, and is stateful, so that no optimiser
+    merges or removes it. A constant `tensor` it would fold.
+    """
     return tf.raw_ops.CheckNumerics(tensor=tensor, message=MARKER + site)
 
 
-def _constant_rate(trace: Trace, rate: Any) -> float:
-    value = rate if isinstance(rate, int | float) else tf.get_static_value(rate)
-    if value is None or not math.isfinite(value) or not 0 <= value < 1:
-        raise ExportError(
-            f"layer {trace.layer_path()!r} has a drop rate that is not a constant in [0, 1): "
-            f"{rate!r}. Make the rate a plain number."
-        )
-    return float(value)
-
-
 def _static_shape(noise_shape: Any, x: Tensor) -> tuple[int | None, ...]:
-    """Shape of the mask as far as it is known while tracing."""
+    """Shape of the draw as far as it is known while tracing."""
     if noise_shape is x:
         return tuple(x.shape.as_list())
     shape = tensor_util.constant_value_as_shape(tf.convert_to_tensor(noise_shape, tf.int32))

@@ -1,10 +1,4 @@
-"""Dropout masks from counter-based random streams.
-
-A mask is a pure function of (seed, site, pass): Philox (Salmon et al. 2011,
-"Parallel random numbers: as easy as 1, 2, 3") is keyed by seed and site, and a
-pass owns a fixed range of its counter. So it does not matter which passes are
-drawn together, in which order, or where.
-"""
+"""Dropout masks."""
 
 import math
 from collections.abc import Sequence
@@ -13,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-#: One Philox counter step gives 4 words of 64 bits, that is 16 numbers of 16 bits.
-_NUMBERS_PER_STEP = 16
+from service.core.streams import random_numbers
+
 _LEVELS = 1 << 16
 
 
@@ -42,9 +36,7 @@ def draw_masks(
     mean of a mask is exactly 1.
 
     Args:
-        seed: 0 ≤ seed < 2**64, of the request.
-        site: 0 ≤ site < 2**64, index of the site in its model.
-        passes: indices of the passes, consecutive.
+        seed, site, passes: see `random_numbers`.
         shape: shape of one mask.
         rate: drop probability, 0 ≤ rate < 1.
         dtype: of the result.
@@ -52,12 +44,7 @@ def draw_masks(
     Returns:
         (P, *shape) array of `dtype`.
     """
-    size = math.prod(shape)
-    steps = -(-size // _NUMBERS_PER_STEP)
-    stream = np.random.Philox(counter=passes.start * steps, key=(site << 64) | seed)
-    words = stream.random_raw(len(passes) * steps * 4)
-    # "<u2": the same numbers on a big-endian machine, too.
-    numbers = words.astype("<u8", copy=False).view("<u2").reshape(len(passes), -1)[:, :size]
+    numbers = random_numbers(seed, site, passes, math.prod(shape), "u2")
     q = quantised_rate(rate)
     masks = (numbers >= round(q * _LEVELS)).astype(dtype)
     masks *= np.asarray(1.0 / (1.0 - q), dtype)

@@ -8,7 +8,17 @@ import onnx
 import onnx_ir as ir
 
 from service.errors import ArtifactError
-from service.manifest import METADATA_KEY, TRAINING_INPUT, Manifest, SiteSpec, parse_manifest
+from service.manifest import (
+    METADATA_KEY,
+    TRAINING_INPUT,
+    Manifest,
+    SiteSpec,
+    is_dropout,
+    parse_manifest,
+)
+
+#: Operators that draw random numbers in an artifact.
+_DRAWS = {"Dropout", "RandomUniformLike", "RandomNormalLike"}
 
 
 @dataclass(frozen=True)
@@ -60,26 +70,26 @@ def find_sites(model: ir.Model, manifest: Manifest, where: str) -> dict[SiteSpec
     """The node of each site, in the manifest's order.
 
     Raises:
-        ArtifactError: a site of the manifest has no Dropout node of its rate in
-            the graph, or the graph has a Dropout that the manifest leaves out.
+        ArtifactError: a site of the manifest has no node of its rate in the
+            graph, or the graph has a random node that the manifest leaves out.
     """
-    nodes = {str(n.name): n for n in model.graph.all_nodes() if n.op_type == "Dropout"}
+    nodes = {str(n.name): n for n in model.graph.all_nodes() if n.op_type in _DRAWS}
     for site in manifest.sites:
         if site.name not in nodes:
             raise ArtifactError(
-                f"{where} has no Dropout node for site {site.name!r} of its manifest: the file "
+                f"{where} has no random node for site {site.name!r} of its manifest: the file "
                 "was changed after its export. Export the model again."
             )
-        rate = _rate(nodes[site.name])
-        if rate is None or not np.isclose(rate, site.rate, atol=1e-6):
+        rate = _rate(nodes[site.name]) if is_dropout(site) else None
+        if is_dropout(site) and not np.isclose(rate or -1, site.rate or 0, atol=1e-6):
             raise ArtifactError(
                 f"{where}: site {site.name!r} drops at rate {rate} in the graph and "
-                f"{site.rate:g} in the manifest. Export the model again."
+                f"{site.rate} in the manifest. Export the model again."
             )
     extra = sorted(nodes.keys() - {site.name for site in manifest.sites})
     if extra:
         raise ArtifactError(
-            f"{where} has Dropout nodes that its manifest does not name: {extra}. "
+            f"{where} has random nodes that its manifest does not name: {extra}. "
             "Export the model again."
         )
     return {site: nodes[site.name] for site in manifest.sites}

@@ -32,6 +32,28 @@ def test_a_keras_file_becomes_an_artifact_with_a_summary(tmp_path: Path) -> None
     assert model.manifest.source.name == "digits.keras"
 
 
+def test_custom_objects_and_lambdas_are_loaded_on_request(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "import keras\n"
+        "class Twice(keras.layers.Layer):\n"
+        "    def call(self, inputs):\n"
+        "        return 2 * inputs\n"
+    )
+    build = (
+        "import keras, mine; layers = keras.layers\n"
+        "keras.Sequential([keras.Input((4,)), mine.Twice(), layers.Lambda(lambda x: x + 1), "
+        "layers.Dropout(.5)]).save('model.keras')\n"
+    )
+    subprocess.run([sys.executable, "-c", build], cwd=tmp_path, check=True, capture_output=True)
+    ended = export("model.keras", "--output", "out", cwd=tmp_path)
+    assert "--custom-objects" in ended.stderr
+    arguments = ("model.keras", "--output", "out", "--custom-objects", "mine")
+    ended = export(*arguments, cwd=tmp_path)
+    assert "run what its author wrote" in ended.stderr.replace("\n", " ")
+    ended = export(*arguments, "--allow-unsafe-lambda", cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+
+
 def test_a_function_of_the_users_own_module_is_exported(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
         "import keras\n"

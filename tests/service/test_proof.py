@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from service import proof
-from service.core.masks import draw_masks
+from service.core.draws import draw
 from service.engine import CPU
 from service.errors import ProofError
 from service.graph.artifact import Artifact, read_artifact
@@ -48,7 +48,7 @@ class NoMasks(Sampler):
     """Dropout was optimised away."""
 
     def draw(self, rows: Rows, passes: int, seed: int) -> list[Any]:
-        return self.ones(rows, passes)
+        return self.neutral(rows, passes)
 
 
 class OneSeed(Sampler):
@@ -68,23 +68,23 @@ class UnseededMasks(Sampler):
 class DeadSite(Sampler):
     """The last site's mask does not reach the graph."""
 
-    def run_masks(self, rows: Rows, masks: list[Any]) -> dict[str, Any]:
-        return super().run_masks(rows, [*masks[:-1], np.ones_like(masks[-1])])
+    def run(self, rows: Rows, draws: list[Any], training: bool = True) -> dict[str, Any]:
+        return super().run(rows, [*draws[:-1], np.ones_like(draws[-1])], training)
 
 
 class UnscaledMasks(Sampler):
     """Off is not off: kept values are scaled although nothing is dropped."""
 
-    def ones(self, rows: Rows, passes: int) -> list[Any]:
-        return [1.1 * mask for mask in super().ones(rows, passes)]
+    def neutral(self, rows: Rows, passes: int) -> list[Any]:
+        return [1.1 * mask for mask in super().neutral(rows, passes)]
 
 
 class MixedRows(Sampler):
     """A row's answer depends on the others in its batch."""
 
-    def run_masks(self, rows: Rows, masks: list[Any]) -> dict[str, Any]:
-        outputs = super().run_masks(rows, masks)
-        if len(masks[0]) == 1:
+    def run(self, rows: Rows, draws: list[Any], training: bool = True) -> dict[str, Any]:
+        outputs = super().run(rows, draws, training)
+        if len(draws[0]) == 1:
             return outputs
         return {name: y + 0.1 * y.mean(axis=1, keepdims=True) for name, y in outputs.items()}
 
@@ -96,7 +96,7 @@ class MixedRows(Sampler):
         (NoMasks, "is the same in all of 16 passes"),
         (OneSeed, "is the same for two different seeds"),
         (UnseededMasks, "differs between two runs of one seed"),
-        (DeadSite, "dropout of layer 'drop_hidden' does not reach any output"),
+        (DeadSite, "draws of layer 'drop_hidden' do not reach any output"),
         (UnscaledMasks, "with dropout off the plan differs from the artifact by"),
         (MixedRows, "the model mixes rows of its batch"),
     ],
@@ -109,9 +109,9 @@ def test_proof_refuses(artifact: Artifact, broken: type[Sampler], message: str) 
 def test_proof_refuses_a_wrong_rate(
     artifact: Artifact, sampler: Sampler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def halved(seed: int, site: int, passes: range, shape: Any, rate: float) -> Any:
-        return draw_masks(seed, site, passes, shape, rate / 2)
+    def halved(kind: str, rate: float, *others: Any) -> Any:
+        return draw(kind, rate / 2, *others)
 
-    monkeypatch.setattr(proof, "draw_masks", halved)
+    monkeypatch.setattr(proof, "draw", halved)
     with pytest.raises(ProofError, match=r"'drop_maps' has rate 0\.1 and drops 0\.0"):
         prove(artifact, sampler)

@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
-from models.export.check import check_artifact
+from models.export.check import OFF_TOLERANCE, Expected, check_artifact
 from service.errors import ExportError
 from service.manifest import METADATA_KEY, Checks, Manifest, parse_manifest
 from tests.conftest import STORE, EditArtifact
@@ -99,7 +99,8 @@ def run_check(path: Path) -> Checks:
     rows = np.random.default_rng(0).uniform(0, 16, (8, 64)).astype(np.float32)
     session = onnxruntime.InferenceSession(good)
     wanted = session.run(None, {"pixels": rows, "training": np.array(False)})
-    return check_artifact(path, manifest, {"pixels": rows}, wanted)
+    expected = Expected({"pixels": rows}, wanted, wanted, OFF_TOLERANCE)
+    return check_artifact(path, manifest, expected)
 
 
 def manifest_of(path: Path) -> Manifest:

@@ -24,7 +24,7 @@ RATE = 0.3
 UNITS = 12
 rng = np.random.default_rng(2016)
 W = rng.normal(size=(UNITS, 2)).astype(np.float32)
-X = rng.normal(size=(3, UNITS)).astype(np.float32)
+X = rng.normal(size=(2, UNITS)).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def linear(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def central_moments() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Variance and fourth central moment of y, (3, 2) each, from sums of independent terms."""
+    """Variance and fourth central moment of y, (2, 2) each, from sums of independent terms."""
     terms = X[:, :, None].astype(np.float64) * W  # (rows, units, outputs)
     low, high = -1.0, 1 / (1 - RATE) - 1  # of a mask about its mean
     second = (RATE * low**2 + (1 - RATE) * high**2) * terms**2

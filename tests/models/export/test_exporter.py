@@ -7,6 +7,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import tensorflow as tf
 from keras import layers
 
 from models.export import STAGES, export_model
@@ -187,8 +188,9 @@ def test_observed_drop_rates_are_those_of_the_layers(tmp_path: Path) -> None:
     manifest = export_model(convolutional(), tmp_path / "model.onnx", task="other")
     assert manifest.checks
     for site in manifest.sites:
-        error = np.sqrt(site.rate * (1 - site.rate) / 100)
-        assert abs(manifest.checks.drop_rates[site.name] - site.rate) < SIGMAS * error
+        rate = float(site.rate or 0)
+        error = np.sqrt(rate * (1 - rate) / 100)
+        assert abs(manifest.checks.drop_rates[site.name] - rate) < SIGMAS * error
 
 
 def test_export_leaves_the_model_as_it_was_and_in_training(tmp_path: Path) -> None:
@@ -234,13 +236,6 @@ def refused(model: Any, path: Path, **options: Any) -> str:
     return str(caught.value)
 
 
-class Noise(layers.Layer):
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        import tensorflow as tf
-
-        return inputs * tf.random.uniform(tf.shape(inputs)) if training else inputs
-
-
 def test_a_model_without_dropout_is_refused_with_what_to_do(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((4,)), layers.Dense(2)])
     message = refused(model, tmp_path / "model.onnx")
@@ -253,30 +248,124 @@ def test_dropout_of_rate_zero_is_no_dropout(tmp_path: Path) -> None:
     assert "has no dropout" in refused(model, tmp_path / "model.onnx")
 
 
-def test_dropout_of_rate_one_is_refused(tmp_path: Path) -> None:
-    model = keras.Sequential([keras.Input((4,)), layers.Dropout(1.0, name="all"), layers.Dense(2)])
-    assert "layer 'all' drops everything (rate 1)" in refused(model, tmp_path / "model.onnx")
-
-
-@pytest.mark.parametrize("noise", [Noise(name="own"), layers.GaussianNoise(0.1, name="own")])
-def test_randomness_that_is_not_dropout_is_refused_by_layer(
-    noise: layers.Layer, tmp_path: Path
-) -> None:
-    model = keras.Sequential([keras.Input((4,)), noise, layers.Dropout(0.5), layers.Dense(2)])
-    message = refused(model, tmp_path / "model.onnx")
-    assert "draws random numbers other than by dropout" in message
-    assert "/own" in message
-
-
-def test_one_mask_for_a_whole_call_is_refused(tmp_path: Path) -> None:
-    dropout = layers.Dropout(0.5, noise_shape=(1, 4), name="shared")
-    model = keras.Sequential([keras.Input((4,)), dropout, layers.Dense(2)])
-    assert "layer 'shared' has noise_shape (1, 4)" in refused(model, tmp_path / "model.onnx")
+def test_dropout_of_rate_one_draws_nothing(tmp_path: Path) -> None:
+    model = keras.Sequential([keras.Input((4,)), layers.Dropout(1.0), layers.Dense(2)])
+    assert "has no dropout" in refused(model, tmp_path / "model.onnx")
 
 
 def test_a_model_with_no_inputs_yet_is_refused(tmp_path: Path) -> None:
     model = keras.Sequential([layers.Dense(2), layers.Dropout(0.5)])
     assert "needs a keras.Input as its first layer" in refused(model, tmp_path / "model.onnx")
+
+
+class Custom(layers.Layer):
+    """Does in training what it is given."""
+
+    def __init__(self, in_training: Callable[[Any], Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.in_training = in_training
+
+    def call(self, inputs: Any, training: Any = None) -> Any:
+        return self.in_training(inputs) if training else inputs
+
+
+def map_over_rows(x: Any) -> Any:
+    return tf.map_fn(lambda one: tf.nn.dropout(one, 0.5), x)
+
+
+@pytest.mark.parametrize(
+    ("in_training", "message"),
+    [
+        (lambda x: x + keras.random.truncated_normal(tf.shape(x)), "StatelessTruncatedNormal"),
+        (lambda x: x * keras.random.gamma(tf.shape(x), 2.0), "StatelessRandomGamma"),
+        (lambda x: x * keras.random.binomial(tf.shape(x), 1.0, 0.5), "StatelessRandomBinomial"),
+        (lambda x: x + tf.cast(keras.random.randint(tf.shape(x), 0, 2), x.dtype), "UniformInt"),
+        (lambda x: keras.random.shuffle(x, axis=1), "layer 'own' draws random numbers of shape"),
+        (map_over_rows, "layer 'own' draws random numbers inside a loop"),
+        (lambda x: tf.nn.dropout(x, tf.reduce_mean(x)), "has a drop rate that is not a constant"),
+        (lambda x: x * tf.random.uniform(()), r"of shape (), whose first axis is neither"),
+        (lambda x: x * tf.random.uniform((4,)), r"of shape (4,), whose first axis is neither"),
+    ],
+)
+def test_randomness_that_cannot_be_exported_is_refused_by_layer(
+    in_training: Callable[[Any], Any], message: str, tmp_path: Path
+) -> None:
+    own = Custom(in_training, name="own")
+    model = keras.Sequential([keras.Input((4,)), own, layers.Dropout(0.5), layers.Dense(2)])
+    found = refused(model, tmp_path / "model.onnx")
+    assert message in found
+    assert "own" in found
+
+
+def test_a_draw_that_cannot_be_switched_off_is_refused(tmp_path: Path) -> None:
+    noisy = layers.Lambda(lambda x: x * tf.random.uniform(tf.shape(x)), name="noisy")
+    model = keras.Sequential([keras.Input((4,)), noisy, layers.Dense(2)])
+    found = refused(model, tmp_path / "model.onnx")
+    assert "layer 'noisy' draws uniform random numbers even with training=False" in found
+    assert "only `if training:`" in found
+
+
+def test_dropout_that_is_hard_coded_on_is_switched_and_named(tmp_path: Path) -> None:
+    x = keras.Input((8,))
+
+    class MCDropout(layers.Dropout):
+        def call(self, inputs: Any, training: Any = None) -> Any:
+            return super().call(inputs, training=True)
+
+    model = keras.Model(x, layers.Dense(2)(layers.Dropout(0.1)(MCDropout(0.5)(x))))
+    path = tmp_path / "model.onnx"
+    manifest = export_model(model, path, task="other")
+    assert [site.always_on for site in manifest.sites] == [True, False]
+    rows = rows_of(model, 3)
+    first, second = (run(path, rows, training=False)[0] for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_a_recurrent_layer_is_not_taken_for_always_on(tmp_path: Path) -> None:
+    """Keras draws its masks in inference as well, and then does not apply them."""
+    model = keras.Sequential([keras.Input((5, 3)), layers.LSTM(4, dropout=0.3), layers.Dense(1)])
+    manifest = export_model(model, tmp_path / "model.onnx", task="other")
+    assert not any(site.always_on for site in manifest.sites)
+
+
+def test_gaussian_dropout_has_its_own_statistics(tmp_path: Path) -> None:
+    """GaussianDropout(p) multiplies by N(1, p/(1-p)), so y = Σ wᵢ xᵢ zᵢ is normal."""
+    dense = layers.Dense(1, use_bias=False)
+    model = keras.Sequential([keras.Input((10,)), layers.GaussianDropout(0.4), dense])
+    path = tmp_path / "model.onnx"
+    export_model(model, path, task="other")
+    x = rng.normal(size=(1, 10)).astype(np.float32)
+    (w,) = dense.get_weights()
+    passes = 20_000
+    prediction = load_model(path).predict(x, passes=passes, seed=3)
+    variance = 0.4 / 0.6 * ((x**2) @ w**2).item()
+    assert abs(prediction.mean[0, 0] - (x @ w)[0, 0]) < SIGMAS * np.sqrt(variance / passes)
+    error = variance * np.sqrt(2 / passes)
+    assert abs(prediction.variance[0, 0] - variance) < SIGMAS * error
+
+
+def test_alpha_dropout_keeps_mean_and_variance_of_its_input(tmp_path: Path) -> None:
+    """Klambauer et al. 2017: for inputs of mean 0 and variance 1, so are the outputs."""
+    x = keras.Input((4000,))
+    path = tmp_path / "model.onnx"
+    export_model(keras.Model(x, layers.AlphaDropout(0.2)(x)), path, task="other")
+    rows = rng.normal(size=(1, 4000)).astype(np.float32)
+    prediction = load_model(path).predict(rows, passes=500, seed=3)
+    total = prediction.variance.mean() + prediction.mean.var()
+    assert abs(prediction.mean.mean()) < 0.1
+    assert abs(total - 1) < 0.1
+
+
+def test_rows_that_share_a_mask_share_it_and_passes_do_not(tmp_path: Path) -> None:
+    x = keras.Input((5,))
+    path = tmp_path / "model.onnx"
+    model = keras.Model(x, layers.Dropout(0.5, noise_shape=(1, 5))(x))
+    manifest = export_model(model, path, task="other")
+    assert manifest.sites[0].shape == (1, 5)
+    name = manifest.inputs[0].name
+    (out,) = run(path, {name: np.ones((40, 5), np.float32)}, training=True)
+    assert (out == out[:1]).all()
+    assert (load_model(path).predict(np.ones((2, 5)), seed=1).variance > 0).all()
 
 
 def test_what_is_not_a_model_is_refused(tmp_path: Path) -> None:
@@ -297,6 +386,25 @@ def test_a_wrong_number_of_labels_is_refused(tmp_path: Path) -> None:
 def test_an_example_of_the_wrong_shape_is_refused(tmp_path: Path) -> None:
     message = refused(dense(), tmp_path / "model.onnx", example=np.ones((2, 19)))
     assert "has shape (2, 19); the model takes (rows, 20)" in message
+
+
+def test_a_boolean_input_that_switches_dropout_is_recognised(tmp_path: Path) -> None:
+    class Switched(layers.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.drop = layers.Dropout(0.5)
+
+        def call(self, inputs: Any, switch: Any) -> Any:
+            return self.drop(inputs, training=switch)
+
+        def compute_output_spec(self, inputs: Any, switch: Any) -> Any:
+            return keras.KerasTensor(inputs.shape, inputs.dtype)
+
+    x, switch = keras.Input((4,)), keras.Input((), dtype="bool", name="switch")
+    model = keras.Model([x, switch], Switched()(x, switch))
+    found = refused(model, tmp_path / "model.onnx")
+    assert "a tensor decides what Python code runs" in found
+    assert "remove that input" in found
 
 
 def test_an_input_named_training_is_refused(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_read_artifact_refuses_a_graph_that_lost_a_dropout(edit_artifact: EditAr
         identity = onnx.helper.make_node("Identity", [node.input[0]], list(node.output))
         node.CopyFrom(identity)
 
-    with pytest.raises(ArtifactError, match="no Dropout node for site 'drop_hidden'"):
+    with pytest.raises(ArtifactError, match="no random node for site 'drop_hidden'"):
         read_artifact(edit_artifact(drop))
 
 
@@ -82,5 +82,5 @@ def test_read_artifact_refuses_a_dropout_that_the_manifest_leaves_out(
         _site, rest = second.split("},", 1)
         entry.value = f'{first}"sites":[{rest}'
 
-    with pytest.raises(ArtifactError, match=r"Dropout nodes .* does not name: \['drop_maps'\]"):
+    with pytest.raises(ArtifactError, match=r"random nodes .* does not name: \['drop_maps'\]"):
         read_artifact(edit_artifact(rename))

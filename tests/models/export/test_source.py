@@ -1,0 +1,69 @@
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from models.export import export_model
+from models.export.source import fingerprint, load_keras
+from service import load_model
+from service.errors import ExportError
+from tests.conftest import ROOT
+
+DATA = ROOT / "tests" / "data"
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_a_file_of_keras_3_is_loaded_and_exported(suffix: str, tmp_path: Path) -> None:
+    model = keras.Sequential([keras.Input((6,)), layers.Dropout(0.3), layers.Dense(2)])
+    file = tmp_path / f"model{suffix}"
+    model.save(file)
+    loaded, source = load_keras(str(file))
+    assert source is not None
+    assert source.name == file.name
+    manifest = export_model(loaded, tmp_path / "model.onnx", task="other", source=source)
+    assert manifest.source == source
+    assert len(source.sha256) == 64
+
+
+def test_an_h5_file_of_keras_2_gives_keras_2_s_answers(tmp_path: Path) -> None:
+    """tests/data/keras2.h5 and the outputs beside it were written by tf-keras 2.21."""
+    model, source = load_keras(str(DATA / "keras2.h5"))
+    export_model(model, tmp_path / "model.onnx", task="other", source=source)
+    stored = np.load(DATA / "keras2.npz")
+    (found,) = load_model(tmp_path / "model.onnx").predict_deterministic(stored["x"]).values()
+    np.testing.assert_allclose(found, stored["y"], atol=1e-5 * np.abs(stored["y"]).max())
+
+
+def test_an_exported_saved_model_is_refused_with_the_reason(tmp_path: Path) -> None:
+    model = keras.Sequential([keras.Input((6,)), layers.Dropout(0.3), layers.Dense(2)])
+    model.export(tmp_path / "exported", verbose=False)
+    with pytest.raises(ExportError, match="no random operation is left in it"):
+        load_keras(str(tmp_path / "exported"))
+
+
+def test_a_saved_model_of_keras_2_is_refused_with_the_command_that_converts_it(
+    tmp_path: Path,
+) -> None:
+    for name in ("saved_model.pb", "keras_metadata.pb"):
+        (tmp_path / name).touch()
+    with pytest.raises(ExportError, match='make keras2 ARGS="'):
+        load_keras(str(tmp_path))
+
+
+def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="is a folder, and not a model"):
+        load_keras(str(tmp_path))
+
+
+def test_fingerprint_changes_with_weights_and_configuration() -> None:
+    def build(units: int) -> keras.Model:
+        keras.utils.set_random_seed(0)
+        return keras.Sequential([keras.Input((3,), name="x"), layers.Dense(units, name="y")])
+
+    first = build(2)
+    assert fingerprint(first).sha256 != fingerprint(build(3)).sha256
+    before = fingerprint(first)
+    first.layers[0].bias.assign([1.0, 2.0])
+    assert fingerprint(first) != before

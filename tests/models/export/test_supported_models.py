@@ -1,0 +1,41 @@
+"""Every row of the table of supported models, exported and then sampled by the server's half."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from models.export import export_model
+from models.export.check import HALF_TOLERANCE, OFF_TOLERANCE
+from scripts.supported_models import ROWS, Row, largest_difference
+from service import load_model
+
+CASES = [
+    pytest.param(row, id=f"{group}: {row.name}", marks=[pytest.mark.slow] if row.slow else [])
+    for group, rows in ROWS.items()
+    for row in rows
+]
+
+
+@pytest.mark.parametrize("row", CASES)
+def test_row(row: Row, tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    # The export's own checks: off output, still output, rates, noise, variation, no dead site.
+    manifest = export_model(row.build(), path, task="other", example=row.example)
+    assert len(manifest.sites) == row.sites
+    half = "float16" in row.name and "bfloat16" not in row.name
+    assert largest_difference(manifest) <= (HALF_TOLERANCE if half else OFF_TOLERANCE)
+    # The server's half: the proof on load, and rows that are sampled with different draws.
+    model = load_model(path)
+    rng = np.random.default_rng(1)
+    rows = {
+        spec.name: rng.integers(0, 2, (2, *(size or 32 for size in spec.shape[1:])))
+        if "int" in spec.dtype
+        else rng.normal(size=(2, *(size or 32 for size in spec.shape[1:])))
+        for spec in manifest.inputs
+    }
+    prediction = model.predict(rows, passes=20, seed=1)
+    for output in manifest.outputs:
+        assert (prediction[output.name].variance.max(axis=-1) > 0).any() == output.stochastic
+    keras.utils.clear_session()
