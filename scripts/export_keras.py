@@ -78,6 +78,10 @@ def main(
     except MCDropoutError as error:
         console.print(f"error: {error}", style="red", markup=False, highlight=False)
         raise typer.Exit(1) from error
+    except Exception as error:  # whatever the model's own code raises when it is run
+        name = type(error).__name__
+        console.print(f"error: the model cannot be run: {name}: {error}", style="red", markup=False)
+        raise typer.Exit(1) from error
     if as_json:
         print(manifest.model_dump_json(indent=2))
         return

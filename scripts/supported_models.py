@@ -270,6 +270,45 @@ def own_stateless() -> keras.Model:
     )
 
 
+class Autograph(layers.Layer):
+    """A tf.function with an `if` on a tensor, and dropout after it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.drop = layers.Dropout(0.4)
+
+    @tf.function  # type: ignore[untyped-decorator]  # TensorFlow ships no types
+    def call(self, inputs: Any, training: Any = None) -> Any:
+        if tf.rank(inputs) > 1:
+            inputs = inputs * 2.0
+        return self.drop(inputs, training=training)
+
+
+class Concrete(layers.Layer):
+    """Concrete dropout (Gal, Hron & Kendall 2017): its rate is a weight."""
+
+    def build(self, shape: Any) -> None:
+        self.p = self.add_weight(shape=(), initializer=keras.initializers.Constant(0.3))
+
+    def call(self, inputs: Any, training: Any = None) -> Any:
+        if not training:
+            return inputs
+        ops = keras.ops
+        u = keras.random.uniform(ops.shape(inputs))
+        logit = ops.log(self.p) - ops.log(1 - self.p) + ops.log(u + 1e-7) - ops.log(1 - u + 1e-7)
+        return inputs * (1 - ops.sigmoid(logit / 0.1)) / (1 - self.p)
+
+
+@row("Layers of your own", "tf.function with an `if` on a tensor", 1)
+def autograph() -> keras.Model:
+    return sequential((6,), Autograph(), layers.Dense(2))
+
+
+@row("Layers of your own", "concrete dropout", 1)
+def concrete() -> keras.Model:
+    return sequential((6,), Concrete(), layers.Dense(2))
+
+
 @row("Layers of your own", "a different else branch", 1)
 def other_branch() -> keras.Model:
     return sequential((6,), OtherBranch(), layers.Dense(2))
@@ -356,6 +395,24 @@ def dynamic_image() -> keras.Model:
     )
 
 
+@row("Graphs", "U-Net with skip connections", 2)
+def unet() -> keras.Model:
+    x = keras.Input((16, 16, 1))
+    down = layers.Conv2D(4, 3, padding="same", activation="relu")(x)
+    deep = layers.SpatialDropout2D(0.2)(
+        layers.Conv2D(8, 3, padding="same")(layers.MaxPooling2D()(down))
+    )
+    up = layers.Concatenate()([down, layers.UpSampling2D()(deep)])
+    return keras.Model(x, layers.Conv2DTranspose(2, 3, padding="same")(layers.Dropout(0.3)(up)))
+
+
+@row("Graphs", "mean and log variance as outputs", 1)
+def heteroscedastic() -> keras.Model:
+    x = keras.Input((3,))
+    y = layers.Dropout(0.2)(layers.Dense(20, "relu")(x))
+    return keras.Model(x, {"mean": layers.Dense(1)(y), "log_variance": layers.Dense(1)(y)})
+
+
 @row("Graphs", "rates 0, 0.01, 0.99 and 1 side by side", 2)
 def rates() -> keras.Model:
     x = keras.Input((200,))
@@ -382,6 +439,37 @@ EXAMPLE = np.random.default_rng(0).normal(size=(4, 6)).astype(np.float32)
 @row("Subclassed models", "never called, with an example", 1, EXAMPLE)
 def subclassed() -> keras.Model:
     return Subclassed()
+
+
+class Residual(layers.Layer):
+    """Dense, normalisation and dropout around a skip connection."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense, self.norm = layers.Dense(6, "relu"), layers.BatchNormalization()
+        self.drop = layers.Dropout(0.3)
+
+    def call(self, inputs: Any, training: Any = None) -> Any:
+        outputs = self.norm(self.dense(inputs), training=training)
+        return inputs + self.drop(outputs, training=training)
+
+
+class Stack(keras.Model):
+    """Three residual layers, a dict of outputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks, self.head = [Residual() for _ in range(3)], layers.Dense(2)
+
+    def call(self, inputs: Any, training: Any = None) -> Any:
+        for block in self.blocks:
+            inputs = block(inputs, training=training)
+        return {"features": inputs, "head": self.head(inputs)}
+
+
+@row("Subclassed models", "residual layers with BatchNormalization, a dict of outputs", 3, EXAMPLE)
+def subclassed_stack() -> keras.Model:
+    return Stack()
 
 
 @row("Subclassed models", "after fit, and calls with training False, then True", 1)
@@ -509,6 +597,20 @@ for _name, (_build, _sites) in RECURRENT.items():
         return sequential((6, 3), build(), layers.Flatten(), layers.Dense(2))
 
     row("Recurrent", _name, _sites)(_recurrent)
+
+
+@row("Recurrent", "LSTM on a masked Embedding", 1)
+def masked_lstm() -> keras.Model:
+    return sequential(
+        (7,), layers.Embedding(20, 6, mask_zero=True), layers.LSTM(5, dropout=0.3), layers.Dense(2)
+    )
+
+
+@row("Recurrent", "LSTM on a dynamic sequence axis", 8)
+def dynamic_lstm() -> keras.Model:
+    return sequential(
+        (None, 3), layers.LSTM(5, dropout=0.3, recurrent_dropout=0.2), layers.Dense(2)
+    )
 
 
 @row("Recurrent", "ConvLSTM2D", 8)

@@ -179,6 +179,14 @@ def _observe(path: Path, sites: tuple[SiteSpec, ...], one_row: Feeds) -> dict[st
     session = onnxruntime.InferenceSession(model.SerializeToString())
     feeds = {name: np.repeat(row, _repeats(sites), axis=0) for name, row in one_row.items()}
     calls = [session.run(shown, {**feeds, TRAINING_INPUT: np.array(True)}) for _ in range(2)]
+    rows = _repeats(sites)
+    for site, drawn in zip(sites, calls[0], strict=True):
+        if len(drawn) != (1 if site.shape[0] == 1 else rows):
+            raise ExportError(
+                f"layer {site.layer!r} draws {len(drawn)} times for {rows} rows: its first axis is "
+                "not the batch alone, as after a reshape that merges it with another. Let it draw "
+                "on a tensor of shape (batch, …). No file was written."
+            )
     return {site.name: np.stack(pair) for site, *pair in zip(sites, *calls, strict=True)}
 
 

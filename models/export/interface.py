@@ -43,6 +43,7 @@ class Interface:
                 "model needs a keras.Input as its first layer; a subclassed model has to be called "
                 "once on real data before it is exported, or given an example."
             ) from error
+        _require_dynamic_batch(model)
         paths = keras.tree.flatten_with_path(self._structure)
         self.signature = [
             tf.TensorSpec((None, *spec.shape[1:]), spec.dtype, name=_input_name(path, spec))
@@ -77,6 +78,16 @@ class Interface:
             names.append(next(c for c in candidates if c not in taken))
             taken.add(names[-1])
         return names
+
+
+def _require_dynamic_batch(model: keras.Model) -> None:
+    for tensor in getattr(model, "inputs", None) or ():
+        if tensor.shape[0] is not None:
+            raise ExportError(
+                f"input {tensor.name!r} has a batch size of {tensor.shape[0]} built in, and passes "
+                "are run by making the batch larger. Build the model with keras.Input(shape) and "
+                "no batch size; a stateful recurrent layer has to become stateless."
+            )
 
 
 def _input_name(path: tuple[Any, ...], spec: Any) -> str:

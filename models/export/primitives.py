@@ -14,10 +14,10 @@ import tensorflow as tf
 
 from models.export.private_api import (
     Function,
+    call_inlined,
     gen_random_ops,
     gen_stateful_random_ops,
     gen_stateless_random_ops_v2,
-    inlined,
     keras_random,
     nn_ops,
 )
@@ -71,7 +71,7 @@ def replaced(recorder: Recorder) -> Iterator[None]:
         # No random state is read or advanced.
         (keras_random, "draw_seed", lambda seed: tf.zeros([2], tf.int32)),
         (gen_stateful_random_ops, "rng_read_and_skip", lambda *_, **__: tf.zeros([3], tf.int64)),
-        (Function, "__call__", lambda self, *args, **kwargs: inlined(self)(*args, **kwargs)),
+        (Function, "__call__", call_inlined),
     ]
     with ExitStack() as stack:
         for owner, name, replacement in replacements:

@@ -46,7 +46,7 @@ from keras.src.layers.preprocessing.image_preprocessing.base_image_preprocessing
     BaseImagePreprocessingLayer,
 )
 from keras.src.ops.operation import Operation  # noqa: E402
-from tensorflow.python.autograph.core.ag_ctx import control_status_ctx  # noqa: E402
+from tensorflow.python.autograph.core.ag_ctx import ControlStatusCtx, Status  # noqa: E402
 from tensorflow.python.autograph.impl.api import tf_convert  # noqa: E402
 from tensorflow.python.eager.polymorphic_function.polymorphic_function import (  # noqa: E402
     Function,
@@ -103,11 +103,13 @@ def input_structure(model: keras.Model) -> Any:
     return structure
 
 
-def inlined(function: Any) -> Any:
-    """The Python function inside a tf.function, converted by AutoGraph if that was wished."""
-    if function._autograph:
-        return tf_convert(function.python_function, control_status_ctx())
-    return function.python_function
+def call_inlined(function: Any, *args: Any, **kwargs: Any) -> Any:
+    """Run the Python function inside a tf.function, by way of AutoGraph if that was wished."""
+    if not function._autograph:
+        return function.python_function(*args, **kwargs)
+    # A bound method converts itself, and looks at the context to see whether it may.
+    with ControlStatusCtx(Status.ENABLED) as context:
+        return tf_convert(function.python_function, context)(*args, **kwargs)
 
 
 __all__ = [
@@ -119,6 +121,7 @@ __all__ = [
     "Operation",
     "accepts_training",
     "all_layers",
+    "call_inlined",
     "draws_for",
     # Where tf.random.uniform and tf.random.normal arrive.
     "gen_random_ops",
@@ -126,7 +129,6 @@ __all__ = [
     "gen_stateful_random_ops",
     # Where keras.random, tf.random.stateless_* and tf.random.Generator arrive.
     "gen_stateless_random_ops_v2",
-    "inlined",
     "input_structure",
     "is_augmentation",
     # Keras draws a seed from a variable before each random op, and so advances

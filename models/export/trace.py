@@ -351,8 +351,15 @@ def _recording(recorder: Recorder) -> Iterator[None]:
             return recorder.call_layer(call, operation, *args, **kwargs)
         return call(operation, *args, **kwargs)
 
-    with mock.patch.object(Operation, "__call__", call_operation), replaced(recorder):
-        yield
+    # Keras would wrap every refusal in its own text and terminal colours.
+    filtered = keras.config.is_traceback_filtering_enabled()
+    keras.config.disable_traceback_filtering()
+    try:
+        with mock.patch.object(Operation, "__call__", call_operation), replaced(recorder):
+            yield
+    finally:
+        if filtered:
+            keras.config.enable_traceback_filtering()
 
 
 def _refuse_other_draws(graph: Any) -> None:

@@ -283,6 +283,14 @@ def map_over_rows(x: Any) -> Any:
         (lambda x: keras.random.shuffle(x, axis=1), "layer 'own' draws random numbers of shape"),
         (map_over_rows, "layer 'own' draws random numbers inside a loop"),
         (lambda x: tf.nn.dropout(x, tf.reduce_mean(x)), "has a drop rate that is not a constant"),
+        (
+            lambda x: tf.reshape(tf.nn.dropout(tf.reshape(x, [-1]), 0.5), [-1, 4]),
+            "is not the batch",
+        ),
+        (
+            lambda x: tf.cond(x[0, 0] > 0, lambda: tf.nn.dropout(x, 0.5), lambda: x),
+            "layer 'own' draws random numbers inside a loop or a branch",
+        ),
         (lambda x: x * tf.random.uniform(()), r"of shape (), whose first axis is neither"),
         (lambda x: x * tf.random.uniform((4,)), r"of shape (4,), whose first axis is neither"),
     ],
@@ -295,6 +303,13 @@ def test_randomness_that_cannot_be_exported_is_refused_by_layer(
     found = refused(model, tmp_path / "model.onnx")
     assert message in found
     assert "own" in found
+    assert "Exception encountered" not in found
+
+
+def test_a_fixed_batch_size_is_refused(tmp_path: Path) -> None:
+    x = keras.Input(batch_shape=(2, 4), name="two")
+    found = refused(keras.Model(x, layers.Dropout(0.5)(x)), tmp_path / "model.onnx")
+    assert "input 'two' has a batch size of 2 built in" in found
 
 
 def test_a_draw_that_cannot_be_switched_off_is_refused(tmp_path: Path) -> None:
