@@ -21,7 +21,6 @@ from service.manifest import (
     TRAINING_INPUT,
     Checks,
     Manifest,
-    OutputSpec,
     SiteSpec,
     is_dropout,
 )
@@ -35,11 +34,15 @@ OFF_TOLERANCE = 1e-5
 HALF_TOLERANCE = 5e-3
 #: Rows compared with Keras.
 ROWS = 8
-#: Standard errors that an observed rate or moment may be off: by chance once in 5e8.
+#: Standard errors that an observed moment may be off: by chance once in 5e8.
 SIGMAS = 6.0
+#: What is refused would happen by chance once in exp(20), or 5e8.
+LOG_CHANCE = 20.0
 #: Kept-or-dropped decisions wanted of each site, in units of 1 / (p (1 - p)).
 _WANTED_DRAWS = 100
-_MIN_REPEATS, _MAX_REPEATS = 64, 8192
+_MIN_REPEATS, _MAX_REPEATS = 16, 8192
+#: Numbers of input in one call: the activations of a large network would fill the memory.
+_MAX_INPUT = 1 << 20
 
 
 class DifferenceError(ExportError):
@@ -88,7 +91,9 @@ def check_artifact(path: Path, manifest: Manifest, expected: Expected) -> Checks
             "as a BatchNormalization in training mode. No file was written."
         )
     one_row = {name: value[:1] for name, value in feeds.items()}
-    draws = _observe(path, manifest.sites, one_row)
+    repeats = _repeats(manifest.sites, sum(row.size for row in one_row.values()))
+    many = {name: np.repeat(row, repeats, axis=0) for name, row in one_row.items()}
+    draws = _observe(path, manifest.sites, many, repeats)
     return Checks(
         rows=ROWS,
         off_difference=off,
@@ -96,7 +101,7 @@ def check_artifact(path: Path, manifest: Manifest, expected: Expected) -> Checks
         frozen_difference=frozen,
         drop_rates={s.name: _drop_rate(s, draws[s.name]) for s in manifest.sites if is_dropout(s)},
         noise={s.name: _noise(s, draws[s.name]) for s in manifest.sites if not is_dropout(s)},
-        spread=_spread(session, one_row, manifest.outputs),
+        spread=_spread(session, many, repeats, manifest),
     )
 
 
@@ -157,7 +162,9 @@ def _still(path: Path) -> Any:
     return onnxruntime.InferenceSession(model.SerializeToString())
 
 
-def _observe(path: Path, sites: tuple[SiteSpec, ...], one_row: Feeds) -> dict[str, Array]:
+def _observe(
+    path: Path, sites: tuple[SiteSpec, ...], feeds: Feeds, repeats: int
+) -> dict[str, Array]:
     """What each site draws on repeated rows in two calls: name to (calls, rows, …).
 
     A dropout shows its mask of kept elements, noise its numbers.
@@ -177,41 +184,51 @@ def _observe(path: Path, sites: tuple[SiteSpec, ...], one_row: Feeds) -> dict[st
             )
         )
     session = onnxruntime.InferenceSession(model.SerializeToString())
-    feeds = {name: np.repeat(row, _repeats(sites), axis=0) for name, row in one_row.items()}
     calls = [session.run(shown, {**feeds, TRAINING_INPUT: np.array(True)}) for _ in range(2)]
-    rows = _repeats(sites)
     for site, drawn in zip(sites, calls[0], strict=True):
-        if len(drawn) != (1 if site.shape[0] == 1 else rows):
+        if len(drawn) != (1 if site.shape[0] == 1 else repeats):
             raise ExportError(
-                f"layer {site.layer!r} draws {len(drawn)} times for {rows} rows: its first axis is "
-                "not the batch alone, as after a reshape that merges it with another. Let it draw "
-                "on a tensor of shape (batch, …). No file was written."
+                f"layer {site.layer!r} draws {len(drawn)} times for {repeats} rows: its first "
+                "axis is not the batch alone, as after a reshape that merges it with another. Let "
+                "it draw on a tensor of shape (batch, …). No file was written."
             )
     return {site.name: np.stack(pair) for site, *pair in zip(sites, *calls, strict=True)}
 
 
-def _repeats(sites: tuple[SiteSpec, ...]) -> int:
-    """Rows that give every site enough decisions to see its rate and its variation."""
+def _size(site: SiteSpec) -> int:
+    """Numbers that one row draws, a dynamic axis counted as one."""
+    return math.prod(size or 1 for size in site.shape[1:])
+
+
+def _repeats(sites: tuple[SiteSpec, ...], row_size: int) -> int:
+    """Rows that give every site enough decisions to see its rate, as far as memory goes."""
     wanted = [
-        _WANTED_DRAWS
-        / (site.rate * (1 - site.rate) * math.prod(size or 1 for size in site.shape[1:]))
-        for site in sites
-        if site.rate
+        _WANTED_DRAWS / (site.rate * (1 - site.rate) * _size(site)) for site in sites if site.rate
     ]
-    return int(np.clip(math.ceil(max(wanted, default=0)), _MIN_REPEATS, _MAX_REPEATS))
+    most = min(_MAX_REPEATS, _MAX_INPUT // row_size)
+    return max(_MIN_REPEATS, min(math.ceil(max(wanted, default=64)), most))
 
 
 def _drop_rate(site: SiteSpec, kept: Array) -> float:
-    """Share of dropped elements of (calls, rows, …) masks."""
+    """Share of dropped elements of (calls, rows, …) masks.
+
+    A share q of n draws at rate p has a chance of at most 2 exp(-n KL(q, p)),
+    however few they are (Hoeffding 1963, theorem 1).
+    """
     rate, dropped = site.rate or 0.0, 1.0 - float(kept.mean())
-    error = math.sqrt(rate * (1 - rate) / kept.size)
-    if abs(dropped - rate) > SIGMAS * error:
+    if kept.size * _divergence(dropped, rate) > LOG_CHANCE:
         raise ExportError(
             f"layer {site.layer!r} has rate {rate:g}, and the exported one drops "
             f"{dropped:.4f} of {kept.size} elements. No file was written."
         )
-    _require_variation(site, kept, chance=math.exp(-kept[0].size * min(rate, 1 - rate)))
+    _require_variation(site, kept, changes=kept[0].size * min(rate, 1 - rate))
     return dropped
+
+
+def _divergence(q: float, p: float) -> float:
+    """Kullback-Leibler divergence of two Bernoulli distributions, in nats."""
+    terms = ((q, p), (1 - q, 1 - p))
+    return sum(a * math.log(a / b) for a, b in terms if a > 0)
 
 
 #: Mean and standard deviation of each kind of noise, and its kurtosis.
@@ -232,16 +249,18 @@ def _noise(site: SiteSpec, numbers: Array) -> tuple[float, float]:
             f"deviation {std:.3f}, and the exported one gives {found[0]:.3f} and {found[1]:.3f}. "
             "No file was written."
         )
-    _require_variation(site, numbers, chance=0.0)
+    _require_variation(site, numbers, changes=float(numbers[0].size) * LOG_CHANCE)
     return found
 
 
-def _require_variation(site: SiteSpec, draws: Array, chance: float) -> None:
+def _require_variation(site: SiteSpec, draws: Array, changes: float) -> None:
     """(calls, rows, …) draws differ by call, and by row unless rows share them.
 
-    Nothing is said where equal draws have a `chance` of more than once in 1e8.
+    Args:
+        changes: how many elements of a call are expected to be unlike the rest;
+            with few, equal draws say nothing.
     """
-    if chance > 1e-8:
+    if changes < LOG_CHANCE:
         return
     shared = site.shape[0] == 1
     same_calls = bool((draws[0] == draws[1]).all())
@@ -252,18 +271,19 @@ def _require_variation(site: SiteSpec, draws: Array, chance: float) -> None:
         )
 
 
-def _spread(session: Any, one_row: Feeds, outputs: tuple[OutputSpec, ...]) -> dict[str, float]:
+def _spread(session: Any, feeds: Feeds, repeats: int, manifest: Manifest) -> dict[str, float]:
     """Largest standard deviation over repeats of one row in two calls, by output."""
-    feeds = {name: np.repeat(row, _MIN_REPEATS, axis=0) for name, row in one_row.items()}
     calls = [_run(session, feeds, training=True) for _ in range(2)]
     spread = {
         output.name: float(np.concatenate(pair).astype(np.float64).std(axis=0).max())
-        for output, *pair in zip(outputs, *calls, strict=True)
+        for output, *pair in zip(manifest.outputs, *calls, strict=True)
     }
-    still = [output.name for output in outputs if output.stochastic and spread[output.name] == 0.0]
-    if still or not any(output.stochastic for output in outputs):
+    still = [o.name for o in manifest.outputs if o.stochastic and spread[o.name] == 0.0]
+    # A site of a small rate may not have dropped anything in so few rows.
+    rarest = min(repeats * _size(s) * (s.rate if s.rate else 1.0) for s in manifest.sites)
+    if (still and rarest > LOG_CHANCE) or not any(o.stochastic for o in manifest.outputs):
         raise ExportError(
-            f"with training=true, {_MIN_REPEATS} repeats of one row give the same "
+            f"with training=true, {repeats} repeats of one row give the same "
             f"{', '.join(still) or 'outputs'} every time. If dropout does lie before them, the "
             "example row is unusual (all zeros, say): give a real one. No file was written."
         )

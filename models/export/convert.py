@@ -9,7 +9,7 @@ import onnx
 import tensorflow as tf
 import tf2onnx
 
-from models.export.trace import MARKER
+from models.export.recorder import MARKER
 from service.errors import ExportError
 
 #: ONNX domain of the marker node `Site`, which `lower` replaces.

@@ -193,6 +193,16 @@ def test_observed_drop_rates_are_those_of_the_layers(tmp_path: Path) -> None:
         assert abs(manifest.checks.drop_rates[site.name] - rate) < SIGMAS * error
 
 
+@pytest.mark.parametrize("rate", [0.001, 0.999])
+def test_a_small_layer_of_an_extreme_rate_is_not_refused_by_chance(
+    rate: float, tmp_path: Path
+) -> None:
+    model = keras.Sequential([keras.Input((3,)), layers.Dropout(rate), layers.Dense(2)])
+    path = tmp_path / "model.onnx"
+    export_model(model, path, task="other")
+    assert (load_model(path).predict(np.ones((1, 3)), passes=20_000, seed=1).variance > 0).all()
+
+
 def test_export_leaves_the_model_as_it_was_and_in_training(tmp_path: Path) -> None:
     model = convolutional()
     model.compile("sgd", "mse")

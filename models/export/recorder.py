@@ -1,0 +1,224 @@
+"""What stands in for random draws in a symbolic run, and sees every layer's call.
+
+A draw becomes a marker op that carries the site's name; what it means in ONNX is
+not known here (see `lower`). A dropout needs no switch: the `Dropout` that its
+marker becomes has one. Whatever else a layer does when it trains does, so a layer
+with a draw of its own is run twice, with training on and off, and the flag selects.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from models.export.private_api import accepts_training, draws_for, tensor_util
+from service.errors import ExportError
+from service.manifest import SiteKind, SiteSpec
+
+#: Prefix of a marker op's `message` attribute; the name of the site follows.
+MARKER = "mcdropout-site:"
+
+OWN_SWITCH = (
+    "a tensor decides what Python code runs, as when the model has an input of its own that is "
+    "given to a layer as `training` ({place}). If it switches dropout, remove that input: the "
+    "exported model has one, called 'training', that does the same for every layer."
+)
+DRAWS_WHEN_OFF = (
+    "layer {layer!r} draws {kind} random numbers even with training=False, so its output without "
+    "dropout is not defined. Let it draw only `if training:`."
+)
+
+Tensor = Any  # tf.Tensor; TensorFlow ships no types
+Layer = Any  # keras.layers.Layer
+
+
+@dataclass
+class Recorder:
+    """Records the draws of one symbolic run and puts markers in their place.
+
+    Attributes:
+        training_of: what a layer's `training` is.
+        twice: ids of the layers to run with training on and off.
+        always_on: ids of the layers whose dropout is on by itself.
+        flag: scalar bool tensor that selects; None where nothing is to be selected.
+        sites: in the order in which they were reached.
+        stochastic: ids of the layers that hold a site, at any depth.
+        own_draw: ids of the innermost layers that draw other than by dropout.
+        drawn_by: name of a site to the id of the innermost layer that draws there.
+        graph: the graph being traced into.
+        one: the number 1 as a tensor of the graph.
+    """
+
+    training_of: Callable[[Layer], bool]
+    twice: frozenset[int] = frozenset()
+    always_on: frozenset[int] = frozenset()
+    flag: Tensor = None
+    sites: list[SiteSpec] = field(default_factory=list)
+    stochastic: set[int] = field(default_factory=set)
+    own_draw: set[int] = field(default_factory=set)
+    drawn_by: dict[str, int] = field(default_factory=dict)
+    graph: Any = None
+    one: Tensor = None
+    _stack: list[Layer] = field(default_factory=list)
+    off: bool = False
+
+    # Layers
+
+    def call_layer(self, call: Callable[..., Any], layer: Layer, *args: Any, **kwargs: Any) -> Any:
+        """Call a layer in its own mode; once more with training off if it has to be selected."""
+        self._stack.append(layer)
+        try:
+            if id(layer) not in self.twice or self.off:
+                return call(layer, *args, **self._with_training(layer, kwargs))
+            on = call(layer, *args, **self._with_training(layer, kwargs))
+            self.off = True
+            try:
+                off = call(layer, *args, **self._with_training(layer, kwargs))
+            finally:
+                self.off = False
+            return keras.tree.map_structure(self.select, on, off)
+        finally:
+            self._stack.pop()
+
+    def select(self, on: Tensor, off: Tensor) -> Tensor:
+        """`on` where the flag is true, else `off`."""
+        if self.flag is None:
+            return on
+        return tf.where(self.flag, on, tf.cast(off, on.dtype))
+
+    def _with_training(self, layer: Layer, kwargs: dict[str, Any]) -> dict[str, Any]:
+        if not accepts_training(layer):
+            return kwargs
+        if tf.is_tensor(kwargs.get("training")):
+            raise ExportError(OWN_SWITCH.format(place=f"layer {layer.name!r} is given it"))
+        return {**kwargs, "training": not self.off and self.training_of(layer)}
+
+    def layer_path(self) -> str:
+        """Names of the layers being called, without the model itself."""
+        return "/".join(layer.name for layer in self._stack[1:]) or self._stack[0].name
+
+    # Draws (see `primitives.Recorder`)
+
+    def dropout(self, x: Tensor, rate: Any, noise_shape: Any) -> Tensor:
+        """A dropout that draws each element becomes a marker around `x`.
+
+        One that shares its draws along some axis becomes `x` times a marker
+        around ones.
+        """
+        rate = self._constant_rate(rate)
+        if rate == 0 or self.off:
+            return x
+        shape = _static_shape(x if noise_shape is None else noise_shape, x)
+        name = self._add_site("dropout", shape, x, rate)
+        if not _broadcast_axes(shape, x):
+            return _marker(name, x)
+        return x * _marker(name, tf.ones(self._in_graph(shape, noise_shape), x.dtype))
+
+    def drop_all(self, x: Tensor) -> Tensor:
+        """Rate 1 is no draw: 0 with training on."""
+        return self.select(tf.zeros_like(x), x) if not self.off else x
+
+    def uniform(self, shape: Any, dtype: Any) -> Tensor:
+        """A marker around zeros, which lends its shape."""
+        return self._draw("uniform", shape, dtype)
+
+    def normal(self, shape: Any, dtype: Any) -> Tensor:
+        """A marker around zeros, which lends its shape."""
+        return self._draw("normal", shape, dtype)
+
+    def _draw(self, kind: SiteKind, shape: Any, dtype: Any) -> Tensor:
+        zeros = tf.zeros(shape, dtype)
+        if self.off:
+            raise ExportError(DRAWS_WHEN_OFF.format(layer=self.layer_path(), kind=kind))
+        self.own_draw.add(id(self._stack[-1]))
+        static = tuple(zeros.shape.as_list())
+        name = self._add_site(kind, static, zeros, None)
+        return _marker(name, tf.zeros(self._in_graph(static, shape), dtype))
+
+    def _add_site(
+        self, kind: SiteKind, shape: tuple[int | None, ...], x: Tensor, rate: float | None
+    ) -> str:
+        """Record a draw of `shape` for the tensor `x`; returns the site's name."""
+        path = self.layer_path()
+        if tf.compat.v1.get_default_graph() is not self.graph:
+            raise ExportError(
+                f"layer {path!r} draws random numbers inside a loop or a branch of the graph "
+                "(tf.map_fn, tf.while_loop, tf.cond, or a recurrent layer around a cell that "
+                "holds a dropout layer), where each turn would need masks of its own. Take the "
+                "draw out of the loop; a recurrent layer can be given unroll=True."
+            )
+        if not shape or shape[0] not in (None, 1):
+            raise ExportError(
+                f"layer {path!r} draws random numbers of shape {shape}, whose first axis is "
+                "neither the batch nor 1, so rows cannot be told apart. Draw one for each row: "
+                "shape (batch, …)."
+            )
+        for layer in self._stack:
+            self.stochastic.update(map(id, [layer, *draws_for(layer)]))
+        earlier = sum(site.layer == path for site in self.sites)
+        broadcast = bool(_broadcast_axes(shape, x))
+        self.sites.append(
+            SiteSpec(
+                name=f"{path}:{earlier}" if earlier else path,
+                layer=path,
+                kind="spatial_dropout" if kind == "dropout" and broadcast else kind,
+                rate=rate,
+                shape=shape,
+                dtype=x.dtype.name,
+                always_on=id(self._stack[-1]) in self.always_on,
+            )
+        )
+        self.drawn_by[self.sites[-1].name] = id(self._stack[-1])
+        return self.sites[-1].name
+
+    def _in_graph(self, static: tuple[int | None, ...], shape: Any) -> Any:
+        """`shape`, with a first axis of 1 that no optimiser knows: it would fold the marker."""
+        return [self.one, *static[1:]] if static[0] == 1 else shape
+
+    def _constant_rate(self, rate: Any) -> float:
+        value = rate if isinstance(rate, int | float) else tf.get_static_value(rate)
+        if value is None or not math.isfinite(value) or not 0 <= value < 1:
+            raise ExportError(
+                f"layer {self.layer_path()!r} has a drop rate that is not a constant in [0, 1): "
+                f"{rate!r}. Make the rate a plain number."
+            )
+        return float(value)
+
+
+class Still(Recorder):
+    """Draws nothing: no element is dropped, and noise stays at its middle."""
+
+    def dropout(self, x: Tensor, rate: Any, noise_shape: Any) -> Tensor:
+        return x
+
+    def uniform(self, shape: Any, dtype: Any) -> Tensor:
+        return tf.fill(shape, tf.constant(0.5, dtype))
+
+    def normal(self, shape: Any, dtype: Any) -> Tensor:
+        return tf.zeros(shape, dtype)
+
+
+def _marker(site: str, tensor: Tensor) -> Tensor:
+    """CheckNumerics with the site's name as its message.
+
+    It keeps the shape, carries a string, and is stateful, so that no optimiser
+    merges or removes it. A constant `tensor` it would fold.
+    """
+    return tf.raw_ops.CheckNumerics(tensor=tensor, message=MARKER + site)
+
+
+def _static_shape(noise_shape: Any, x: Tensor) -> tuple[int | None, ...]:
+    """Shape of the draw as far as it is known while tracing."""
+    if noise_shape is x:
+        return tuple(x.shape.as_list())
+    shape = tensor_util.constant_value_as_shape(tf.convert_to_tensor(noise_shape, tf.int32))
+    return tuple(shape.as_list())
+
+
+def _broadcast_axes(shape: tuple[int | None, ...], x: Tensor) -> tuple[int, ...]:
+    """Axes along which one draw is shared: 1 in the mask and not in `x`."""
+    pairs = zip(shape, x.shape.as_list(), strict=True)
+    return tuple(axis for axis, (mask, full) in enumerate(pairs) if mask == 1 and full != 1)

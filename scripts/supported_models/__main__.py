@@ -1,0 +1,51 @@
+"""Export every row of the table and write docs/supported-models.md."""
+
+import tempfile
+from pathlib import Path
+
+import keras
+from rich.progress import track
+
+from models.export import export_model
+from scripts.supported_models import ROWS, largest_difference
+from service.manifest import SiteSpec
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def kinds(sites: tuple[SiteSpec, ...]) -> str:
+    """The kinds of the sites, each with its number."""
+    names = [site.kind for site in sites]
+    return ", ".join(f"{names.count(name)} {name}" for name in dict.fromkeys(names))
+
+
+HEADER = """# Supported models
+
+Every row is a model that the tests export, and that the server then samples. *Difference* is the
+largest, relative to the largest output, between the exported file and Keras with dropout off, or
+with every draw at its middle; 1e-5 is allowed, and 5e-3 where a layer computes in float16. This
+page is written by `python -m scripts.supported_models`.
+"""
+
+
+def main() -> None:
+    """Export every row and write the table."""
+    lines = [HEADER]
+    everything = [(group, entry) for group, entries in ROWS.items() for entry in entries]
+    group = ""
+    with tempfile.TemporaryDirectory() as folder:
+        for title, entry in track(everything, "exporting"):
+            if title != group:
+                group = title
+                lines += [f"\n## {group}\n", "| model | sites | difference |", "|---|---|---|"]
+            keras.utils.clear_session()
+            keras.utils.set_random_seed(0)
+            path = Path(folder) / "model.onnx"
+            manifest = export_model(entry.build(), path, task="other", example=entry.example)
+            difference = f"{largest_difference(manifest):.1e}"
+            lines.append(f"| {entry.name} | {kinds(manifest.sites)} | {difference} |")
+    (ROOT / "docs" / "supported-models.md").write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Networks of keras.applications, and other precisions."""
+
+from typing import Any
+
+import keras
+from keras import layers
+
+from scripts.supported_models.registry import Build, row, sequential
+
+
+def application(name: str, size: int, sites: int, **options: Any) -> None:
+    """Register a network of keras.applications with a dropout head."""
+
+    def build() -> keras.Model:
+        network = getattr(keras.applications, name)(
+            weights=None, include_top=False, input_shape=(size, size, 3), pooling="avg", **options
+        )
+        head = layers.Dense(4)(layers.Dropout(0.3)(network.output))
+        return keras.Model(network.input, head)
+
+    row("keras.applications", f"{name} with a dropout head", sites, slow=True)(build)
+
+
+def whole_application(name: str, size: int, sites: int) -> None:
+    """Register a network of keras.applications as it is, with the dropout it comes with."""
+
+    def build() -> keras.Model:
+        return getattr(keras.applications, name)(
+            weights=None, input_shape=(size, size, 3), classes=4, classifier_activation=None
+        )
+
+    row("keras.applications", f"{name} as it comes", sites, slow=True)(build)
+
+
+whole_application("MobileNet", 64, 1)
+whole_application("MobileNetV3Small", 64, 1)
+application("MobileNetV2", 64, 1)
+application("ResNet50", 64, 1)
+application("DenseNet121", 64, 1)
+application("VGG16", 32, 1)
+application("EfficientNetB0", 64, 10)
+application("EfficientNetV2B0", 64, 16)
+application("ConvNeXtTiny", 64, 1)
+
+
+def precise(policy: str) -> Build:
+    """A builder of a small model under a dtype policy."""
+
+    def build() -> keras.Model:
+        before = keras.config.dtype_policy()
+        keras.config.set_dtype_policy(policy)
+        try:
+            return sequential(
+                (6,),
+                layers.Dense(8, "relu"),
+                layers.Dropout(0.4),
+                layers.GaussianNoise(0.1),
+                layers.Dense(2),
+            )
+        finally:
+            keras.config.set_dtype_policy(before)
+
+    return build
+
+
+for _policy in ("float16", "mixed_float16", "float64"):
+    row("Precision", _policy, 2)(precise(_policy))
+row("Precision", "mixed_bfloat16, exported in float32", 2)(precise("mixed_bfloat16"))

@@ -1,0 +1,66 @@
+"""The rows of the table of supported models."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+Build = Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One kind of model.
+
+    Attributes:
+        name: what the table calls it.
+        build: makes the model.
+        sites: how many places draw random numbers.
+        example: rows to export with, where random ones will not do.
+        slow: whether its export takes more than ten seconds.
+    """
+
+    name: str
+    build: Build
+    sites: int
+    example: Any = None
+    slow: bool = False
+
+
+#: Group to its rows, in the order of the table.
+ROWS: dict[str, list[Row]] = {
+    group: []
+    for group in (
+        "Networks",
+        "Masks",
+        "Layers of your own",
+        "Graphs",
+        "Subclassed models",
+        "Always on",
+        "Normalisation",
+        "Recurrent",
+        "Attention",
+        "Noise",
+        "keras.applications",
+        "Precision",
+    )
+}
+
+
+def row(
+    group: str, name: str, sites: int, example: Any = None, slow: bool = False
+) -> Callable[[Build], Build]:
+    """Register the decorated function as a row of the table."""
+
+    def register(build: Build) -> Build:
+        ROWS[group].append(Row(name, build, sites, example, slow))
+        return build
+
+    return register
+
+
+def sequential(*parts: Any) -> keras.Model:
+    """A Sequential model; a shape in first place is the input's."""
+    shape, *rest = parts
+    return keras.Sequential([keras.Input(shape), *rest])

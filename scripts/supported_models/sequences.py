@@ -1,0 +1,144 @@
+"""Recurrent layers, attention and noise."""
+
+from typing import Any
+
+import keras
+from keras import layers
+
+from scripts.supported_models.registry import Build, row, sequential
+
+RECURRENT: dict[str, tuple[Build, int]] = {
+    "LSTM": (lambda: layers.LSTM(5, dropout=0.3, recurrent_dropout=0.2), 8),
+    "GRU, reset_after": (lambda: layers.GRU(5, dropout=0.3, recurrent_dropout=0.2), 6),
+    "GRU, not reset_after": (
+        lambda: layers.GRU(5, dropout=0.3, recurrent_dropout=0.2, reset_after=False),
+        6,
+    ),
+    "SimpleRNN": (lambda: layers.SimpleRNN(5, dropout=0.3, recurrent_dropout=0.2), 2),
+    "Bidirectional LSTM": (lambda: layers.Bidirectional(layers.LSTM(5, dropout=0.3)), 2),
+    "stacked cells": (
+        lambda: layers.RNN([layers.LSTMCell(5, dropout=0.3), layers.GRUCell(4, dropout=0.2)]),
+        2,
+    ),
+    "LSTM that returns sequences, unrolled": (
+        lambda: layers.LSTM(5, dropout=0.3, return_sequences=True, unroll=True),
+        1,
+    ),
+    "TimeDistributed(Dropout), one site a step": (
+        lambda: layers.TimeDistributed(layers.Dropout(0.4)),
+        6,
+    ),
+}
+for _name, (_build, _sites) in RECURRENT.items():
+
+    def _recurrent(build: Build = _build) -> keras.Model:
+        return sequential((6, 3), build(), layers.Flatten(), layers.Dense(2))
+
+    row("Recurrent", _name, _sites)(_recurrent)
+
+
+@row("Recurrent", "LSTM on a masked Embedding", 1)
+def masked_lstm() -> keras.Model:
+    return sequential(
+        (7,), layers.Embedding(20, 6, mask_zero=True), layers.LSTM(5, dropout=0.3), layers.Dense(2)
+    )
+
+
+@row("Recurrent", "LSTM on a dynamic sequence axis", 8)
+def dynamic_lstm() -> keras.Model:
+    return sequential(
+        (None, 3), layers.LSTM(5, dropout=0.3, recurrent_dropout=0.2), layers.Dense(2)
+    )
+
+
+@row("Recurrent", "ConvLSTM2D", 8)
+def conv_lstm() -> keras.Model:
+    return sequential(
+        (4, 6, 6, 2),
+        layers.ConvLSTM2D(3, 3, dropout=0.3, recurrent_dropout=0.2),
+        layers.Flatten(),
+        layers.Dense(2),
+    )
+
+
+@row("Attention", "MultiHeadAttention", 1)
+def multi_head() -> keras.Model:
+    x = keras.Input((5, 8))
+    y = layers.MultiHeadAttention(2, 4, dropout=0.3)(x, x)
+    return keras.Model(x, layers.Dense(2)(layers.Flatten()(y)))
+
+
+@row("Attention", "GroupQueryAttention", 1)
+def group_query() -> keras.Model:
+    x = keras.Input((5, 8))
+    y = layers.GroupQueryAttention(4, 4, 2, dropout=0.3)(x, x)
+    return keras.Model(x, layers.Dense(2)(layers.Flatten()(y)))
+
+
+@row("Attention", "Attention and AdditiveAttention", 2)
+def attention() -> keras.Model:
+    x = keras.Input((5, 8))
+    y = layers.Attention(dropout=0.3)([x, x])
+    y = layers.AdditiveAttention(dropout=0.2)([y, x])
+    return keras.Model(x, layers.Dense(2)(layers.Flatten()(y)))
+
+
+@row("Attention", "Transformer encoder block with GELU", 3)
+def transformer() -> keras.Model:
+    x = keras.Input((5, 8))
+    attended = layers.MultiHeadAttention(2, 4, dropout=0.1)(x, x)
+    y = layers.LayerNormalization()(layers.Add()([x, layers.Dropout(0.1)(attended)]))
+    z = layers.Dense(8)(layers.Dense(16, activation="gelu")(y))
+    y = layers.LayerNormalization()(layers.Add()([y, layers.Dropout(0.1)(z)]))
+    return keras.Model(x, layers.Dense(2)(layers.GlobalAveragePooling1D()(y)))
+
+
+@row("Attention", "stochastic depth: Dropout with noise_shape (None, 1, 1)", 1)
+def drop_path() -> keras.Model:
+    x = keras.Input((5, 8))
+    y = layers.Dropout(0.2, noise_shape=(None, 1, 1))(layers.Dense(8)(x))
+    return keras.Model(x, layers.Dense(2)(layers.Flatten()(layers.Add()([x, y]))))
+
+
+class DropPath(layers.Layer):
+    """Stochastic depth as ConvNeXt draws it."""
+
+    def call(self, inputs: Any, training: Any = None) -> Any:
+        if not training:
+            return inputs
+        shape = (keras.ops.shape(inputs)[0], 1, 1)
+        return inputs / 0.8 * keras.ops.floor(0.8 + keras.random.uniform(shape))
+
+
+@row("Attention", "stochastic depth by keras.random.uniform", 1)
+def own_drop_path() -> keras.Model:
+    x = keras.Input((5, 8))
+    y = DropPath()(layers.Dense(8)(x))
+    return keras.Model(x, layers.Dense(2)(layers.Flatten()(layers.Add()([x, y]))))
+
+
+@row("Noise", "GaussianDropout", 1)
+def gaussian_dropout() -> keras.Model:
+    return sequential((6,), layers.GaussianDropout(0.3), layers.Dense(2))
+
+
+@row("Noise", "GaussianNoise", 1)
+def gaussian_noise() -> keras.Model:
+    return sequential((6,), layers.GaussianNoise(0.3), layers.Dense(2))
+
+
+@row("Noise", "AlphaDropout", 1)
+def alpha_dropout() -> keras.Model:
+    return sequential((6,), layers.Dense(8, "selu"), layers.AlphaDropout(0.3), layers.Dense(2))
+
+
+@row("Noise", "AlphaDropout with noise_shape (None, 1, 6), GaussianNoise and Dropout", 3)
+def noises() -> keras.Model:
+    return sequential(
+        (4, 6),
+        layers.AlphaDropout(0.3, noise_shape=(None, 1, 6)),
+        layers.GaussianNoise(0.2),
+        layers.Flatten(),
+        layers.Dropout(0.2),
+        layers.Dense(2),
+    )
