@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import gevent
 import numpy as np
 import typer
-from locust import HttpUser, task
+from locust import HttpUser, events, task
 from rich.console import Console
 from rich.table import Table
 
@@ -104,10 +105,27 @@ class Client(HttpUser):  # type: ignore[misc]  # locust ships no types
     tasks = {task(_sender(mix)): mix.weight for mix in MIXES}  # noqa: RUF012
 
 
+def _add_option(parser: Any) -> None:
+    parser.add_argument("--send-seconds", type=float, help="stop this long after all clients began")
+
+
+def _stop_in_time(environment: Any, **_: Any) -> None:
+    """locust's own --run-time counts the start of the clients, long on a busy machine."""
+    seconds = environment.parsed_options.send_seconds
+    if seconds:
+        environment.events.spawning_complete.add_listener(
+            lambda user_count: gevent.spawn_later(seconds, environment.runner.quit)
+        )
+
+
+events.init_command_line_parser.add_listener(_add_option)
+events.init.add_listener(_stop_in_time)
+
+
 def run_locust(url: str, users: int, seconds: int) -> list[Entry]:
     """Run locust headless for a bounded time; returns its statistics by mix, and of all."""
     command = [sys.executable, "-m", "locust", "-f", __file__, "--host", url, "--headless"]
-    command += ["--users", str(users), "--spawn-rate", str(users), "--run-time", f"{seconds}s"]
+    command += ["--users", str(users), "--spawn-rate", str(users), "--send-seconds", str(seconds)]
     command += ["--json", "--exit-code-on-error", "0"]
     ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=seconds + 120)
     if ended.returncode:
