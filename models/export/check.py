@@ -73,7 +73,13 @@ def check_artifact(path: Path, manifest: Manifest, expected: Expected) -> Checks
         DifferenceError: its outputs are not Keras'.
         ExportError: naming the first other check that failed, with its figure.
     """
-    onnx.checker.check_model(str(path), full_check=True)
+    try:
+        onnx.checker.check_model(str(path), full_check=True)
+    except Exception as error:  # the checker and shape inference each raise their own
+        raise ExportError(
+            f"the converted model is not valid ONNX, by a fault of the conversion: {error} No file "
+            "was written."
+        ) from error
     require_living_sites(path, manifest.sites)
     session = onnxruntime.InferenceSession(path)
     feeds, allowed = expected.feeds, expected.tolerance

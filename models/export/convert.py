@@ -29,7 +29,11 @@ def to_onnx(function: Any, signature: list[tf.TensorSpec], opset: int) -> onnx.M
         function,
         signature,
         opset=opset,
-        custom_op_handlers={"CheckNumerics": (_convert_marker, []), "Erfc": (_convert_erfc, [])},
+        custom_op_handlers={
+            "CheckNumerics": (_convert_marker, []),
+            "Erfc": (_convert_erfc, []),
+            "ExtractImagePatches": (_convert_patches, []),
+        },
         extra_opset=[onnx.helper.make_opsetid(SITE_DOMAIN, 1)],
     )
     _bind_captures(model, function.get_concrete_function(*signature))
@@ -80,6 +84,43 @@ def _convert_marker(context: Any, node: Any, name: str, args: Any) -> None:
         # Without it tf2onnx would merge two draws of the same shape into one.
         attr={"site": message} if is_marker else {},
         outputs=node.output,
+        shapes=shapes,
+        dtypes=dtypes,
+    )
+
+
+def _convert_patches(context: Any, node: Any, name: str, args: Any) -> None:
+    """tf2onnx handler: patches of an image, as vision transformers cut them.
+
+    tf2onnx's own writes a reshape that is invalid where the batch is dynamic. A
+    convolution with one output channel for each value of a patch is the same.
+    """
+    (x,), (y,) = node.input, node.output
+    shapes, dtypes = node.output_shapes, node.output_dtypes
+    _, height, width, _ = node.get_attr_value("ksizes")
+    channels = context.get_shape(x)[3]
+    values = height * width * channels
+    # TensorFlow orders a patch's values by row, column, channel.
+    kernel = np.eye(values).reshape(values, height, width, channels).transpose(0, 3, 1, 2)
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(context.get_dtype(x))
+    padding = node.get_attr_str("padding")
+    attributes = {
+        "strides": node.get_attr_value("strides")[1:3],
+        "dilations": node.get_attr_value("rates")[1:3],
+        "auto_pad": "SAME_UPPER" if padding == "SAME" else "VALID",
+    }
+    context.remove_node(node.name)
+    first = context.make_node("Transpose", [x], attr={"perm": [0, 3, 1, 2]}, name=f"{name}/in")
+    weights = context.make_const(f"{name}/kernel", kernel.astype(dtype))
+    patches = context.make_node(
+        "Conv", [first.output[0], weights.output[0]], attr=attributes, name=f"{name}/conv"
+    )
+    context.make_node(
+        "Transpose",
+        [patches.output[0]],
+        attr={"perm": [0, 2, 3, 1]},
+        name=name,
+        outputs=[y],
         shapes=shapes,
         dtypes=dtypes,
     )

@@ -50,6 +50,7 @@ class Interface:
             for path, spec in paths
         ]
         _require_free_flag(self.signature)
+        _require_numbers(self.signature)
 
     def __call__(self, training: bool, *tensors: Any) -> list[Any]:
         """The model's outputs in flat order."""
@@ -95,6 +96,15 @@ def _input_name(path: tuple[Any, ...], spec: Any) -> str:
     if keys:
         return "_".join(keys)
     return str(spec.name or "_".join(["input", *map(str, path)]))
+
+
+def _require_numbers(signature: list[tf.TensorSpec]) -> None:
+    for spec in signature:
+        if spec.dtype == tf.string:
+            raise ExportError(
+                f"input {spec.name!r} takes strings, which the server does not. Look them up "
+                "before the model, and export the part behind the lookup layer."
+            )
 
 
 def _require_free_flag(signature: list[tf.TensorSpec]) -> None:

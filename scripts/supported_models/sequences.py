@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import layers
 
 from scripts.supported_models.registry import Build, row, sequential
@@ -91,6 +92,49 @@ def transformer() -> keras.Model:
     z = layers.Dense(8)(layers.Dense(16, activation="gelu")(y))
     y = layers.LayerNormalization()(layers.Add()([y, layers.Dropout(0.1)(z)]))
     return keras.Model(x, layers.Dense(2)(layers.GlobalAveragePooling1D()(y)))
+
+
+class Patches(layers.Layer):
+    """An image as a sequence of its 4×4 patches."""
+
+    def call(self, inputs: Any) -> Any:
+        sizes = [1, 4, 4, 1]
+        patches = tf.image.extract_patches(inputs, sizes, sizes, [1, 1, 1, 1], "VALID")
+        return tf.reshape(patches, [tf.shape(inputs)[0], -1, patches.shape[-1]])
+
+
+class ClassToken(layers.Layer):
+    """Puts a learned token before the sequence, and adds learned positions."""
+
+    def build(self, shape: Any) -> None:
+        self.token = self.add_weight(shape=(1, 1, shape[-1]))
+        self.positions = self.add_weight(shape=(1, 17, shape[-1]))
+
+    def call(self, inputs: Any) -> Any:
+        token = tf.tile(self.token, [tf.shape(inputs)[0], 1, 1])
+        return tf.concat([token, inputs], axis=1) + self.positions
+
+
+@row("Attention", "vision transformer with tf.image.extract_patches", 6)
+def vision_transformer() -> keras.Model:
+    x = keras.Input((16, 16, 3))
+    y = ClassToken()(layers.Dense(8)(Patches()(x)))
+    for _ in range(2):
+        z = layers.LayerNormalization()(y)
+        z = layers.MultiHeadAttention(2, 4, dropout=0.1)(z, z)
+        y = layers.Add()([y, layers.Dropout(0.1)(z)])
+        z = layers.Dense(16, activation="gelu")(layers.LayerNormalization()(y))
+        y = layers.Add()([y, layers.Dropout(0.1)(layers.Dense(8)(z))])
+    return keras.Model(x, layers.Dense(3)(y[:, 0]))
+
+
+@row("Attention", "temporal convolutions with SpatialDropout1D, dynamic length", 3)
+def temporal_convolutions() -> keras.Model:
+    x = y = keras.Input((None, 3))
+    for dilation in (1, 2, 4):
+        z = layers.Conv1D(6, 3, padding="causal", dilation_rate=dilation, activation="relu")(y)
+        y = layers.Add()([layers.Conv1D(6, 1)(y), layers.SpatialDropout1D(0.2)(z)])
+    return keras.Model(x, layers.Dense(1)(y))
 
 
 @row("Attention", "stochastic depth: Dropout with noise_shape (None, 1, 1)", 1)

@@ -316,6 +316,13 @@ def test_randomness_that_cannot_be_exported_is_refused_by_layer(
     assert "Exception encountered" not in found
 
 
+def test_a_string_input_is_refused(tmp_path: Path) -> None:
+    x = keras.Input((1,), dtype="string", name="word")
+    y = layers.Embedding(4, 3)(layers.StringLookup(vocabulary=["a", "b"])(x))
+    found = refused(keras.Model(x, layers.Dropout(0.5)(y)), tmp_path / "model.onnx")
+    assert "input 'word' takes strings" in found
+
+
 def test_a_fixed_batch_size_is_refused(tmp_path: Path) -> None:
     x = keras.Input(batch_shape=(2, 4), name="two")
     found = refused(keras.Model(x, layers.Dropout(0.5)(x)), tmp_path / "model.onnx")
