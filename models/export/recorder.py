@@ -63,6 +63,7 @@ class Recorder:
     graph: Any = None
     one: Tensor = None
     _stack: list[Layer] = field(default_factory=list)
+    _dynamic_steps: set[int] = field(default_factory=set)
     off: bool = False
 
     # Layers
@@ -70,6 +71,8 @@ class Recorder:
     def call_layer(self, call: Callable[..., Any], layer: Layer, *args: Any, **kwargs: Any) -> Any:
         """Call a layer in its own mode; once more with training off if it has to be selected."""
         self._stack.append(layer)
+        if isinstance(layer, keras.layers.TimeDistributed) and args[0].shape[1] is None:
+            self._dynamic_steps.add(id(layer))
         try:
             if id(layer) not in self.twice or self.off:
                 return call(layer, *args, **self._with_training(layer, kwargs))
@@ -149,6 +152,12 @@ class Recorder:
                 "(tf.map_fn, tf.while_loop, tf.cond, or a recurrent layer around a cell that "
                 "holds a dropout layer), where each turn would need masks of its own. Take the "
                 "draw out of the loop; a recurrent layer can be given unroll=True."
+            )
+        if self._dynamic_steps.intersection(map(id, self._stack)):
+            raise ExportError(
+                f"layer {path!r} draws random numbers for each step of a sequence of unknown "
+                "length. Give the input a length, keras.Input((steps, …)), or apply the wrapped "
+                "layer to the whole sequence instead of in TimeDistributed."
             )
         if not shape or shape[0] not in (None, 1):
             raise ExportError(

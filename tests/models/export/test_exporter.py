@@ -316,6 +316,13 @@ def test_randomness_that_cannot_be_exported_is_refused_by_layer(
     assert "Exception encountered" not in found
 
 
+def test_time_distributed_dropout_on_an_unknown_length_is_refused(tmp_path: Path) -> None:
+    steps = layers.TimeDistributed(layers.Dropout(0.3), name="steps")
+    model = keras.Sequential([keras.Input((None, 3)), steps, layers.Dense(1)])
+    found = refused(model, tmp_path / "model.onnx")
+    assert "layer 'steps' draws random numbers for each step of a sequence of unknown" in found
+
+
 def test_a_string_input_is_refused(tmp_path: Path) -> None:
     x = keras.Input((1,), dtype="string", name="word")
     y = layers.Embedding(4, 3)(layers.StringLookup(vocabulary=["a", "b"])(x))
