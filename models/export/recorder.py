@@ -50,6 +50,7 @@ class Recorder:
         drawn_by: name of a site to the id of the innermost layer that draws there.
         graph: the graph being traced into.
         one: the number 1 as a tensor of the graph.
+        off: training is off for every layer, hard-coded dropout included.
     """
 
     training_of: Callable[[Layer], bool]
