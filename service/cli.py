@@ -44,13 +44,25 @@ def serve(
     models: Annotated[
         Path | None, typer.Option(help="Folder of <name>/<version>/model.onnx [models/store].")
     ] = None,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda [cpu].")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N [auto].")] = None,
+    activate_dropout: Annotated[
+        bool | None,
+        typer.Option(
+            "--activate-dropout", help="Turn on dropouts that a file holds and keeps off."
+        ),
+    ] = None,
 ) -> None:
     """Serve a folder of models over HTTP. MCDROPOUT_* variables set what flags leave out."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s:     %(message)s")
     logging.getLogger("onnx_ir").setLevel(logging.WARNING)
     with _errors_as_text():
-        _serve(host=host, port=port, models=models, device=device)
+        _serve(
+            host=host,
+            port=port,
+            models=models,
+            device=device,
+            activate_dropout=activate_dropout,
+        )
 
 
 def _serve(**flags: object) -> None:
@@ -59,18 +71,21 @@ def _serve(**flags: object) -> None:
     import uvicorn
 
     from service.api.app import create_app
-    from service.engine import require_providers
+    from service.device import choose_device
     from service.greeting import greeting
-    from service.predictor import Limits, load_model
+    from service.predictor import Limits, Predictor, load_model
     from service.repository import Repository
     from service.settings import read_settings
 
     settings = read_settings(**flags)
-    require_providers(settings.providers)
-    limits = Limits(passes=settings.max_passes, samples=settings.max_samples)
-    repository = Repository(
-        settings.models, lambda path: load_model(path, settings.providers, limits)
-    )
+    device = choose_device(settings.device)
+    limits = Limits(settings.max_passes, settings.max_samples, settings.memory << 20)
+
+    def load(path: Path) -> Predictor:
+        activate = settings.activate_dropout
+        return load_model(path, device.providers, limits, activate_dropout=activate)
+
+    repository = Repository(settings.models, load)
 
     def greet(loaded: Repository) -> None:
         url = _url(settings.host, listening.getsockname()[1])
@@ -81,7 +96,7 @@ def _serve(**flags: object) -> None:
     # Uvicorn shuts down in good order at either signal, and then raises it again.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(0))
-    uvicorn.Server(uvicorn.Config(create_app(repository, greet))).run(sockets=[listening])
+    uvicorn.Server(uvicorn.Config(create_app(repository, device, greet))).run(sockets=[listening])
 
 
 def _listen(host: str, port: int) -> socket.socket:

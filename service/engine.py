@@ -4,11 +4,17 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import numpy as np
+import onnx
 from numpy.typing import NDArray
 
 from service.errors import ModelError, SetupError
 
 Array = NDArray[Any]
+#: A tensor that stays on the device that made it (onnxruntime.OrtValue, or an array on the CPU).
+Held = Any
+#: An execution provider by name, or with its options.
+Provider = str | tuple[str, dict[str, str]]
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
@@ -54,7 +60,7 @@ import onnxruntime  # noqa: E402
 class Engine:
     """One ONNX graph, ready to run. Safe to run from several threads."""
 
-    def __init__(self, model: bytes, providers: Sequence[str]) -> None:
+    def __init__(self, model: bytes, providers: Sequence[Provider]) -> None:
         """Load a serialised ONNX model.
 
         Args:
@@ -66,52 +72,131 @@ class Engine:
             ModelError: ONNX Runtime refuses the model.
         """
         require_providers(providers)
-        if providers[0] == CUDA:
+        wanted = _name(providers[0])
+        if wanted == CUDA:
             # CUDA and cuDNN come as Python packages, where the linker does not look.
             onnxruntime.preload_dlls()
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
         try:
-            self._session = onnxruntime.InferenceSession(model, options, providers=list(providers))
+            self._session = onnxruntime.InferenceSession(
+                model, _options(), providers=list(providers)
+            )
         except Exception as error:  # the runtime's exceptions share no public base
             raise ModelError(f"ONNX Runtime cannot load the graph: {error}") from error
         # The runtime falls back to the CPU with no more than a log line.
-        if self.providers[0] != providers[0]:
+        if self.providers[0] != wanted:
             raise SetupError(
-                f"{providers[0]} could not start, and ONNX Runtime fell back to "
+                f"{wanted} could not start, and ONNX Runtime fell back to "
                 f"{self.providers[0]}. Check the driver and the CUDA and cuDNN libraries, or "
                 "choose CPUExecutionProvider."
             )
-        self._outputs = tuple(value.name for value in self._session.get_outputs())
+        self._bound = wanted == CUDA
+        self._device = "cuda" if wanted == CUDA else "cpu"
+        options = self._session.get_provider_options().get(CUDA, {})
+        self._device_id = int(options.get("device_id", 0))
+        self.inputs = frozenset(value.name for value in self._session.get_inputs())
+        self.outputs = tuple(value.name for value in self._session.get_outputs())
 
     @property
     def providers(self) -> tuple[str, ...]:
         """The execution providers that really run, the preferred one first."""
         return tuple(self._session.get_providers())
 
-    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """Run the graph once: input name to array, to output name to array.
+    def run(
+        self, feeds: Mapping[str, Array | Held], outputs: Sequence[str] | None = None
+    ) -> dict[str, Array]:
+        """Run the graph once: input name to tensor, to output name to array.
+
+        Args:
+            feeds: arrays, and what `hold` gave.
+            outputs: names of the outputs to get; by default all.
 
         Raises:
             ModelError: ONNX Runtime fails, for example for want of memory.
         """
+        names = self.outputs if outputs is None else tuple(outputs)
+        if self._bound:
+            binding = self._bind(feeds, names, "cpu")
+            return dict(zip(names, binding.copy_outputs_to_cpu(), strict=True))
+        return dict(zip(names, self._guard(self._session.run, names, dict(feeds)), strict=True))
+
+    def hold(self, feeds: Mapping[str, Array]) -> dict[str, Held]:
+        """As `run`, but the outputs stay on the device, to be fed to another engine's `run`."""
+        if not self._bound:
+            return dict(self.run(feeds))
+        values = self._bind(feeds, self.outputs, self._device).get_outputs()
+        return dict(zip(self.outputs, values, strict=True))
+
+    def _bind(self, feeds: Mapping[str, Array | Held], outputs: Sequence[str], device: str) -> Any:
+        """Run with inputs and outputs bound, so that what lies on the GPU stays there."""
+        binding = self._session.io_binding()
+        for name, value in feeds.items():
+            if isinstance(value, onnxruntime.OrtValue):
+                binding.bind_ortvalue_input(name, value)
+            else:
+                binding.bind_cpu_input(name, value)
+        for name in outputs:
+            binding.bind_output(name, device, self._device_id if device == "cuda" else 0)
+        self._guard(self._session.run_with_iobinding, binding)
+        return binding
+
+    @staticmethod
+    def _guard(run: Any, *args: Any) -> Any:
         try:
-            results = self._session.run(None, dict(feeds))
+            return run(*args)
         except Exception as error:  # see above
             raise ModelError(f"ONNX Runtime failed: {error}") from error
-        return dict(zip(self._outputs, results, strict=True))
 
 
-def require_providers(providers: Sequence[str]) -> None:
+def as_array(value: Held) -> Array:
+    """The array of what `Engine.hold` gave."""
+    array: Array = value.numpy() if isinstance(value, onnxruntime.OrtValue) else value
+    return array
+
+
+def _options() -> Any:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    # By default the threads of a session spin on when a run is over, in case another
+    # comes. That is the time of the next session: of a trunk and its tail on two cores,
+    # the tail took up to 2.5 times as long. Within a run they may spin.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    return options
+
+
+def _name(provider: Provider) -> str:
+    return provider if isinstance(provider, str) else provider[0]
+
+
+def require_providers(providers: Sequence[Provider]) -> None:
     """Check that this build of ONNX Runtime has the execution providers.
 
     Raises:
         SetupError: naming what it has instead.
     """
     known = onnxruntime.get_available_providers()
-    unknown = [provider for provider in providers if provider not in known]
-    if unknown or not providers:
+    names = [_name(provider) for provider in providers]
+    if not names or not set(names) <= set(known):
         raise SetupError(
-            f"execution providers {list(providers)} are not all in this ONNX Runtime, which "
+            f"execution providers {names} are not all in this ONNX Runtime, which "
             f"has {known}. For CUDA install 'mcdropout[gpu]' in place of 'mcdropout[cpu]'."
         )
+
+
+def cuda_fault(provider: Provider) -> str | None:
+    """Why no graph can run with a CUDA provider here; None: one just did."""
+    if CUDA not in onnxruntime.get_available_providers():
+        return (
+            "this ONNX Runtime was built without it; install 'mcdropout[gpu]' in place of "
+            "'mcdropout[cpu]'."
+        )
+    x = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1])
+    y = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1])
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Add", ["x", "x"], ["y"])], "g", [x], [y])
+    model = onnx.helper.make_model(
+        graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=9
+    )
+    try:
+        Engine(model.SerializeToString(), [provider, CPU]).run({"x": np.ones(1, np.float32)})
+    except (SetupError, ModelError) as error:
+        return str(error)
+    return None

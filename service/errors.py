@@ -6,10 +6,12 @@ MCDropoutError
 ├── ModelError                 a model cannot be served
 │   ├── ArtifactError          its file is not a readable, complete artifact
 │   └── ProofError             it loaded, but did not prove that its uncertainty is alive
+│       └── LayoutError        this way to sample it does not suit it; another may
 ├── RequestError               a request cannot be answered
 │   ├── InputError             what it asks is malformed or out of range
 │   ├── ModelNotFoundError     it names a model or version that is not there
-│   └── ModelUnavailableError  the model is there but not ready
+│   ├── ModelUnavailableError  the model is there but not ready
+│   └── CancelledError         nobody waits for its answer any more
 └── OutputError                the model answered with NaN or infinity
 
 Messages are written for the person who reads them: what is wrong, where, and
@@ -41,6 +43,10 @@ class ProofError(ModelError):
     """A loaded model did not prove that its uncertainty is alive."""
 
 
+class LayoutError(ProofError):
+    """A plan's layout does not suit the model."""
+
+
 class RequestError(MCDropoutError):
     """A request cannot be answered."""
 
@@ -59,3 +65,7 @@ class ModelUnavailableError(RequestError):
 
 class OutputError(MCDropoutError):
     """A model answered a valid input with NaN or infinity."""
+
+
+class CancelledError(RequestError):
+    """A request that its client no longer waits for was stopped."""

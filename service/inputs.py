@@ -102,6 +102,8 @@ def _cast(array: Array, spec: InputSpec, where: Where) -> Array:
     dtype = np.dtype(spec.dtype)
     if array.dtype.kind == "f":
         _require(np.isfinite(array), array, where, "the model takes finite numbers")
+    if array.dtype == dtype:
+        return np.ascontiguousarray(array)
     with np.errstate(over="ignore", invalid="ignore"):
         cast = array.astype(dtype)
     fits = np.isfinite(cast) if dtype.kind == "f" else cast == array
@@ -110,7 +112,7 @@ def _cast(array: Array, spec: InputSpec, where: Where) -> Array:
 
 
 def _require(good: Array, array: Array, where: Where, wanted: str) -> None:
-    if not good.all():
+    if not np.logical_and.reduce(good, axis=None):
         indices = tuple(np.argwhere(~good)[0].tolist())
         raise InputError(f"{where(indices)} is {array[indices]}; {wanted}.")
 

@@ -1,24 +1,24 @@
 """A model ready to answer: validate, sample, measure. Knows no HTTP."""
 
 import secrets
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.measures import CLASSIFICATION_MEASURES
-from service.core.moments import moments
-from service.engine import CPU
+from service.core.summary import CLASSIFICATION_MEASURES, NEEDS_ENTROPY, Summary
+from service.engine import CPU, Provider
 from service.errors import InputError, OutputError
-from service.graph.artifact import read_artifact
-from service.graph.plan import compile_plan
+from service.graph.artifact import Artifact, read_artifact
 from service.inputs import Where, read_inputs
-from service.manifest import Manifest
-from service.proof import Proof, prove
-from service.sampler import Sampler
+from service.options import require_draws
+from service.planner import Planned, plan_model
+from service.proof import Proof
+from service.runner import Draws
 
 Array = NDArray[Any]
 
@@ -84,15 +84,17 @@ class Prediction(Mapping[str, OutputPrediction]):
 
 @dataclass(frozen=True)
 class Limits:
-    """The most that one request may ask for; None is no limit.
+    """The most that one request may ask for and take; None is no limit.
 
     Attributes:
         passes: number of passes.
-        samples: rows × passes, which is what a call's time and memory grow with.
+        samples: rows × passes, which is what a call's time grows with.
+        memory: bytes that the passes of a call take at a time; more of them go in chunks.
     """
 
     passes: int | None = None
     samples: int | None = None
+    memory: int = 512 << 20
 
 
 class Predictor:
@@ -100,21 +102,25 @@ class Predictor:
 
     Attributes:
         manifest: what the artifact says about itself.
-        proof: what was seen when it was loaded.
+        planned: how it is sampled, and what was seen when it was loaded.
     """
 
-    def __init__(
-        self, manifest: Manifest, sampler: Sampler, proof: Proof, limits: Limits = Limits()
-    ) -> None:
-        self.manifest = manifest
-        self.proof = proof
-        self._sampler = sampler
+    def __init__(self, artifact: Artifact, planned: Planned, limits: Limits = Limits()) -> None:
+        self.manifest = artifact.manifest
+        self.planned = planned
+        self._has_off = artifact.has_off
+        self._sampler = planned.sampler
         self._limits = limits
+
+    @property
+    def proof(self) -> Proof:
+        """What was seen when it was loaded."""
+        return self.planned.proof
 
     @property
     def providers(self) -> tuple[str, ...]:
         """ONNX Runtime's execution providers that run the model, the preferred one first."""
-        return self._sampler.providers
+        return self._sampler.runner.providers
 
     def predict(
         self,
@@ -123,6 +129,10 @@ class Predictor:
         seed: int | None = None,
         measures: Sequence[str] = (),
         *,
+        masks: Literal["shared", "per_row"] = "shared",
+        rate_scale: float = 1.0,
+        sites: Sequence[str] | None = None,
+        cancelled: threading.Event | None = None,
         root: str = "x",
         where: Callable[[str], Where] | None = None,
     ) -> Prediction:
@@ -134,41 +144,53 @@ class Predictor:
             seed: 0 ≤ seed < 2**53. The same seed gives the same answer. By
                 default a random one, which the result names.
             measures: of `CLASSIFICATION_MEASURES`, for a classification model.
+            masks: "shared": a pass is one thinned network, for all rows. "per_row":
+                each row of a pass has masks of its own, as in Keras'
+                `model(x, training=True)`.
+            rate_scale: what every drop rate is multiplied by; none may exceed 1.
+            sites: names of the sites that draw, the others being off; by default all.
+            cancelled: when it is set, the passes stop at the next chunk.
             root: what to call `x` in messages.
             where: see `read_inputs`.
 
         Raises:
             InputError: naming what is wrong, where, and what would be right.
             OutputError: the model answered with NaN or infinity.
+            CancelledError: it was cancelled.
         """
         passes = self.manifest.passes if passes is None else passes
         seed = secrets.randbelow(SEED_LIMIT) if seed is None else seed
         self._require_options(passes, seed, measures)
+        draws = Draws(seed, masks, rate_scale, None if sites is None else frozenset(sites))
+        require_draws(draws, self._sampler.plan)
         rows = read_inputs(x, self.manifest.inputs, root, where)
         self._require_samples(len(next(iter(rows.values()))), passes)
-        samples = self._sampler.sample(rows, passes, seed)
+        with_entropy = not NEEDS_ENTROPY.isdisjoint(measures)
+        summaries = self._sampler.summarise(rows, passes, draws, with_entropy, cancelled)
         return Prediction(
-            {name: self._reduce(name, y, measures) for name, y in samples.items()}, passes, seed
+            {name: _reduce(name, summaries[name], measures) for name in self._output_names},
+            passes,
+            seed,
         )
 
     def predict_deterministic(
         self, x: Any, *, root: str = "x", where: Callable[[str], Where] | None = None
     ) -> dict[str, Array]:
         """The Keras model's own inference output, with dropout off: output name to (B, …)."""
+        if not self._has_off:
+            raise InputError(
+                "this model has no output without its random numbers: they are part of its file, "
+                "which has no switch for them. Ask for passes."
+            )
         rows = read_inputs(x, self.manifest.inputs, root, where)
         outputs = self._sampler.deterministic(rows)
         for name, y in outputs.items():
             _require_finite(name, y)
-        return outputs
+        return {name: outputs[name] for name in self._output_names}
 
-    def _reduce(self, name: str, samples: Array, measures: Sequence[str]) -> OutputPrediction:
-        _require_finite(name, samples)
-        reduced = moments(samples, axis=1)
-        return OutputPrediction(
-            mean=reduced.mean,
-            variance=reduced.variance,
-            measures={key: CLASSIFICATION_MEASURES[key](samples) for key in measures},
-        )
+    @property
+    def _output_names(self) -> list[str]:
+        return [spec.name for spec in self.manifest.outputs]
 
     def _require_options(self, passes: int, seed: int, measures: Sequence[str]) -> None:
         if passes < 2:
@@ -199,6 +221,15 @@ class Predictor:
             )
 
 
+def _reduce(name: str, summary: Summary, measures: Sequence[str]) -> OutputPrediction:
+    mean, variance = summary.moments.mean, summary.moments.variance
+    # A sample that is no number leaves a mean that is none.
+    _require_finite(name, mean + variance)
+    return OutputPrediction(
+        mean, variance, {key: CLASSIFICATION_MEASURES[key](summary) for key in measures}
+    )
+
+
 def _require_finite(name: str, values: Array) -> None:
     if not np.isfinite(values).all():
         row = int(np.argwhere(~np.isfinite(values))[0][0])
@@ -209,20 +240,24 @@ def _require_finite(name: str, values: Array) -> None:
 
 
 def load_model(
-    path: str | Path, providers: Sequence[str] = (CPU,), limits: Limits = Limits()
+    path: str | Path,
+    providers: Sequence[Provider] = (CPU,),
+    limits: Limits = Limits(),
+    *,
+    activate_dropout: bool = False,
 ) -> Predictor:
-    """Load an artifact and prove that its uncertainty is alive.
+    """Load a model and prove that its uncertainty is alive.
 
     Args:
-        path: of `model.onnx`.
+        path: of `model.onnx`: an artifact of our exporter, or any ONNX file with dropout.
         providers: ONNX Runtime execution providers, the preferred one first.
         limits: of each request.
+        activate_dropout: turn on the dropouts that the file has and keeps off.
 
     Raises:
-        ArtifactError: the file is not a readable, complete artifact.
+        ArtifactError: the file is not a readable, complete model with dropout.
         ProofError: it loaded, but a claim of the proof does not hold.
         SetupError: a provider cannot run here.
     """
-    artifact = read_artifact(path)
-    sampler = Sampler(compile_plan(artifact), providers)
-    return Predictor(artifact.manifest, sampler, prove(artifact, sampler), limits)
+    artifact = read_artifact(path, activate_dropout)
+    return Predictor(artifact, plan_model(artifact, providers, limits.memory), limits)

@@ -5,7 +5,7 @@ still gives answers, with a variance of 0 or a wrong one. So each load, on the
 machine and provider that will serve, shows
 
 1. off: with draws that change nothing the plan gives the artifact's
-   `training=false` output;
+   `training=false` output, where it has such an output;
 2. passes apart: one row of one pass gives the same alone as among others;
 3. alive: other draws of one site change the output, for each site;
 4. rates: each site's masks drop as often as its rate says, its noise has its mean
@@ -24,10 +24,11 @@ from pydantic import BaseModel, Field
 from service.core.draws import draw
 from service.core.masks import quantised_rate
 from service.engine import Engine
-from service.errors import ProofError
+from service.errors import LayoutError, ModelError, ProofError
 from service.graph.artifact import Artifact
 from service.manifest import TRAINING_INPUT, InputSpec, SiteSpec
-from service.sampler import Rows, Sampler
+from service.runner import Draws, Rows, SiteDraw
+from service.sampler import Sampler
 
 Array = NDArray[Any]
 
@@ -43,7 +44,9 @@ _DYNAMIC_SIZES = {3: 16, 4: 64, 5: 16}
 class Proof(BaseModel):
     """What was seen when the model was loaded."""
 
-    off_difference: float = Field(description="plan against artifact with dropout off, relative")
+    off_difference: float | None = Field(
+        description="plan against artifact with dropout off, relative; null where it is never off"
+    )
     pass_difference: float = Field(description="a pass alone against among others, relative")
     site_effects: dict[str, float] = Field(
         description="largest change of an output when the site draws something else"
@@ -59,19 +62,32 @@ def prove(artifact: Artifact, sampler: Sampler) -> Proof:
     """Prove that `sampler` samples `artifact`.
 
     Raises:
+        LayoutError: the plan's layout does not suit the model; another may.
         ProofError: naming the first claim that does not hold.
     """
-    rows = {spec.name: _rows(spec) for spec in artifact.manifest.inputs}
-    off = sampler.deterministic(rows)
+    rows = trial_rows(artifact)
+    try:
+        first = _prove_replay(sampler, rows)
+        off_difference = _prove_off(artifact, sampler, rows)
+        pass_difference = _prove_passes_apart(artifact, sampler, rows)
+    except ProofError:
+        raise
+    except ModelError as error:  # the runtime refused the graph, or its shapes
+        raise LayoutError(f"the plan cannot run: {error}") from error
     effects = _prove_alive(sampler, rows)
     return Proof(
-        off_difference=_prove_off(artifact, sampler, rows, off),
-        pass_difference=_prove_passes_apart(artifact, sampler, rows),
+        off_difference=off_difference,
+        pass_difference=pass_difference,
         site_effects={site: max(by_output.values()) for site, by_output in effects.items()},
         drop_rates=_prove_rates(sampler),
         noise=_prove_noise(sampler),
-        spread=_prove_spread_and_replay(artifact, sampler, rows, effects),
+        spread=_prove_spread(artifact, sampler, rows, effects, first),
     )
+
+
+def trial_rows(artifact: Artifact) -> Rows:
+    """Rows to try the model on: input name to (ROWS, …)."""
+    return {spec.name: _rows(spec) for spec in artifact.manifest.inputs}
 
 
 def _rows(spec: InputSpec) -> Array:
@@ -101,30 +117,45 @@ def _tolerance(artifact: Artifact) -> float:
     return max(TOLERANCE, checks.off_tolerance) if checks else TOLERANCE
 
 
-def _prove_off(artifact: Artifact, sampler: Sampler, rows: Rows, off: Rows) -> float:
-    engine = Engine(artifact.content, sampler.providers)
-    wanted = engine.run({**rows, TRAINING_INPUT: np.array(False)})
+def _prove_off(artifact: Artifact, sampler: Sampler, rows: Rows) -> float | None:
+    if not artifact.has_off:
+        return None
+    off, wanted = sampler.deterministic(rows), _reference(artifact, sampler, rows)
     difference = max(_difference(off[name], wanted[name]) for name in wanted)
     allowed = _tolerance(artifact)
     if not difference <= allowed:
-        raise ProofError(
+        raise LayoutError(
             f"with dropout off the plan differs from the artifact by {difference:.1e} of the "
             f"output's scale; {allowed:.0e} is allowed."
         )
     return difference
 
 
+def _reference(artifact: Artifact, sampler: Sampler, rows: Rows) -> Rows:
+    """The artifact's own output with dropout off, by as many rows at a time as it takes."""
+    engine = Engine(artifact.content, sampler.runner.providers)
+    feeds = {name: x for name, x in rows.items() if name in engine.inputs}
+    if TRAINING_INPUT in engine.inputs:
+        feeds[TRAINING_INPUT] = np.array(False)
+    size = artifact.fixed_rows or ROWS
+    parts = []
+    for first in range(0, ROWS, size):
+        index = np.arange(first, first + size) % ROWS
+        parts.append(engine.run({k: x[index] if x.ndim else x for k, x in feeds.items()}))
+    return {name: np.concatenate([part[name] for part in parts])[:ROWS] for name in parts[0]}
+
+
 def _prove_passes_apart(artifact: Artifact, sampler: Sampler, rows: Rows) -> float:
-    draws = sampler.draw(rows, passes=3, seed=1)
-    together = sampler.run(rows, draws)
+    together = sampler.sample(rows, 3, Draws(seed=1))
     difference = 0.0
     for index in range(3):
         row = {name: x[index : index + 1] for name, x in rows.items()}
-        alone = sampler.run(row, [site[index : index + 1] for site in draws])
+        alone = sampler.sample(row, index + 1, Draws(seed=1))
         for name, samples in together.items():
-            difference = max(difference, _difference(alone[name][0, 0], samples[index, index]))
+            found = _difference(alone[name][index, 0], samples[index, index])
+            difference = max(difference, found)
     if not difference <= _tolerance(artifact):
-        raise ProofError(
+        raise LayoutError(
             f"a row's answer changes by {difference:.1e} of its scale with the other rows and "
             "passes of the same call, so the model mixes rows of its batch and cannot be sampled "
             "in one."
@@ -135,12 +166,13 @@ def _prove_passes_apart(artifact: Artifact, sampler: Sampler, rows: Rows) -> flo
 def _prove_alive(sampler: Sampler, rows: Rows) -> dict[str, dict[str, float]]:
     """Largest change of each output when one site draws something else: site to output to it."""
     effects = {}
-    still = sampler.run(rows, sampler.neutral(rows, passes=1))
+    runner, block = sampler.runner, sampler.first_block(rows)
+    still = runner.run(block, runner.neutral(block, passes=1))
     for index, site in enumerate(sampler.sites):
         for number in _OTHER[site.kind]:
-            draws = sampler.neutral(rows, passes=1)
-            draws[index] = np.full_like(draws[index], number)
-            moved = sampler.run(rows, draws)
+            draws = runner.neutral(block, passes=1)
+            draws[index] = _other_draw(site, draws[index], number)
+            moved = runner.run(block, draws)
             effects[site.name] = {
                 name: float(np.max(np.abs(moved[name] - y), initial=0.0))
                 for name, y in still.items()
@@ -152,6 +184,12 @@ def _prove_alive(sampler: Sampler, rows: Rows) -> dict[str, dict[str, float]]:
                 f"the draws of layer {site.layer!r} do not reach any output: others change nothing."
             )
     return effects
+
+
+def _other_draw(site: SiteSpec, neutral: SiteDraw, number: float) -> SiteDraw:
+    if site.rate is None:
+        return SiteDraw(np.full_like(neutral.numbers, number))
+    return SiteDraw(neutral.numbers, scale=number)
 
 
 #: Draws far from the neutral ones, tried until one shows. A large one shows a
@@ -166,7 +204,8 @@ _OTHER = {
 
 
 def _observe(index: int, site: SiteSpec) -> Array:
-    return draw(site.kind, site.rate, 1, index, range(_DRAWS // 64), (64,), "float32")
+    passes, rows = range(_DRAWS // 64), range(1)
+    return draw(site.kind, site.rate, 1, index, passes, rows, (64,), "float32")
 
 
 def _prove_rates(sampler: Sampler) -> dict[str, float]:
@@ -201,19 +240,29 @@ def _prove_noise(sampler: Sampler) -> dict[str, tuple[float, float]]:
     return noise
 
 
-def _prove_spread_and_replay(
-    artifact: Artifact, sampler: Sampler, rows: Rows, effects: dict[str, dict[str, float]]
+def _prove_replay(sampler: Sampler, rows: Rows) -> Rows:
+    """Returns the samples of seed 1."""
+    first, again = (sampler.sample(rows, PASSES, Draws(seed=1)) for _ in range(2))
+    for name, samples in first.items():
+        if not np.array_equal(samples, again[name], equal_nan=samples.dtype.kind == "f"):
+            raise ProofError(f"output {name!r} differs between two runs of one seed.")
+    return first
+
+
+def _prove_spread(
+    artifact: Artifact,
+    sampler: Sampler,
+    rows: Rows,
+    effects: dict[str, dict[str, float]],
+    first: Rows,
 ) -> dict[str, float]:
-    draws = sampler.draw(rows, PASSES, seed=1)
-    first = sampler.run(rows, draws)
-    again, other = (sampler.sample(rows, PASSES, seed) for seed in (1, 2))
+    other = sampler.sample(rows, PASSES, Draws(seed=2))
+    drawn = sampler.runner.draw(sampler.first_block(rows), range(PASSES), Draws(seed=1))
     spread = {}
     for output in artifact.manifest.outputs:
         name, samples = output.name, first[output.name]
-        spread[name] = float(samples.astype(np.float64).std(axis=1).max())
-        if not np.array_equal(samples, again[name]):
-            raise ProofError(f"output {name!r} differs between two runs of one seed.")
-        if not output.stochastic or _expected_changes(sampler, draws, effects, name) < 20.0:
+        spread[name] = float(samples.astype(np.float64).std(axis=0).max())
+        if not output.stochastic or _expected_changes(sampler, drawn, effects, name) < 20.0:
             continue
         if spread[name] == 0.0:
             raise ProofError(f"output {name!r} is the same in all of {PASSES} passes.")
@@ -223,7 +272,7 @@ def _prove_spread_and_replay(
 
 
 def _expected_changes(
-    sampler: Sampler, draws: list[Array], effects: dict[str, dict[str, float]], output: str
+    sampler: Sampler, draws: list[SiteDraw], effects: dict[str, dict[str, float]], output: str
 ) -> float:
     """How many draws unlike the neutral one should have reached an output.
 
@@ -231,7 +280,7 @@ def _expected_changes(
     small rate has fewer, and that its draws reach the output is shown already.
     """
     return sum(
-        drawn.size * (1.0 if site.rate is None else min(site.rate, 1 - site.rate))
+        drawn.numbers.size * (1.0 if site.rate is None else min(site.rate, 1 - site.rate))
         for site, drawn in zip(sampler.sites, draws, strict=True)
         if effects[site.name][output] > 0.0
     )

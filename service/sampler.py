@@ -1,82 +1,167 @@
-"""Stochastic passes over rows: draws, runs the plan, orders the axes."""
+"""Passes over rows, in chunks that fit the memory, each summarised and forgotten."""
 
-from collections.abc import Mapping, Sequence
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.draws import draw, neutral
-from service.engine import Engine
-from service.graph.draws_as_inputs import draw_input
-from service.graph.plan import Plan
-from service.manifest import TRAINING_INPUT
+from service.core.moments import Moments
+from service.core.summary import Summary, constant, summarise
+from service.errors import CancelledError
+from service.graph.plan import Layout
+from service.graph.reductions import m2_output, mean_output
+from service.runner import Draws, Frontier, Runner, SiteDraw
 
 Array = NDArray[Any]
 Rows = Mapping[str, Array]  # input name to (B, …)
 
 
 class Sampler:
-    """Runs a plan. Safe to use from several threads."""
+    """Runs passes over rows. Safe to use from several threads."""
 
-    def __init__(self, plan: Plan, providers: Sequence[str]) -> None:
-        self.sites = plan.sites
-        self._has_flag = plan.has_flag
-        self._engine = Engine(plan.model, providers)
-        self._shapes = Engine(plan.shapes, providers) if plan.shapes else None
+    def __init__(
+        self, runner: Runner, samples_per_chunk: int = 1 << 14, fixed_rows: int | None = None
+    ) -> None:
+        """Sample with `runner`.
 
-    @property
-    def providers(self) -> tuple[str, ...]:
-        """The execution providers that really run."""
-        return self._engine.providers
-
-    def sample(self, rows: Rows, passes: int, seed: int) -> dict[str, Array]:
-        """Run `passes` stochastic passes over the rows, as one batched call.
-
-        A pass is one thinned network: its draws are the same for all rows.
-
-        Returns:
-            Output name to (B, P, …) samples.
+        Args:
+            runner: of a plan.
+            samples_per_chunk: how many rows × passes go through the tail at a time.
+            fixed_rows: the number of rows that a serial plan's graph takes; None: any.
         """
-        return self.run(rows, self.draw(rows, passes, seed))
+        self.runner = runner
+        self.plan = runner.plan
+        self.sites = runner.sites
+        self.samples_per_chunk = samples_per_chunk
+        self._serial_rows = fixed_rows or 1
 
     def deterministic(self, rows: Rows) -> dict[str, Array]:
         """The model with dropout off: output name to (B, …)."""
-        outputs = self.run(rows, self.neutral(rows, passes=1), training=False)
-        return {name: samples[:, 0] for name, samples in outputs.items()}
+        parts = []
+        for block, count in self._blocks(rows, training=False):
+            drawn = self.runner.neutral(block, passes=1)
+            found = self.runner.run(block, drawn, on=frozenset())
+            both = {name: y[0] for name, y in found.items()} | dict(block.fixed)
+            parts.append({name: y[:count] for name, y in both.items()})
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def draw(self, rows: Rows, passes: int, seed: int) -> list[Array]:
-        """Draws of each site, (P, 1, …site), for the given seed."""
-        return [
-            draw(site.kind, site.rate, seed, index, range(passes), (1, *shape), site.dtype)
-            for index, (site, shape) in enumerate(
-                zip(self.sites, self._site_shapes(rows), strict=True)
-            )
-        ]
+    def sample(self, rows: Rows, passes: int, draws: Draws) -> dict[str, Array]:
+        """All samples: output name to (P, B, …)."""
+        parts = []
+        for block, count in self._blocks(rows):
+            chunks = [
+                self.runner.run(block, drawn, draws.sites)
+                for drawn in self._drawn(block, passes, draws)
+            ]
+            found = {
+                name: np.concatenate([chunk[name] for chunk in chunks])
+                for name in self.plan.stochastic
+            }
+            for name, y in block.fixed.items():
+                found[name] = np.broadcast_to(y, (passes, *y.shape))
+            parts.append({name: y[:, :count] for name, y in found.items()})
+        return {name: np.concatenate([p[name] for p in parts], axis=1) for name in parts[0]}
 
-    def neutral(self, rows: Rows, passes: int) -> list[Array]:
-        """Draws of each site that change nothing, (P, 1, …site)."""
-        return [
-            neutral(site.kind, passes, (1, *shape), site.dtype)
-            for site, shape in zip(self.sites, self._site_shapes(rows), strict=True)
-        ]
+    def summarise(
+        self,
+        rows: Rows,
+        passes: int,
+        draws: Draws,
+        with_entropy: bool = False,
+        cancelled: threading.Event | None = None,
+    ) -> dict[str, Summary]:
+        """Run passes and keep what their summary needs; memory does not grow with P.
 
-    def run(self, rows: Rows, draws: list[Array], training: bool = True) -> dict[str, Array]:
-        """Run the passes that `draws` describe: output name to (B, P, …)."""
-        passes = len(draws[0])
-        feeds = {name: np.tile(x, (passes, *[1] * (x.ndim - 1))) for name, x in rows.items()}
-        feeds |= {draw_input(site): d for site, d in zip(self.sites, draws, strict=True)}
-        if self._has_flag:
-            feeds[TRAINING_INPUT] = np.array(training)
-        return {
-            name: y.reshape(passes, -1, *y.shape[1:]).swapaxes(0, 1)
-            for name, y in self._engine.run(feeds).items()
-        }
+        Args:
+            rows: B of them.
+            passes: P.
+            draws: what to draw.
+            with_entropy: see `Summary`.
+            cancelled: when it is set, the next chunk is not begun.
 
-    def _site_shapes(self, rows: Rows) -> list[tuple[int, ...]]:
-        """Shape of each site's draw, without the batch axis."""
-        if self._shapes is None:
-            return [tuple(size for size in site.shape[1:] if size) for site in self.sites]
-        feeds = {name: x[:1] for name, x in rows.items()} | {TRAINING_INPUT: np.array(False)}
-        shapes = self._shapes.run(feeds)
-        return [tuple(shapes[draw_input(site)][1:].tolist()) for site in self.sites]
+        Returns:
+            Output name to the summary of (P, B, …) samples.
+
+        Raises:
+            CancelledError: it was cancelled.
+        """
+        parts = []
+        for block, count in self._blocks(rows):
+            chunks: list[dict[str, Summary]] = []
+            for drawn in self._drawn(block, passes, draws):
+                if cancelled is not None and cancelled.is_set():
+                    raise CancelledError("the request was cancelled; its passes were stopped.")
+                chunk = self._summarise_chunk(block, drawn, draws, with_entropy)
+                chunks = [_merge(chunks[0], chunk)] if chunks else [chunk]
+            found = chunks[0]
+            for name, y in block.fixed.items():
+                found[name] = constant(y, passes, with_entropy)
+            parts.append({name: summary.rows(count) for name, summary in found.items()})
+        if len(parts) == 1:
+            return parts[0]
+        return {name: Summary.stack([part[name] for part in parts]) for name in parts[0]}
+
+    def _summarise_chunk(
+        self, block: Frontier, drawn: Sequence[SiteDraw], draws: Draws, with_entropy: bool
+    ) -> dict[str, Summary]:
+        plan = self.plan
+        reduced = () if with_entropy or plan.layout is Layout.SERIAL else plan.reduced
+        whole = [name for name in plan.stochastic if name not in reduced]
+        parts = [part(name) for name in reduced for part in (mean_output, m2_output)]
+        found = self.runner.run(block, drawn, draws.sites, [*whole, *parts])
+        summaries = {name: summarise(found[name], with_entropy) for name in whole}
+        for name in reduced:
+            mean, m2 = found[mean_output(name)], found[m2_output(name)]
+            both = mean.astype(np.float64), np.maximum(m2, 0).astype(np.float64)
+            summaries[name] = Summary(Moments(len(drawn[0].numbers), *both))
+        return summaries
+
+    def first_block(self, rows: Rows) -> Frontier:
+        """The frontier of the first rows, as many as are run at a time."""
+        return next(self._blocks(rows))[0]
+
+    def _blocks(self, rows: Rows, training: bool = True) -> Iterator[tuple[Frontier, int]]:
+        """The frontiers of blocks of rows, and how many rows count; the rest fill up."""
+        count = len(next(iter(rows.values())))
+        serial = self.plan.layout is Layout.SERIAL
+        size = self._serial_rows if serial else min(count, self.samples_per_chunk)
+        if size == count:
+            yield self.runner.frontier(rows, 0, training), count
+            return
+        for first in range(0, count, size):
+            block = {name: x[first : first + size] for name, x in rows.items()}
+            real = len(next(iter(block.values())))
+            if serial and real < size:
+                block = {
+                    n: np.concatenate([x, x[-1:].repeat(size - real, 0)]) for n, x in block.items()
+                }
+            yield self.runner.frontier(block, first, training), real
+
+    def _drawn(self, block: Frontier, passes: int, draws: Draws) -> Iterator[list[SiteDraw]]:
+        """The draws of chunk after chunk, each made while the one before is in use."""
+        size = max(1, self.samples_per_chunk // block.rows)
+        chunks = [range(first, min(first + size, passes)) for first in range(0, passes, size)]
+        if len(chunks) == 1:
+            yield self.runner.draw(block, chunks[0], draws)
+            return
+        ahead = _threads().submit(self.runner.draw, block, chunks[0], draws)
+        for following in [*chunks[1:], None]:
+            drawn = ahead.result()
+            if following is not None:
+                ahead = _threads().submit(self.runner.draw, block, following, draws)
+            yield drawn
+
+
+def _merge(a: dict[str, Summary], b: dict[str, Summary]) -> dict[str, Summary]:
+    return {name: summary.merge(b[name]) for name, summary in a.items()}
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """Threads that draw ahead."""
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="draw")

@@ -1,7 +1,6 @@
 """Settings of the server, from flags and MCDROPOUT_* environment variables."""
 
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -21,14 +20,19 @@ class Settings(BaseSettings):
     models: Path = Field(
         default=Path("models/store"), description="folder of <name>/<version>/model.onnx"
     )
-    device: Literal["cpu", "cuda"] = Field(default="cpu", description="what runs the models")
+    device: str = Field(
+        default="auto",
+        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
+        description="what runs the models: auto, cpu, cuda or cuda:N for GPU number N",
+    )
     max_passes: int = Field(default=50_000, ge=2, description="most passes of one request")
     max_samples: int = Field(default=50_000, ge=2, description="most rows × passes of one request")
-
-    @property
-    def providers(self) -> tuple[str, ...]:
-        """ONNX Runtime's execution providers for the device, the preferred one first."""
-        return ("CUDAExecutionProvider",) * (self.device == "cuda") + ("CPUExecutionProvider",)
+    memory: int = Field(
+        default=512, ge=1, description="MiB that the passes of a request take at a time"
+    )
+    activate_dropout: bool = Field(
+        default=False, description="turn on dropouts that a file holds and keeps off"
+    )
 
 
 def read_settings(**flags: object) -> Settings:

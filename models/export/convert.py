@@ -33,6 +33,7 @@ def to_onnx(function: Any, signature: list[tf.TensorSpec], opset: int) -> onnx.M
             "CheckNumerics": (_convert_marker, []),
             "Erfc": (_convert_erfc, []),
             "ExtractImagePatches": (_convert_patches, []),
+            "SelectV2": (_convert_select, []),
         },
         extra_opset=[onnx.helper.make_opsetid(SITE_DOMAIN, 1)],
     )
@@ -87,6 +88,18 @@ def _convert_marker(context: Any, node: Any, name: str, args: Any) -> None:
         shapes=shapes,
         dtypes=dtypes,
     )
+
+
+def _convert_select(context: Any, node: Any, name: str, args: Any) -> None:
+    """tf2onnx handler: SelectV2 is Where.
+
+    tf2onnx's own adds up both branches, times 1 and 0. That makes NaN of a branch
+    that is infinite where it is not selected, and hides the switch from the server.
+    """
+    inputs, shapes, dtypes = list(node.input), node.output_shapes, node.output_dtypes
+    outputs = list(node.output)
+    context.remove_node(node.name)
+    context.make_node("Where", inputs, name=name, outputs=outputs, shapes=shapes, dtypes=dtypes)
 
 
 def _convert_patches(context: Any, node: Any, name: str, args: Any) -> None:

@@ -11,6 +11,7 @@ from fastapi_offline import FastAPIOffline
 
 from service.api import health, native
 from service.api.errors import install_error_handlers
+from service.device import Device
 from service.repository import Repository
 
 DESCRIPTION = """
@@ -20,12 +21,15 @@ stochastic passes of a Keras model, so that it says how sure the model is.
 
 
 def create_app(
-    repository: Repository, on_loaded: Callable[[Repository], None] = lambda repository: None
+    repository: Repository,
+    device: Device,
+    on_loaded: Callable[[Repository], None] = lambda repository: None,
 ) -> FastAPI:
     """Serve the models of `repository`, which are loaded while the server already answers.
 
     Args:
         repository: scanned, not loaded.
+        device: what its models run on.
         on_loaded: called once every model is ready or failed.
     """
 
@@ -47,6 +51,7 @@ def create_app(
         lifespan=lifespan,
     )
     app.state.repository = repository
+    app.state.device = device
     app.include_router(native.router)
     app.include_router(health.router)
     app.add_api_route("/", _to_docs, include_in_schema=False)

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from service.errors import (
+    CancelledError,
     InputError,
     MCDropoutError,
     ModelError,
@@ -27,6 +28,7 @@ STATUS: dict[type[MCDropoutError], int] = {
     InputError: 400,
     ModelNotFoundError: 404,
     ModelUnavailableError: 503,
+    CancelledError: 499,  # as in nginx's log; nobody reads it
     OutputError: 500,
     ModelError: 500,
     MCDropoutError: 500,

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import JSONResponse
 
 from service.api import wire
+from service.api.disconnect import while_connected
 from service.api.schemas import (
     Error,
     ModelDetails,
@@ -42,25 +43,34 @@ def list_models(request: Request) -> ModelList:
 
 @router.get("/{name}", response_model=ModelDetails)
 def describe_model(request: Request, name: Name) -> ModelDetails:
-    """Inputs, outputs, dropout sites, labels and proof of the version that answers."""
-    return wire.model_details(_repository(request), name)
+    """Inputs, outputs, dropout sites, plan and proof of the version that answers."""
+    return wire.model_details(_repository(request), request.app.state.device, name)
 
 
 @router.get("/{name}/versions/{version}", response_model=ModelDetails)
 def describe_version(request: Request, name: Name, version: Number) -> ModelDetails:
     """The same, of one version."""
-    return wire.model_details(_repository(request), name, version)
+    return wire.model_details(_repository(request), request.app.state.device, name, version)
 
 
 @router.post("/{name}:predict", response_model=PredictResponse)
-def predict(request: Request, name: Name, body: PredictRequest) -> JSONResponse:
+async def predict(request: Request, name: Name, body: PredictRequest) -> JSONResponse:
     """Mean and variance over stochastic passes, by the newest ready version."""
-    return wire.predict(_repository(request), name, None, body)
+    return await _predict(request, name, None, body)
 
 
 @router.post("/{name}/versions/{version}:predict", response_model=PredictResponse)
-def predict_version(
+async def predict_version(
     request: Request, name: Name, version: Number, body: PredictRequest
 ) -> JSONResponse:
     """The same, by one version."""
-    return wire.predict(_repository(request), name, version, body)
+    return await _predict(request, name, version, body)
+
+
+async def _predict(
+    request: Request, name: str, version: int | None, body: PredictRequest
+) -> JSONResponse:
+    repository = _repository(request)
+    return await while_connected(
+        request, lambda cancelled: wire.predict(repository, name, version, body, cancelled)
+    )

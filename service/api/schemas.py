@@ -2,9 +2,19 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    model_validator,
+)
 
 from service.manifest import InputSpec, OutputSpec, SiteSpec, Task
+from service.planner import PlanReport
 from service.proof import Proof
 from service.repository import State
 
@@ -38,14 +48,26 @@ class PredictRequest(BaseModel):
         default=[], description="further measures of a classification model, in nats"
     )
 
+    masks: Literal["shared", "per_row"] = Field(
+        default="shared",
+        description="shared: a pass is one thinned network for all rows; per_row: each row has "
+        "masks of its own, as with Keras' model(x, training=True)",
+    )
+    rate_scale: StrictFloat | StrictInt = Field(
+        default=1.0, ge=0, description="multiplies every drop rate; none may exceed 1"
+    )
+    sites: list[StrictStr] | None = Field(
+        default=None, description="names of the sites that draw, the others off; default: all"
+    )
+
     @model_validator(mode="after")
     def _one_form(self) -> "PredictRequest":
         if (self.instances is None) == (self.inputs is None):
             raise ValueError("give exactly one of 'instances' (rows) and 'inputs' (columns)")
-        if not self.training and (self.passes or self.seed is not None or self.measures):
+        given = sorted(self.model_fields_set - {"instances", "inputs", "training"})
+        if not self.training and given:
             raise ValueError(
-                "'training' is false, which runs one pass with dropout off: leave out 'passes', "
-                "'seed' and 'measures'"
+                f"'training' is false, which runs one pass with dropout off: leave out {given}"
             )
         return self
 
@@ -96,6 +118,14 @@ class ModelList(BaseModel):
     models: list[ModelStatus]
 
 
+class DeviceStatus(BaseModel):
+    """What runs the models."""
+
+    asked: str = Field(description="the setting")
+    got: str
+    why: str
+
+
 class ModelDetails(VersionStatus):
     """Everything known of one version; null where it is not ready."""
 
@@ -108,6 +138,8 @@ class ModelDetails(VersionStatus):
     passes: int | None = Field(default=None, description="passes when a request names none")
     sites: list[SiteSpec] | None = None
     providers: list[str] | None = Field(default=None, description="what the model runs on")
+    device: DeviceStatus | None = None
+    plan: PlanReport | None = Field(default=None, description="how it is sampled")
     proof: Proof | None = Field(default=None, description="what was seen when it was loaded")
 
 

@@ -1,17 +1,20 @@
 """Between wire schemas and the predictor, without anything of HTTP's own."""
 
+import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fastapi.responses import JSONResponse
 
 from service.api.schemas import (
+    DeviceStatus,
     ModelDetails,
     ModelList,
     ModelStatus,
     PredictRequest,
     VersionStatus,
 )
+from service.device import Device
 from service.errors import InputError
 from service.inputs import Where, at
 from service.predictor import OutputPrediction, Predictor
@@ -19,9 +22,13 @@ from service.repository import Repository, Version
 
 
 def predict(
-    repository: Repository, name: str, number: int | None, body: PredictRequest
+    repository: Repository,
+    name: str,
+    number: int | None,
+    body: PredictRequest,
+    cancelled: threading.Event,
 ) -> JSONResponse:
-    """Answer one request.
+    """Answer one request, unless it is `cancelled`.
 
     The answer goes out as it is: checking it against its schema again would
     cost more than sampling it.
@@ -30,7 +37,18 @@ def predict(
     x, root, where = _rows(predictor, body)
     answer: dict[str, Any] = {"model": name, "version": str(version.number)}
     if body.training:
-        result = predictor.predict(x, body.passes, body.seed, body.measures, root=root, where=where)
+        result = predictor.predict(
+            x,
+            body.passes,
+            body.seed,
+            body.measures,
+            masks=body.masks,
+            rate_scale=body.rate_scale,
+            sites=body.sites,
+            cancelled=cancelled,
+            root=root,
+            where=where,
+        )
         answer |= {"passes": result.passes, "seed": result.seed}
         columns = {output: _columns(prediction) for output, prediction in result.items()}
     else:
@@ -92,7 +110,9 @@ def model_list(repository: Repository) -> ModelList:
     )
 
 
-def model_details(repository: Repository, name: str, number: int | None = None) -> ModelDetails:
+def model_details(
+    repository: Repository, device: Device, name: str, number: int | None = None
+) -> ModelDetails:
     """Everything known of one version, by default the one that answers."""
     version = repository.version(name, number)
     details = ModelDetails(
@@ -108,6 +128,8 @@ def model_details(repository: Repository, name: str, number: int | None = None) 
             **{key: getattr(manifest, key) for key in ("task", "labels", "passes")},
             **{key: list(getattr(manifest, key)) for key in ("inputs", "outputs", "sites")},
             "providers": list(version.predictor.providers),
+            "device": DeviceStatus(asked=device.asked, got=device.got, why=device.why),
+            "plan": version.predictor.planned.report,
             "proof": version.predictor.proof,
         }
     )

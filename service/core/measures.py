@@ -1,6 +1,5 @@
 """Uncertainty measures over passes, in nats where they are entropies."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -36,38 +35,32 @@ def entropy(probabilities: Array) -> Array:
     return total
 
 
-def predictive_entropy(samples: Array) -> Array:
+def predictive_entropy(mean: Array) -> Array:
     """Entropy of the mean prediction: total uncertainty.
 
     H[E_p p(y|x, w_p)] (Gal 2016, *Uncertainty in Deep Learning*, eq. 3.8).
 
     Args:
-        samples: (B, P, …, K) class probabilities of each pass.
+        mean: (B, …, K) class probabilities, their mean over passes.
 
     Returns:
         (B, …) float64, in nats.
     """
-    return entropy(samples.mean(axis=1, dtype=np.float64))
+    return entropy(mean)
 
 
-def mutual_information(samples: Array) -> Array:
+def mutual_information(mean: Array, expected_entropy: Array) -> Array:
     """Mutual information of prediction and weights: model uncertainty (BALD).
 
     H[E_p p(y|x, w_p)] - E_p H[p(y|x, w_p)] (Houlsby et al. 2011). Clipped at 0,
     which rounding would otherwise undercut by some 1e-17 where all passes agree.
 
     Args:
-        samples: (B, P, …, K) class probabilities of each pass.
+        mean: (B, …, K) class probabilities, their mean over passes.
+        expected_entropy: (B, …) mean over passes of each pass's entropy, in nats.
 
     Returns:
         (B, …) float64, in nats, between 0 and the predictive entropy.
     """
-    information: Array = predictive_entropy(samples) - entropy(samples).mean(axis=1)
+    information: Array = predictive_entropy(mean) - expected_entropy
     return np.maximum(information, 0.0)
-
-
-#: What a classification request may ask for by name.
-CLASSIFICATION_MEASURES: dict[str, Callable[[Array], Array]] = {
-    "predictive_entropy": predictive_entropy,
-    "mutual_information": mutual_information,
-}

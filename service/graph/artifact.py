@@ -1,5 +1,6 @@
-"""Read an artifact: its graph, its manifest, and whether the two agree."""
+"""Read a model file: its graph, its manifest, and whether the two agree."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import onnx
 import onnx_ir as ir
 
 from service.errors import ArtifactError
+from service.graph.adopt import adopt
 from service.manifest import (
     METADATA_KEY,
     TRAINING_INPUT,
@@ -30,40 +32,89 @@ class Artifact:
         content: the file's bytes.
         model: its graph, not to be changed: clone it first.
         manifest: what it says about itself.
+        has_off: whether it has an output without draws, that of `training=false`.
+        fixed_rows: the number of rows that its graph was made for; None: any.
+        dead: names of its dropouts that are off whatever `training` says.
     """
 
     path: Path
     content: bytes
     model: ir.Model
     manifest: Manifest
+    has_off: bool = True
+    fixed_rows: int | None = None
+    dead: tuple[str, ...] = ()
 
 
-def read_artifact(path: str | Path) -> Artifact:
+def read_artifact(path: str | Path, activate_dropout: bool = False) -> Artifact:
     """Read the file at `path`.
 
+    Args:
+        path: of an artifact of our exporter, or of any other ONNX file, which is adopted.
+        activate_dropout: whether dropouts that another's file keeps off are turned on.
+
     Raises:
-        ArtifactError: it is missing, not a whole ONNX file, has no manifest, or
-            its graph is not what its manifest says.
+        ArtifactError: it is missing, not a whole ONNX file, its graph is not what its
+            manifest says, or it has no random node.
     """
     path = Path(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ArtifactError(f"{path} cannot be read: {error.strerror}.") from error
+    content = _read(path)
     try:
         proto = onnx.load_model_from_string(content)
+        if any(map(onnx.external_data_helper.uses_external_data, proto.graph.initializer)):
+            onnx.load_external_data_for_model(proto, str(path.parent))
+            content = proto.SerializeToString()
         onnx.checker.check_model(proto)
-        model = ir.from_proto(proto)
+        # The plan needs the element types of what it cuts, and gains by known sizes.
+        model = ir.from_proto(onnx.shape_inference.infer_shapes(proto, data_prop=True))
     except Exception as error:  # protobuf, checker and IR each raise their own
         raise ArtifactError(
             f"{path} ({len(content)} bytes) is not a whole ONNX file, as after a broken copy: "
             f"{_first_line(error)}. Copy or export it again."
         ) from error
-    manifest = parse_manifest(model.metadata_props.get(METADATA_KEY), str(path))
-    artifact = Artifact(path, content, model, manifest)
+    text = model.metadata_props.get(METADATA_KEY)
+    if text is None:
+        return _adopt(path, content, model, activate_dropout)
+    artifact = Artifact(path, content, model, parse_manifest(text, str(path)))
     _require_names(artifact)
-    find_sites(artifact.model, manifest, str(path))
+    find_sites(artifact.model, artifact.manifest, str(path))
     return artifact
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ArtifactError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _adopt(path: Path, content: bytes, model: ir.Model, activate_dropout: bool) -> Artifact:
+    digest = hashlib.sha256(content).hexdigest()
+    own = adopt(model, str(path), path.name, digest, activate_dropout)
+    return Artifact(
+        path,
+        content=ir.to_proto(own.model).SerializeToString(),
+        model=own.model if own.fixed_rows is None else _for_any_rows(own.model),
+        manifest=own.manifest,
+        has_off=own.has_off,
+        fixed_rows=own.fixed_rows,
+        dead=own.dead,
+    )
+
+
+def _for_any_rows(model: ir.Model) -> ir.Model:
+    """The model as if its batch were dynamic; whether it works is for the proof to show."""
+    free = model.clone()
+    for value in free.graph.inputs:
+        if value.shape is not None and len(value.shape):
+            value.shape = ir.Shape(["batch", *value.shape[1:]])
+    outputs = set(free.graph.outputs)
+    for value in (value for node in free.graph.all_nodes() for value in node.outputs):
+        if value in outputs and value.shape is not None:
+            value.shape = ir.Shape([None, *value.shape[1:]])
+        else:
+            value.shape = None
+    return ir.from_proto(onnx.shape_inference.infer_shapes(ir.to_proto(free), data_prop=True))
 
 
 def find_sites(model: ir.Model, manifest: Manifest, where: str) -> dict[SiteSpec, ir.Node]:

@@ -1,47 +1,134 @@
 """What the server makes of an artifact in order to sample it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 import onnx_ir as ir
 
-from service.graph.artifact import Artifact
-from service.graph.draws_as_inputs import draws_as_inputs
+from service.graph.artifact import Artifact, find_sites
+from service.graph.cut import Cut, cut
+from service.graph.reductions import reduce_over_passes
 from service.graph.site_shapes import site_shapes
-from service.manifest import TRAINING_INPUT, SiteSpec
+from service.graph.sites_as_inputs import DRAW, Place, declared_place
+from service.graph.switches import Switch, add_switches
+from service.graph.tail import make_tail
+from service.graph.trunk import make_trunk
+from service.manifest import OutputSpec, SiteSpec
+
+#: Outputs of so many elements a row are reduced over passes in the graph.
+LARGE_OUTPUT = 2048
+
+
+class Layout(StrEnum):
+    """How rows and passes go through the graph, from the fastest to the most general."""
+
+    SPLIT = "split"  # trunk for B rows once, tail for P·B
+    TILED = "tiled"  # the whole graph for P·B rows
+    SERIAL = "serial"  # the whole graph, one pass at a time, for as many rows as it takes
 
 
 @dataclass(frozen=True)
 class Plan:
-    """An artifact compiled for sampling: a pure function of rows and draws.
+    """An artifact compiled for sampling: two pure functions of rows and draws.
 
     Attributes:
-        model: serialised ONNX. Its inputs are the artifact's, with rows tiled
-            pass by pass to (P·B, …), and one input of draws for each site.
-        has_flag: whether `training` is still one of its inputs.
-        sites: in the order that numbers their random streams.
+        layout: see `Layout`.
+        trunk: serialised ONNX (see `trunk`), or None where there is none.
+        tail: serialised ONNX (see `tail`).
+        fixed: outputs that no site reaches; the trunk makes them.
+        stochastic: the other outputs, in the model's order.
+        reduced: of these, those that the tail also reduces over passes.
+        places: the sites in the order that numbers their random streams, and where
+            each lies to the batch.
+        switches: inputs that let the draws of single layers pass.
         shapes: serialised ONNX that tells the shapes of the draws of a given input, for
             a model with dynamic axes beside the batch; None where all are static.
+        cut: where the two were one.
     """
 
-    model: bytes
-    has_flag: bool
-    sites: tuple[SiteSpec, ...]
+    layout: Layout
+    trunk: bytes | None
+    tail: bytes
+    fixed: tuple[str, ...]
+    stochastic: tuple[str, ...]
+    reduced: frozenset[str]
+    places: Mapping[SiteSpec, Place]
+    switches: tuple[Switch, ...]
     shapes: bytes | None
+    cut: Cut
+
+    @property
+    def sites(self) -> tuple[SiteSpec, ...]:
+        """In the order that numbers their random streams."""
+        return tuple(self.places)
 
 
-def compile_plan(artifact: Artifact) -> Plan:
-    """Compile an artifact."""
+def compile_plan(
+    artifact: Artifact,
+    layout: Layout = Layout.SPLIT,
+    never: frozenset[str] = frozenset(),
+    places: Mapping[SiteSpec, Place] | None = None,
+) -> Plan:
+    """Compile an artifact.
+
+    Args:
+        artifact: in canonical form.
+        layout: see `Layout`.
+        never: values whose axis 0 was seen not to be the batch.
+        places: where each site lies; by default where the manifest says.
+    """
     sites = artifact.manifest.sites
-    dynamic = [site for site in sites if None in site.shape[1:]]
-    plan = draws_as_inputs(artifact.model, artifact.manifest)
+    places = places or {site: declared_place(site) for site in sites}
+    names = {site.name for site in sites}
+    model = artifact.model.clone()
+    find_sites(model, artifact.manifest, "the plan")
+    switches = add_switches(model, names)
+    where = cut(model, names, never if layout is Layout.SPLIT else None)
+    trunk, tail = make_trunk(model, where), make_tail(model, where, places)
+    reduced = _reduce(tail, artifact.manifest.outputs, where)
+    dynamic = any(None in place.row for place in places.values())
     return Plan(
-        model=_serialise(plan),
-        has_flag=any(value.name == TRAINING_INPUT for value in plan.graph.inputs),
-        sites=sites,
-        shapes=_serialise(site_shapes(artifact.model, artifact.manifest)) if dynamic else None,
+        layout=layout,
+        trunk=serialise(trunk) if trunk else None,
+        tail=serialise(tail),
+        fixed=tuple(str(v.name) for v in model.graph.outputs if v.name not in where.stochastic),
+        stochastic=where.stochastic,
+        reduced=reduced,
+        places=places,
+        switches=switches,
+        shapes=serialise(site_shapes(artifact.model, artifact.manifest)) if dynamic else None,
+        cut=where,
     )
 
 
-def _serialise(model: ir.Model) -> bytes:
+def _reduce(tail: ir.Model, outputs: tuple[OutputSpec, ...], where: Cut) -> frozenset[str]:
+    """Reduce the large outputs in the graph; returns which."""
+    draws = next(v for v in tail.graph.inputs if str(v.name).startswith(DRAW))
+    reduced = set()
+    for spec in outputs:
+        size = 1
+        for length in spec.shape[1:]:
+            size *= length or 1
+        if spec.name in where.stochastic and size >= LARGE_OUTPUT and spec.dtype == "float32":
+            (y,) = (value for value in tail.graph.outputs if value.name == spec.name)
+            reduce_over_passes(tail.graph, y, draws)
+            reduced.add(spec.name)
+    return frozenset(reduced)
+
+
+def serialise(model: ir.Model) -> bytes:
+    """The model's bytes, without the shapes it noted on the way.
+
+    A named size, such as "batch", is B in the trunk and P·B in the tail, and ONNX
+    Runtime would take two tensors for equally large that are not.
+    """
+    outputs = set(model.graph.outputs)
+    for node in model.graph.all_nodes():
+        for value in node.outputs:
+            if value not in outputs:
+                value.shape = value.type = None
+            elif value.shape is not None:
+                value.shape = ir.Shape([d if isinstance(d, int) else None for d in value.shape])
     content: bytes = ir.to_proto(model).SerializeToString()
     return content

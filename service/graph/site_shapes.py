@@ -1,4 +1,4 @@
-"""A graph that tells the draw's shape of every site for a given input.
+"""A graph that tells the shape of every site's tensor for a given input.
 
 Precondition: every site is a node with one data input.
 Postcondition: same inputs; the outputs are `draw_input(site)`, each the int64
@@ -9,7 +9,7 @@ import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from service.graph.artifact import find_sites
-from service.graph.draws_as_inputs import draw_input
+from service.graph.sites_as_inputs import draw_input
 from service.manifest import Manifest
 
 
@@ -21,7 +21,6 @@ def site_shapes(model: ir.Model, manifest: Manifest) -> ir.Model:
         shape = ir.node("Shape", [node.inputs[0]], name=draw_input(site))
         value = shape.outputs[0]
         value.name, value.type = draw_input(site), ir.TensorType(ir.DataType.INT64)
-        value.shape = ir.Shape([len(site.shape)])
         probe.graph.insert_before(node, shape)
         shapes.append(value)
     probe.graph.outputs[:] = shapes

@@ -25,7 +25,7 @@ def serve(*flags: str, **variables: str) -> subprocess.CompletedProcess[str]:
         (["--models", "/nowhere"], "error: there is no model folder '/nowhere'. Give one that"),
         (["--port", "70000"], "error: setting port (--port or MCDROPOUT_PORT) is 70000: Input"),
         (["--device", "tpu"], "error: setting device (--device or MCDROPOUT_DEVICE) is 'tpu'"),
-        (["--device", "cuda"], "error: execution providers ['CUDAExecutionProvider'"),
+        (["--device", "cuda"], "error: the device is set to 'cuda', and CUDA is not there: "),
     ],
 )
 def test_a_wrong_start_is_a_sentence_and_exit_code_2(flags: list[str], message: str) -> None:

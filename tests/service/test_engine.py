@@ -2,12 +2,18 @@ import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from service import engine
-from service.engine import CPU, CUDA, Engine, require_one_runtime, require_providers
+from service.engine import CPU, CUDA, Engine, as_array, require_one_runtime, require_providers
 from service.errors import ModelError, SetupError
+from service.graph.artifact import read_artifact
+from service.graph.plan import Plan, compile_plan
+from service.graph.sites_as_inputs import draw_input, scale_input
+from tests.conftest import STORE
 
 
 def _install(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:
@@ -77,3 +83,26 @@ def test_engine_refuses_a_provider_that_fell_back(
     monkeypatch.setattr("onnxruntime.preload_dlls", lambda: None, raising=False)
     with pytest.raises((SetupError, ModelError), match=CUDA):
         Engine(digits_path.read_bytes(), [CUDA, CPU])
+
+
+def test_engine_with_inputs_and_outputs_bound_gives_the_same(co2_plan: Plan) -> None:
+    """What runs on a GPU, here on the CPU: the trunk's output goes to the tail as it is held."""
+    assert co2_plan.trunk is not None
+    trunk, tail = Engine(co2_plan.trunk, [CPU]), Engine(co2_plan.tail, [CPU])
+    feeds: dict[str, Any] = {"year": np.array([[1985.0], [2010.0]], np.float32)}
+    numbers = np.random.default_rng(0).integers(0, 2, (7, 1, 320)).astype(np.uint8)
+    draws: dict[str, Any] = {draw_input(site): numbers for site in co2_plan.sites}
+    draws |= {scale_input(site): np.array(2, np.float32) for site in co2_plan.sites}
+    plain = tail.run({**trunk.hold(feeds), **draws})
+    for engine_ in (trunk, tail):
+        engine_._bound = True
+    held = trunk.hold(feeds)
+    assert {type(value).__name__ for value in held.values()} == {"OrtValue"}
+    np.testing.assert_array_equal(tail.run({**held, **draws})["ppm"], plain["ppm"])
+    (name,) = held
+    np.testing.assert_array_equal(as_array(held[name]), trunk.run(feeds)[name])
+
+
+@pytest.fixture
+def co2_plan() -> Plan:
+    return compile_plan(read_artifact(STORE / "co2" / "1" / "model.onnx"))

@@ -1,10 +1,16 @@
+import math
+import threading
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from models.zoo.data import digits_splits
 from service import Predictor, load_model
-from service.errors import InputError, OutputError
+from service.errors import CancelledError, InputError, OutputError
+from service.graph.artifact import read_artifact
 from service.predictor import SEED_LIMIT, Limits
+from service.runner import Draws
 from tests.conftest import STORE
 
 ROWS = digits_splits()[1].x[:5]
@@ -12,10 +18,10 @@ ROWS = digits_splits()[1].x[:5]
 
 def test_predict_answers_with_mean_and_unbiased_variance_of_its_passes(digits: Predictor) -> None:
     prediction = digits.predict(ROWS, passes=100, seed=7)
-    samples = digits._sampler.sample({"pixels": ROWS}, 100, 7)["probabilities"]
-    assert samples.shape == (5, 100, 10)
-    np.testing.assert_allclose(prediction.mean, samples.mean(axis=1), atol=1e-6)
-    np.testing.assert_allclose(prediction.variance, samples.var(axis=1, ddof=1), atol=1e-6)
+    samples = digits._sampler.sample({"pixels": ROWS}, 100, Draws(7))["probabilities"]
+    assert samples.shape == (100, 5, 10)
+    np.testing.assert_allclose(prediction.mean, samples.mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(prediction.variance, samples.var(axis=0, ddof=1), atol=1e-6)
     assert (prediction.passes, prediction.seed) == (100, 7)
 
 
@@ -39,9 +45,9 @@ def test_a_row_has_the_same_answer_in_any_company(digits: Predictor) -> None:
 
 
 def test_more_passes_begin_with_the_fewer(digits: Predictor) -> None:
-    few = digits._sampler.sample({"pixels": ROWS}, 10, 7)["probabilities"]
-    many = digits._sampler.sample({"pixels": ROWS}, 30, 7)["probabilities"]
-    np.testing.assert_allclose(many[:, :10], few, atol=1e-6)
+    few = digits._sampler.sample({"pixels": ROWS}, 10, Draws(7))["probabilities"]
+    many = digits._sampler.sample({"pixels": ROWS}, 30, Draws(7))["probabilities"]
+    np.testing.assert_allclose(many[:10], few, atol=1e-6)
 
 
 def test_measures_are_given_when_asked_for(digits: Predictor) -> None:
@@ -64,6 +70,12 @@ def test_prediction_is_a_mapping_of_outputs(digits: Predictor) -> None:
         ({"passes": -5}, "passes is -5;"),
         ({"seed": -1}, "seed is -1; it must be from 0"),
         ({"seed": SEED_LIMIT}, f"it must be from 0 to {SEED_LIMIT - 1}"),
+        ({"masks": "own"}, "masks is 'own'; it must be"),
+        ({"rate_scale": -1.0}, "rate_scale is -1.0; it must be 0 or more"),
+        ({"rate_scale": math.nan}, "rate_scale is nan; it must be"),
+        ({"rate_scale": 3.0}, r"rate of site 'drop_hidden' from 0.5 to 1.5; .* at most 2\."),
+        ({"sites": ["drop"]}, r"sites names \['drop'\]; the model has \['drop_maps',"),
+        ({"sites": []}, r"sites is empty, which leaves nothing to vary\. Name some of"),
         ({"measures": ["kurtosis"]}, r"measures names \['kurtosis'\]; .*predictive_entropy"),
     ],
 )
@@ -80,10 +92,9 @@ def test_measures_of_classes_are_refused_for_a_regression() -> None:
         co2.predict([[2000.0]], measures=["predictive_entropy"])
 
 
-def test_predict_keeps_to_its_limits(digits: Predictor) -> None:
-    limited = Predictor(
-        digits.manifest, digits._sampler, digits.proof, Limits(passes=50, samples=100)
-    )
+def test_predict_keeps_to_its_limits(digits: Predictor, digits_path: Path) -> None:
+    artifact = read_artifact(digits_path)
+    limited = Predictor(artifact, digits.planned, Limits(passes=50, samples=100))
     limited.predict(ROWS, passes=20)
     with pytest.raises(InputError, match="passes is 51; this server allows at most 50"):
         limited.predict(ROWS, passes=51)
@@ -97,3 +108,30 @@ def test_an_output_that_is_not_finite_is_an_error_and_not_an_answer() -> None:
         co2.predict([[2000.0], [3e38]])
     with pytest.raises(OutputError, match="answered row 0"):
         co2.predict_deterministic([[3e38]])
+
+
+def test_partial_dropout_leaves_the_other_sites_off(digits: Predictor) -> None:
+    """All sites off but one, and its rate scaled to 0: the network's own output."""
+    off = digits.predict_deterministic(ROWS)["probabilities"]
+    silent = digits.predict(ROWS, passes=4, sites=["drop_hidden"], rate_scale=0.0)
+    np.testing.assert_allclose(silent.mean, off, atol=1e-6)
+    assert silent.variance.max() < 1e-12
+    one, all_three = digits.predict(ROWS, sites=["drop_hidden"]), digits.predict(ROWS)
+    assert 0 < one.variance.sum() < all_three.variance.sum()
+
+
+def test_masks_of_each_row_differ_and_the_first_row_keeps_its_own(digits: Predictor) -> None:
+    twice = np.concatenate([ROWS[:1], ROWS[:1]])
+    shared = digits.predict(twice, seed=7)
+    own = digits.predict(twice, seed=7, masks="per_row")
+    np.testing.assert_allclose(shared.mean[0], shared.mean[1], atol=1e-6)
+    np.testing.assert_allclose(own.mean[0], shared.mean[0], atol=1e-6)
+    assert np.abs(own.mean[1] - own.mean[0]).max() > 1e-4
+
+
+def test_a_cancelled_call_stops_at_the_next_chunk(digits: Predictor) -> None:
+    """A million passes take tens of seconds here; the cancelled call ends in a moment."""
+    cancelled = threading.Event()
+    threading.Timer(0.3, cancelled.set).start()
+    with pytest.raises(CancelledError, match="the request was cancelled"):
+        digits.predict(ROWS, passes=1_000_000, cancelled=cancelled)

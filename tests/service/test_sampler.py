@@ -1,41 +1,125 @@
 import itertools
+import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from service.engine import CPU
+from service.errors import CancelledError
 from service.graph.artifact import read_artifact
-from service.graph.plan import compile_plan
+from service.graph.plan import Layout, compile_plan
+from service.runner import Draws, Runner
 from service.sampler import Sampler
 from tests.conftest import SIGMAS, STORE
 
-ROWS = {"year": np.array([[1985.0], [2010.0]], np.float32)}
+ROWS = {"year": np.array([[1985.0], [2010.0], [1960.0]], np.float32)}
+
+
+def co2(layout: Layout = Layout.SPLIT, samples_per_chunk: int = 4096) -> Sampler:
+    """Five sites of one shape and rate."""
+    plan = compile_plan(read_artifact(STORE / "co2" / "1" / "model.onnx"), layout)
+    return Sampler(Runner(plan, [CPU]), samples_per_chunk)
 
 
 @pytest.fixture(scope="module")
 def sampler() -> Sampler:
-    """Five sites of one shape and rate."""
-    return Sampler(compile_plan(read_artifact(STORE / "co2" / "1" / "model.onnx")), [CPU])
+    return co2()
 
 
 def test_sites_of_one_shape_have_independent_draws(sampler: Sampler) -> None:
-    draws = sampler.draw(ROWS, passes=200, seed=7)
-    assert {site.shape for site in draws} == {(200, 1, 320)}
+    runner = sampler.runner
+    draws = runner.draw(runner.frontier(ROWS), range(200), Draws(seed=7))
+    assert {site.numbers.shape for site in draws} == {(200, 1, 320)}
     for a, b in itertools.combinations(draws, 2):
-        correlation = np.corrcoef(a.ravel(), b.ravel())[0, 1]
-        assert abs(correlation) < SIGMAS / np.sqrt(a.size)
+        correlation = np.corrcoef(a.numbers.ravel(), b.numbers.ravel())[0, 1]
+        assert abs(correlation) < SIGMAS / np.sqrt(a.numbers.size)
 
 
-def test_samples_are_ordered_by_row_then_pass(sampler: Sampler) -> None:
-    samples = sampler.sample(ROWS, passes=30, seed=7)["ppm"]
-    assert samples.shape == (2, 30, 1)
-    for row in range(2):
-        alone = sampler.sample({"year": ROWS["year"][row : row + 1]}, passes=30, seed=7)["ppm"]
-        np.testing.assert_allclose(samples[row], alone[0], rtol=1e-5)
+def test_rows_with_masks_of_their_own_have_independent_draws(sampler: Sampler) -> None:
+    runner = sampler.runner
+    draws = runner.draw(runner.frontier(ROWS), range(200), Draws(7, masks="per_row"))
+    assert {site.numbers.shape for site in draws} == {(200, 3, 320)}
+    for a, b in itertools.combinations(draws[0].numbers.swapaxes(0, 1), 2):
+        assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < SIGMAS / np.sqrt(a.size)
+
+
+def test_samples_are_ordered_by_pass_then_row(sampler: Sampler) -> None:
+    samples = sampler.sample(ROWS, 30, Draws(7))["ppm"]
+    assert samples.shape == (30, 3, 1)
+    for row in range(3):
+        alone = sampler.sample({"year": ROWS["year"][row : row + 1]}, 30, Draws(7))["ppm"]
+        np.testing.assert_allclose(samples[:, row], alone[:, 0], rtol=1e-5)
 
 
 def test_neutral_draws_with_training_on_are_the_deterministic_output(sampler: Sampler) -> None:
-    passes = sampler.run(ROWS, sampler.neutral(ROWS, passes=3))["ppm"]
+    runner = sampler.runner
+    frontier = runner.frontier(ROWS)
+    passes = runner.run(frontier, runner.neutral(frontier, passes=3))["ppm"]
     off = sampler.deterministic(ROWS)["ppm"]
     for index in range(3):
-        np.testing.assert_allclose(passes[:, index], off, rtol=1e-6)
+        np.testing.assert_allclose(passes[index], off, rtol=1e-6)
+
+
+@pytest.mark.parametrize("masks", ["shared", "per_row"])
+@pytest.mark.parametrize("chunk", [1, 2, 7, 50, 100_000])
+def test_chunks_of_rows_and_passes_do_not_change_an_answer(
+    sampler: Sampler, chunk: int, masks: str
+) -> None:
+    """A chunk of 1 or 2 samples is less than the three rows: those are cut, too."""
+    draws = Draws(7, masks)  # type: ignore[arg-type]
+    whole = sampler.summarise(ROWS, 40, draws)["ppm"].moments
+    cut = co2(samples_per_chunk=chunk).summarise(ROWS, 40, draws)["ppm"].moments
+    np.testing.assert_allclose(cut.mean, whole.mean, rtol=1e-5)
+    np.testing.assert_allclose(cut.variance, whole.variance, rtol=1e-5)
+
+
+@pytest.mark.parametrize("layout", [Layout.TILED, Layout.SERIAL])
+@pytest.mark.parametrize("masks", ["shared", "per_row"])
+def test_layouts_do_not_change_an_answer(sampler: Sampler, layout: Layout, masks: str) -> None:
+    draws = Draws(7, masks)  # type: ignore[arg-type]
+    other = co2(layout)
+    np.testing.assert_allclose(
+        other.sample(ROWS, 9, draws)["ppm"], sampler.sample(ROWS, 9, draws)["ppm"], rtol=1e-5
+    )
+    np.testing.assert_allclose(
+        other.deterministic(ROWS)["ppm"], sampler.deterministic(ROWS)["ppm"], rtol=1e-6
+    )
+
+
+def test_a_call_repeats_bit_for_bit_also_while_others_run(sampler: Sampler) -> None:
+    wanted = sampler.summarise(ROWS, 20_000, Draws(7))["ppm"].moments
+    found = []
+
+    def work() -> None:
+        found.append(sampler.summarise(ROWS, 20_000, Draws(7))["ppm"].moments)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 4
+    for moments in found:
+        np.testing.assert_array_equal(moments.mean, wanted.mean)
+        np.testing.assert_array_equal(moments.m2, wanted.m2)
+
+
+def test_a_cancelled_call_begins_no_chunk(sampler: Sampler) -> None:
+    cancelled = threading.Event()
+    cancelled.set()
+    with pytest.raises(CancelledError):
+        sampler.summarise(ROWS, 10, Draws(7), cancelled=cancelled)
+
+
+def test_a_serial_plan_fills_up_a_fixed_number_of_rows(digits_path: Path) -> None:
+    artifact = read_artifact(digits_path)
+    plans = [compile_plan(artifact, layout) for layout in (Layout.SPLIT, Layout.SERIAL)]
+    split, serial = (Sampler(Runner(plan, [CPU]), 4096, fixed_rows=4) for plan in plans)
+    rows = {"pixels": np.random.default_rng(0).uniform(0, 16, (6, 64)).astype(np.float32)}
+    for draws in (Draws(7), Draws(7, "per_row")):
+        np.testing.assert_allclose(
+            serial.sample(rows, 5, draws)["probabilities"],
+            split.sample(rows, 5, draws)["probabilities"],
+            atol=1e-5,
+        )

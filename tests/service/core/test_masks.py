@@ -3,50 +3,85 @@ import math
 import numpy as np
 import pytest
 
-from service.core.masks import draw_masks, quantised_rate
+from service.core.masks import draw_masks, mask_scale, quantised_rate
 from tests.conftest import SIGMAS
 
+PINNED = [
+    (0.5, ["111010000011001011001111", "100111001010000111110101"]),
+    (0.25, ["111111100111011011001111", "110111001111110111111101"]),
+    (0.3, ["010111110000001110111111", "101001101110111011111011"]),
+]
 
-def draw(seed: int = 7, site: int = 0, passes: range = range(400), rate: float = 0.3) -> np.ndarray:
-    return draw_masks(seed, site, passes, (50,), rate)
+
+def draw(
+    seed: int = 7, site: int = 0, passes: range = range(400), rate: float = 0.3, row: int = 0
+) -> np.ndarray:
+    return draw_masks(seed, site, passes, (50,), rate, row)
 
 
-@pytest.mark.parametrize("rate", [0.001, 0.1, 0.3, 0.5, 0.9, 0.999])
+#: Drawn by planes of bits up to 0.9375, the others by 16 bits an element.
+RATES = [0.5, 0.25, 0.125, 0.9375, 0.001, 0.1, 0.3, 0.9, 0.999]
+
+
+@pytest.mark.parametrize("rate", RATES)
 def test_masks_drop_at_their_rate_and_keep_the_mean(rate: float) -> None:
     masks = draw(rate=rate, passes=range(4000))
     error = math.sqrt(rate * (1 - rate) / masks.size)
     assert abs((masks == 0).mean() - quantised_rate(rate)) < SIGMAS * error
-    # E[mask] = 1 exactly, with variance q/(1-q).
-    assert abs(masks.mean() - 1) < SIGMAS * math.sqrt(rate / (1 - rate) / masks.size)
+    # E[scaled mask] = 1 exactly, with variance q/(1-q).
+    mean = masks.mean() * mask_scale(rate)
+    assert abs(mean - 1) < SIGMAS * math.sqrt(rate / (1 - rate) / masks.size)
 
 
-def test_masks_hold_two_values() -> None:
-    q = quantised_rate(0.3)
-    np.testing.assert_allclose(np.unique(draw(rate=0.3)), [0.0, 1 / (1 - q)], rtol=1e-6)
+@pytest.mark.parametrize("rate", RATES)
+def test_bits_of_a_mask_are_independent(rate: float) -> None:
+    """Chi-square of the number kept of four neighbours, against the binomial."""
+    kept = draw(rate=rate, passes=range(8000))[:, :48].reshape(-1, 4).sum(axis=1)
+    p = 1 - quantised_rate(rate)
+    wanted = np.array([math.comb(4, k) * p**k * (1 - p) ** (4 - k) for k in range(5)]) * len(kept)
+    observed = np.bincount(kept, minlength=5).astype(float)
+    usual = wanted >= 5
+    cells = [*zip(observed[usual], wanted[usual], strict=True)]
+    if not usual.all():
+        cells.append((observed[~usual].sum(), max(wanted[~usual].sum(), 1e-9)))
+    square = sum((o - w) ** 2 / w for o, w in cells if w >= 0.5)
+    # The 1 - 1e-7 quantile of chi-square with four degrees of freedom is 38.2.
+    assert square < 38.2
 
 
-def test_rate_zero_keeps_everything() -> None:
-    assert (draw(rate=0.0) == 1.0).all()
+def test_masks_hold_zeros_and_ones() -> None:
+    masks = draw(rate=0.3)
+    assert masks.dtype == np.uint8
+    assert np.unique(masks).tolist() == [0, 1]
+
+
+def test_rate_zero_keeps_everything_and_rate_one_nothing() -> None:
+    assert (draw(rate=0.0) == 1).all()
+    assert (draw(rate=1.0) == 0).all()
+    assert (mask_scale(0.0), mask_scale(1.0)) == (1.0, 0.0)
 
 
 def test_quantised_rate_is_within_half_a_level_and_below_one() -> None:
     for rate in (0.1, 1 / 3, 0.7):
         assert abs(quantised_rate(rate) - rate) <= 0.5 / 65536
     assert quantised_rate(1 - 1e-9) == 65535 / 65536
+    assert quantised_rate(1.0) == 1.0
 
 
-def test_masks_do_not_depend_on_how_passes_are_cut() -> None:
-    whole = draw(passes=range(10))
-    parts = [draw(passes=range(start, start + 2)) for start in range(0, 10, 2)]
+@pytest.mark.parametrize("rate", [0.5, 0.25, 0.3])
+@pytest.mark.parametrize("size", [1, 8, 50, 256, 257])
+def test_masks_do_not_depend_on_how_passes_are_cut(rate: float, size: int) -> None:
+    whole = draw_masks(7, 0, range(10), (size,), rate)
+    parts = [draw_masks(7, 0, range(at, at + 2), (size,), rate) for at in range(0, 10, 2)]
     np.testing.assert_array_equal(whole, np.concatenate(parts))
-    np.testing.assert_array_equal(whole[7:8], draw(passes=range(7, 8)))
+    np.testing.assert_array_equal(whole[7:8], draw_masks(7, 0, range(7, 8), (size,), rate))
 
 
-def test_masks_are_the_same_everywhere() -> None:
+@pytest.mark.parametrize(("rate", "pinned"), PINNED)
+def test_masks_are_the_same_everywhere(rate: float, pinned: list[str]) -> None:
     """Pinned: a change here would change the answer that a stored seed replays."""
-    kept = (draw_masks(2016, 3, range(5, 7), (24,), 0.5) > 0).astype(int)
-    rows = ["".join(map(str, row)) for row in kept.tolist()]
-    assert rows == ["101000001111110011001000", "111110011111100100000110"]
+    kept = draw_masks(2016, 3, range(5, 7), (24,), rate)
+    assert ["".join(map(str, row)) for row in kept.tolist()] == pinned
 
 
 @pytest.mark.parametrize(
@@ -55,9 +90,10 @@ def test_masks_are_the_same_everywhere() -> None:
         ({"seed": 1}, {"seed": 2}),
         ({"site": 0}, {"site": 1}),
         ({"passes": range(400)}, {"passes": range(400, 800)}),
+        ({"row": 0}, {"row": 1}),
     ],
 )
-def test_seeds_sites_and_passes_are_uncorrelated(a: dict[str, int], b: dict[str, int]) -> None:
+def test_seeds_sites_passes_and_rows_are_uncorrelated(a: dict[str, int], b: dict[str, int]) -> None:
     first, second = draw(rate=0.5, **a).ravel(), draw(rate=0.5, **b).ravel()  # type: ignore[arg-type]
     correlation = np.corrcoef(first, second)[0, 1]
     assert abs(correlation) < SIGMAS / math.sqrt(first.size)
@@ -69,7 +105,6 @@ def test_elements_of_a_mask_are_uncorrelated() -> None:
     assert np.abs(correlations).max() < SIGMAS / math.sqrt(len(masks))
 
 
-def test_masks_have_the_shape_and_dtype_asked_for() -> None:
-    masks = draw_masks(0, 0, range(3), (1, 2, 5), 0.5, np.float16)
-    assert masks.shape == (3, 1, 2, 5)
-    assert masks.dtype == np.float16
+def test_masks_have_the_shape_asked_for() -> None:
+    for rate in (0.0, 0.25, 0.3, 1.0):
+        assert draw_masks(0, 0, range(3), (1, 2, 5), rate).shape == (3, 1, 2, 5)

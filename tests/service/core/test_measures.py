@@ -6,7 +6,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from service.core.measures import entropy, mutual_information, predictive_entropy
+from service.core import measures
+from service.core.measures import entropy
+
+
+def predictive_entropy(samples: np.ndarray) -> np.ndarray:
+    """Of (B, P, K) samples."""
+    return measures.predictive_entropy(samples.mean(axis=1))
+
+
+def mutual_information(samples: np.ndarray) -> np.ndarray:
+    """Of (B, P, K) samples."""
+    return measures.mutual_information(samples.mean(axis=1), entropy(samples).mean(axis=1))
+
 
 CERTAIN_AND_SURE = np.array([[[1.0, 0.0], [1.0, 0.0]]])
 CERTAIN_BUT_SPLIT = np.array([[[1.0, 0.0], [0.0, 1.0]]])

@@ -50,8 +50,18 @@ def test_noise_does_not_depend_on_how_passes_are_cut(draw_numbers: object, size:
 @pytest.mark.parametrize("kind", NEUTRAL)
 def test_draw_gives_each_kind_its_shape(kind: str) -> None:
     rate = 0.5 if "dropout" in kind else None
-    numbers = draw(kind, rate, 7, 0, range(3), (1, 4), np.float32)
+    numbers = draw(kind, rate, 7, 0, range(3), range(2), (1, 4), np.float32)
     still = neutral(kind, 3, (1, 4), np.float32)
-    assert numbers.shape == still.shape == (3, 1, 4)
-    assert numbers.dtype == still.dtype == np.float32
+    assert numbers.shape == (3, 2, 1, 4)
+    assert still.shape == (3, 1, 1, 4)
+    assert numbers.dtype == still.dtype == (np.uint8 if rate else np.float32)
     assert (still == NEUTRAL[kind]).all()
+
+
+@pytest.mark.parametrize("kind", NEUTRAL)
+def test_a_row_draws_the_same_in_any_company(kind: str) -> None:
+    rate = 0.3 if "dropout" in kind else None
+    rows = draw(kind, rate, 7, 0, range(5), range(4), (40,), np.float32)
+    alone = draw(kind, rate, 7, 0, range(5), range(2, 3), (40,), np.float32)
+    np.testing.assert_array_equal(rows[:, 2:3], alone)
+    assert (rows[:, 0] != rows[:, 1]).any()

@@ -4,6 +4,7 @@ import numpy as np
 import onnx
 import pytest
 
+from service import load_model
 from service.errors import ArtifactError
 from service.graph.artifact import find_sites, read_artifact
 from service.manifest import METADATA_KEY
@@ -33,12 +34,30 @@ def test_read_artifact_refuses_a_truncated_file(
         read_artifact(path)
 
 
-def test_read_artifact_refuses_a_file_without_manifest(edit_artifact: EditArtifact) -> None:
+def test_read_artifact_adopts_a_file_without_manifest(edit_artifact: EditArtifact) -> None:
     def forget(model: onnx.ModelProto) -> None:
         del model.metadata_props[:]
 
-    with pytest.raises(ArtifactError, match=r"Export the Keras model with scripts/export_keras"):
-        read_artifact(edit_artifact(forget))
+    artifact = read_artifact(edit_artifact(forget))
+    rates = {site.name: site.rate for site in artifact.manifest.sites}
+    assert rates == {"drop_maps": 0.1, "drop_features": 0.25, "drop_hidden": 0.5}
+    assert artifact.manifest.task == "other"
+
+
+def test_read_artifact_reads_weights_beside_the_file(digits_path: Path, tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    onnx.save(
+        onnx.load(digits_path),
+        path,
+        save_as_external_data=True,
+        location="model.data",
+        size_threshold=0,
+    )
+    assert (tmp_path / "model.data").exists()
+    load_model(path)
+    (tmp_path / "model.data").unlink()
+    with pytest.raises(ArtifactError, match=r"model\.data"):
+        read_artifact(path)
 
 
 def test_read_artifact_refuses_a_manifest_of_another_version(edit_artifact: EditArtifact) -> None:

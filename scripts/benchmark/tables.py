@@ -1,0 +1,82 @@
+"""The results on a terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from scripts.benchmark.bars import Verdict
+from scripts.benchmark.results import RATIOS, CaseResult, Memory
+
+#: Broken, so that the table fits a terminal.
+_HEADINGS = [
+    name.replace("/", "\n/").replace("_", "_\n").replace("deterministic", "one pass")
+    for name in RATIOS
+]
+
+
+def ratio_table(results: Sequence[CaseResult]) -> Table:
+    """A line for each case: the plan's time, and every ratio."""
+    title = "Ratios of median times"
+    table = Table("network", "B", "P", "plan\nms", *_HEADINGS, title=title, box=SIMPLE_HEAD)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for result in results:
+        case, plan = result.case, result.ways.get("plan")
+        time = f"{plan.seconds * 1e3:.2f}" if plan else "–"
+        ratios = (_number(result.ratios.get(name)) for name in RATIOS)
+        table.add_row(result.network, str(case.rows), str(case.passes), time, *ratios)
+    return table
+
+
+def skipped_table(results: Sequence[CaseResult]) -> Table:
+    """A line for each way that was left out, and why; with its cases."""
+    cases: dict[tuple[str, str, str], list[str]] = {}
+    for result in results:
+        for name, reason in result.skipped.items():
+            cases.setdefault((result.network, name, reason), []).append(str(result.case))
+    table = Table("network", "way", "why it was not timed", "B×P", box=SIMPLE_HEAD)
+    for key, found in cases.items():
+        table.add_row(*key, ", ".join(found))
+    return table
+
+
+def memory_table(memory: Sequence[Memory]) -> Table:
+    """A line for each number of passes."""
+    table = Table("P", "peak, MiB", "ratio", box=SIMPLE_HEAD)
+    table.title = "Peak memory of a process that loads and predicts"
+    for entry in memory:
+        peak = f"{entry.peak_bytes / 2**20:.0f}"
+        table.add_row(f"{entry.case.passes:,}", peak, f"{entry.ratio:.2f}")
+    return table
+
+
+def default_options_table(found: Sequence[Mapping[str, Any]]) -> Table:
+    """A line for each way that was timed alone too."""
+    title = "dense, alone in a process; tiled and floor with default options"
+    table = Table(
+        "way", "B", "P", "alone, ms", "in the comparison, ms", title=title, box=SIMPLE_HEAD
+    )
+    for entry in found:
+        times = (entry["seconds"], entry["interleaved_seconds"])
+        shown = ("–" if seconds is None else f"{seconds * 1e3:.2f}" for seconds in times)
+        table.add_row(entry["way"], str(entry["rows"]), str(entry["passes"]), *shown)
+    return table
+
+
+def bar_table(found: Sequence[Verdict]) -> Table:
+    """A line for each bar."""
+    table = Table("network", "B", "P", "bar", "measured", "", title="Bars", box=SIMPLE_HEAD)
+    words = {True: "[green]reached", False: "[red]not reached", None: "[dim]not measured"}
+    for verdict in found:
+        bar = verdict.bar
+        where = bar.network, str(bar.case.rows), f"{bar.case.passes:,}"
+        table.add_row(*where, bar.text(), _number(verdict.value), words[verdict.reached])
+    return table
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}" if value >= 10 else f"{value:.2f}"

@@ -1,0 +1,164 @@
+"""Interleaved timing: in each round every way runs once, so that all see the same machine."""
+
+import gc
+import math
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from scripts.benchmark.ways import Array, Kind, Way
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One size of request: B rows, P passes."""
+
+    rows: int
+    passes: int
+
+    def __str__(self) -> str:
+        return f"{self.rows}x{self.passes}"
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long to measure one way of one case.
+
+    Attributes:
+        rounds: the fewest, where a call is not too slow for them.
+        most_rounds: the most, however fast a call is.
+        seconds: to fill with rounds between those two.
+        most_seconds: may go below `rounds`, but not below one round.
+        longest_call: s; a way whose call takes longer is left out.
+        largest_tensor: bytes; a tiled way with a larger tensor is left out.
+    """
+
+    rounds: int = 7
+    most_rounds: int = 200
+    seconds: float = 1.0
+    most_seconds: float = 10.0
+    longest_call: float = 20.0
+    largest_tensor: int = 4 << 30
+
+
+FULL = Effort()
+QUICK = Effort(rounds=5, most_rounds=5, seconds=0.0, most_seconds=5.0)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Median seconds of a call, over so many rounds."""
+
+    seconds: float
+    rounds: int
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The ways of one case: name to timing, or to why there is none."""
+
+    timings: dict[str, Timing]
+    skipped: dict[str, str]
+
+
+def measure(
+    ways: Sequence[Way],
+    x: Array,
+    passes: int,
+    effort: Effort = FULL,
+    largest_tensor: int = 0,
+    clock: Clock = time.perf_counter,
+) -> Measured:
+    """Warm every way up, then time all of them in rounds.
+
+    Args:
+        ways: to be compared.
+        x: (B, …) rows.
+        passes: P.
+        effort: how long to measure.
+        largest_tensor: elements for one row, in a run of the whole network.
+        clock: gives seconds.
+    """
+    skipped, estimates = {}, {}
+    for way in ways:
+        size = largest_tensor * 4 * len(x) * passes
+        if way.unavailable:
+            skipped[way.name] = way.unavailable
+        elif way.kind is Kind.TILED and size > effort.largest_tensor:
+            skipped[way.name] = f"its largest tensor would take {size / 2**30:.1f} GiB"
+        elif (seconds := warm_up(way, x, passes, effort, clock)) > effort.longest_call:
+            skipped[way.name] = (
+                f"a call would take about {seconds:.0f} s, over {effort.longest_call:.0f} s"
+            )
+        else:
+            estimates[way.name] = seconds
+    calls = {way.name: _bind(way, x, passes) for way in ways if way.name in estimates}
+    quotas = {name: quota(seconds, effort) for name, seconds in estimates.items()}
+    gc.collect()
+    times = interleave(calls, quotas, clock)
+    timings = {name: Timing(statistics.median(t), len(t)) for name, t in times.items()}
+    return Measured(timings, skipped)
+
+
+def _bind(way: Way, x: Array, passes: int) -> Callable[[], object]:
+    return lambda: way.call(x, passes)
+
+
+def warm_up(way: Way, x: Array, passes: int, effort: Effort, clock: Clock) -> float:
+    """Run a way until it is warm; returns about how many seconds a whole call takes.
+
+    A loop is warm after a few of its passes. Any other way runs twice as a whole,
+    since it takes its memory for that size; once if that is slow. A tiled way that is
+    very slow runs with few passes only: its beginning is a small part of the whole.
+    """
+    few = min(passes, 2 if way.kind is Kind.LOOP else 10)
+    way.call(x, few)
+    if way.kind is not Kind.OTHER:  # of the others the time is not in proportion to the passes
+        seconds = _seconds(_bind(way, x, few), clock) * passes / few
+        if way.kind is Kind.LOOP or seconds > effort.longest_call / 4:
+            return seconds
+    seconds = _seconds(_bind(way, x, passes), clock)
+    return seconds if seconds > 1 else _seconds(_bind(way, x, passes), clock)
+
+
+def quota(seconds: float, effort: Effort) -> int:
+    """Rounds for a way whose call takes about `seconds`."""
+    seconds = max(seconds, 1e-9)
+    wanted = min(math.ceil(effort.seconds / seconds), effort.most_rounds)
+    return max(1, min(max(wanted, effort.rounds), int(effort.most_seconds / seconds)))
+
+
+def interleave(
+    calls: Mapping[str, Callable[[], object]],
+    quotas: Mapping[str, int],
+    clock: Clock = time.perf_counter,
+) -> dict[str, list[float]]:
+    """Seconds of each call in each of its rounds.
+
+    Each round begins with another way, so that none always follows the same one.
+    A way with fewer rounds than the others has them spread over the whole time.
+    """
+    names = list(calls)
+    times: dict[str, list[float]] = {name: [] for name in names}
+    total = max(quotas.values(), default=0)
+    for number in range(total):
+        for name in rotated(names, number):
+            share = quotas[name]
+            if number * share // total < (number + 1) * share // total:
+                times[name].append(_seconds(calls[name], clock))
+    return times
+
+
+def rotated(names: Sequence[str], number: int) -> list[str]:
+    """The order of round `number`."""
+    first = number % len(names)
+    return [*names[first:], *names[:first]]
+
+
+def _seconds(call: Callable[[], object], clock: Clock) -> float:
+    begun = clock()
+    call()
+    return clock() - begun

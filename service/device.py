@@ -1,0 +1,44 @@
+"""What runs the models: the CPU or a GPU, as asked for and as it is."""
+
+from dataclasses import dataclass
+
+from service.engine import CPU, CUDA, Provider, cuda_fault
+from service.errors import SetupError
+
+
+@dataclass(frozen=True)
+class Device:
+    """A choice of where to run.
+
+    Attributes:
+        asked: "auto", "cpu", "cuda" or "cuda:N".
+        got: "cpu" or "cuda:N".
+        why: what decided, in a sentence.
+        providers: for ONNX Runtime, the preferred one first.
+    """
+
+    asked: str
+    got: str
+    why: str
+    providers: tuple[Provider, ...]
+
+
+def choose_device(asked: str) -> Device:
+    """Find the device; a GPU counts only if a graph has just run on it.
+
+    Raises:
+        SetupError: CUDA was asked for and is not there; says what is missing.
+    """
+    if asked == "cpu":
+        return Device(asked, "cpu", "It was asked for.", (CPU,))
+    number = asked.partition(":")[2] or "0"
+    provider: Provider = (CUDA, {"device_id": number})
+    fault = cuda_fault(provider)
+    if fault is None:
+        return Device(asked, f"cuda:{number}", "A graph ran on it.", (provider, CPU))
+    if asked == "auto":
+        return Device(asked, "cpu", f"There is no GPU to use: {fault}", (CPU,))
+    raise SetupError(
+        f"the device is set to {asked!r}, and CUDA is not there: {fault} Set --device auto or "
+        "cpu (MCDROPOUT_DEVICE) to run on the CPU."
+    )

@@ -1,0 +1,147 @@
+"""What a graph costs to run: multiply-adds and memory, from its shapes.
+
+Shapes come from ONNX's own inference for inputs of known size. What it cannot
+tell counts as nothing, so a figure is a lower bound for a graph with, say, a loop
+whose length only the run knows.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+#: Inputs of so few numbers may be shapes, and shapes of others depend on them.
+_MOST_SHAPE_NUMBERS = 16
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Of one run.
+
+    Attributes:
+        multiply_adds: of matrix products, convolutions and recurrent layers.
+        bytes: the most that inputs and intermediate tensors take at a time.
+    """
+
+    multiply_adds: int
+    bytes: int
+
+
+def costs(model: bytes, feeds: Mapping[str, NDArray[Any]]) -> Costs:
+    """What a run of a serialised model with these inputs costs."""
+    graph = _with_shapes(model, feeds).graph
+    return Costs(sum(map(_multiply_adds, graph)), _peak_bytes(graph))
+
+
+def _with_shapes(model: bytes, feeds: Mapping[str, NDArray[Any]]) -> ir.Model:
+    proto = onnx.load_model_from_string(model)
+    inputs = list(proto.graph.input)
+    del proto.graph.input[:]
+    for value in inputs:
+        array = feeds[value.name]
+        if array.dtype == np.int64 and array.size <= _MOST_SHAPE_NUMBERS:
+            proto.graph.initializer.append(onnx.numpy_helper.from_array(array, value.name))
+        else:
+            kind = value.type.tensor_type.elem_type
+            proto.graph.input.append(
+                onnx.helper.make_tensor_value_info(value.name, kind, array.shape)
+            )
+    for value in proto.graph.output:
+        value.type.tensor_type.ClearField("shape")
+    return ir.from_proto(onnx.shape_inference.infer_shapes(proto, data_prop=True))
+
+
+def _dims(value: ir.Value | None) -> tuple[int, ...] | None:
+    """The shape, where all of it is known."""
+    if value is not None and value.const_value is not None:
+        return tuple(value.const_value.shape.numpy())
+    if value is None or value.shape is None:
+        return None
+    sizes = [size for size in value.shape if isinstance(size, int)]
+    return tuple(sizes) if len(sizes) == len(value.shape) else None
+
+
+def _multiply_adds(node: ir.Node) -> int:
+    bodies = [a.as_graph() for a in node.attributes.values() if a.type == ir.AttributeType.GRAPH]
+    if bodies:
+        return _turns(node) * sum(_multiply_adds(inner) for body in bodies for inner in body)
+    count = _OPERATORS.get(node.op_type)
+    shapes = [_dims(value) for value in node.inputs]
+    out = _dims(node.outputs[0])
+    if count is None or out is None or len(shapes) < 2 or shapes[0] is None or shapes[1] is None:
+        return 0
+    return count(shapes[0], shapes[1], out)
+
+
+def _matmul(a: tuple[int, ...], b: tuple[int, ...], out: tuple[int, ...]) -> int:
+    return math.prod(out) * a[-1]
+
+
+def _gemm(a: tuple[int, ...], b: tuple[int, ...], out: tuple[int, ...]) -> int:
+    # (MK · KN · MN)^½ = MKN, whichever of the two is transposed.
+    return math.isqrt(math.prod(a) * math.prod(b) * math.prod(out))
+
+
+def _conv(x: tuple[int, ...], w: tuple[int, ...], out: tuple[int, ...]) -> int:
+    return math.prod(out) * math.prod(w[1:])
+
+
+def _conv_transpose(x: tuple[int, ...], w: tuple[int, ...], out: tuple[int, ...]) -> int:
+    return math.prod(x) * math.prod(w[1:])
+
+
+def _recurrent(x: tuple[int, ...], w: tuple[int, ...], out: tuple[int, ...]) -> int:
+    """x (T, B, in), w (directions, gates·H, in); the state's product has H for `in`."""
+    steps_rows, hidden = x[0] * x[1], out[-1]
+    return steps_rows * w[0] * w[1] * (w[2] + hidden)
+
+
+_OPERATORS = {
+    "MatMul": _matmul,
+    "Gemm": _gemm,
+    "Conv": _conv,
+    "ConvTranspose": _conv_transpose,
+    "LSTM": _recurrent,
+    "GRU": _recurrent,
+    "RNN": _recurrent,
+}
+
+
+def _turns(node: ir.Node) -> int:
+    """How often a loop runs its body, where that can be seen; else 1."""
+    if node.op_type == "Loop" and node.inputs[0] is not None:
+        tensor = ir.convenience.get_const_tensor(node.inputs[0])
+        return 1 if tensor is None else int(tensor.numpy())
+    if node.op_type == "Scan":
+        sequence = _dims(node.inputs[-1])
+        return sequence[0] if sequence else 1
+    return 1
+
+
+def _peak_bytes(graph: ir.Graph) -> int:
+    """The most that is alive at a time, each tensor from its making to its last use."""
+    last: dict[ir.Value, int] = {}
+    for position, node in enumerate(graph):
+        for value in node.inputs:
+            if value is not None:
+                last[value] = position
+    alive = peak = sum(_bytes(value) for value in graph.inputs)
+    for position, node in enumerate(graph):
+        alive += sum(_bytes(value) for value in node.outputs)
+        peak = max(peak, alive)
+        for value in {v for v in node.inputs if v is not None and v.const_value is None}:
+            if last[value] == position and value.producer() is not None:
+                alive -= _bytes(value)
+    return peak
+
+
+def _bytes(value: ir.Value) -> int:
+    shape = _dims(value)
+    if shape is None or value.dtype is None or value.const_value is not None:
+        return 0
+    return math.prod(shape) * math.ceil(value.dtype.itemsize)

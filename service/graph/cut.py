@@ -1,0 +1,160 @@
+"""Where to cut a graph: what is the same in all passes, and what is not.
+
+Precondition: the sites are nodes of the outermost graph, or of branches of an If.
+Rules:
+1. a node is in the tail if it is a site, or reads what a node of the tail makes,
+   also by way of the bodies of its loops and branches;
+2. what the tail reads from before comes over the *frontier*, if it is data: then
+   the trunk makes it once, for B rows, and its axis 0 is the batch;
+3. what is computed from shapes alone, such as the target of a Reshape, depends on
+   how many rows there are. The tail has P times as many and computes it again,
+   from the *shapes* of the trunk's tensors;
+4. so it does with constants, and with what cannot be a frontier for want of a
+   batch on axis 0: then its inputs are read from before instead.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import onnx_ir as ir
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A cut, by names of values.
+
+    Attributes:
+        frontier: tensors that go from trunk to tail, graph inputs among them.
+        shapes: outputs of the Shape nodes whose input is made in the trunk.
+        stochastic: the graph's outputs that the tail makes.
+    """
+
+    frontier: tuple[str, ...]
+    shapes: tuple[str, ...]
+    stochastic: tuple[str, ...]
+
+
+def cut(model: ir.Model, sites: set[str], never: frozenset[str] | None = frozenset()) -> Cut:
+    """Cut `model` at its sites.
+
+    Args:
+        model: see the module's precondition.
+        sites: names of the site nodes.
+        never: values that are no frontier (rule 4); None: everything is tail but the
+            graph's inputs.
+    """
+    reader = _Reader(sites, _random_values(model.graph, sites), _kinds(model.graph), never)
+    outputs = [value for value in model.graph.outputs if value in reader.random]
+    reader.read(outputs)
+    return Cut(
+        tuple(reader.frontier), tuple(reader.shapes), tuple(str(value.name) for value in outputs)
+    )
+
+
+def reads(node: ir.Node) -> Iterator[ir.Value]:
+    """The values that a node reads, its loops' and branches' captures among them."""
+    yield from (value for value in node.inputs if value is not None)
+    for attribute in node.attributes.values():
+        if attribute.type == ir.AttributeType.GRAPH:
+            yield from _captures(attribute.as_graph())
+
+
+def _captures(body: ir.Graph) -> Iterator[ir.Value]:
+    own = {value for node in body.all_nodes() for value in node.outputs}
+    own.update(body.inputs, body.initializers.values())
+    for node in body.all_nodes():
+        for attribute in node.attributes.values():
+            if attribute.type == ir.AttributeType.GRAPH:
+                own.update(attribute.as_graph().inputs)
+                own.update(attribute.as_graph().initializers.values())
+    used = [value for node in body.all_nodes() for value in node.inputs if value is not None]
+    yield from (value for value in [*used, *body.outputs] if value not in own)
+
+
+def _random_values(graph: ir.Graph, sites: set[str]) -> set[ir.Value]:
+    """Rule 1: what differs between passes."""
+    random: set[ir.Value] = set()
+    for node in graph:
+        if _holds_site(node, sites) or not random.isdisjoint(reads(node)):
+            random.update(node.outputs)
+    return random
+
+
+def _holds_site(node: ir.Node, sites: set[str]) -> bool:
+    if node.name in sites:
+        return True
+    bodies = [a.as_graph() for a in node.attributes.values() if a.type == ir.AttributeType.GRAPH]
+    return any(inner.name in sites for body in bodies for inner in body.all_nodes())
+
+
+def _kinds(graph: ir.Graph) -> dict[ir.Value, str]:
+    """What each value is computed from: "data", "shape" or "constant" (rules 3 and 4)."""
+    kinds = {value: "constant" if _is_scalar(value) else "data" for value in graph.inputs}
+    for node in graph:
+        found = {kinds.get(value, "constant") for value in reads(node)}
+        kind = next((k for k in ("data", "shape") if k in found), "constant")
+        if node.op_type == "Shape" and kind == "data":
+            kind = "shape"
+        kinds.update(dict.fromkeys(node.outputs, kind))
+    return kinds
+
+
+def _is_scalar(value: ir.Value) -> bool:
+    return value.shape is not None and len(value.shape) == 0
+
+
+def _data(site: ir.Node) -> list[ir.Value]:
+    return [value for value in site.inputs[:1] if value is not None]
+
+
+@dataclass
+class _Reader:
+    """Walks up from what the tail reads, and says of each value where it comes from."""
+
+    sites: set[str]
+    random: set[ir.Value]
+    kinds: dict[ir.Value, str]
+    never: frozenset[str] | None
+    frontier: dict[str, None] = field(default_factory=dict)
+    shapes: dict[str, None] = field(default_factory=dict)
+    _seen: set[ir.Node] = field(default_factory=set)
+
+    def read(self, outputs: list[ir.Value]) -> None:
+        """The tail makes `outputs`."""
+        waiting = [*outputs]
+        while waiting:
+            value = waiting.pop()
+            producer = value.producer()
+            if value.is_graph_input():
+                self._read_input(value)
+            elif value not in self.random and self._is_frontier(value):
+                self.frontier[str(value.name)] = None
+            elif value not in self.random and self._is_shape_of_trunk(producer):
+                self.shapes[str(value.name)] = None
+            elif producer is not None and producer not in self._seen:
+                self._seen.add(producer)
+                # What rate a site has, and whether it is on, come with its draws.
+                waiting.extend(_data(producer) if producer.name in self.sites else reads(producer))
+
+    def _read_input(self, value: ir.Value) -> None:
+        if self.kinds.get(value) == "data":  # else a flag, or a loop body's own input
+            self.frontier[str(value.name)] = None
+
+    def _is_frontier(self, value: ir.Value) -> bool:
+        if value.producer() is None or self.kinds.get(value) != "data":
+            return False
+        if self.never is None or value.name in self.never:
+            return False
+        # A size that is known is not the batch's, which is any.
+        return value.shape is None or (len(value.shape) > 0 and not isinstance(value.shape[0], int))
+
+    def _is_shape_of_trunk(self, node: ir.Node | None) -> bool:
+        if node is None or node.op_type != "Shape" or self.never is None:
+            return False
+        x = node.inputs[0]
+        return (
+            x is not None
+            and x not in self.random
+            and self.never.isdisjoint({str(x.name), str(node.outputs[0].name)})
+            and self.kinds.get(x) == "data"
+        )

@@ -1,0 +1,212 @@
+"""One run of a plan: the trunk for rows, the draws of passes, the tail for both."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.core.draws import draw, neutral
+from service.core.masks import mask_scale
+from service.engine import Engine, Provider, as_array
+from service.graph.plan import Layout, Plan
+from service.graph.sites_as_inputs import ROWS_INPUT, draw_input, scale_input
+from service.graph.trunk import frontier_input, shape_input
+from service.manifest import TRAINING_INPUT, SiteSpec, is_dropout
+
+Array = NDArray[Any]
+Rows = Mapping[str, Array]  # input name to (B, …)
+
+
+@dataclass(frozen=True)
+class Draws:
+    """What a request wants drawn.
+
+    Attributes:
+        seed: 0 ≤ seed < 2**64. The same seed gives the same draws.
+        masks: whether the rows of a pass share their draws, so that a pass is one
+            thinned network, or each row has its own, as in `model(x, training=True)`.
+        rate_scale: what every drop rate is multiplied by.
+        sites: names of the sites that draw; the others change nothing. None: all.
+    """
+
+    seed: int
+    masks: Literal["shared", "per_row"] = "shared"
+    rate_scale: float = 1.0
+    sites: frozenset[str] | None = None
+
+    def on(self, site: SiteSpec) -> bool:
+        """Whether `site` draws."""
+        return self.sites is None or site.name in self.sites
+
+
+class SiteDraw(NamedTuple):
+    """What a site gets: (P, R, …) numbers, and what kept elements are multiplied by."""
+
+    numbers: Array
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class Frontier:
+    """What the trunk makes of rows: the same for all passes.
+
+    Attributes:
+        feeds: of the tail.
+        fixed: (B, …) outputs that no site reaches.
+        shapes: of each site's draw for one row.
+        rows: B.
+        first: index in the request of the first of these rows.
+    """
+
+    feeds: Mapping[str, Any]
+    fixed: Mapping[str, Array]
+    shapes: Sequence[tuple[int, ...]]
+    rows: int
+    first: int = 0
+
+
+class Runner:
+    """Runs a plan's graphs. Safe to use from several threads."""
+
+    def __init__(self, plan: Plan, providers: Sequence[Provider]) -> None:
+        """Load the graphs; `providers` are ONNX Runtime's, the preferred one first."""
+        self.plan = plan
+        self.sites = plan.sites
+        self._tail = Engine(plan.tail, providers)
+        self._trunk = Engine(plan.trunk, providers) if plan.trunk else None
+        self._shapes = Engine(plan.shapes, providers) if plan.shapes else None
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """The execution providers that really run."""
+        return self._tail.providers
+
+    def frontier(self, rows: Rows, first: int = 0, training: bool = True) -> Frontier:
+        """Run the trunk.
+
+        Args:
+            rows: B of them.
+            first: index of the first in its request.
+            training: the flag, which layers that are run twice, on and off, read.
+        """
+        count = len(next(iter(rows.values())))
+        given = {name: x for name, x in rows.items() if name in self._tail.inputs}
+        made: Mapping[str, Any] = {}
+        if self._trunk is not None:
+            feeds: dict[str, Array] = {k: x for k, x in rows.items() if k in self._trunk.inputs}
+            if TRAINING_INPUT in self._trunk.inputs:
+                feeds[TRAINING_INPUT] = np.array(training)
+            made = self._trunk.hold(feeds)
+        return Frontier(
+            feeds=given | {name: v for name, v in made.items() if name in self._tail.inputs},
+            fixed={name: as_array(made[name]) for name in self.plan.fixed},
+            shapes=self._draw_shapes(rows),
+            rows=count,
+            first=first,
+        )
+
+    def cut_shapes(self, rows: Rows) -> dict[str, tuple[int, ...]]:
+        """What the trunk makes of rows: name of a value at the cut to its shape.
+
+        Of a shape that the trunk tells, that shape.
+        """
+        feeds = self.frontier(rows).feeds
+        shapes = {
+            name: tuple(as_array(feeds[frontier_input(name)]).shape)
+            for name in self.plan.cut.frontier
+            if frontier_input(name) in feeds
+        }
+        for name in (n for n in self.plan.cut.shapes if shape_input(n) in feeds):
+            shapes[name] = tuple(as_array(feeds[shape_input(name)]).tolist())
+        return shapes
+
+    def draw(self, frontier: Frontier, passes: range, draws: Draws) -> list[SiteDraw]:
+        """What each site draws in `passes`."""
+        return [self._draw_site(i, frontier, passes, draws) for i in range(len(self.sites))]
+
+    def _draw_site(self, index: int, frontier: Frontier, passes: range, draws: Draws) -> SiteDraw:
+        site, shape = self.sites[index], frontier.shapes[index]
+        if not draws.on(site):
+            return SiteDraw(neutral(site.kind, len(passes), shape, site.dtype))
+        per_row = draws.masks == "per_row" and self.plan.places[site].axis is not None
+        rows = range(frontier.first, frontier.first + frontier.rows) if per_row else range(1)
+        rate = None if site.rate is None else min(site.rate * draws.rate_scale, 1.0)
+        numbers = draw(site.kind, rate, draws.seed, index, passes, rows, shape, site.dtype)
+        return SiteDraw(numbers, 1.0 if rate is None else mask_scale(rate))
+
+    def neutral(self, frontier: Frontier, passes: int) -> list[SiteDraw]:
+        """Draws of each site that change nothing."""
+        return [
+            SiteDraw(neutral(site.kind, passes, shape, site.dtype))
+            for site, shape in zip(self.sites, frontier.shapes, strict=True)
+        ]
+
+    def feeds(
+        self, frontier: Frontier, draws: Sequence[SiteDraw], on: frozenset[str] | None = None
+    ) -> dict[str, Any]:
+        """The tail's inputs: name to tensor (see `run`)."""
+        feeds = dict(frontier.feeds)
+        for site, (numbers, scale) in zip(self.sites, draws, strict=True):
+            feeds[draw_input(site)] = numbers
+            if is_dropout(site):
+                feeds[scale_input(site)] = np.array(scale, site.dtype)
+        if ROWS_INPUT in self._tail.inputs:
+            feeds[ROWS_INPUT] = np.array([frontier.rows])
+        for switch in self.plan.switches:
+            feeds[switch.name] = np.array(on is None or not on.isdisjoint(switch.sites))
+        if TRAINING_INPUT in self._tail.inputs:
+            feeds[TRAINING_INPUT] = np.array(on is None or bool(on))
+        return feeds
+
+    def arrays(self, frontier: Frontier, draws: Sequence[SiteDraw]) -> dict[str, Array]:
+        """The tail's inputs as arrays, wherever they lie."""
+        return {name: as_array(value) for name, value in self.feeds(frontier, draws).items()}
+
+    def run(
+        self,
+        frontier: Frontier,
+        draws: Sequence[SiteDraw],
+        on: frozenset[str] | None = None,
+        outputs: Sequence[str] | None = None,
+    ) -> dict[str, Array]:
+        """Run the passes that `draws` describe.
+
+        Args:
+            frontier: of B rows.
+            draws: of each site.
+            on: names of the sites that draw; None: all. A layer with other noise than
+                dropout is switched off where none of its sites does.
+            outputs: what to get of the tail; by default its samples.
+
+        Returns:
+            Output name to (P, B, …) samples, or to (B, …) for what the tail reduced.
+        """
+        names = self.plan.stochastic if outputs is None else outputs
+        passes = len(draws[0].numbers)
+        if self.plan.layout is Layout.SERIAL and passes > 1:
+            single = [self.run(frontier, _one(draws, i), on, names) for i in range(passes)]
+            return {name: np.concatenate([one[name] for one in single]) for name in names}
+        found = self._tail.run(self.feeds(frontier, draws, on), names)
+        return {
+            name: y.reshape(passes, -1, *y.shape[1:]) if name in self.plan.stochastic else y
+            for name, y in found.items()
+        }
+
+    def _draw_shapes(self, rows: Rows) -> list[tuple[int, ...]]:
+        """Shape of each site's draw for one row."""
+        places = self.plan.places
+        if self._shapes is None:
+            return [tuple(size for size in place.row if size) for place in places.values()]
+        feeds = {name: x[:1] for name, x in rows.items()} | {TRAINING_INPUT: np.array(False)}
+        feeds = {name: x for name, x in feeds.items() if name in self._shapes.inputs}
+        shapes = self._shapes.run(feeds)
+        return [
+            place.of_one_row(shapes[draw_input(site)].tolist()) for site, place in places.items()
+        ]
+
+
+def _one(draws: Sequence[SiteDraw], index: int) -> list[SiteDraw]:
+    """The draws of one pass."""
+    return [SiteDraw(numbers[index : index + 1], scale) for numbers, scale in draws]

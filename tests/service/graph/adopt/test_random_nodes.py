@@ -1,0 +1,214 @@
+"""Each way in which a foreign file may draw: what becomes of it, and what is refused."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from service.errors import ArtifactError
+from tests.conftest import SIGMAS
+from tests.service.graph.adopt.foreign import ONES, adopted, graph, run, sites
+
+ALIVE = "[d] y = Dropout(x, half, on)"
+
+
+def _assert_drops(y: NDArray[Any], rate: float) -> None:
+    """y is ones, of which a dropout of `rate` dropped some and scaled the others."""
+    np.testing.assert_allclose(y[y != 0], 1 / (1 - rate), rtol=1e-5)
+    assert abs(np.mean(y == 0) - rate) < SIGMAS * np.sqrt(rate * (1 - rate) / y.size)
+
+
+def test_dropout_that_is_always_on_can_be_switched() -> None:
+    # Its flag is a constant, and ONNX Runtime would delete it.
+    result = adopted(graph(ALIVE))
+    assert sites(result) == {"d": ("dropout", 0.5)}
+    assert result.has_off
+    np.testing.assert_array_equal(run(result, training=False)["y"], ONES)
+    _assert_drops(run(result, training=True)["y"], 0.5)
+
+
+@pytest.mark.parametrize(
+    ("body", "rate"),
+    [
+        ("[d] y = Dropout(x, third, on)", 0.3),
+        ("r = Constant<value_float = 0.25>() [d] y = Dropout(x, r, on)", 0.25),
+        ("r = Cast<to = 1>(wide) s = Identity(r) [d] y = Dropout(x, s, on)", 0.2),
+        ("[d] y = Dropout(x, , on)", 0.5),
+        ("t = Constant<value_int = 1>() f = Cast<to = 9>(t) [d] y = Dropout(x, half, f)", 0.5),
+        ("t = Not(off) [d] y = Dropout<seed = 7>(x, half, t)", 0.5),
+    ],
+)
+def test_ratio_and_mode_are_found_behind_casts(body: str, rate: float) -> None:
+    constants = "bool on = {1}, bool off = {0}, float half = {0.5}, float third = {0.3}"
+    result = adopted(graph(body, f"{constants}, double wide = {{0.2}}"))
+    assert sites(result) == {"d": ("dropout", rate)}
+    _assert_drops(run(result, training=True)["y"], rate)
+
+
+@pytest.mark.parametrize("mode", ["", ", off"])
+def test_dropout_that_is_off_stays_off_unless_activated(mode: str) -> None:
+    constants = "bool on = {1}, bool off = {0}, float half = {0.5}"
+    model = graph(f"[a] h = Dropout(x, half{mode}) [d] y = Dropout(h, half, on)", constants)
+    result = adopted(model)
+    assert list(sites(result)) == ["d"]
+    assert result.dead == ("a",)
+    _assert_drops(run(result, training=True)["y"], 0.5)
+    active = adopted(model, activate=True)
+    assert list(sites(active)) == ["a", "d"]
+    assert active.dead == ()
+    assert np.isin(run(active, training=True)["y"], [0, 4]).all()
+
+
+def test_old_dropout_is_activated_with_its_ratio() -> None:
+    result = adopted(graph("[d] y = Dropout<ratio = 0.2>(x)", opset=11, ir_version=6), True)
+    assert sites(result) == {"d": ("dropout", 0.2)}
+    assert result.model.opset_imports[""] == 18
+    _assert_drops(run(result, training=True)["y"], 0.2)
+
+
+def test_dropout_of_rate_zero_is_no_site() -> None:
+    result = adopted(graph("h = Dropout(x, none, on) [d] y = Dropout(h, half, on)",
+                           "bool on = {1}, float half = {0.5}, float none = {0}"))  # fmt: skip
+    assert list(sites(result)) == ["d"]
+    assert result.dead == ()
+
+
+@pytest.mark.parametrize(
+    ("flag", "body"),
+    [("train", ""), ("train", "f = Identity(train)"), ("frozen", "f = Not(frozen)")],
+)
+def test_the_files_own_switch_becomes_training(flag: str, body: str) -> None:
+    model = graph(
+        f"{body} [d] h = Dropout(x, half, {'f' if body else flag}) "
+        f"z = Constant<value_float = 10.0>() k = Where({flag}, z, half) y = Add(h, k)",
+        "float half = {0.5}",
+        f"float[batch, 4] x, bool {flag}",
+    )
+    result = adopted(model)
+    assert [value.name for value in result.model.graph.inputs] == ["x", "training"]
+    assert [spec.name for spec in result.manifest.inputs] == ["x"]
+    off, on = (10.0, 0.5) if flag == "frozen" else (0.5, 10.0)
+    np.testing.assert_array_equal(run(result, training=False)["y"], ONES + off)
+    _assert_drops(run(result, training=True)["y"] - on, 0.5)
+
+
+def test_switches_against_each_other_are_refused() -> None:
+    body = "g = Not(t) h = Dropout(x, half, t) [d] y = Dropout(h, half, g)"
+    with pytest.raises(ArtifactError, match="'t' switches Dropout 'd' off where it switches"):
+        adopted(graph(body, inputs="float[batch, 4] x, bool t"))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "[d] h, mask = Dropout(x, half, on) m = Cast<to = 1>(mask) y = Add(h, m)",
+        "[d] h, mask = Dropout(x, half) m = Cast<to = 1>(mask) s = Dropout(h, half, on) "
+        "y = Add(s, m)",
+    ],
+)
+def test_mask_of_a_dropout_is_right(body: str) -> None:
+    result = adopted(graph(body))
+    np.testing.assert_array_equal(run(result, training=False)["y"], ONES + 1)
+    y = run(result, training=True)["y"]
+    both = [0, 3] if "mask = Dropout(x, half, on)" in body else [1, 3]
+    assert np.isin(y, both).all()
+    assert abs(np.mean(y == 3) - 0.5) < SIGMAS * 0.5 / np.sqrt(y.size)
+
+
+@pytest.mark.parametrize("of", ["float", "float16", "double"])
+@pytest.mark.parametrize(
+    ("node", "mean", "deviation"),
+    [
+        ("RandomUniformLike", 0.5, 12**-0.5),
+        ("RandomUniformLike<low = -1.0, high = 3.0, seed = 1.0>", 1.0, 4 * 12**-0.5),
+        ("RandomNormalLike", 0.0, 1.0),
+        ("RandomNormalLike<mean = 2.0, scale = 0.5>", 2.0, 0.5),
+    ],
+)
+def test_noise_becomes_standard_and_keeps_its_distribution(
+    of: str, node: str, mean: float, deviation: float
+) -> None:
+    x = f"{of}[batch, 4] x"
+    result = adopted(graph(f"[n] y = {node}(x)", inputs=x, outputs=f"{of}[batch, 4] y"))
+    (site,) = result.manifest.sites
+    assert site.dtype == {"float": "float32", "double": "float64"}.get(of, of)
+    assert not result.has_off
+    (drawn,) = (n for n in result.model.graph if n.op_type.startswith("Random"))
+    assert sorted(a.as_float() for a in drawn.attributes.values()) == [0, 1]
+    y = run(result, training=True, x=ONES.astype(site.dtype))["y"].astype(np.float64)
+    assert abs(y.mean() - mean) < SIGMAS * deviation / np.sqrt(y.size)
+    assert abs(y.std() - deviation) < SIGMAS * deviation / np.sqrt(y.size)
+
+
+def test_noise_of_another_type_than_its_input() -> None:
+    body = "[n] z = RandomUniformLike<dtype = 10>(x) y = Cast<to = 1>(z)"
+    result = adopted(graph(body, inputs="int64[batch, 4] x"))
+    assert [(s.kind, s.dtype) for s in result.manifest.sites] == [("uniform", "float16")]
+    assert len(np.unique(run(result, True, x=ONES.astype(np.int64))["y"])) > 100
+
+
+@pytest.mark.parametrize(("attribute", "of"), [("", "float"), ("<dtype = 7>", "int64")])
+def test_bernoulli_becomes_uniform_numbers_below_its_input(attribute: str, of: str) -> None:
+    result = adopted(graph(f"[b] y = Bernoulli{attribute}(x)", outputs=f"{of}[batch, 4] y"))
+    assert sites(result) == {"b": ("uniform", None)}
+    y = run(result, training=True, x=0.3 * ONES)["y"]
+    assert y.dtype == {"float": np.float32, "int64": np.int64}[of]
+    assert abs(y.mean() - 0.3) < SIGMAS * np.sqrt(0.21 / y.size)
+
+
+WRITTEN_OUT = """u = RandomUniformLike<low = 0.0, high = 1.0>(x) l = Less(u, keep)
+    c = Cast<to = 1>(l) [m] m = Div(c, {divisor}) y = Mul(x, m)"""
+
+
+def test_dropout_that_is_written_out_gets_a_switch() -> None:
+    constants = "float keep = {0.75}, float other = {0.5}"
+    result = adopted(graph(WRITTEN_OUT.format(divisor="keep"), constants))
+    assert sites(result) == {"m": ("dropout", 0.25)}
+    np.testing.assert_array_equal(run(result, training=False)["y"], ONES)
+    _assert_drops(run(result, training=True)["y"], 0.25)
+    assert not adopted(graph(WRITTEN_OUT.format(divisor="other"), constants)).has_off
+
+
+REFUSED = [
+    ("[d] y = Dropout(x, one, on)", r"Dropout 'd' has ratio 1\.0\. It has to be .* below 1"),
+    ("r = ReduceMean<keepdims = 0>(x) [d] y = Dropout(x, r, on)", "'d' has a ratio that is comp"),
+    (
+        "z = ReduceSum<keepdims = 0>(x) [g] f = Greater(z, one) [d] y = Dropout(x, half, f)",
+        "training_mode of Dropout 'd' is computed by Greater 'g'",
+    ),
+    (
+        "[n] r = RandomNormal<shape = [4]>() y = Add(x, r)",
+        "RandomNormal 'n' draws numbers in a fixed shape.* by RandomNormalLike",
+    ),
+    ("[n] r = RandomUniform<shape = [4]>() y = Add(x, r)", "RandomUniform 'n' .* fixed shape"),
+    (
+        "[n] r = Multinomial<sample_size = 4>(x) y = Cast<to = 1>(r)",
+        "Multinomial 'n' .* Give out the probabilities",
+    ),
+    ("[n] b = RandomUniformLike<dtype = 16>(x) y = Cast<to = 1>(b)", "'n' draws bfloat16.* float3"),
+    (
+        "c = ReduceSum<keepdims = 0>(x) b = Greater(c, one) [branch] y = If(b) <"
+        "then_branch = a () => (float[batch, 4] u) { [d] u = Dropout(x, half, on) }, "
+        "else_branch = b () => (float[batch, 4] v) { v = Identity(x) }>",
+        "Dropout 'd' is a site inside a loop or branch, in the body of If 'branch'",
+    ),
+]
+
+
+@pytest.mark.parametrize(("body", "message"), REFUSED)
+def test_what_cannot_be_served_is_refused_by_name(body: str, message: str) -> None:
+    constants = "bool on = {1}, float half = {0.5}, float one = {1}"
+    with pytest.raises(ArtifactError, match=rf"^m\.onnx: .*{message}"):
+        adopted(graph(body, constants))
+
+
+def test_dead_dropout_inside_a_branch_is_taken_out() -> None:
+    body = (
+        "h = Dropout(x, half, on) c = ReduceSum<keepdims = 0>(x) b = Greater(c, half) y = If(b) <"
+        "then_branch = a () => (float[batch, 4] u) { [d] u = Dropout(h, half) }, "
+        "else_branch = b () => (float[batch, 4] v) { v = Identity(h) }>"
+    )
+    result = adopted(graph(body))
+    assert result.dead == ("d",)
+    _assert_drops(run(result, training=True)["y"], 0.5)
