@@ -25,8 +25,10 @@ class Settings(BaseSettings):
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",
         description="what runs the models: auto, cpu, cuda or cuda:N for GPU number N",
     )
-    max_passes: int = Field(default=50_000, ge=2, description="most passes of one request")
-    max_samples: int = Field(default=50_000, ge=2, description="most rows × passes of one request")
+    max_passes: int = Field(default=1_000_000, ge=2, description="most passes of one request")
+    max_samples: int = Field(
+        default=1_000_000, ge=2, description="most rows × passes of one request"
+    )
     memory: int = Field(
         default=512, ge=1, description="MiB that the passes of a request take at a time"
     )

@@ -53,8 +53,8 @@ class PredictRequest(BaseModel):
         description="shared: a pass is one thinned network for all rows; per_row: each row has "
         "masks of its own, as with Keras' model(x, training=True)",
     )
-    rate_scale: StrictFloat | StrictInt = Field(
-        default=1.0, ge=0, description="multiplies every drop rate; none may exceed 1"
+    rate_scale: StrictFloat = Field(
+        default=1.0, description="multiplies every drop rate, 0 or more; none may exceed 1"
     )
     sites: list[StrictStr] | None = Field(
         default=None, description="names of the sites that draw, the others off; default: all"

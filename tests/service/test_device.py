@@ -26,7 +26,7 @@ def test_a_gpu_that_ran_a_graph_is_taken(
     monkeypatch.setattr(device, "cuda_fault", lambda provider: None)
     found = choose_device(asked)
     assert found.got == f"cuda:{number}"
-    assert found.providers == ((CUDA, {"device_id": number}), CPU)
+    assert found.providers == ((CUDA, {"device_id": number, "use_tf32": "0"}), CPU)
 
 
 def test_cpu_is_not_looked_for() -> None:

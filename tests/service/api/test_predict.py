@@ -1,5 +1,10 @@
 """Predictions over HTTP, by a real server process."""
 
+import os
+import time
+from pathlib import Path
+from typing import Any
+
 import httpx
 import numpy as np
 import pytest
@@ -99,6 +104,14 @@ def test_model_details_name_inputs_outputs_sites_labels_and_status(client: httpx
     assert sites == {"drop_maps": 0.1, "drop_features": 0.25, "drop_hidden": 0.5}
     assert details["proof"]["site_effects"]["drop_hidden"] > 0
     assert details["providers"] == ["CPUExecutionProvider"]
+    assert details["device"]["asked"] == "auto"
+    assert details["device"]["got"] == "cpu"
+    assert details["device"]["why"].startswith("There is no GPU to use")
+    plan = details["plan"]
+    assert (plan["layout"], plan["rejected"], plan["dead"]) == ("split", {}, [])
+    assert 0 < plan["trunk_share"] < 1 < plan["speedup_limit"] < 2
+    assert 1 < plan["floor_ratio"] < 2
+    assert plan["samples_per_chunk"] == 1024
     assert client.get("/v1/models/digits/versions/1").json() == details
 
 
@@ -132,3 +145,34 @@ def test_requests_at_the_same_time_do_not_mix(client: httpx.Client, rows: int) -
         answers = list(pool.map(ask, [*range(8), *range(8)]))
     assert answers[:8] == answers[8:]
     assert len({str(answer) for answer in answers}) == 8
+
+
+def test_draws_are_chosen_per_request(client: httpx.Client, digits: Predictor) -> None:
+    options: dict[str, Any] = {"masks": "per_row", "rate_scale": 0.5, "sites": ["drop_hidden"]}
+    answer = predict(client, instances=ROWS[:3], passes=50, seed=7, **options)
+    wanted = digits.predict(ROWS[:3], passes=50, seed=7, **options)
+    np.testing.assert_array_equal(column(answer, "mean"), wanted.mean)
+    np.testing.assert_array_equal(column(answer, "variance"), wanted.variance)
+
+
+def test_more_passes_than_fit_the_memory_at_once(client: httpx.Client, digits: Predictor) -> None:
+    answer = predict(client, instances=ROWS[:1], passes=50_000, seed=7)
+    wanted = digits.predict(ROWS[:1], passes=50_000, seed=7)
+    np.testing.assert_array_equal(column(answer, "mean"), wanted.mean)
+
+
+def test_a_client_that_leaves_stops_its_passes(server: LocalServer, client: httpx.Client) -> None:
+    """A million passes take the server ten seconds and more; it stops at the next chunk."""
+    body = {"instances": ROWS[:1], "passes": 1_000_000}
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(f"{server.url}/v1/models/digits:predict", json=body, timeout=0.5)
+    time.sleep(1.0)
+    before = cpu_seconds(server)
+    time.sleep(1.0)
+    assert cpu_seconds(server) - before < 0.3
+    assert client.get("/health/live").status_code == 200
+
+
+def cpu_seconds(server: LocalServer) -> float:
+    fields = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,0 +1,155 @@
+"""Check on a GPU machine that models run on the GPU, and give the CPU's answers.
+
+    python -m scripts.gpu_check [MODEL.onnx …]
+
+Prints a line for each check, PASS or FAIL, and ratios of times; ends with 1 if one
+failed. `--device cpu` runs the same checks on the CPU, to try the script itself.
+"""
+
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import onnxruntime
+import typer
+from numpy.typing import NDArray
+
+from service import Predictor, load_model
+from service.device import Device, choose_device
+from service.errors import SetupError
+from service.graph.artifact import read_artifact
+from service.proof import trial_rows
+from service.runner import Draws
+
+STORE = Path(__file__).resolve().parent.parent / "models" / "store"
+PASSES, SEED = 200, 7
+#: Largest difference between the devices, relative to the largest number.
+TOLERANCE = 1e-5
+#: Integers of so few bytes are shapes; ONNX Runtime computes those on the CPU on purpose.
+_SHAPE_BYTES = 256
+
+Rows = dict[str, NDArray[Any]]
+
+
+class Checks:
+    """Prints the checks and counts those that failed."""
+
+    failed = 0
+
+    def line(self, good: bool, what: str) -> None:
+        """One check."""
+        self.failed += not good
+        typer.echo(f"{'PASS' if good else 'FAIL'}  {what}")
+
+
+def main(
+    models: Annotated[list[Path] | None, typer.Argument(help="Model files [the store's].")] = None,
+    device: Annotated[str, typer.Option(help="cuda, cuda:N or cpu.")] = "cuda",
+) -> None:
+    """Check that models run on the GPU, and give the CPU's answers."""
+    checks = Checks()
+    try:
+        found = choose_device(device)
+    except SetupError as error:
+        checks.line(False, str(error))
+        raise typer.Exit(1) from error
+    checks.line(True, f"{found.got}: {found.why} ONNX Runtime {onnxruntime.__version__}")
+    for path in models or sorted(STORE.glob("*/*/model.onnx")):
+        check_model(path, found, checks)
+    typer.echo(f"{checks.failed} failed" if checks.failed else "all passed")
+    raise typer.Exit(1 if checks.failed else 0)
+
+
+def check_model(path: Path, device: Device, checks: Checks) -> None:
+    """All checks of one model."""
+    name = "/".join(path.parts[-3:-1]) or path.name
+    rows = dict(trial_rows(read_artifact(path)))
+    here, there = load_model(path), load_model(path, device.providers)
+    checks.line(True, f"{name}: its proof holds on {device.got}")
+    difference = max(_differences(here, there, rows))
+    checks.line(
+        difference <= TOLERANCE, f"{name}: seed {SEED} answers as on the CPU, to {difference:.1e}"
+    )
+    held = there._sampler.runner.frontier(rows).feeds.values()
+    places = {v.device_name() for v in held if isinstance(v, onnxruntime.OrtValue)}
+    wanted = {device.got.partition(":")[0]}
+    checks.line(places <= wanted, f"{name}: the frontier lies on {', '.join(places) or 'the host'}")
+    away = sorted(_nodes_away(there, device, rows))
+    checks.line(not away, f"{name}: tail nodes on another device: {', '.join(away) or 'none'}")
+    _ratios(name, here, there, rows)
+
+
+def _differences(here: Predictor, there: Predictor, rows: Rows) -> Iterator[float]:
+    """Of mean and variance, relative to the largest."""
+    both: tuple[Literal["shared", "per_row"], ...] = ("shared", "per_row")
+    for masks in both:
+        a, b = (m.predict(rows, PASSES, SEED, masks=masks) for m in (here, there))
+        for output in a:
+            for x, y in (
+                (a[output].mean, b[output].mean),
+                (a[output].variance, b[output].variance),
+            ):
+                yield float(np.abs(x - y).max() / (np.abs(x).max() or 1.0))
+
+
+def _nodes_away(model: Predictor, device: Device, rows: Rows) -> set[str]:
+    """Operators of the tail that ran elsewhere, shapes left out, by ONNX Runtime's profile."""
+    runner = model._sampler.runner
+    frontier = runner.frontier(rows)
+    feeds = runner.arrays(frontier, runner.draw(frontier, range(8), Draws(SEED)))
+    options = onnxruntime.SessionOptions()
+    options.enable_profiling = True
+    options.log_severity_level = 3
+    with tempfile.TemporaryDirectory() as folder:
+        options.profile_file_prefix = str(Path(folder) / "tail")
+        session = onnxruntime.InferenceSession(
+            runner.plan.tail, options, providers=list(device.providers)
+        )
+        session.run(None, feeds)
+        events = json.loads(Path(session.end_profiling()).read_text())
+    wanted = model.providers[0]
+    return {
+        f"{event['args']['op_name']} ({event['args']['provider']})"
+        for event in events
+        if event.get("cat") == "Node"
+        and event["args"].get("provider", wanted) != wanted
+        and not _is_shape(event["args"])
+    }
+
+
+def _is_shape(arguments: dict[str, Any]) -> bool:
+    """Whether a node made a few integers."""
+    kinds = {kind for output in arguments.get("output_type_shape", []) for kind in output}
+    return kinds <= {"int64", "int32"} and int(arguments.get("output_size", 0)) <= _SHAPE_BYTES
+
+
+def _ratios(name: str, here: Predictor, there: Predictor, rows: Rows) -> None:
+    """How many times as fast as the CPU, medians side by side."""
+    for count, passes in ((1, 100), (32, 100), (32, 1000)):
+        batch = {k: np.resize(x, (count, *x.shape[1:])) for k, x in rows.items()}
+        cpu, gpu = _interleaved(
+            lambda b=batch, p=passes: here.predict(b, p, SEED),  # type: ignore[misc]
+            lambda b=batch, p=passes: there.predict(b, p, SEED),  # type: ignore[misc]
+        )
+        typer.echo(f"      {name}: B={count}, N={passes}: {cpu / gpu:.2f} times as fast as the CPU")
+
+
+def _interleaved(*ways: Callable[[], Any], rounds: int = 7) -> list[float]:
+    """Median seconds of each, taken in turns, after one call to warm up."""
+    times: list[list[float]] = [[] for _ in ways]
+    for turn in range(rounds + 1):
+        for way, taken in zip(ways, times, strict=True):
+            started = time.perf_counter()
+            way()
+            if turn:
+                taken.append(time.perf_counter() - started)
+    return [statistics.median(taken) for taken in times]
+
+
+if __name__ == "__main__":
+    typer.run(main)

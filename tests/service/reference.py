@@ -1,0 +1,85 @@
+"""A second way to the samples of a plan: the model's own graph, one row of one pass at a time.
+
+It shares with the plan the numbers that are drawn, and none of the graph surgery: each
+site of the graph becomes a multiplication by an input.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from service import Predictor, load_model
+from service.core.draws import draw
+from service.core.masks import mask_scale
+from service.engine import CPU, Engine
+from service.graph.artifact import Artifact, find_sites, read_artifact
+from service.manifest import TRAINING_INPUT, is_dropout
+
+
+def save(body: str, path: Path, constants: str, inputs: str, outputs: str) -> Path:
+    """Write a model whose nodes are `body`, in ONNX's text form."""
+    text = (
+        '<ir_version: 8, opset_import: ["": 18]>\n'
+        f"g ({inputs}) => ({outputs}) <{constants}> {{ {body} }}"
+    )
+    onnx.save(onnx.parser.parse_model(text), path)
+    return path
+
+
+def own_samples(
+    artifact: Artifact, rows: dict[str, NDArray[Any]], passes: int, seed: int, per_row: bool
+) -> dict[str, NDArray[Any]]:
+    """Output name to (P, B, …) samples of a model of dropouts."""
+    engine = _with_masks(artifact)
+    names = [spec.name for spec in artifact.manifest.outputs]
+    count = len(next(iter(rows.values())))
+    found: dict[str, Any] = {name: [[None] * count for _ in range(passes)] for name in names}
+    for row in range(count):
+        feeds = {name: x[row : row + 1] for name, x in rows.items()}
+        feeds[TRAINING_INPUT] = np.array(False)
+        feeds = {name: x for name, x in feeds.items() if name in engine.inputs}
+        still = {f"mask:{s.name}": np.ones((), s.dtype) for s in artifact.manifest.sites}
+        shapes = engine.run(feeds | still)
+        for index in range(passes):
+            for number, site in enumerate(artifact.manifest.sites):
+                shape = shapes[f"shape:{site.name}"].tolist()
+                one, at = range(index, index + 1), range(row * per_row, row * per_row + 1)
+                kept = draw(site.kind, site.rate, seed, number, one, at, shape, site.dtype)
+                mask = kept[0, 0] * mask_scale(site.rate or 0.0)
+                feeds[f"mask:{site.name}"] = mask.astype(site.dtype)
+            answer = engine.run(feeds, names)
+            for name, y in answer.items():
+                found[name][index][row] = y[0]
+    return {name: np.array(samples) for name, samples in found.items()}
+
+
+def _with_masks(artifact: Artifact) -> Engine:
+    """The model with each dropout multiplied by an input, and told its shape."""
+    model = artifact.model.clone()
+    for site, node in find_sites(model, artifact.manifest, "the reference").items():
+        if not is_dropout(site):
+            raise NotImplementedError("the reference knows dropout alone")
+        kind = ir.TensorType(ir.DataType.from_numpy(np.dtype(site.dtype)))
+        mask = ir.Value(name=f"mask:{site.name}", type=kind)
+        model.graph.inputs.append(mask)
+        shape = ir.node("Shape", [node.inputs[0]], name=f"shape:{site.name}")
+        shape.outputs[0].name = shape.name
+        shape.outputs[0].type = ir.TensorType(ir.DataType.INT64)
+        model.graph.outputs.append(shape.outputs[0])
+        mul = ir.node("Mul", [node.inputs[0], mask], name=f"{site.name}/mul")
+        model.graph.insert_before(node, [shape, mul])
+        before, after = node.outputs[0], mul.outputs[0]
+        after.type, after.shape = before.type, before.shape
+        before.name, after.name = f"{before.name}/plain", before.name
+        before.replace_all_uses_with(after, replace_graph_outputs=True)
+        model.graph.remove(node, safe=True)
+    return Engine(ir.to_proto(model).SerializeToString(), [CPU])
+
+
+def loaded(path: Path) -> tuple[Artifact, Predictor]:
+    """The model at `path`, as a graph and ready to answer."""
+    return read_artifact(path), load_model(path)
