@@ -11,7 +11,7 @@ UV := $(BIN)/uv
 # Printed by uv itself on each install otherwise; a failure still says why.
 UV_QUIET ?= --quiet
 
-.PHONY: help serve test lint format models evaluate loadtest export keras2 supported lock clean
+.PHONY: help serve test lint format models evaluate loadtest bench export keras2 supported lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,6 +59,9 @@ evaluate: $(VENV)/dev.stamp  ## what the demo models' uncertainty is worth; draw
 
 loadtest: $(VENV)/dev.stamp  ## a bounded load test against a server of its own
 	$(BIN)/python -m scripts.load_test
+
+bench: $(VENV)/dev.stamp  ## the server's way against others, in one run; takes half an hour
+	$(BIN)/python -m scripts.benchmark --figures docs/images $(ARGS)
 
 export: $(VENV)/dev.stamp  ## export a Keras model: make export ARGS="model.keras --output DIR"
 	$(BIN)/python -m scripts.export_keras $(ARGS)

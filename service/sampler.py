@@ -1,10 +1,7 @@
 """Passes over rows, in chunks that fit the memory, each summarised and forgotten."""
 
-import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +16,11 @@ from service.runner import Draws, Frontier, Runner, SiteDraw
 
 Array = NDArray[Any]
 Rows = Mapping[str, Array]  # input name to (B, …)
+
+
+#: So many passes are cheap to start, and their draws small: of one row, 100,000 passes
+#: then take the memory of 1,000.
+_MOST_PASSES = 1024
 
 
 class Sampler:
@@ -143,25 +145,12 @@ class Sampler:
             yield self.runner.frontier(block, first, training), real
 
     def _drawn(self, block: Frontier, passes: int, draws: Draws) -> Iterator[list[SiteDraw]]:
-        """The draws of chunk after chunk, each made while the one before is in use."""
-        size = max(1, self.samples_per_chunk // block.rows)
+        """The draws of chunk after chunk."""
+        size = max(1, min(self.samples_per_chunk // block.rows, _MOST_PASSES))
         chunks = [range(first, min(first + size, passes)) for first in range(0, passes, size)]
-        if len(chunks) == 1:
-            yield self.runner.draw(block, chunks[0], draws)
-            return
-        ahead = _threads().submit(self.runner.draw, block, chunks[0], draws)
-        for following in [*chunks[1:], None]:
-            drawn = ahead.result()
-            if following is not None:
-                ahead = _threads().submit(self.runner.draw, block, following, draws)
-            yield drawn
+        for chunk in chunks:
+            yield self.runner.draw(block, chunk, draws)
 
 
 def _merge(a: dict[str, Summary], b: dict[str, Summary]) -> dict[str, Summary]:
     return {name: summary.merge(b[name]) for name, summary in a.items()}
-
-
-@cache
-def _threads() -> ThreadPoolExecutor:
-    """Threads that draw ahead."""
-    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="draw")

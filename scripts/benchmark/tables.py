@@ -9,24 +9,24 @@ from rich.table import Table
 from scripts.benchmark.bars import Verdict
 from scripts.benchmark.results import RATIOS, CaseResult, Memory
 
-#: Broken, so that the table fits a terminal.
-_HEADINGS = [
-    name.replace("/", "\n/").replace("_", "_\n").replace("deterministic", "one pass")
-    for name in RATIOS
-]
+#: So narrow that the widest table fits a terminal.
+_STYLE: dict[str, Any] = {"box": SIMPLE_HEAD, "pad_edge": False, "collapse_padding": True}
 
 
 def ratio_table(results: Sequence[CaseResult]) -> Table:
-    """A line for each case: the plan's time, and every ratio."""
-    title = "Ratios of median times"
-    table = Table("network", "B", "P", "plan\nms", *_HEADINGS, title=title, box=SIMPLE_HEAD)
+    """A line for each case: the plan's time, and every ratio that some case has."""
+    names = [name for name in RATIOS if any(name in result.ratios for result in results)]
+    headings = [name.replace("/", "\n/").replace("_", "_\n") for name in names]
+    headings = [heading.replace("deterministic", "one\npass") for heading in headings]
+    table = Table("network", "B", "P", "plan\nms", *headings, **_STYLE)
     for column in table.columns[1:]:
         column.justify = "right"
     for result in results:
         case, plan = result.case, result.ways.get("plan")
-        time = f"{plan.seconds * 1e3:.2f}" if plan else "–"
-        ratios = (_number(result.ratios.get(name)) for name in RATIOS)
+        time = _number(plan and plan.seconds * 1e3)
+        ratios = (_number(result.ratios.get(name)) for name in names)
         table.add_row(result.network, str(case.rows), str(case.passes), time, *ratios)
+    table.title = "Ratios of median times"
     return table
 
 
@@ -36,7 +36,7 @@ def skipped_table(results: Sequence[CaseResult]) -> Table:
     for result in results:
         for name, reason in result.skipped.items():
             cases.setdefault((result.network, name, reason), []).append(str(result.case))
-    table = Table("network", "way", "why it was not timed", "B×P", box=SIMPLE_HEAD)
+    table = Table("network", "way", "why it was not timed", "B×P", **_STYLE)
     for key, found in cases.items():
         table.add_row(*key, ", ".join(found))
     return table
@@ -44,7 +44,7 @@ def skipped_table(results: Sequence[CaseResult]) -> Table:
 
 def memory_table(memory: Sequence[Memory]) -> Table:
     """A line for each number of passes."""
-    table = Table("P", "peak, MiB", "ratio", box=SIMPLE_HEAD)
+    table = Table("P", "peak, MiB", "ratio", **_STYLE)
     table.title = "Peak memory of a process that loads and predicts"
     for entry in memory:
         peak = f"{entry.peak_bytes / 2**20:.0f}"
@@ -55,9 +55,7 @@ def memory_table(memory: Sequence[Memory]) -> Table:
 def default_options_table(found: Sequence[Mapping[str, Any]]) -> Table:
     """A line for each way that was timed alone too."""
     title = "dense, alone in a process; tiled and floor with default options"
-    table = Table(
-        "way", "B", "P", "alone, ms", "in the comparison, ms", title=title, box=SIMPLE_HEAD
-    )
+    table = Table("way", "B", "P", "alone, ms", "in the comparison, ms", title=title, **_STYLE)
     for entry in found:
         times = (entry["seconds"], entry["interleaved_seconds"])
         shown = ("–" if seconds is None else f"{seconds * 1e3:.2f}" for seconds in times)
@@ -67,7 +65,7 @@ def default_options_table(found: Sequence[Mapping[str, Any]]) -> Table:
 
 def bar_table(found: Sequence[Verdict]) -> Table:
     """A line for each bar."""
-    table = Table("network", "B", "P", "bar", "measured", "", title="Bars", box=SIMPLE_HEAD)
+    table = Table("network", "B", "P", "bar", "measured", "", title="Bars", **_STYLE)
     words = {True: "[green]reached", False: "[red]not reached", None: "[dim]not measured"}
     for verdict in found:
         bar = verdict.bar

@@ -41,7 +41,7 @@ class Effort:
     seconds: float = 1.0
     most_seconds: float = 10.0
     longest_call: float = 20.0
-    largest_tensor: int = 4 << 30
+    largest_tensor: int = 2 << 30
 
 
 FULL = Effort()
@@ -91,7 +91,7 @@ def measure(
             skipped[way.name] = f"its largest tensor would take {size / 2**30:.1f} GiB"
         elif (seconds := warm_up(way, x, passes, effort, clock)) > effort.longest_call:
             skipped[way.name] = (
-                f"a call would take about {seconds:.0f} s, over {effort.longest_call:.0f} s"
+                f"a call would take about {seconds:.3g} s, over {effort.longest_call:g} s"
             )
         else:
             estimates[way.name] = seconds
@@ -110,18 +110,19 @@ def _bind(way: Way, x: Array, passes: int) -> Callable[[], object]:
 def warm_up(way: Way, x: Array, passes: int, effort: Effort, clock: Clock) -> float:
     """Run a way until it is warm; returns about how many seconds a whole call takes.
 
-    A loop is warm after a few of its passes. Any other way runs twice as a whole,
-    since it takes its memory for that size; once if that is slow. A tiled way that is
-    very slow runs with few passes only: its beginning is a small part of the whole.
+    A loop is warm after a few of its passes. Any other way runs twice as a whole, since
+    it takes its memory for that size, or once if that is slow; a tiled one not even
+    once if its few passes already show that a call would be too long.
     """
     few = min(passes, 2 if way.kind is Kind.LOOP else 10)
     way.call(x, few)
     if way.kind is not Kind.OTHER:  # of the others the time is not in proportion to the passes
         seconds = _seconds(_bind(way, x, few), clock) * passes / few
-        if way.kind is Kind.LOOP or seconds > effort.longest_call / 4:
+        if way.kind is Kind.LOOP or seconds > effort.longest_call:
             return seconds
     seconds = _seconds(_bind(way, x, passes), clock)
-    return seconds if seconds > 1 else _seconds(_bind(way, x, passes), clock)
+    slow = seconds > effort.longest_call / 4
+    return seconds if slow else _seconds(_bind(way, x, passes), clock)
 
 
 def quota(seconds: float, effort: Effort) -> int:

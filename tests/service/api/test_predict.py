@@ -111,7 +111,7 @@ def test_model_details_name_inputs_outputs_sites_labels_and_status(client: httpx
     assert (plan["layout"], plan["rejected"], plan["dead"]) == ("split", {}, [])
     assert 0 < plan["trunk_share"] < 1 < plan["speedup_limit"] < 2
     assert 1 < plan["floor_ratio"] < 2
-    assert plan["samples_per_chunk"] == 1024
+    assert plan["samples_per_chunk"] == 4096
     assert client.get("/v1/models/digits/versions/1").json() == details
 
 
