@@ -49,7 +49,7 @@ def _require_sites(draws: Draws, names: frozenset[str], plan: Plan) -> None:
             f'{known}, or send "training": false.'
         )
     for site in plan.sites:
-        if site.kind == "uniform" and not draws.on(site):
+        if site.kind == "uniform" and site.name not in names:
             _require_switch(site, names, plan)
 
 

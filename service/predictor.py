@@ -111,6 +111,7 @@ class Predictor:
         self._has_off = artifact.has_off
         self._sampler = planned.sampler
         self._limits = limits
+        self._output_names = [spec.name for spec in artifact.manifest.outputs]
 
     @property
     def proof(self) -> Proof:
@@ -187,10 +188,6 @@ class Predictor:
         for name, y in outputs.items():
             _require_finite(name, y)
         return {name: outputs[name] for name in self._output_names}
-
-    @property
-    def _output_names(self) -> list[str]:
-        return [spec.name for spec in self.manifest.outputs]
 
     def _require_options(self, passes: int, seed: int, measures: Sequence[str]) -> None:
         if passes < 2:

@@ -11,12 +11,15 @@ from service.core.draws import draw, neutral
 from service.core.masks import mask_scale
 from service.engine import Engine, Provider, as_array
 from service.graph.plan import Layout, Plan
-from service.graph.sites_as_inputs import ROWS_INPUT, draw_input, scale_input
+from service.graph.sites_as_inputs import ROWS_INPUT, Place, draw_input, scale_input
 from service.graph.trunk import frontier_input, shape_input
 from service.manifest import TRAINING_INPUT, SiteSpec, is_dropout
 
 Array = NDArray[Any]
 Rows = Mapping[str, Array]  # input name to (B, …)
+
+#: The draw that all rows share is that of row 0.
+_SHARED = range(1)
 
 
 @dataclass(frozen=True)
@@ -36,10 +39,6 @@ class Draws:
     rate_scale: float = 1.0
     sites: frozenset[str] | None = None
 
-    def on(self, site: SiteSpec) -> bool:
-        """Whether `site` draws."""
-        return self.sites is None or site.name in self.sites
-
 
 class SiteDraw(NamedTuple):
     """What a site gets: (P, R, …) numbers, and what kept elements are multiplied by."""
@@ -58,13 +57,26 @@ class Frontier:
         shapes: of each site's draw for one row.
         rows: B.
         first: index in the request of the first of these rows.
+        engine: that runs the passes.
     """
 
+    engine: Engine
     feeds: Mapping[str, Any]
     fixed: Mapping[str, Array]
     shapes: Sequence[tuple[int, ...]]
     rows: int
     first: int = 0
+
+
+class _Site:
+    """What each call needs of a site, at hand."""
+
+    def __init__(self, spec: SiteSpec, place: Place) -> None:
+        self.name, self.kind, self.rate = spec.name, spec.kind, spec.rate
+        self.dtype = np.dtype(spec.dtype)
+        self.draw_input = draw_input(spec)
+        self.scale_input = scale_input(spec) if is_dropout(spec) else None
+        self.rows_apart = place.axis is not None
 
 
 class Runner:
@@ -74,8 +86,11 @@ class Runner:
         """Load the graphs; `providers` are ONNX Runtime's, the preferred one first."""
         self.plan = plan
         self.sites = plan.sites
+        self._sites = [_Site(site, place) for site, place in plan.places.items()]
+        self._static = [tuple(size for size in place.row if size) for place in plan.places.values()]
         self._tail = Engine(plan.tail, providers)
         self._trunk = Engine(plan.trunk, providers) if plan.trunk else None
+        self._whole = Engine(plan.whole, providers) if plan.whole else None
         self._shapes = Engine(plan.shapes, providers) if plan.shapes else None
 
     @property
@@ -83,15 +98,21 @@ class Runner:
         """The execution providers that really run."""
         return self._tail.providers
 
-    def frontier(self, rows: Rows, first: int = 0, training: bool = True) -> Frontier:
+    def frontier(
+        self, rows: Rows, first: int = 0, training: bool = True, once: bool = False
+    ) -> Frontier:
         """Run the trunk.
 
         Args:
             rows: B of them.
             first: index of the first in its request.
             training: the flag, which layers that are run twice, on and off, read.
+            once: there will be one run of the tail only. Then the trunk may run with it.
         """
-        count = len(next(iter(rows.values())))
+        count, shapes = len(next(iter(rows.values()))), self._draw_shapes(rows)
+        if once and self._whole is not None:
+            taken = {name: x for name, x in rows.items() if name in self._whole.inputs}
+            return Frontier(self._whole, taken, {}, shapes, count, first)
         given = {name: x for name, x in rows.items() if name in self._tail.inputs}
         made: Mapping[str, Any] = {}
         if self._trunk is not None:
@@ -99,13 +120,9 @@ class Runner:
             if TRAINING_INPUT in self._trunk.inputs:
                 feeds[TRAINING_INPUT] = np.array(training)
             made = self._trunk.hold(feeds)
-        return Frontier(
-            feeds=given | {name: v for name, v in made.items() if name in self._tail.inputs},
-            fixed={name: as_array(made[name]) for name in self.plan.fixed},
-            shapes=self._draw_shapes(rows),
-            rows=count,
-            first=first,
-        )
+        carried = {name: value for name, value in made.items() if name in self._tail.inputs}
+        fixed = {name: as_array(made[name]) for name in self.plan.fixed}
+        return Frontier(self._tail, given | carried, fixed, shapes, count, first)
 
     def cut_shapes(self, rows: Rows) -> dict[str, tuple[int, ...]]:
         """What the trunk makes of rows: name of a value at the cut to its shape.
@@ -124,23 +141,23 @@ class Runner:
 
     def draw(self, frontier: Frontier, passes: range, draws: Draws) -> list[SiteDraw]:
         """What each site draws in `passes`."""
-        return [self._draw_site(i, frontier, passes, draws) for i in range(len(self.sites))]
-
-    def _draw_site(self, index: int, frontier: Frontier, passes: range, draws: Draws) -> SiteDraw:
-        site, shape = self.sites[index], frontier.shapes[index]
-        if not draws.on(site):
-            return SiteDraw(neutral(site.kind, len(passes), shape, site.dtype))
-        per_row = draws.masks == "per_row" and self.plan.places[site].axis is not None
-        rows = range(frontier.first, frontier.first + frontier.rows) if per_row else range(1)
-        rate = None if site.rate is None else min(site.rate * draws.rate_scale, 1.0)
-        numbers = draw(site.kind, rate, draws.seed, index, passes, rows, shape, site.dtype)
-        return SiteDraw(numbers, 1.0 if rate is None else mask_scale(rate))
+        found = []
+        own = range(frontier.first, frontier.first + frontier.rows)
+        for index, (site, shape) in enumerate(zip(self._sites, frontier.shapes, strict=True)):
+            if draws.sites is not None and site.name not in draws.sites:
+                found.append(SiteDraw(neutral(site.kind, len(passes), shape, site.dtype)))
+                continue
+            rows = own if draws.masks == "per_row" and site.rows_apart else _SHARED
+            rate = None if site.rate is None else min(site.rate * draws.rate_scale, 1.0)
+            numbers = draw(site.kind, rate, draws.seed, index, passes, rows, shape, site.dtype)
+            found.append(SiteDraw(numbers, 1.0 if rate is None else mask_scale(rate)))
+        return found
 
     def neutral(self, frontier: Frontier, passes: int) -> list[SiteDraw]:
         """Draws of each site that change nothing."""
         return [
             SiteDraw(neutral(site.kind, passes, shape, site.dtype))
-            for site, shape in zip(self.sites, frontier.shapes, strict=True)
+            for site, shape in zip(self._sites, frontier.shapes, strict=True)
         ]
 
     def feeds(
@@ -148,15 +165,15 @@ class Runner:
     ) -> dict[str, Any]:
         """The tail's inputs: name to tensor (see `run`)."""
         feeds = dict(frontier.feeds)
-        for site, (numbers, scale) in zip(self.sites, draws, strict=True):
-            feeds[draw_input(site)] = numbers
-            if is_dropout(site):
-                feeds[scale_input(site)] = np.array(scale, site.dtype)
-        if ROWS_INPUT in self._tail.inputs:
+        for site, (numbers, scale) in zip(self._sites, draws, strict=True):
+            feeds[site.draw_input] = numbers
+            if site.scale_input:
+                feeds[site.scale_input] = np.array(scale, site.dtype)
+        if ROWS_INPUT in frontier.engine.inputs:
             feeds[ROWS_INPUT] = np.array([frontier.rows])
         for switch in self.plan.switches:
             feeds[switch.name] = np.array(on is None or not on.isdisjoint(switch.sites))
-        if TRAINING_INPUT in self._tail.inputs:
+        if TRAINING_INPUT in frontier.engine.inputs:
             feeds[TRAINING_INPUT] = np.array(on is None or bool(on))
         return feeds
 
@@ -188,7 +205,7 @@ class Runner:
         if self.plan.layout is Layout.SERIAL and passes > 1:
             single = [self.run(frontier, _one(draws, i), on, names) for i in range(passes)]
             return {name: np.concatenate([one[name] for one in single]) for name in names}
-        found = self._tail.run(self.feeds(frontier, draws, on), names)
+        found = frontier.engine.run(self.feeds(frontier, draws, on), names)
         return {
             name: y.reshape(passes, -1, *y.shape[1:]) if name in self.plan.stochastic else y
             for name, y in found.items()
@@ -196,14 +213,14 @@ class Runner:
 
     def _draw_shapes(self, rows: Rows) -> list[tuple[int, ...]]:
         """Shape of each site's draw for one row."""
-        places = self.plan.places
         if self._shapes is None:
-            return [tuple(size for size in place.row if size) for place in places.values()]
+            return self._static
         feeds = {name: x[:1] for name, x in rows.items()} | {TRAINING_INPUT: np.array(False)}
         feeds = {name: x for name, x in feeds.items() if name in self._shapes.inputs}
         shapes = self._shapes.run(feeds)
         return [
-            place.of_one_row(shapes[draw_input(site)].tolist()) for site, place in places.items()
+            place.of_one_row(shapes[draw_input(site)].tolist())
+            for site, place in self.plan.places.items()
         ]
 
 

@@ -45,17 +45,19 @@ class Sampler:
     def deterministic(self, rows: Rows) -> dict[str, Array]:
         """The model with dropout off: output name to (B, …)."""
         parts = []
-        for block, count in self._blocks(rows, training=False):
+        for block, count in self._blocks(rows, 1, training=False):
             drawn = self.runner.neutral(block, passes=1)
             found = self.runner.run(block, drawn, on=frozenset())
             both = {name: y[0] for name, y in found.items()} | dict(block.fixed)
             parts.append({name: y[:count] for name, y in both.items()})
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def sample(self, rows: Rows, passes: int, draws: Draws) -> dict[str, Array]:
-        """All samples: output name to (P, B, …)."""
+    def sample(
+        self, rows: Rows, passes: int, draws: Draws, apart: bool = False
+    ) -> dict[str, Array]:
+        """All samples: output name to (P, B, …); trunk and tail run `apart`, or as may be."""
         parts = []
-        for block, count in self._blocks(rows):
+        for block, count in self._blocks(rows, None if apart else passes):
             chunks = [
                 self.runner.run(block, drawn, draws.sites)
                 for drawn in self._drawn(block, passes, draws)
@@ -93,7 +95,7 @@ class Sampler:
             CancelledError: it was cancelled.
         """
         parts = []
-        for block, count in self._blocks(rows):
+        for block, count in self._blocks(rows, passes):
             chunks: list[dict[str, Summary]] = []
             for drawn in self._drawn(block, passes, draws):
                 if cancelled is not None and cancelled.is_set():
@@ -127,29 +129,39 @@ class Sampler:
         """The frontier of the first rows, as many as are run at a time."""
         return next(self._blocks(rows))[0]
 
-    def _blocks(self, rows: Rows, training: bool = True) -> Iterator[tuple[Frontier, int]]:
-        """The frontiers of blocks of rows, and how many rows count; the rest fill up."""
+    def _blocks(
+        self, rows: Rows, passes: int | None = None, training: bool = True
+    ) -> Iterator[tuple[Frontier, int]]:
+        """The frontiers of blocks of rows, and how many rows count; the rest fill up.
+
+        With `passes`, how many there will be, a frontier may be one for a single run.
+        """
         count = len(next(iter(rows.values())))
         serial = self.plan.layout is Layout.SERIAL
         size = self._serial_rows if serial else min(count, self.samples_per_chunk)
-        if size == count:
-            yield self.runner.frontier(rows, 0, training), count
-            return
+        once = passes is not None and passes <= self._passes_at_a_time(size)
         for first in range(0, count, size):
-            block = {name: x[first : first + size] for name, x in rows.items()}
-            real = len(next(iter(block.values())))
-            if serial and real < size:
-                block = {
-                    n: np.concatenate([x, x[-1:].repeat(size - real, 0)]) for n, x in block.items()
-                }
-            yield self.runner.frontier(block, first, training), real
+            block, real = rows, count
+            if size != count:
+                block = {name: x[first : first + size] for name, x in rows.items()}
+                real = len(next(iter(block.values())))
+            if real < size and serial:
+                block = {name: _filled_up(x, size) for name, x in block.items()}
+            yield self.runner.frontier(block, first, training, once), real
+
+    def _passes_at_a_time(self, rows: int) -> int:
+        return max(1, min(self.samples_per_chunk // rows, _MOST_PASSES))
 
     def _drawn(self, block: Frontier, passes: int, draws: Draws) -> Iterator[list[SiteDraw]]:
         """The draws of chunk after chunk."""
-        size = max(1, min(self.samples_per_chunk // block.rows, _MOST_PASSES))
-        chunks = [range(first, min(first + size, passes)) for first in range(0, passes, size)]
-        for chunk in chunks:
-            yield self.runner.draw(block, chunk, draws)
+        size = self._passes_at_a_time(block.rows)
+        for first in range(0, passes, size):
+            yield self.runner.draw(block, range(first, min(first + size, passes)), draws)
+
+
+def _filled_up(x: Array, size: int) -> Array:
+    """`x` with its last row repeated, until there are `size` rows."""
+    return np.concatenate([x, x[-1:].repeat(size - len(x), axis=0)])
 
 
 def _merge(a: dict[str, Summary], b: dict[str, Summary]) -> dict[str, Summary]:

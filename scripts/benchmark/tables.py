@@ -23,7 +23,7 @@ def ratio_table(results: Sequence[CaseResult]) -> Table:
         column.justify = "right"
     for result in results:
         case, plan = result.case, result.ways.get("plan")
-        time = _number(plan and plan.seconds * 1e3)
+        time = _number(plan.seconds * 1e3 if plan else None)
         ratios = (_number(result.ratios.get(name)) for name in names)
         table.add_row(result.network, str(case.rows), str(case.passes), time, *ratios)
     table.title = "Ratios of median times"
@@ -38,7 +38,8 @@ def skipped_table(results: Sequence[CaseResult]) -> Table:
             cases.setdefault((result.network, name, reason), []).append(str(result.case))
     table = Table("network", "way", "why it was not timed", "B×P", **_STYLE)
     for key, found in cases.items():
-        table.add_row(*key, ", ".join(found))
+        of_network = sum(result.network == key[0] for result in results)
+        table.add_row(*key, "all" if len(found) == of_network else ", ".join(found))
     return table
 
 

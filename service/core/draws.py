@@ -38,8 +38,10 @@ def draw(
     Returns:
         (P, R, *shape): uint8 masks of a dropout, else noise of `dtype`.
     """
+    if len(rows) == 1:
+        return _draw_row(kind, rate, seed, site, passes, rows[0], shape, dtype)[:, None]
     parts = [_draw_row(kind, rate, seed, site, passes, row, shape, dtype) for row in rows]
-    return parts[0][:, None] if len(parts) == 1 else np.stack(parts, axis=1)
+    return np.stack(parts, axis=1)
 
 
 def _draw_row(

@@ -8,6 +8,7 @@ import onnx_ir as ir
 
 from service.graph.artifact import Artifact, find_sites
 from service.graph.cut import Cut, cut
+from service.graph.join import join
 from service.graph.reductions import reduce_over_passes
 from service.graph.site_shapes import site_shapes
 from service.graph.sites_as_inputs import DRAW, Place, declared_place
@@ -18,6 +19,8 @@ from service.manifest import OutputSpec, SiteSpec
 
 #: Outputs of so many elements a row are reduced over passes in the graph.
 LARGE_OUTPUT = 2048
+#: A tail of so many bytes is not loaded a second time.
+LARGE_TAIL = 16 << 20
 
 
 class Layout(StrEnum):
@@ -36,6 +39,8 @@ class Plan:
         layout: see `Layout`.
         trunk: serialised ONNX (see `trunk`), or None where there is none.
         tail: serialised ONNX (see `tail`).
+        whole: both as one graph, or None where the tail is large, for its weights would be
+            in memory twice.
         fixed: outputs that no site reaches; the trunk makes them.
         stochastic: the other outputs, in the model's order.
         reduced: of these, those that the tail also reduces over passes.
@@ -50,6 +55,7 @@ class Plan:
     layout: Layout
     trunk: bytes | None
     tail: bytes
+    whole: bytes | None
     fixed: tuple[str, ...]
     stochastic: tuple[str, ...]
     reduced: frozenset[str]
@@ -86,12 +92,16 @@ def compile_plan(
     switches = add_switches(model, names)
     where = cut(model, names, never if layout is Layout.SPLIT else None)
     trunk, tail = make_trunk(model, where), make_tail(model, where, places)
-    reduced = _reduce(tail, artifact.manifest.outputs, where)
+    outputs = artifact.manifest.outputs
+    reduced = _reduce(tail, outputs, where)
     dynamic = any(None in place.row for place in places.values())
+    tail_bytes = serialise(tail)
+    once = trunk and len(where.stochastic) == len(outputs) and len(tail_bytes) <= LARGE_TAIL
     return Plan(
         layout=layout,
         trunk=serialise(trunk) if trunk else None,
-        tail=serialise(tail),
+        tail=tail_bytes,
+        whole=serialise(join(trunk, tail)) if trunk and once else None,
         fixed=tuple(str(v.name) for v in model.graph.outputs if v.name not in where.stochastic),
         stochastic=where.stochastic,
         reduced=reduced,

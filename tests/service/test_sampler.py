@@ -74,6 +74,11 @@ def test_chunks_of_rows_and_passes_do_not_change_an_answer(
     np.testing.assert_allclose(cut.variance, whole.variance, rtol=1e-5)
 
 
+def test_trunk_and_tail_in_one_run_do_not_change_an_answer(sampler: Sampler) -> None:
+    together, apart = (sampler.sample(ROWS, 9, Draws(7), apart)["ppm"] for apart in (False, True))
+    np.testing.assert_allclose(together, apart, rtol=1e-6)
+
+
 @pytest.mark.parametrize("layout", [Layout.TILED, Layout.SERIAL])
 @pytest.mark.parametrize("masks", ["shared", "per_row"])
 def test_layouts_do_not_change_an_answer(sampler: Sampler, layout: Layout, masks: str) -> None:

@@ -49,3 +49,13 @@ def test_plan_leaves_the_artifact_as_it_was(digits_path: Path) -> None:
 
 def test_plan_of_static_shapes_needs_no_shape_graph(plan: Plan) -> None:
     assert plan.shapes is None
+
+
+def test_whole_is_trunk_and_tail_one_after_the_other(plan: Plan) -> None:
+    assert plan.whole is not None
+    whole = onnx.load_model_from_string(plan.whole)
+    onnx.checker.check_model(whole, full_check=True)
+    names = {value.name for value in whole.graph.input}
+    draws = {draw_input(site) for site in plan.sites} | {scale_input(site) for site in plan.sites}
+    assert names == {"pixels"} | draws
+    assert [value.name for value in whole.graph.output] == ["probabilities"]
