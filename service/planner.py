@@ -56,6 +56,7 @@ class PlanReport(BaseModel):
     )
     bytes_per_sample: int = Field(description="memory that one row of one pass takes")
     samples_per_chunk: int = Field(description="rows x passes that run at a time")
+    rows_at_a_time: int = Field(description="most rows that the trunk runs for at a time")
     seconds: float = Field(description="that compiling and loading the plan took, proof excluded")
     dead: list[str] = Field(description="dropouts of the file that are off and stay so")
 
@@ -94,7 +95,9 @@ def plan_model(artifact: Artifact, providers: Sequence[Provider], memory: int) -
             runner = _runner(artifact, layout, providers)
             report = _report(artifact, runner, memory, rejected)
             seconds = time.perf_counter() - started
-            sampler = Sampler(runner, report.samples_per_chunk, artifact.fixed_rows)
+            sampler = Sampler(
+                runner, report.samples_per_chunk, report.rows_at_a_time, artifact.fixed_rows
+            )
             proof = prove(artifact, sampler)
             return Planned(sampler, proof, report.model_copy(update={"seconds": seconds}))
         except LayoutError as error:
@@ -112,17 +115,16 @@ def _report(
         costs(runner.plan.tail, runner.arrays(one, runner.neutral(one, passes)))
         for passes in (1, 1 + count)
     )
-    trunk = (
-        costs(runner.plan.trunk, {**rows, TRAINING_INPUT: np.array(False)}).multiply_adds // ROWS
-        if runner.plan.trunk
-        else 0
-    )
+    trunk, trunk_bytes = 0, 1
+    if runner.plan.trunk:
+        before = costs(runner.plan.trunk, {**rows, TRAINING_INPUT: np.array(False)})
+        trunk, trunk_bytes = before.multiply_adds // ROWS, max(before.bytes // ROWS, 1)
     tail = (more.multiply_adds - few.multiply_adds) // count
     elements = sum(math.prod(shape) for shape in one.shapes)
     passes = artifact.manifest.passes
     whole = trunk + tail
     each = max((more.bytes - few.bytes) // count, 1)
-    fit = int(memory / _MEMORY_MARGIN / each)
+    budget = memory / _MEMORY_MARGIN
     return PlanReport(
         layout=runner.plan.layout,
         rejected=dict(rejected),
@@ -131,7 +133,8 @@ def _report(
         speedup_limit=passes * whole / (trunk + passes * tail) if whole else None,
         floor_ratio=1 + (_DRAW + _APPLY) * elements / tail if tail else None,
         bytes_per_sample=each,
-        samples_per_chunk=max(1, min(fit, _MOST_SAMPLES)),
+        samples_per_chunk=max(1, min(int(budget / each), _MOST_SAMPLES)),
+        rows_at_a_time=max(1, min(int(budget / max(each, trunk_bytes)), _MOST_SAMPLES)),
         seconds=0.0,
         dead=list(artifact.dead),
     )

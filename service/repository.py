@@ -8,6 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from service.errors import MCDropoutError, ModelNotFoundError, ModelUnavailableError, SetupError
+from service.graph.plan import Layout
+from service.planner import PlanReport
 from service.predictor import Predictor
 
 MODEL_FILE = "model.onnx"
@@ -141,9 +143,25 @@ class Repository:
             reason = f"{path} could not be loaded: {error}"
         else:
             log.info("model %s version %d is ready", version.name, version.number)
+            _warn(version, predictor.planned.report)
             return Version(version.name, version.number, State.READY, predictor=predictor)
         log.error("model %s version %d failed: %s", version.name, version.number, reason)
         return Version(version.name, version.number, State.FAILED, reason)
+
+
+def _warn(version: Version, report: PlanReport) -> None:
+    """Say what a user would not expect of a model that is ready."""
+    if report.dead:
+        log.warning(
+            "model %s version %d: these dropouts are off in its file and stay off: %s. "
+            "--activate-dropout turns them on",
+            *(version.name, version.number, report.dead),
+        )
+    if report.layout is Layout.SERIAL:
+        log.warning(
+            "model %s version %d runs one pass at a time, which is slow: %s",
+            *(version.name, version.number, report.rejected.get(Layout.TILED, "")),
+        )
 
 
 def _folders(folder: Path) -> list[Path]:

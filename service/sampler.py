@@ -27,19 +27,25 @@ class Sampler:
     """Runs passes over rows. Safe to use from several threads."""
 
     def __init__(
-        self, runner: Runner, samples_per_chunk: int = 1 << 14, fixed_rows: int | None = None
+        self,
+        runner: Runner,
+        samples_per_chunk: int = 4096,
+        rows_at_a_time: int = 4096,
+        fixed_rows: int | None = None,
     ) -> None:
         """Sample with `runner`.
 
         Args:
             runner: of a plan.
             samples_per_chunk: how many rows × passes go through the tail at a time.
+            rows_at_a_time: how many rows go through the trunk at a time.
             fixed_rows: the number of rows that a serial plan's graph takes; None: any.
         """
         self.runner = runner
         self.plan = runner.plan
         self.sites = runner.sites
         self.samples_per_chunk = samples_per_chunk
+        self.rows_at_a_time = rows_at_a_time
         self._serial_rows = fixed_rows or 1
 
     def deterministic(self, rows: Rows) -> dict[str, Array]:
@@ -138,7 +144,9 @@ class Sampler:
         """
         count = len(next(iter(rows.values())))
         serial = self.plan.layout is Layout.SERIAL
-        size = self._serial_rows if serial else min(count, self.samples_per_chunk)
+        size = (
+            self._serial_rows if serial else min(count, self.samples_per_chunk, self.rows_at_a_time)
+        )
         once = passes is not None and passes <= self._passes_at_a_time(size)
         for first in range(0, count, size):
             block, real = rows, count

@@ -1,6 +1,6 @@
 """Where to cut a graph: what is the same in all passes, and what is not.
 
-Precondition: the sites are nodes of the outermost graph, or of branches of an If.
+Precondition: the sites are nodes of the outermost graph.
 Rules:
 1. a node is in the tail if it is a site, or reads what a node of the tail makes,
    also by way of the bodies of its loops and branches;
@@ -75,16 +75,9 @@ def _random_values(graph: ir.Graph, sites: set[str]) -> set[ir.Value]:
     """Rule 1: what differs between passes."""
     random: set[ir.Value] = set()
     for node in graph:
-        if _holds_site(node, sites) or not random.isdisjoint(reads(node)):
+        if node.name in sites or not random.isdisjoint(reads(node)):
             random.update(node.outputs)
     return random
-
-
-def _holds_site(node: ir.Node, sites: set[str]) -> bool:
-    if node.name in sites:
-        return True
-    bodies = [a.as_graph() for a in node.attributes.values() if a.type == ir.AttributeType.GRAPH]
-    return any(inner.name in sites for body in bodies for inner in body.all_nodes())
 
 
 def _kinds(graph: ir.Graph) -> dict[ir.Value, str]:

@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from service import load_model
 from service.errors import ArtifactError, ProofError
 from service.graph.plan import Layout
+from service.predictor import Limits
 from service.runner import Draws
 from tests.service.reference import loaded, own_samples, save
 
@@ -138,6 +140,33 @@ def test_a_loop_behind_a_site_is_tail_as_a_whole(tmp_path: Path) -> None:
     constants = f"{ON}, int64 n = {{3}}"
     shape = "float[batch, 3, 4]"
     check(save(body, tmp_path / "model.onnx", constants, f"{shape} x", f"{shape} y"), Layout.SPLIT)
+
+
+WIDEN = "{y}a = Expand({x}, wide) {y}b = Relu({y}a) {y} = ReduceMean <keepdims = 1> ({y}b, last)"
+
+
+@pytest.mark.parametrize(
+    ("body", "samples", "rows"),
+    [
+        (f"{WIDEN.format(x='x', y='v')} [d] y = Dropout(v, half, on)", 4096, 5),
+        (f"[d] v = Dropout(x, half, on) {WIDEN.format(x='v', y='y')}", 5, 5),
+    ],
+)
+def test_memory_bounds_what_runs_at_a_time(
+    tmp_path: Path, body: str, samples: int, rows: int
+) -> None:
+    """Two tensors of 48 kB for a row, before the site or behind it, in half a MiB."""
+    constants = f"{ON}, int64[4] wide = {{1, 1, 1, 1000}}, int64[1] last = {{3}}"
+    shape = "float[batch, 3, 4, 1]"
+    path = save(body, tmp_path / "model.onnx", constants, f"{shape} x", f"{shape} y")
+    roomy, tight = (load_model(path, limits=Limits(memory=m << 20)) for m in (512, 1))
+    assert roomy.planned.report.rows_at_a_time > 1000
+    report = tight.planned.report
+    assert (report.samples_per_chunk, report.rows_at_a_time) == (samples, rows)
+    x = np.random.default_rng(0).standard_normal((23, 3, 4, 1)).astype(np.float32)
+    found, wanted = (m.predict(x, passes=50, seed=7) for m in (tight, roomy))
+    np.testing.assert_allclose(found.mean, wanted.mean, rtol=1e-5)
+    np.testing.assert_allclose(found.variance, wanted.variance, rtol=1e-5)
 
 
 def test_report_of_the_split(tmp_path: Path) -> None:

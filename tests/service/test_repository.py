@@ -7,6 +7,7 @@ import pytest
 from service import Predictor, load_model
 from service.errors import ModelNotFoundError, ModelUnavailableError, SetupError
 from service.repository import MODEL_FILE, Repository, State
+from tests.conftest import ROOT
 
 
 def place(folder: Path, name: str, number: int | str, content: bytes) -> None:
@@ -93,3 +94,14 @@ def test_a_missing_folder_is_a_setup_error(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path)
     with pytest.raises(SetupError, match="there is no model folder"):
         Repository(tmp_path, load_model)
+
+
+def test_what_a_user_would_not_expect_of_a_ready_model_is_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """PyTorch's attention, whose dropout its exporter leaves off."""
+    torch = ROOT / "tests" / "data" / "torch"
+    place(tmp_path, "encoder", 1, (torch / "encoder_legacy.onnx").read_bytes())
+    models = repository(tmp_path)
+    assert models.version("encoder").state is State.READY
+    assert "off in its file and stay off: ['/layers.0/self_attn/Dropout']" in caplog.text

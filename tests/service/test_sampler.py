@@ -120,7 +120,7 @@ def test_a_cancelled_call_begins_no_chunk(sampler: Sampler) -> None:
 def test_a_serial_plan_fills_up_a_fixed_number_of_rows(digits_path: Path) -> None:
     artifact = read_artifact(digits_path)
     plans = [compile_plan(artifact, layout) for layout in (Layout.SPLIT, Layout.SERIAL)]
-    split, serial = (Sampler(Runner(plan, [CPU]), 4096, fixed_rows=4) for plan in plans)
+    split, serial = (Sampler(Runner(plan, [CPU]), fixed_rows=4) for plan in plans)
     rows = {"pixels": np.random.default_rng(0).uniform(0, 16, (6, 64)).astype(np.float32)}
     for draws in (Draws(7), Draws(7, "per_row")):
         np.testing.assert_allclose(
