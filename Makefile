@@ -60,7 +60,7 @@ evaluate: $(VENV)/dev.stamp  ## what the demo models' uncertainty is worth; draw
 loadtest: $(VENV)/dev.stamp  ## a bounded load test against a server of its own
 	$(BIN)/python -m scripts.load_test
 
-bench: $(VENV)/dev.stamp  ## the server's way against others, in one run; takes half an hour
+bench: $(VENV)/dev.stamp  ## the server's way against others, in one run; takes a quarter of an hour
 	$(BIN)/python -m scripts.benchmark --figures docs/images $(ARGS)
 
 export: $(VENV)/dev.stamp  ## export a Keras model: make export ARGS="model.keras --output DIR"

@@ -2,7 +2,7 @@
 
     python -m scripts.benchmark --output benchmarks --figures docs/images
 
-It writes results.json and results.png; all of it takes about twenty minutes on two
+It writes results.json and results.png; all of it takes about fifteen minutes on two
 cores. Needs the `export` and `demo` extras.
 """
 
