@@ -93,3 +93,27 @@ def test_dropout_on_several_layers_matches_keras_own_passes(tmp_path: Path) -> N
     error = variance * np.sqrt(2 * (kurtosis - 1) / PASSES)
     assert (np.abs(ours.variance[0] - variance) < SIGMAS * error).all()
     assert math.isfinite(error.max())
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.5])
+def test_scaled_rates_are_those_of_a_model_exported_with_them(tmp_path: Path, scale: float) -> None:
+    """The same weights and seed, so the same numbers: the draws do not know which it is."""
+    from service import load_model
+
+    def export(factor: float) -> Path:
+        dense = [layers.Dense(UNITS, activation="relu"), layers.Dense(2)]
+        rates = [RATE * factor, 0.5 * factor]
+        model = keras.Sequential([keras.Input((UNITS,))])
+        for rate, layer in zip(rates, dense, strict=True):
+            model.add(layers.Dropout(rate))
+            model.add(layer)
+        model.set_weights([np.full(w.shape, 0.1 + 0.01 * i) for i, w in enumerate(model.weights)])
+        path = tmp_path / f"{factor}.onnx"
+        export_model(model, path, task="regression")
+        return path
+
+    scaled, other = load_model(export(1.0)), load_model(export(scale))
+    found = scaled.predict(X, passes=PASSES, seed=1, rate_scale=scale)
+    wanted = other.predict(X, passes=PASSES, seed=1)
+    np.testing.assert_allclose(found.mean, wanted.mean, rtol=1e-12)
+    np.testing.assert_allclose(found.variance, wanted.variance, rtol=1e-12)
