@@ -22,11 +22,6 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def _main() -> None:
-    """Keeps `serve` a subcommand while it is the only one."""
-
-
 @contextmanager
 def _errors_as_text() -> Iterator[None]:
     """An error raised on purpose is a sentence and exit code 2, not a traceback."""
@@ -97,6 +92,35 @@ def _serve(**flags: object) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(0))
     uvicorn.Server(uvicorn.Config(create_app(repository, device, greet))).run(sockets=[listening])
+
+
+@app.command()
+def inspect(
+    file: Annotated[Path, typer.Argument(help="A model.onnx.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "cpu",
+    activate_dropout: Annotated[
+        bool,
+        typer.Option(
+            "--activate-dropout", help="Turn on dropouts that the file holds and keeps off."
+        ),
+    ] = False,
+) -> None:
+    """Load a model file as the server does; show its sites, its plan and its proof."""
+    with _errors_as_text():
+        from rich.console import Console
+
+        from service import inspection
+        from service.device import choose_device
+        from service.predictor import load_model
+
+        providers = choose_device(device).providers
+        model = load_model(file, providers, activate_dropout=activate_dropout)
+        if as_json:
+            typer.echo(inspection.as_json(model))
+            return
+        for table in inspection.as_tables(model):
+            Console().print(table)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -52,7 +52,8 @@ class PlanReport(BaseModel):
         description="most that the split can gain over whole passes, at the default passes"
     )
     floor_ratio: float | None = Field(
-        description="estimate, for one row: time against that of the same graph without draws"
+        description="estimate, for one row and the default passes: time against that of trunk "
+        "and tail without draws"
     )
     bytes_per_sample: int = Field(description="memory that one row of one pass takes")
     samples_per_chunk: int = Field(description="rows x passes that run at a time")
@@ -122,7 +123,7 @@ def _report(
     tail = (more.multiply_adds - few.multiply_adds) // count
     elements = sum(math.prod(shape) for shape in one.shapes)
     passes = artifact.manifest.passes
-    whole = trunk + tail
+    whole, floor = trunk + tail, trunk + passes * tail
     each = max((more.bytes - few.bytes) // count, 1)
     budget = memory / _MEMORY_MARGIN
     return PlanReport(
@@ -130,8 +131,8 @@ def _report(
         rejected=dict(rejected),
         frontier=list(runner.plan.cut.frontier),
         trunk_share=trunk / whole if whole else None,
-        speedup_limit=passes * whole / (trunk + passes * tail) if whole else None,
-        floor_ratio=1 + (_DRAW + _APPLY) * elements / tail if tail else None,
+        speedup_limit=passes * whole / floor if floor else None,
+        floor_ratio=1 + passes * (_DRAW + _APPLY) * elements / floor if floor else None,
         bytes_per_sample=each,
         samples_per_chunk=max(1, min(int(budget / each), _MOST_SAMPLES)),
         rows_at_a_time=max(1, min(int(budget / max(each, trunk_bytes)), _MOST_SAMPLES)),

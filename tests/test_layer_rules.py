@@ -47,6 +47,7 @@ ORDER = (
     "planner",
     "options",
     "predictor",
+    "inspection",
     "repository",
     "greeting",
     "settings",

@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import socket
@@ -9,7 +10,7 @@ import httpx
 import pytest
 
 from scripts.local_server import local_server
-from tests.conftest import STORE
+from tests.conftest import ROOT, STORE
 
 
 def serve(*flags: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -62,3 +63,36 @@ def test_the_server_process_holds_no_tensorflow() -> None:
         maps = Path(f"/proc/{server.process.pid}/maps").read_text()
     assert "onnxruntime" in maps
     assert "tensorflow" not in maps
+
+
+def inspect(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "service.cli", "inspect", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def test_inspect_shows_sites_and_plan(digits_path: Path) -> None:
+    ended = inspect(str(digits_path))
+    assert ended.returncode == 0, ended.stderr
+    for text in ("pixels", "drop_hidden", "spatial_dropout", "split", "2.7%", "0.25"):
+        assert text in ended.stdout
+
+
+def test_inspect_gives_programs_everything(digits_path: Path) -> None:
+    found = json.loads(inspect(str(digits_path), "--json").stdout)
+    assert [site["rate"] for site in found["manifest"]["sites"]] == [0.1, 0.25, 0.5]
+    assert found["plan"]["layout"] == "split"
+    assert found["proof"]["off_difference"] < 1e-5
+
+
+def test_inspect_says_what_is_wrong_with_a_file(tmp_path: Path) -> None:
+    ended = inspect(str(tmp_path / "no.onnx"))
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"error: {tmp_path / 'no.onnx'} cannot be read: No such file")
+
+
+def test_inspect_can_turn_dropouts_on() -> None:
+    file = str(ROOT / "tests" / "data" / "torch" / "mlp_legacy_opset11.onnx")
+    assert "off in the file, and nothing else" in inspect(file).stderr
+    ended = inspect(file, "--activate-dropout")
+    assert ended.returncode == 0
+    assert "/2/Dropout" in ended.stdout

@@ -177,6 +177,6 @@ def test_report_of_the_split(tmp_path: Path) -> None:
     report = loaded(path)[1].planned.report
     assert report.trunk_share == pytest.approx(1 / 3)
     assert report.speedup_limit == pytest.approx(100 * 3 / (1 + 100 * 2))
-    assert report.floor_ratio == pytest.approx(1 + 46 * 12 / (2 * 48))
+    assert report.floor_ratio == pytest.approx(1 + 100 * 46 * 12 / (48 + 100 * 2 * 48))
     assert report.samples_per_chunk == 4096
     assert 0 < report.seconds < 5
