@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from scripts.local_server import local_server
+from service.cli import _listen
 from tests.conftest import ROOT, STORE
 
 
@@ -96,3 +97,13 @@ def test_inspect_can_turn_dropouts_on() -> None:
     ended = inspect(file, "--activate-dropout")
     assert ended.returncode == 0
     assert "/2/Dropout" in ended.stdout
+
+
+def test_connections_send_at_once() -> None:
+    """The body of an answer does not wait for the client's word on the headers."""
+    with (
+        _listen("127.0.0.1", 0) as listening,
+        socket.create_connection(listening.getsockname()),
+        listening.accept()[0] as accepted,
+    ):
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
