@@ -11,6 +11,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -132,10 +133,8 @@ def _ratios(name: str, here: Predictor, there: Predictor, rows: Rows) -> None:
     """How many times as fast as the CPU, medians side by side."""
     for count, passes in ((1, 100), (32, 100), (32, 1000)):
         batch = {k: np.resize(x, (count, *x.shape[1:])) for k, x in rows.items()}
-        cpu, gpu = _interleaved(
-            lambda b=batch, p=passes: here.predict(b, p, SEED),  # type: ignore[misc]
-            lambda b=batch, p=passes: there.predict(b, p, SEED),  # type: ignore[misc]
-        )
+        ways = (partial(model.predict, batch, passes, SEED) for model in (here, there))
+        cpu, gpu = _interleaved(*ways)
         typer.echo(f"      {name}: B={count}, N={passes}: {cpu / gpu:.2f} times as fast as the CPU")
 
 
