@@ -3,9 +3,9 @@
 
 The project does not depend on PyTorch. To make the files again:
 
-    python3.11 -m venv /tmp/torchenv
-    /tmp/torchenv/bin/pip install torch==2.13.0 onnx onnxscript numpy
-    /tmp/torchenv/bin/python tests/data/torch/generate.py
+    python3.11 -m venv .venv-torch
+    .venv-torch/bin/pip install torch==2.13.0 onnx onnxscript numpy
+    .venv-torch/bin/python tests/data/torch/generate.py
 
 Each `NAME.npz` holds `x` (4 rows), `y_eval` (PyTorch's output in eval mode), and of the
 first 2 rows the mean and unbiased variance over `mc_passes` passes with the dropout in
