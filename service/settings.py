@@ -1,8 +1,9 @@
 """Settings of the server, from flags and MCDROPOUT_* environment variables."""
 
+import re
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.errors import SetupError
@@ -22,7 +23,6 @@ class Settings(BaseSettings):
     )
     device: str = Field(
         default="auto",
-        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
         description="what runs the models: auto, cpu, cuda or cuda:N for GPU number N",
     )
     max_passes: int = Field(default=1_000_000, ge=2, description="most passes of one request")
@@ -35,6 +35,13 @@ class Settings(BaseSettings):
     activate_dropout: bool = Field(
         default=False, description="turn on dropouts that a file holds and keeps off"
     )
+
+    @field_validator("device")
+    @classmethod
+    def _known_device(cls, device: str) -> str:
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
+            raise ValueError("it takes auto, cpu, cuda, or cuda:N for GPU number N")
+        return device
 
 
 def read_settings(**flags: object) -> Settings:
@@ -50,5 +57,5 @@ def read_settings(**flags: object) -> Settings:
         name = str(first["loc"][0])
         raise SetupError(
             f"setting {name} (--{name.replace('_', '-')} or {PREFIX}{name.upper()}) is "
-            f"{first['input']!r}: {first['msg']}."
+            f"{first['input']!r}: {first['msg'].removeprefix('Value error, ')}."
         ) from error

@@ -91,6 +91,7 @@ def _read(path: Path) -> bytes:
 def _adopt(path: Path, content: bytes, model: ir.Model, activate_dropout: bool) -> Artifact:
     digest = hashlib.sha256(content).hexdigest()
     own = adopt(model, str(path), path.name, digest, activate_dropout)
+    find_sites(own.model, own.manifest, str(path))
     return Artifact(
         path,
         content=ir.to_proto(own.model).SerializeToString(),

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import onnx_ir as ir
 
-from service.graph.artifact import Artifact, find_sites
+from service.graph.artifact import Artifact
 from service.graph.cut import Cut, cut
 from service.graph.join import join
 from service.graph.reductions import reduce_over_passes
@@ -88,7 +88,6 @@ def compile_plan(
     places = places or {site: declared_place(site) for site in sites}
     names = {site.name for site in sites}
     model = artifact.model.clone()
-    find_sites(model, artifact.manifest, "the plan")
     switches = add_switches(model, names)
     where = cut(model, names, never if layout is Layout.SPLIT else None)
     trunk, tail = make_trunk(model, where), make_tail(model, where, places)

@@ -1,4 +1,6 @@
 import itertools
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -128,3 +130,19 @@ def test_a_serial_plan_fills_up_a_fixed_number_of_rows(digits_path: Path) -> Non
             split.sample(rows, 5, draws)["probabilities"],
             atol=1e-5,
         )
+
+
+def test_memory_does_not_grow_with_the_passes(digits_path: Path) -> None:
+    """Peak of a process of its own, from some passes to a hundred times as many."""
+    code = (
+        "import sys; import numpy as np; from service import load_model\n"
+        "model = load_model(sys.argv[1])\n"
+        "model.predict(np.zeros((1, 64)), passes=int(sys.argv[2]), seed=7)\n"
+        "status = open('/proc/self/status').read()\n"
+        "print(status.partition('VmHWM:')[2].split()[0])"
+    )
+    few, many = (
+        int(subprocess.check_output([sys.executable, "-c", code, str(digits_path), passes]))
+        for passes in ("1000", "100000")
+    )
+    assert many <= 1.1 * few

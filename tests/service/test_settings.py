@@ -21,7 +21,7 @@ def test_a_flag_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
         ("PORT", "http", r"setting port \(--port or MCDROPOUT_PORT\) is 'http'"),
         ("PORT", "70000", "less than or equal to 65535"),
         ("MAX_PASSES", "1", r"max_passes .* is '1': Input should be greater than or equal to 2"),
-        ("DEVICE", "tpu", r"device .* is 'tpu': String should match pattern"),
+        ("DEVICE", "tpu", r"device .* is 'tpu': it takes auto, cpu, cuda, or cuda:N"),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_it_takes(
