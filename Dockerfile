@@ -30,12 +30,15 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     MCDROPOUT_HOST=0.0.0.0 \
     MCDROPOUT_PORT=8000 \
-    MCDROPOUT_MODELS=/models
+    MCDROPOUT_MODELS=/models \
+    MCDROPOUT_LOG_FORMAT=json
 COPY models/store/ /models/
 USER 10001
 EXPOSE 8000
+# Live, not ready: who restarts what is unhealthy would restart for one bad model, for ever, what
+# serves all the others. Whether to send traffic is for /health/ready to say.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ['MCDROPOUT_PORT'] + '/health/ready', timeout=2)"]
+    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ['MCDROPOUT_PORT'] + '/health/live', timeout=2)"]
 CMD ["mcdropout", "serve"]
 
 FROM runtime AS gpu

@@ -1,16 +1,20 @@
 """Start the server as a process of its own on a free port, and stop it again."""
 
 import re
+import socket
 import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
-_URL = re.compile(r"^Serving .* at (http://\S+)")
+_GREETING = re.compile("Serving ")
 
 
 @dataclass
@@ -32,7 +36,13 @@ class LocalServer:
 
 @contextmanager
 def local_server(
-    models: Path, env: Mapping[str, str] | None = None, timeout: float = 60
+    models: Path,
+    env: Mapping[str, str] | None = None,
+    timeout: float = 60,
+    *,
+    port: int | None = None,
+    ready: bool = True,
+    output: IO[str] | None = None,
 ) -> Iterator[LocalServer]:
     """Run `mcdropout serve` on 127.0.0.1 for the time of the block.
 
@@ -40,26 +50,32 @@ def local_server(
         models: folder of models.
         env: its whole environment; by default this process's.
         timeout: seconds to wait for its models.
+        port: to listen on; by default one that is free.
+        ready: whether to wait until every model is loaded, or only until it answers.
+        output: where it writes; by default into `lines`.
 
     Raises:
-        RuntimeError: it ended, or did not say that its models are loaded, in time.
+        RuntimeError: it ended, or its models were not loaded, in time.
     """
     start = time.monotonic()
+    port = free_port() if port is None else port
+    command = [sys.executable, "-m", "service.cli", "serve", "--port", str(port)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "service.cli", "serve", "--port", "0", "--models", str(models)],
+        [*command, "--models", str(models)],
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stdout=output or subprocess.PIPE,
+        stderr=output or subprocess.STDOUT,
         text=True,
         env=env,
     )
-    server = LocalServer(process)
-    ready = threading.Event()
-    reader = threading.Thread(target=_read, args=(server, ready, start), daemon=True)
+    server = LocalServer(process, f"http://127.0.0.1:{port}")
+    reader = threading.Thread(target=_read, args=(server,), daemon=True)
     reader.start()
     try:
-        if not ready.wait(timeout) or not server.url:
-            raise RuntimeError("the server did not start:\n" + "".join(server.lines))
+        _wait(server, ready, start + timeout)
+        while ready and output is None and not any(map(_GREETING.search, server.lines)):
+            time.sleep(0.01)  # printed when the models are loaded
+        server.seconds = time.monotonic() - start
         yield server
     finally:
         process.terminate()
@@ -73,11 +89,31 @@ def local_server(
             process.stdout.close()
 
 
-def _read(server: LocalServer, ready: threading.Event, start: float) -> None:
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+def _wait(server: LocalServer, ready: bool, deadline: float) -> None:
+    """Until the server answers, and with `ready` until no model is still loading."""
+    while time.monotonic() < deadline and server.process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{server.url}/health/{'ready' if ready else 'live'}"):
+                return
+        except urllib.error.HTTPError as error:
+            # Models that failed keep it from being ready, and it serves the others.
+            if b"are loading" not in error.read():
+                return
+        except OSError:
+            pass
+        time.sleep(0.02)
+    time.sleep(0.2)  # for its last words
+    raise RuntimeError("the server did not start:\n" + "".join(server.lines))
+
+
+def _read(server: LocalServer) -> None:
     """Keep reading, or a full pipe would stop the server."""
-    for line in server.process.stdout or ():
-        server.lines.append(line)
-        if found := _URL.match(line):
-            server.url, server.seconds = found[1], time.monotonic() - start
-            ready.set()
-    ready.set()  # it ended
+    server.lines.extend(iter(server.process.stdout.readline, "") if server.process.stdout else ())

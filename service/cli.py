@@ -1,18 +1,16 @@
 """The `mcdropout` command."""
 
-import logging
-import os
 import signal
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from service.errors import MCDropoutError, SetupError
+from service.errors import MCDropoutError
 
 app = typer.Typer(
     help="Serve Keras models with Monte Carlo dropout.",
@@ -34,6 +32,9 @@ def _errors_as_text() -> Iterator[None]:
 
 @app.command()
 def serve(
+    config: Annotated[
+        Path | None, typer.Option(help="TOML file of settings [MCDROPOUT_CONFIG].")
+    ] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on [127.0.0.1].")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on [8000].")] = None,
     models: Annotated[
@@ -46,52 +47,74 @@ def serve(
             "--activate-dropout", help="Turn on dropouts that a file holds and keeps off."
         ),
     ] = None,
+    log_format: Annotated[str | None, typer.Option(help="console or json [console].")] = None,
 ) -> None:
-    """Serve a folder of models over HTTP. MCDROPOUT_* variables set what flags leave out."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s:     %(message)s")
-    logging.getLogger("onnx_ir").setLevel(logging.WARNING)
+    """Serve a folder of models over HTTP.
+
+    Every setting is a MCDROPOUT_* variable, too, and a line of the TOML file. A flag wins
+    over a variable, and that over the file.
+    """
+    # Until the server has its own way to end in good order.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit(0))
     with _errors_as_text():
-        _serve(
+        # Imported here: `--help` needs no ONNX runtime, and a missing one is an
+        # error to be told, not a traceback.
+        from service import logs
+        from service.settings import read_settings
+
+        settings = read_settings(
+            config,
             host=host,
             port=port,
             models=models,
             device=device,
             activate_dropout=activate_dropout,
+            log_format=log_format,
         )
+        logs.configure(settings.log_format, settings.access_log)
+        from service.server import run
+
+        run(settings)
 
 
-def _serve(**flags: object) -> None:
-    # Imported here: `--help` needs no ONNX runtime, and a missing one is an
-    # error to be told, not a traceback.
-    import uvicorn
+class Output(StrEnum):
+    """How `predict` prints."""
 
-    from service.api.app import create_app
-    from service.device import choose_device
-    from service.greeting import greeting
-    from service.predictor import Limits, Predictor, load_model
-    from service.repository import Repository
-    from service.settings import read_settings
+    TABLE = "table"
+    JSON = "json"
 
-    settings = read_settings(**flags)
-    device = choose_device(settings.device)
-    limits = Limits(settings.max_passes, settings.max_samples, settings.memory << 20)
 
-    def load(path: Path) -> Predictor:
-        activate = settings.activate_dropout
-        return load_model(path, device.providers, limits, activate_dropout=activate)
+@app.command()
+def predict(
+    file: Annotated[Path, typer.Argument(help="A model.onnx.")],
+    rows: Annotated[
+        str, typer.Argument(help="Rows: a .json, .csv or .npy file, or - for JSON on stdin.")
+    ],
+    passes: Annotated[int | None, typer.Option(help="Stochastic passes [the model's].")] = None,
+    seed: Annotated[int | None, typer.Option(help="Makes the answer repeatable.")] = None,
+    output: Annotated[Output, typer.Option(help="How to print.")] = Output.TABLE,
+    measure: Annotated[
+        list[str] | None, typer.Option(help="A further measure; may be given again.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "cpu",
+) -> None:
+    """Predict rows with a model file, without a server."""
+    with _errors_as_text():
+        from rich.console import Console
 
-    repository = Repository(settings.models, load)
+        from service import offline
+        from service.device import choose_device
+        from service.predictor import load_model
 
-    def greet(loaded: Repository) -> None:
-        url = _url(settings.host, listening.getsockname()[1])
-        print(greeting(loaded, url), flush=True)
-
-    # Bound before anything is loaded: a port that is taken ends the start at once.
-    listening = _listen(settings.host, settings.port)
-    # Uvicorn shuts down in good order at either signal, and then raises it again.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: sys.exit(0))
-    uvicorn.Server(uvicorn.Config(create_app(repository, device, greet))).run(sockets=[listening])
+        model = load_model(file, choose_device(device).providers)
+        x = offline.read_rows(rows, model.manifest.inputs)
+        found = model.predict(x, passes, seed, measure or ())
+        if output is Output.JSON:
+            typer.echo(offline.as_json(found))
+            return
+        for table in offline.as_tables(found, model.manifest):
+            Console().print(table)
 
 
 @app.command()
@@ -121,28 +144,6 @@ def inspect(
             return
         for table in inspection.as_tables(model):
             Console().print(table)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listening = socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        raise SetupError(
-            f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}. Choose "
-            "another with --port (make serve PORT=…), or --port 0 for any that is free."
-        ) from error
-    # Connections inherit it. Without, the body of an answer waits until the client has
-    # acknowledged the headers, which it takes 40 ms for. asyncio sets it itself on the
-    # sockets that it made, and on no others.
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return listening
-
-
-def _url(host: str, port: int) -> str:
-    """Where a client on this machine reaches the server; 0.0.0.0 and :: are no addresses."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """ONNX Runtime, and the only file that imports it."""
 
+import os
+import re
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -8,7 +10,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from service.errors import ModelError, SetupError
+from service.errors import ModelError, RefusedRowsError, SetupError
 
 Array = NDArray[Any]
 #: A tensor that stays on the device that made it (onnxruntime.OrtValue, or an array on the CPU).
@@ -53,6 +55,9 @@ def require_one_runtime() -> None:
 
 
 require_one_runtime()
+
+# Builds for Linux report their use to Microsoft from 1.31 on, unless this is set before.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import onnxruntime  # noqa: E402
 
@@ -144,6 +149,9 @@ class Engine:
         try:
             return run(*args)
         except Exception as error:  # see above
+            if "INVALID_ARGUMENT" in str(error) and "data bounds" in str(error):
+                said = re.sub(r".*Status Message: ", "", str(error), flags=re.DOTALL)
+                raise RefusedRowsError(f"the model cannot take these rows: {said}.") from error
             raise ModelError(f"ONNX Runtime failed: {error}") from error
 
 

@@ -4,6 +4,8 @@ MCDropoutError
 ├── SetupError                 the process cannot start as it is installed or configured
 ├── ExportError                a Keras model cannot be exported, or its export failed a check
 ├── ModelError                 a model cannot be served
+│   ├── RefusedRowsError       ONNX Runtime refuses the rows it was asked about
+│   ├── LoadError              what a request asked to load could not be loaded
 │   ├── ArtifactError          its file is not a readable, complete artifact
 │   └── ProofError             it loaded, but did not prove that its uncertainty is alive
 │       └── LayoutError        this way to sample it does not suit it; another may
@@ -11,6 +13,9 @@ MCDropoutError
 │   ├── InputError             what it asks is malformed or out of range
 │   ├── ModelNotFoundError     it names a model or version that is not there
 │   ├── ModelUnavailableError  the model is there but not ready
+│   ├── QueueFullError         too many others are waiting
+│   ├── DeadlineError          its time was over before its answer was there
+│   ├── StoppingError          the server is about to end
 │   └── CancelledError         nobody waits for its answer any more
 └── OutputError                the model answered with NaN or infinity
 
@@ -33,6 +38,14 @@ class ExportError(MCDropoutError):
 
 class ModelError(MCDropoutError):
     """A model cannot be served."""
+
+
+class LoadError(ModelError):
+    """A model that a request asked to load could not be loaded; what served before serves on."""
+
+
+class RefusedRowsError(ModelError):
+    """ONNX Runtime refuses the values of rows, for example an index beyond a table."""
 
 
 class ArtifactError(ModelError):
@@ -60,7 +73,37 @@ class ModelNotFoundError(RequestError):
 
 
 class ModelUnavailableError(RequestError):
-    """A request names a model that is not ready."""
+    """A request names a model that is not ready.
+
+    Attributes:
+        retry_after: seconds after which it may be; None: not by itself.
+    """
+
+    def __init__(self, message: str, retry_after: int | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class QueueFullError(RequestError):
+    """A request was not taken in, because too many others wait.
+
+    Attributes:
+        retry_after: seconds after which it is worth another try.
+    """
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class DeadlineError(RequestError):
+    """A request's time was over before its answer was there."""
+
+
+class StoppingError(RequestError):
+    """A request could not be finished before the server ends; another may serve it."""
+
+    retry_after = 1
 
 
 class OutputError(MCDropoutError):

@@ -85,7 +85,7 @@ def _unfit_array(array: Array | None, spec: InputSpec, where: Where) -> str:
     shape = "ragged" if array is None else f"{array.shape} and dtype {array.dtype}"
     hint = ""
     if array is not None and array.ndim == len(spec.shape) - 1:
-        hint = " For one row, add an axis: x[None]."
+        hint = f" For one row, add an axis in front: {(1, *array.shape)}."
     return (
         f"{where(())} has shape {shape}; the model takes {spec.dtype} of shape "
         f"{_shape_text(spec)}.{hint}"
@@ -153,7 +153,15 @@ def _explain_number(item: Any, spec: InputSpec, place: str) -> None:
     if not isinstance(item, wanted) or (isinstance(item, bool) and wanted is not bool):
         raise InputError(f"{place} is {_kind(item)}; the model takes {spec.dtype} there.")
     if isinstance(item, int) and abs(item) >= 1 << 63:
-        raise InputError(f"{place} is {item}, which {spec.dtype} cannot hold.")
+        raise InputError(f"{place} is {_too_large(item, spec)}.")
+
+
+def _too_large(item: int, spec: InputSpec) -> str:
+    text = str(item)
+    shown = text if len(text) <= 40 else f"{text[:37]}…"
+    if np.dtype(spec.dtype).kind == "f":
+        return f"{shown}; write a whole number beyond 64 bits with an exponent, such as 1e30"
+    return f"{shown}, which {spec.dtype} cannot hold"
 
 
 def _kind(item: Any) -> str:

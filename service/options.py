@@ -1,19 +1,115 @@
-"""What a request may choose of the draws, and what is wrong with its choice."""
+"""What a request may choose, and what is wrong with its choice."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
+from service.core.summary import CLASSIFICATION_MEASURES
 from service.errors import InputError
 from service.graph.plan import Plan
 from service.manifest import SiteSpec
-from service.runner import Draws
+from service.runner import Draws, Masks
+
+#: JSON numbers are exact up to here in every client, and a seed travels as one.
+SEED_LIMIT = 1 << 53
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to sample.
+
+    Attributes:
+        passes: P, at least 2; by default the manifest's.
+        seed: 0 ≤ seed < 2**53. The same seed gives the same answer. By default a
+            random one, which the answer names.
+        measures: of `CLASSIFICATION_MEASURES`, for a classification model.
+        masks: "shared": a pass is one thinned network, for all rows. "per_row": each
+            row of a pass has masks of its own, as in Keras' `model(x, training=True)`.
+        rate_scale: what every drop rate is multiplied by; none may exceed 1.
+        sites: names of the sites that draw, the others being off; by default all.
+    """
+
+    passes: int | None = None
+    seed: int | None = None
+    measures: Sequence[str] = ()
+    masks: Masks = "shared"
+    rate_scale: float = 1.0
+    sites: Sequence[str] | None = None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The most that one request may ask for and take; None is no limit.
+
+    Attributes:
+        passes: number of passes.
+        rows: number of rows.
+        samples: rows × passes, which is what a call's time grows with.
+        memory: bytes that the passes of a call take at a time; more of them go in chunks.
+    """
+
+    passes: int | None = None
+    samples: int | None = None
+    rows: int | None = None
+    memory: int = 512 << 20
+
+
+def require_passes(passes: int, limit: int | None) -> None:
+    """Check the number of passes.
+
+    Raises:
+        InputError: they are too few, or more than the limit.
+    """
+    if passes < 2:
+        raise InputError(
+            f"passes is {passes}; a variance needs at least 2. For the answer without "
+            'dropout send "training": false.'
+        )
+    if limit is not None and passes > limit:
+        raise InputError(f"passes is {passes}; this server allows at most {limit}.")
+
+
+def require_samples(rows: int, passes: int, limits: Limits) -> None:
+    """Check the work that a request makes.
+
+    Raises:
+        InputError: rows, or rows × passes, are more than the limits.
+    """
+    if limits.rows is not None and rows > limits.rows:
+        raise InputError(
+            f"there are {rows} rows; this server allows at most {limits.rows} in a request. "
+            "Send fewer at a time."
+        )
+    if limits.samples is not None and rows * passes > limits.samples:
+        raise InputError(
+            f"{rows} rows × {passes} passes are {rows * passes} samples; this server allows "
+            f"at most {limits.samples} in a request. Send fewer rows or passes at a time."
+        )
+
+
+def require_measures(measures: Sequence[str], task: str) -> None:
+    """Check the measures asked for.
+
+    Raises:
+        InputError: a model of this task has not all of them.
+    """
+    known = list(CLASSIFICATION_MEASURES) if task == "classification" else []
+    unknown = [name for name in measures if name not in known]
+    if unknown:
+        raise InputError(
+            f"measures names {unknown}; for a model of task {task!r} there "
+            f"{'are ' + str(known) if known else 'is none beside mean and variance'}."
+        )
 
 
 def require_draws(draws: Draws, plan: Plan) -> None:
-    """Check that a plan can draw so.
+    """Check the seed, and that a plan can draw so.
 
     Raises:
         InputError: naming the option, what it is and what would be right.
     """
+    if not 0 <= draws.seed < SEED_LIMIT:
+        raise InputError(f"seed is {draws.seed}; it must be from 0 to {SEED_LIMIT - 1}.")
     if draws.masks not in ("shared", "per_row"):
         raise InputError(f'masks is {draws.masks!r}; it must be "shared" or "per_row".')
     _require_rates(draws, plan)

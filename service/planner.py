@@ -5,23 +5,27 @@ that axis 0 of what it cuts is the batch. So each way is tried on real rows, and
 the proof decides; wrong numbers are never a way.
 """
 
+import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from service.engine import Engine, Provider
+from service.engine import CPU, Engine, Provider
 from service.errors import LayoutError, ModelError, ProofError
 from service.graph.artifact import Artifact
 from service.graph.costs import costs
 from service.graph.plan import Layout, compile_plan, serialise
 from service.graph.site_shapes import site_shapes
 from service.graph.sites_as_inputs import Place, declared_place, draw_input, observed_place
-from service.manifest import TRAINING_INPUT, SiteSpec
-from service.proof import ROWS, Proof, prove, trial_rows
+from service.manifest import TRAINING_INPUT, OutputSpec, SiteSpec
+from service.memory import mib, require_memory
+from service.proof import PASSES, ROWS, Proof, prove, trial_rows, trial_shape
 from service.runner import Rows, Runner
 from service.sampler import Sampler
 
@@ -29,11 +33,20 @@ from service.sampler import Sampler
 _MOST_TRIES = 20
 #: ONNX Runtime's arena keeps more than is alive.
 _MEMORY_MARGIN = 2.0
+#: Bytes that planning and proof take at the most for a byte of the graph, beside what
+#: reading it left (see `service.graph.model_file`).
+_PLAN_FACTOR = 10
+#: Bytes that the proof takes at the most for a byte of its samples; some are float64 for it.
+_PROOF_FACTOR = 9
+#: Trial rows are drawn in float64.
+_DRAWN = 8
 #: More samples at a time gain nothing, and leave the cache.
 _MOST_SAMPLES = 4096
 #: What drawing an element of a mask and multiplying by it take, in multiply-adds of a
 #: matrix product (on two cores of an x86 server: 0.28 and 0.2 ns, against 97 a ns).
 _DRAW, _APPLY = 27, 19
+
+log = logging.getLogger("mcdropout")
 
 
 class PlanReport(BaseModel):
@@ -89,6 +102,8 @@ def plan_model(artifact: Artifact, providers: Sequence[Provider], memory: int) -
         ProofError: a claim of the proof does not hold, whatever the layout.
         ModelError: ONNX Runtime cannot run it here.
     """
+    if providers[0] == CPU:  # on a GPU, too little memory is an error and ends nothing
+        _require_memory(artifact)
     rejected: dict[Layout, str] = {}
     for layout in Layout:
         try:
@@ -104,6 +119,38 @@ def plan_model(artifact: Artifact, providers: Sequence[Provider], memory: int) -
         except LayoutError as error:
             rejected[layout] = str(error)
     raise ProofError(next(iter(rejected.values())))
+
+
+def _require_memory(artifact: Artifact) -> None:
+    """Check, before anything runs, that there is memory for what planning and proof run.
+
+    Raises:
+        ModelError: there is not.
+    """
+    manifest, count = artifact.manifest, artifact.fixed_rows or ROWS
+    feeds: dict[str, NDArray[Any]] = {
+        spec.name: np.broadcast_to(np.zeros((), spec.dtype), (count, *trial_shape(spec)))
+        for spec in manifest.inputs
+    }
+    feeds[TRAINING_INPUT] = np.array(False)
+    rows = _DRAWN * sum(x.size for x in feeds.values())
+    try:
+        rows += int(_MEMORY_MARGIN * costs(artifact.content, feeds).bytes)
+    except Exception:  # onnx cannot tell the shapes, and raises errors of its own
+        log.debug("the shapes of %s are unknown", artifact.path, exc_info=True)
+    samples = _PROOF_FACTOR * ROWS * PASSES * sum(_bytes(spec) for spec in manifest.outputs)
+    weights = _PLAN_FACTOR * len(artifact.content)
+    require_memory(
+        weights + rows + samples,
+        str(artifact.path),
+        f"{mib(weights)} MiB for its weights, {mib(rows)} for {count} rows and "
+        f"{mib(samples)} for the outputs of {PASSES} passes",
+    )
+
+
+def _bytes(spec: OutputSpec) -> int:
+    """Of one row of an output, as far as the model tells its shape."""
+    return math.prod(size or 1 for size in spec.shape[1:]) * np.dtype(spec.dtype).itemsize
 
 
 def _report(

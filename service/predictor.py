@@ -1,11 +1,10 @@
 """A model ready to answer: validate, sample, measure. Knows no HTTP."""
 
 import secrets
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,15 +14,22 @@ from service.engine import CPU, Provider
 from service.errors import InputError, OutputError
 from service.graph.artifact import Artifact, read_artifact
 from service.inputs import Where, read_inputs
-from service.options import require_draws
+from service.jobs import Job
+from service.options import (
+    SEED_LIMIT,
+    Limits,
+    Options,
+    require_draws,
+    require_measures,
+    require_passes,
+    require_samples,
+)
 from service.planner import Planned, plan_model
 from service.proof import Proof
-from service.runner import Draws
+from service.runner import Draws, Masks, row_count
+from service.sampler import Sampler
 
 Array = NDArray[Any]
-
-#: JSON numbers are exact up to here in every client, and a seed travels as one.
-SEED_LIMIT = 1 << 53
 
 
 @dataclass(frozen=True)
@@ -82,21 +88,6 @@ class Prediction(Mapping[str, OutputPrediction]):
         return next(iter(self.outputs.values()))
 
 
-@dataclass(frozen=True)
-class Limits:
-    """The most that one request may ask for and take; None is no limit.
-
-    Attributes:
-        passes: number of passes.
-        samples: rows × passes, which is what a call's time grows with.
-        memory: bytes that the passes of a call take at a time; more of them go in chunks.
-    """
-
-    passes: int | None = None
-    samples: int | None = None
-    memory: int = 512 << 20
-
-
 class Predictor:
     """One artifact, proved alive. Safe to use from several threads.
 
@@ -123,6 +114,11 @@ class Predictor:
         """ONNX Runtime's execution providers that run the model, the preferred one first."""
         return self._sampler.runner.providers
 
+    @property
+    def sampler(self) -> Sampler:
+        """What runs its jobs."""
+        return self._sampler
+
     def predict(
         self,
         x: Any,
@@ -130,92 +126,98 @@ class Predictor:
         seed: int | None = None,
         measures: Sequence[str] = (),
         *,
-        masks: Literal["shared", "per_row"] = "shared",
+        masks: Masks = "shared",
         rate_scale: float = 1.0,
         sites: Sequence[str] | None = None,
-        cancelled: threading.Event | None = None,
-        root: str = "x",
-        where: Callable[[str], Where] | None = None,
     ) -> Prediction:
         """Run stochastic passes and reduce them.
 
         Args:
             x: (B, …) array or nested lists, or {input name: rows}.
-            passes: P, at least 2; by default the manifest's.
-            seed: 0 ≤ seed < 2**53. The same seed gives the same answer. By
-                default a random one, which the result names.
-            measures: of `CLASSIFICATION_MEASURES`, for a classification model.
-            masks: "shared": a pass is one thinned network, for all rows. "per_row":
-                each row of a pass has masks of its own, as in Keras'
-                `model(x, training=True)`.
-            rate_scale: what every drop rate is multiplied by; none may exceed 1.
-            sites: names of the sites that draw, the others being off; by default all.
-            cancelled: when it is set, the passes stop at the next chunk.
+            passes, seed, measures, masks, rate_scale, sites: see `Options`.
+
+        Raises:
+            InputError: naming what is wrong, where, and what would be right.
+            OutputError: the model answered with NaN or infinity.
+        """
+        options = Options(passes, seed, measures, masks, rate_scale, sites)
+        return self.prediction(self._run(self.prepare(x, options)), measures)
+
+    def predict_deterministic(self, x: Any) -> dict[str, Array]:
+        """The Keras model's own inference output, with dropout off: output name to (B, …)."""
+        return self.outputs(self._run(self.prepare_deterministic(x)))
+
+    def prepare(
+        self,
+        x: Any,
+        options: Options = Options(),
+        *,
+        root: str = "x",
+        where: Callable[[str], Where] | None = None,
+    ) -> Job:
+        """Check a request and make of it what a sampler runs.
+
+        Args:
+            x: see `predict`.
+            options: see `Options`.
             root: what to call `x` in messages.
             where: see `read_inputs`.
 
         Raises:
             InputError: naming what is wrong, where, and what would be right.
-            OutputError: the model answered with NaN or infinity.
-            CancelledError: it was cancelled.
         """
-        passes = self.manifest.passes if passes is None else passes
-        seed = secrets.randbelow(SEED_LIMIT) if seed is None else seed
-        self._require_options(passes, seed, measures)
-        draws = Draws(seed, masks, rate_scale, None if sites is None else frozenset(sites))
+        passes = self.manifest.passes if options.passes is None else options.passes
+        seed = secrets.randbelow(SEED_LIMIT) if options.seed is None else options.seed
+        require_passes(passes, self._limits.passes)
+        require_measures(options.measures, self.manifest.task)
+        sites = None if options.sites is None else frozenset(options.sites)
+        draws = Draws(seed, options.masks, options.rate_scale, sites)
         require_draws(draws, self._sampler.plan)
         rows = read_inputs(x, self.manifest.inputs, root, where)
-        self._require_samples(len(next(iter(rows.values()))), passes)
-        with_entropy = not NEEDS_ENTROPY.isdisjoint(measures)
-        summaries = self._sampler.summarise(rows, passes, draws, with_entropy, cancelled)
-        return Prediction(
-            {name: _reduce(name, summaries[name], measures) for name in self._output_names},
-            passes,
-            seed,
-        )
+        require_samples(row_count(rows), passes, self._limits)
+        return Job(rows, passes, draws, not NEEDS_ENTROPY.isdisjoint(options.measures))
 
-    def predict_deterministic(
+    def prepare_deterministic(
         self, x: Any, *, root: str = "x", where: Callable[[str], Where] | None = None
-    ) -> dict[str, Array]:
-        """The Keras model's own inference output, with dropout off: output name to (B, …)."""
+    ) -> Job:
+        """The same, for one pass with dropout off."""
         if not self._has_off:
             raise InputError(
                 "this model has no output without its random numbers: they are part of its file, "
                 "which has no switch for them. Ask for passes."
             )
         rows = read_inputs(x, self.manifest.inputs, root, where)
-        outputs = self._sampler.deterministic(rows)
+        require_samples(row_count(rows), 1, self._limits)
+        return Job(rows, 1, None)
+
+    def prediction(self, job: Job, measures: Sequence[str]) -> Prediction:
+        """What the passes of a job that is done say.
+
+        Raises:
+            OutputError: the model answered with NaN or infinity.
+        """
+        summaries = job.summaries()
+        return Prediction(
+            {name: _reduce(name, summaries[name], measures) for name in self._output_names},
+            job.passes,
+            0 if job.draws is None else job.draws.seed,
+        )
+
+    def outputs(self, job: Job) -> dict[str, Array]:
+        """What the one pass of a job with dropout off came to: output name to (B, …).
+
+        Raises:
+            OutputError: the model answered with NaN or infinity.
+        """
+        outputs = job.outputs()
         for name, y in outputs.items():
             _require_finite(name, y)
         return {name: outputs[name] for name in self._output_names}
 
-    def _require_options(self, passes: int, seed: int, measures: Sequence[str]) -> None:
-        if passes < 2:
-            raise InputError(
-                f"passes is {passes}; a variance needs at least 2. For the answer without "
-                'dropout send "training": false.'
-            )
-        if self._limits.passes is not None and passes > self._limits.passes:
-            raise InputError(
-                f"passes is {passes}; this server allows at most {self._limits.passes}."
-            )
-        if not 0 <= seed < SEED_LIMIT:
-            raise InputError(f"seed is {seed}; it must be from 0 to {SEED_LIMIT - 1}.")
-        known = list(CLASSIFICATION_MEASURES) if self.manifest.task == "classification" else []
-        unknown = [name for name in measures if name not in known]
-        if unknown:
-            raise InputError(
-                f"measures names {unknown}; for a model of task {self.manifest.task!r} there "
-                f"{'are ' + str(known) if known else 'is none beside mean and variance'}."
-            )
-
-    def _require_samples(self, rows: int, passes: int) -> None:
-        limit = self._limits.samples
-        if limit is not None and rows * passes > limit:
-            raise InputError(
-                f"{rows} rows × {passes} passes are {rows * passes} samples; this server allows "
-                f"at most {limit} in a request. Send fewer rows or passes at a time."
-            )
+    def _run(self, job: Job) -> Job:
+        for _ in self._sampler.run([job]):
+            pass
+        return job
 
 
 def _reduce(name: str, summary: Summary, measures: Sequence[str]) -> OutputPrediction:
@@ -242,6 +244,7 @@ def load_model(
     limits: Limits = Limits(),
     *,
     activate_dropout: bool = False,
+    max_bytes: int | None = None,
 ) -> Predictor:
     """Load a model and prove that its uncertainty is alive.
 
@@ -250,11 +253,12 @@ def load_model(
         providers: ONNX Runtime execution providers, the preferred one first.
         limits: of each request.
         activate_dropout: turn on the dropouts that the file has and keeps off.
+        max_bytes: most of the file, with the data files that hold its weights if any do.
 
     Raises:
         ArtifactError: the file is not a readable, complete model with dropout.
         ProofError: it loaded, but a claim of the proof does not hold.
         SetupError: a provider cannot run here.
     """
-    artifact = read_artifact(path, activate_dropout)
+    artifact = read_artifact(path, activate_dropout, max_bytes)
     return Predictor(artifact, plan_model(artifact, providers, limits.memory), limits)

@@ -92,14 +92,19 @@ def trial_rows(artifact: Artifact) -> Rows:
     return {spec.name: _rows(spec) for spec in artifact.manifest.inputs}
 
 
+def trial_shape(spec: InputSpec) -> tuple[int, ...]:
+    """The shape of one row to try: that of the manifest's example, or likely lengths."""
+    if spec.example is not None:
+        return np.shape(spec.example)
+    return tuple(size or _DYNAMIC_SIZES.get(len(spec.shape), 8) for size in spec.shape[1:])
+
+
 def _rows(spec: InputSpec) -> Array:
     """Rows to try: the manifest's example, and random ones of its location and scale."""
     rng = np.random.default_rng(0)
     dtype = np.dtype(spec.dtype)
     example = None if spec.example is None else np.asarray(spec.example, dtype)
-    shape = [size or _DYNAMIC_SIZES.get(len(spec.shape), 8) for size in spec.shape[1:]]
-    if example is not None:
-        shape = list(example.shape)
+    shape = trial_shape(spec)
     rows: Array
     if np.issubdtype(dtype, np.floating):
         rows = rng.standard_normal((ROWS, *shape))

@@ -1,180 +1,243 @@
-"""The models of a folder: <name>/<version>/model.onnx, each ready or failed with a reason."""
+"""The models of a folder: <name>/<version>/model.onnx, each ready, or not with a reason.
+
+Rules:
+1. A request's text is compared with names found in the folder, and never becomes a path.
+2. Who asks gets a `Predictor`, and keeps it for as long as it takes; nobody waits for a
+   load of another's (see `Listing`).
+3. Nothing is dropped before what comes in its place is ready. What cannot be loaded leaves
+   what was there before, with the reason.
+4. What a person removes (the folder of a version or model) is dropped; what is gone or
+   broken inside of a version's folder is a fault, and what was loaded from it serves on.
+5. Polling takes only what it has seen twice alike, for files may be on their way, and tries
+   a file that failed again only once it has changed.
+"""
 
 import logging
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from service.errors import MCDropoutError, ModelNotFoundError, ModelUnavailableError, SetupError
-from service.graph.plan import Layout
-from service.planner import PlanReport
-from service.predictor import Predictor
+from service.errors import LoadError, ModelError, SetupError
+from service.listing import Listing
+from service.loading import Load, load_version
+from service.memory import trim
+from service.policy import LATEST, Policy
+from service.scan import MODEL_FILE, Files, model_names, scan_model
+from service.versions import State, Version, all_versions, unloaded_versions
 
-MODEL_FILE = "model.onnx"
+__all__ = ["MODEL_FILE", "Repository", "State", "Version"]
+
+#: Whether a version may be loaded now from these files.
+_May = Callable[[int, Files, Version | None], bool]
 
 log = logging.getLogger("mcdropout")
 
 
-class State(StrEnum):
-    """Where a version is in its life."""
+class Repository(Listing):
+    """Finds the models of a folder and loads them. Safe to use from several threads."""
 
-    LOADING = "loading"
-    READY = "ready"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True)
-class Version:
-    """One version of a model.
-
-    Attributes:
-        name: of the model.
-        number: of the version.
-        state: see `State`.
-        reason: why it failed, else empty.
-        predictor: set once it is ready.
-    """
-
-    name: str
-    number: int
-    state: State = State.LOADING
-    reason: str = ""
-    predictor: Predictor | None = None
-
-
-class Repository:
-    """Finds the models of a folder and loads them. Safe to use from several threads.
-
-    A request's model name is only ever looked up among the names found here, so
-    no text of a request becomes a path.
-    """
-
-    def __init__(self, folder: Path, load: Callable[[Path], Predictor]) -> None:
+    def __init__(self, folder: Path, load: Load, policy: Policy = LATEST) -> None:
         """Scan the folder; nothing is loaded yet.
 
         Args:
             folder: of the models.
-            load: makes a predictor of a file; an MCDropoutError it raises
-                becomes that version's reason, and the others serve.
+            load: makes a predictor of a file; an error it raises becomes that version's
+                reason, and the others serve.
+            policy: which versions are loaded.
 
         Raises:
-            SetupError: the folder is not there.
+            SetupError: the folder is not there, or cannot be listed.
         """
-        if not folder.is_dir():
+        super().__init__()
+        self.folder = folder
+        self._load_file = load
+        self._policy = policy
+        self._lock = threading.RLock()  # of all that loads and drops
+        self._polling = threading.Lock()
+        self._stopping, self._all_loaded = threading.Event(), threading.Event()
+        self._unloaded: set[str] = set()  # by request; polling leaves them alone
+        #: Models that were there at the start; the server is ready when they are.
+        self.requested: frozenset[str] = frozenset()
+        try:
+            names = self._names()
+        except ModelError as error:
             raise SetupError(
                 f"there is no model folder {str(folder)!r}. Give one that holds "
-                "<name>/<version>/model.onnx."
-            )
-        self.folder = folder
-        self._load = load
-        self._loaded = threading.Event()
-        self._models = {path.name: _scan_model(path) for path in _folders(folder)}
+                f"<name>/<version>/{MODEL_FILE}."
+            ) from error
+        #: What was there at the last look.
+        self._seen = {name: self._start(name, lambda *_: False) for name in names}
+        self.requested = frozenset(names)
 
     def load_all(self) -> None:
-        """Load every version, one after the other."""
-        for versions in self._models.values():
-            for number, version in versions.items():
-                if version.state is State.LOADING:
-                    versions[number] = self._load_version(version)
-        self._loaded.set()
+        """Load every model, one after the other, until done or stopped."""
+        for name in sorted(set(self._policy.models) - set(self.names())):
+            log.warning("the version policy names model %r, and there is none", name)
+        for name in self.names():
+            with self._lock:
+                if name not in self._unloaded and not self._stopping.is_set():
+                    self._start(name, lambda *_: True)
+        if not self._stopping.is_set():
+            self._all_loaded.set()
 
-    @property
-    def loaded(self) -> bool:
-        """Whether every version is ready or failed."""
-        return self._loaded.is_set()
+    def load(self, name: str) -> None:
+        """Bring a model up to what lies in its folder now, unloaded before or not.
 
-    def names(self) -> list[str]:
-        """Names of the models, sorted."""
-        return sorted(self._models)
+        What serves goes on until what replaces it is ready, and beyond if that fails.
 
-    def versions(self, name: str) -> list[Version]:
-        """The versions of a model, the newest first.
+        Raises:
+            ModelNotFoundError: there is no such model.
+            LoadError: a version that the policy selects could not be loaded; saying why.
+        """
+        with self._lock:
+            if name not in self._names():
+                if self._serves(name):
+                    raise LoadError(
+                        f"model {name!r} cannot be loaded again, for its folder is gone. What was "
+                        "loaded from it serves on."
+                    )
+                self._forget(name)
+                self.versions(name)  # raises
+            self._unloaded.discard(name)
+            self._seen[name] = self._scan(name)
+            self._sync(name, self._seen[name], lambda *_: True)
+            versions = self._models[name]
+            wanted = self._policy.of(name).selected(versions)
+            bad = [v for n in wanted if (v := versions[n]).predictor is None or v.reason]
+        if bad:
+            raise LoadError(
+                f"model {name!r} is not up to date: "
+                + " ".join(f"version {v.number} is {v.state}: {v.reason}" for v in bad)
+            )
+
+    def unload(self, name: str) -> None:
+        """Drop what is loaded of a model; it stays so until `load`.
 
         Raises:
             ModelNotFoundError: there is no such model.
         """
-        if name not in self._models:
-            known = ", ".join(self.names()) or "none"
-            raise ModelNotFoundError(f"there is no model {name!r}; this server has: {known}.")
-        return sorted(self._models[name].values(), key=lambda v: v.number, reverse=True)
+        with self._lock:
+            self.versions(name)
+            self._unloaded.add(name)
+            if self._put(name, unloaded_versions(name, self._models[name])):
+                trim()
 
-    def version(self, name: str, number: int | None = None) -> Version:
-        """A version by number; without one, the newest that is ready, else the newest.
+    def poll(self) -> None:
+        """Look at the folder once, and load and drop what has changed."""
+        with self._polling:
+            try:
+                names = self._names()
+            except ModelError as error:
+                log.error("%s", error)
+                return
+            seen = {}
+            for name in sorted({*names, *self._models}):
+                if self._stopping.is_set():
+                    return
+                with self._lock:
+                    try:
+                        found = self._scan(name) if name in names else None
+                    except ModelError as error:
+                        log.error("%s", error)
+                        if name in self._seen:
+                            seen[name] = self._seen[name]
+                        continue
+                    if found is not None:
+                        seen[name] = found
+                    self._poll_model(name, found)
+            self._seen = seen
 
-        Raises:
-            ModelNotFoundError: there is no such model or version.
-        """
-        versions = self.versions(name)
-        if number is None:
-            return next((v for v in versions if v.state is State.READY), versions[0])
-        for version in versions:
-            if version.number == number:
-                return version
-        raise ModelNotFoundError(
-            f"model {name!r} has no version {number}; it has {[v.number for v in versions]}."
-        )
+    def stop(self) -> None:
+        """Begin no other load; one that runs is not broken off."""
+        self._stopping.set()
 
-    def predictor(self, name: str, number: int | None = None) -> tuple[Version, Predictor]:
-        """A version that can answer.
+    @property
+    def loaded(self) -> bool:
+        """Whether `load_all` is done."""
+        return self._all_loaded.is_set()
 
-        Raises:
-            ModelNotFoundError: there is no such model or version.
-            ModelUnavailableError: it is loading or has failed.
-        """
-        version = self.version(name, number)
-        if version.predictor is None:
-            why = version.reason or "it is loading; try again in a moment."
-            raise ModelUnavailableError(
-                f"model {name!r} version {version.number} is {version.state}: {why}"
-            )
-        return version, version.predictor
-
-    def _load_version(self, version: Version) -> Version:
-        path = self.folder / version.name / str(version.number) / MODEL_FILE
+    def _names(self) -> list[str]:
         try:
-            predictor = self._load(path)
-        except MCDropoutError as error:
-            reason = str(error)
-        except Exception as error:
-            # One model's fault, foreseen or not, must not stop the others.
-            log.exception("loading %s failed", path)
-            reason = f"{path} could not be loaded: {error}"
-        else:
-            log.info("model %s version %d is ready", version.name, version.number)
-            _warn(version, predictor.planned.report)
-            return Version(version.name, version.number, State.READY, predictor=predictor)
-        log.error("model %s version %d failed: %s", version.name, version.number, reason)
-        return Version(version.name, version.number, State.FAILED, reason)
+            return model_names(self.folder)
+        except OSError as error:
+            raise ModelError(f"{self.folder} cannot be read: {error.strerror}.") from error
 
+    def _scan(self, name: str) -> dict[int, Files]:
+        try:
+            return scan_model(self.folder / name)
+        except OSError as error:
+            raise ModelError(f"{self.folder / name} cannot be read: {error.strerror}.") from error
 
-def _warn(version: Version, report: PlanReport) -> None:
-    """Say what a user would not expect of a model that is ready."""
-    if report.dead:
-        log.warning(
-            "model %s version %d: these dropouts are off in its file and stay off: %s. "
-            "--activate-dropout turns them on",
-            *(version.name, version.number, report.dead),
-        )
-    if report.layout is Layout.SERIAL:
-        log.warning(
-            "model %s version %d runs one pass at a time, which is slow: %s",
-            *(version.name, version.number, report.rejected.get(Layout.TILED, "")),
-        )
+    def _serves(self, name: str) -> bool:
+        return any(v.predictor for v in self._models.get(name, {}).values())
 
+    def _start(self, name: str, may: _May) -> dict[int, Files]:
+        """List a model, and load it if that is allowed; returns what is in its folder."""
+        try:
+            found = self._scan(name)
+        except ModelError as error:
+            if not self._serves(name):
+                self._put(name, {0: Version(name, 0, State.FAILED, str(error))})
+            return {}
+        self._sync(name, found, may)
+        return found
 
-def _folders(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+    def _poll_model(self, name: str, found: dict[int, Files] | None) -> None:
+        """Follow what has become of a model's folder; None: it is gone."""
+        before = self._seen.get(name)
+        if found is None:
+            # For the time between two looks its folder may be on its way to another.
+            if before is None:
+                self._forget(name)
+            return
+        if name in self._unloaded:
+            self._put(name, unloaded_versions(name, found))
+            return
+        known, seen = self._models.get(name, {}), before or {}
+        staying: dict[int, Files] = {n: () for n in known if n in seen and n not in found}
+        if not found and not staying and before != {}:
+            return  # a folder that is just being filled
 
+        def may(number: int, files: Files, old: Version | None) -> bool:
+            failed = old is not None and old.tried == files
+            return seen.get(number) == files and not failed
 
-def _scan_model(folder: Path) -> dict[int, Version]:
-    """The versions in a model's folder; one that cannot be right is failed at once."""
-    numbers = [int(p.name) for p in _folders(folder) if p.name.isascii() and p.name.isdigit()]
-    if not numbers:
-        reason = (
-            f"{folder} has no version folder. Put the file at {folder / '1' / MODEL_FILE}; a "
-            "version is a whole number."
-        )
-        return {0: Version(folder.name, 0, State.FAILED, reason)}
-    return {number: Version(folder.name, number) for number in numbers}
+        self._sync(name, found | staying, may)
+
+    def _sync(self, name: str, found: Mapping[int, Files], may: _May) -> None:
+        """Load what the policy selects of `found`, then drop what it does not."""
+        before = self._models.get(name)
+        rule, tried, ready = self._policy.of(name), {}, 0
+        for number in rule.candidates(found):
+            if ready == rule.newest:
+                break
+            tried[number] = self._bring_up(name, number, found[number], may)
+            ready += tried[number].predictor is not None
+        self._put(name, all_versions(tried, name, found, rule, self.folder / name))
+        changed = before != self._models[name]
+        del before  # it holds what was dropped
+        if changed and any(v.predictor or v.tried is not None for v in tried.values()):
+            trim()
+
+    def _bring_up(self, name: str, number: int, files: Files, may: _May) -> Version:
+        """A version as it is now, or as its files are if these are others and may be loaded."""
+        old = self._models.get(name, {}).get(number)
+        if old is not None and old.predictor is not None and old.files == files:
+            return replace(old, reason="", tried=None)
+        if self._stopping.is_set() or not may(number, files, old):
+            if old is None or old.state is State.UNLOADED:
+                return Version(name, number)
+            return old
+        if old is None or old.predictor is None:
+            old = Version(name, number)
+            self._put(name, {**self._models.get(name, {}), number: old})
+        path = self.folder / name / str(number) / MODEL_FILE
+        version = load_version(self._load_file, path, files, old)
+        self._put(name, {**self._models[name], number: version})
+        return version
+
+    def _forget(self, name: str) -> None:
+        self._unloaded.discard(name)
+        if self._drop(name):
+            trim()

@@ -1,7 +1,7 @@
 """One run of a plan: the trunk for rows, the draws of passes, the tail for both."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -12,11 +12,18 @@ from service.core.masks import mask_scale
 from service.engine import Engine, Provider, as_array
 from service.graph.plan import Layout, Plan
 from service.graph.sites_as_inputs import ROWS_INPUT, Place, draw_input, scale_input
-from service.graph.trunk import frontier_input, shape_input
+from service.graph.trunk import frontier_input, is_shape_input, shape_input
 from service.manifest import TRAINING_INPUT, SiteSpec, is_dropout
 
 Array = NDArray[Any]
 Rows = Mapping[str, Array]  # input name to (B, …)
+Masks = Literal["shared", "per_row"]
+
+
+def row_count(rows: Rows) -> int:
+    """B."""
+    return len(next(iter(rows.values())))
+
 
 #: The draw that all rows share is that of row 0.
 _SHARED = range(1)
@@ -35,7 +42,7 @@ class Draws:
     """
 
     seed: int
-    masks: Literal["shared", "per_row"] = "shared"
+    masks: Masks = "shared"
     rate_scale: float = 1.0
     sites: frozenset[str] | None = None
 
@@ -66,6 +73,20 @@ class Frontier:
     shapes: Sequence[tuple[int, ...]]
     rows: int
     first: int = 0
+
+    def take(self, index: Array) -> "Frontier":
+        """That of some of its rows, (R,) indices, alone."""
+        feeds = {}
+        for name, value in self.feeds.items():
+            array = as_array(value)
+            # Where time is merged into the batch, a row has several elements of axis 0.
+            if is_shape_input(name):
+                feeds[name] = np.concatenate([array[:1] // self.rows * len(index), array[1:]])
+            else:
+                rows = array.reshape(self.rows, -1, *array.shape[1:])[index]
+                feeds[name] = rows.reshape(-1, *array.shape[1:])
+        fixed = {name: y[index] for name, y in self.fixed.items()}
+        return replace(self, feeds=feeds, fixed=fixed, rows=len(index))
 
 
 class _Site:
@@ -109,7 +130,7 @@ class Runner:
             training: the flag, which layers that are run twice, on and off, read.
             once: there will be one run of the tail only. Then the trunk may run with it.
         """
-        count, shapes = len(next(iter(rows.values()))), self._draw_shapes(rows)
+        count, shapes = row_count(rows), self._draw_shapes(rows)
         if once and self._whole is not None:
             taken = {name: x for name, x in rows.items() if name in self._whole.inputs}
             return Frontier(self._whole, taken, {}, shapes, count, first)
@@ -139,10 +160,12 @@ class Runner:
             shapes[name] = tuple(as_array(feeds[shape_input(name)]).tolist())
         return shapes
 
-    def draw(self, frontier: Frontier, passes: range, draws: Draws) -> list[SiteDraw]:
-        """What each site draws in `passes`."""
+    def draw(
+        self, frontier: Frontier, passes: range, draws: Draws, own: range | None = None
+    ) -> list[SiteDraw]:
+        """What each site draws in `passes` for the rows `own` of a request; by default all."""
         found = []
-        own = range(frontier.first, frontier.first + frontier.rows)
+        own = own or range(frontier.first, frontier.first + frontier.rows)
         for index, (site, shape) in enumerate(zip(self._sites, frontier.shapes, strict=True)):
             if draws.sites is not None and site.name not in draws.sites:
                 found.append(SiteDraw(neutral(site.kind, len(passes), shape, site.dtype)))

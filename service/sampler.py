@@ -1,26 +1,32 @@
 """Passes over rows, in chunks that fit the memory, each summarised and forgotten."""
 
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.core.moments import Moments
-from service.core.summary import Summary, constant, summarise
-from service.errors import CancelledError
+from service.core.summary import Running, Summary, constant
 from service.graph.plan import Layout
 from service.graph.reductions import m2_output, mean_output
-from service.runner import Draws, Frontier, Runner, SiteDraw
+from service.jobs import Job, Part, join_draws, join_rows
+from service.runner import Draws, Frontier, Rows, Runner, SiteDraw, row_count
 
 Array = NDArray[Any]
-Rows = Mapping[str, Array]  # input name to (B, …)
-
 
 #: So many passes are cheap to start, and their draws small: of one row, 100,000 passes
 #: then take the memory of 1,000.
 _MOST_PASSES = 1024
+_NO_LIMIT = 1 << 62
+
+
+class Step(NamedTuple):
+    """So many passes of so many rows were run."""
+
+    rows: int
+    passes: int
 
 
 class Sampler:
@@ -50,13 +56,10 @@ class Sampler:
 
     def deterministic(self, rows: Rows) -> dict[str, Array]:
         """The model with dropout off: output name to (B, …)."""
-        parts = []
-        for block, count in self._blocks(rows, 1, training=False):
-            drawn = self.runner.neutral(block, passes=1)
-            found = self.runner.run(block, drawn, on=frozenset())
-            both = {name: y[0] for name, y in found.items()} | dict(block.fixed)
-            parts.append({name: y[:count] for name, y in both.items()})
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        job = Job(rows, 1, None)
+        for _ in self.run([job]):
+            pass
+        return job.outputs()
 
     def sample(
         self, rows: Rows, passes: int, draws: Draws, apart: bool = False
@@ -78,89 +81,159 @@ class Sampler:
         return {name: np.concatenate([p[name] for p in parts], axis=1) for name in parts[0]}
 
     def summarise(
-        self,
-        rows: Rows,
-        passes: int,
-        draws: Draws,
-        with_entropy: bool = False,
-        cancelled: threading.Event | None = None,
+        self, rows: Rows, passes: int, draws: Draws, with_entropy: bool = False
     ) -> dict[str, Summary]:
-        """Run passes and keep what their summary needs; memory does not grow with P.
+        """Run passes and keep what their summary needs: output name to that of (P, B, …)."""
+        job = Job(rows, passes, draws, with_entropy)
+        for _ in self.run([job]):
+            pass
+        return job.summaries()
+
+    def joins(self, job: Job, other: Job) -> bool:
+        """Whether both may go into one `run`, as long as `samples_per_chunk` allows."""
+        reduced_alike = not self.plan.reduced or job.with_entropy == other.with_entropy
+        return self.plan.layout is not Layout.SERIAL and reduced_alike and job.joins(other)
+
+    def run(
+        self, jobs: Sequence[Job], most: Callable[[], int] = lambda: _NO_LIMIT
+    ) -> Iterator[Step]:
+        """Run jobs together, a chunk of passes at a step; memory does not grow with P.
+
+        Each pass of a job draws what it would draw alone. A job whose fault is set
+        leaves before the next step, and the others go on.
 
         Args:
-            rows: B of them.
-            passes: P.
-            draws: what to draw.
-            with_entropy: see `Summary`.
-            cancelled: when it is set, the next chunk is not begun.
+            jobs: one, or several of which each `joins` the first, of no more than
+                `rows_at_a_time` rows together.
+            most: asked before each step, how many rows × passes it may take.
 
-        Returns:
-            Output name to the summary of (P, B, …) samples.
-
-        Raises:
-            CancelledError: it was cancelled.
+        Yields:
+            After each step, what it did.
         """
-        parts = []
-        for block, count in self._blocks(rows, passes):
-            chunks: list[dict[str, Summary]] = []
-            for drawn in self._drawn(block, passes, draws):
-                if cancelled is not None and cancelled.is_set():
-                    raise CancelledError("the request was cancelled; its passes were stopped.")
-                chunk = self._summarise_chunk(block, drawn, draws, with_entropy)
-                chunks = [_merge(chunks[0], chunk)] if chunks else [chunk]
-            found = chunks[0]
-            for name, y in block.fixed.items():
-                found[name] = constant(y, passes, with_entropy)
-            parts.append({name: summary.rows(count) for name, summary in found.items()})
-        if len(parts) == 1:
-            return parts[0]
-        return {name: Summary.stack([part[name] for part in parts]) for name in parts[0]}
+        if jobs[0].draws is None:
+            yield from self._run_off(jobs[0])
+            return
+        rows = join_rows(jobs)
+        longest = max(job.passes for job in jobs)
+        alike = all(job.passes == longest for job in jobs)
+        for block, count in self._blocks(rows, longest if alike else None, most=most()):
+            if len(jobs) > 1:
+                parts = [Part(job, job.draws, 0, job.count, job.count) for job in jobs if job.draws]
+            else:
+                parts = [Part(jobs[0], jobs[0].draws, block.first, block.rows, count)]
+            yield from self._run_block(block, parts, most)
 
-    def _summarise_chunk(
-        self, block: Frontier, drawn: Sequence[SiteDraw], draws: Draws, with_entropy: bool
-    ) -> dict[str, Summary]:
-        plan = self.plan
+    def _run_off(self, job: Job) -> Iterator[Step]:
+        for block, count in self._blocks(job.rows, 1, training=False):
+            if job.fault is not None:
+                return
+            drawn = self.runner.neutral(block, passes=1)
+            found = self.runner.run(block, drawn, on=frozenset())
+            both = {name: y[0] for name, y in found.items()} | dict(block.fixed)
+            job.add({name: y[:count] for name, y in both.items()}, count)
+            yield Step(block.rows, 1)
+
+    def _run_block(
+        self, block: Frontier, parts: Sequence[Part], most: Callable[[], int]
+    ) -> Iterator[Step]:
+        """All passes of the rows in one block."""
+        done, found = 0, dict[str, Running | Summary]()
+        while parts:
+            going = [part.job.fault is None and part.job.passes > done for part in parts]
+            if not all(going):
+                kept = np.flatnonzero(np.repeat(going, [part.rows for part in parts]))
+                block = block.take(kept)
+                found = {name: running.rows(kept) for name, running in found.items()}
+                parts = list(itertools.compress(parts, going))
+                continue
+            least = min(part.job.passes for part in parts) - done
+            passes = min(self._passes_at_a_time(block.rows, most()), least)
+            drawn = [self._draw(block, part, range(done, done + passes)) for part in parts]
+            numbers = join_draws(drawn, [part.rows for part in parts])
+            entropy = any(part.job.with_entropy for part in parts)
+            found = self._run_chunk(block, numbers, parts[0].draws, entropy, found)
+            done += passes
+            first = 0
+            for part in parts:
+                if part.job.passes == done:
+                    self._finish(block, part, slice(first, first + part.real), found)
+                first += part.rows
+            yield Step(block.rows, passes)
+
+    def _draw(self, block: Frontier, part: Part, passes: range) -> Sequence[SiteDraw]:
+        own = range(part.first, part.first + part.rows)
+        return self.runner.draw(block, passes, part.draws, own)
+
+    def _finish(
+        self, block: Frontier, part: Part, mine: slice, found: Mapping[str, Running | Summary]
+    ) -> None:
+        own = {name: running.rows(mine) for name, running in found.items()}
+        summaries = {
+            name: one.summary() if isinstance(one, Running) else one for name, one in own.items()
+        }
+        for name, y in block.fixed.items():
+            summaries[name] = constant(y[mine], part.job.passes, part.job.with_entropy)
+        part.job.add(summaries, part.real)
+
+    def _run_chunk(
+        self,
+        block: Frontier,
+        drawn: Sequence[SiteDraw],
+        draws: Draws,
+        with_entropy: bool,
+        found: Mapping[str, Running | Summary],
+    ) -> dict[str, Running | Summary]:
+        """What was `found` before, with the passes of `drawn`."""
+        plan, added = self.plan, dict[str, Running | Summary]()
         reduced = () if with_entropy or plan.layout is Layout.SERIAL else plan.reduced
         whole = [name for name in plan.stochastic if name not in reduced]
         parts = [part(name) for name in reduced for part in (mean_output, m2_output)]
-        found = self.runner.run(block, drawn, draws.sites, [*whole, *parts])
-        summaries = {name: summarise(found[name], with_entropy) for name in whole}
+        samples = self.runner.run(block, drawn, draws.sites, [*whole, *parts])
+        for name in whole:
+            before = found.get(name) or Running.start(samples[name], with_entropy)
+            added[name] = before.add(samples[name]) if isinstance(before, Running) else before
         for name in reduced:
-            mean, m2 = found[mean_output(name)], found[m2_output(name)]
+            mean, m2 = samples[mean_output(name)], samples[m2_output(name)]
             both = mean.astype(np.float64), np.maximum(m2, 0).astype(np.float64)
-            summaries[name] = Summary(Moments(len(drawn[0].numbers), *both))
-        return summaries
+            chunk = Summary(Moments(len(drawn[0].numbers), *both))
+            earlier = found.get(name)
+            added[name] = earlier.merge(chunk) if isinstance(earlier, Summary) else chunk
+        return added
 
     def first_block(self, rows: Rows) -> Frontier:
         """The frontier of the first rows, as many as are run at a time."""
         return next(self._blocks(rows))[0]
 
     def _blocks(
-        self, rows: Rows, passes: int | None = None, training: bool = True
+        self,
+        rows: Rows,
+        passes: int | None = None,
+        training: bool = True,
+        most: int = _NO_LIMIT,
     ) -> Iterator[tuple[Frontier, int]]:
         """The frontiers of blocks of rows, and how many rows count; the rest fill up.
 
         With `passes`, how many there will be, a frontier may be one for a single run.
         """
-        count = len(next(iter(rows.values())))
+        count = row_count(rows)
         serial = self.plan.layout is Layout.SERIAL
         size = (
             self._serial_rows if serial else min(count, self.samples_per_chunk, self.rows_at_a_time)
         )
-        once = passes is not None and passes <= self._passes_at_a_time(size)
+        once = passes is not None and passes <= self._passes_at_a_time(size, most)
         for first in range(0, count, size):
             block, real = rows, count
             if size != count:
                 block = {name: x[first : first + size] for name, x in rows.items()}
-                real = len(next(iter(block.values())))
+                real = row_count(block)
             if real < size and serial:
                 block = {name: _filled_up(x, size) for name, x in block.items()}
             yield self.runner.frontier(block, first, training, once), real
 
-    def _passes_at_a_time(self, rows: int) -> int:
-        return max(1, min(self.samples_per_chunk // rows, _MOST_PASSES))
+    def _passes_at_a_time(self, rows: int, most: int = _NO_LIMIT) -> int:
+        return max(1, min(min(self.samples_per_chunk, most) // rows, _MOST_PASSES))
 
-    def _drawn(self, block: Frontier, passes: int, draws: Draws) -> Iterator[list[SiteDraw]]:
+    def _drawn(self, block: Frontier, passes: int, draws: Draws) -> Iterator[Sequence[SiteDraw]]:
         """The draws of chunk after chunk."""
         size = self._passes_at_a_time(block.rows)
         for first in range(0, passes, size):
@@ -170,7 +243,3 @@ class Sampler:
 def _filled_up(x: Array, size: int) -> Array:
     """`x` with its last row repeated, until there are `size` rows."""
     return np.concatenate([x, x[-1:].repeat(size - len(x), axis=0)])
-
-
-def _merge(a: dict[str, Summary], b: dict[str, Summary]) -> dict[str, Summary]:
-    return {name: summary.merge(b[name]) for name, summary in a.items()}

@@ -1,5 +1,10 @@
 """Export Keras models to ONNX with their dropout kept alive."""
 
+import os
+
+# Before ONNX Runtime is imported: see `service.engine`.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 from models.export.exporter import STAGES, export_model
 
 __all__ = ["STAGES", "export_model"]

@@ -1,18 +1,22 @@
 """The FastAPI application."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
-from service.api import health, native
+from service.api import health, native, v2
 from service.api.errors import install_error_handlers
-from service.device import Device
-from service.repository import Repository
+from service.api.keys import Key, RequireKey
+from service.api.observe import Observe
+from service.api.room import Room
+from service.api.serving import Serving, serving
 
 DESCRIPTION = """
 Monte Carlo dropout (Gal & Ghahramani 2016): every answer is the mean and variance over many
@@ -21,27 +25,29 @@ stochastic passes of a Keras model, so that it says how sure the model is.
 
 
 def create_app(
-    repository: Repository,
-    device: Device,
-    on_loaded: Callable[[Repository], None] = lambda repository: None,
-) -> FastAPI:
-    """Serve the models of `repository`, which are loaded while the server already answers.
+    shared: Serving,
+    *,
+    max_body: int = 64 << 20,
+    max_pending: int = 512 << 20,
+    keys: Sequence[Key] = (),
+    cors_origins: Sequence[str] = (),
+    on_start: Callable[[], None] = lambda: None,
+) -> ASGIApp:
+    """Serve models.
 
     Args:
-        repository: scanned, not loaded.
-        device: what its models run on.
-        on_loaded: called once every model is ready or failed.
+        shared: what the routes share.
+        max_body: most bytes of a request's body.
+        max_pending: most bytes of the bodies of all requests on their way.
+        keys: that requests have to present; without any, everyone may ask.
+        cors_origins: origins whose pages may ask.
+        on_start: called once the application answers.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async def load() -> None:
-            await asyncio.to_thread(repository.load_all)
-            on_loaded(repository)
-
-        loading = asyncio.create_task(load())
+        on_start()
         yield
-        await loading
 
     # Its documentation pages bring their scripts along; a server often has no internet.
     app: FastAPI = FastAPIOffline(
@@ -50,14 +56,30 @@ def create_app(
         version=version("mcdropout"),
         lifespan=lifespan,
     )
-    app.state.repository = repository
-    app.state.device = device
-    app.include_router(native.router)
-    app.include_router(health.router)
+    app.state.serving = shared
+    app.state.max_body = max_body
+    app.state.room = room = Room(max_pending)
+    for router in (native.asking, v2.asking, native.router, v2.router, health.router):
+        app.include_router(router)
+    app.add_api_route("/metrics", _metrics, include_in_schema=False)
     app.add_api_route("/", _to_docs, include_in_schema=False)
     install_error_handlers(app)
-    return app
+    inner: ASGIApp = RequireKey(app, list(keys)) if keys else app
+    if cors_origins:
+        # Outside of the keys: a browser's preflight has none.
+        inner = CORSMiddleware(
+            inner,
+            allow_origins=list(cors_origins),
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["Retry-After", "X-Request-ID", "Inference-Header-Content-Length"],
+        )
+    return Observe(inner, shared.metrics, shared.tracing, shared.draining, room)
 
 
-def _to_docs() -> RedirectResponse:
+async def _metrics(request: Request) -> Response:
+    return Response(serving(request).metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+
+async def _to_docs() -> RedirectResponse:
     return RedirectResponse("/docs")

@@ -3,28 +3,42 @@
 from fastapi import APIRouter, Request
 
 from service.api.schemas import Error, Health
+from service.api.serving import Serving, serving
 from service.errors import ModelUnavailableError
-from service.repository import Repository, State
+from service.repository import State
 
 router = APIRouter(prefix="/health", tags=["health"])
 
 
 @router.get("/live", response_model=Health)
-def live() -> Health:
+async def live() -> Health:
     """The process answers."""
     return Health(status="live")
 
 
 @router.get("/ready", response_model=Health, responses={503: {"model": Error}})
-def ready(request: Request) -> Health:
+async def ready(request: Request) -> Health:
     """Every model has a version that can answer; a failed one does not stop the others."""
-    repository: Repository = request.app.state.repository
+    require_ready(serving(request))
+    return Health(status="ready")
+
+
+def require_ready(shared: Serving) -> None:
+    """Check that every model of the start has a version that can answer.
+
+    Raises:
+        ModelUnavailableError: naming those that have none.
+    """
+    repository = shared.repository
+    if shared.draining.is_set():
+        raise ModelUnavailableError("the server is stopping.", 1)
     if not repository.loaded:
-        raise ModelUnavailableError("the models are loading; try again in a moment.")
-    failed = [n for n in repository.names() if repository.version(n).state is State.FAILED]
+        raise ModelUnavailableError("the models are loading; try again in a moment.", 1)
+    # One that came later and failed must not take the others out of the traffic.
+    names = repository.requested.intersection(repository.names())
+    failed = [n for n in sorted(names) if repository.version(n).state is State.FAILED]
     if failed:
         raise ModelUnavailableError(
             f"these models have no version that can answer: {failed}. GET /v1/models says why; "
             "the other models serve."
         )
-    return Health(status="ready")

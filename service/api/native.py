@@ -1,20 +1,21 @@
-"""The native protocol under /v1."""
+"""The native protocol under /v1, in TensorFlow Serving's REST form."""
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Path, Request, Response
 
-from service.api import wire
-from service.api.disconnect import while_connected
+from service.api import models, serving, wire
+from service.api.arrays import BINARY, NPZ, write_npz
+from service.api.body import describe_body, off_loop, read_body
+from service.api.direct import Direct
 from service.api.schemas import (
     Error,
     ModelDetails,
     ModelList,
+    ModelMetadata,
     PredictRequest,
     PredictResponse,
 )
-from service.repository import Repository
 
 ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"model": Error, "description": "the request is wrong"},
@@ -24,53 +25,94 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     "default": {"model": Error, "description": "any other failure"},
 }
 
+_BYTES = {"type": "string", "format": "binary"}
+_PREDICT: dict[str, Any] = {
+    "response_model": PredictResponse,
+    "responses": {
+        200: {"content": {NPZ: {"schema": _BYTES}}, "description": "as Accept asks for"},
+        413: {"model": Error, "description": "the body is too large"},
+        429: {"model": Error, "description": "too many requests wait; Retry-After says how long"},
+        504: {"model": Error, "description": "the timeout is over"},
+    },
+    "openapi_extra": describe_body(
+        PredictRequest, also={kind: {"schema": _BYTES} for kind in BINARY}
+    ),
+}
+
+# What is asked most comes first: routes are tried one after the other.
+asking = APIRouter(prefix="/v1/models", tags=["models"], responses=ERRORS, route_class=Direct)
 router = APIRouter(prefix="/v1/models", tags=["models"], responses=ERRORS)
 
 Name = Annotated[str, Path(description="name of the model")]
 Number = Annotated[int, Path(description="number of the version", ge=0)]
 
 
-def _repository(request: Request) -> Repository:
-    repository: Repository = request.app.state.repository
-    return repository
-
-
 @router.get("", response_model=ModelList)
-def list_models(request: Request) -> ModelList:
+async def list_models(request: Request) -> ModelList:
     """All models and the state of their versions."""
-    return wire.model_list(_repository(request))
+    return models.model_list(serving.serving(request).repository)
 
 
 @router.get("/{name}", response_model=ModelDetails)
-def describe_model(request: Request, name: Name) -> ModelDetails:
+async def describe_model(request: Request, name: Name) -> ModelDetails:
     """Inputs, outputs, dropout sites, plan and proof of the version that answers."""
-    return wire.model_details(_repository(request), request.app.state.device, name)
+    shared = serving.serving(request)
+    return models.model_details(shared.repository, shared.device, name)
 
 
 @router.get("/{name}/versions/{version}", response_model=ModelDetails)
-def describe_version(request: Request, name: Name, version: Number) -> ModelDetails:
+async def describe_version(request: Request, name: Name, version: Number) -> ModelDetails:
     """The same, of one version."""
-    return wire.model_details(_repository(request), request.app.state.device, name, version)
+    shared = serving.serving(request)
+    return models.model_details(shared.repository, shared.device, name, version)
 
 
-@router.post("/{name}:predict", response_model=PredictResponse)
-async def predict(request: Request, name: Name, body: PredictRequest) -> JSONResponse:
-    """Mean and variance over stochastic passes, by the newest ready version."""
-    return await _predict(request, name, None, body)
+@router.get("/{name}/metadata", response_model=ModelMetadata)
+async def metadata(request: Request, name: Name) -> ModelMetadata:
+    """The signature of the version that answers, as TensorFlow Serving tells it."""
+    return models.model_metadata(serving.serving(request).repository, name)
 
 
-@router.post("/{name}/versions/{version}:predict", response_model=PredictResponse)
-async def predict_version(
-    request: Request, name: Name, version: Number, body: PredictRequest
-) -> JSONResponse:
+@router.get("/{name}/versions/{version}/metadata", response_model=ModelMetadata)
+async def version_metadata(request: Request, name: Name, version: Number) -> ModelMetadata:
+    """The same, of one version."""
+    return models.model_metadata(serving.serving(request).repository, name, version)
+
+
+@asking.post("/{name}:predict", **_PREDICT)
+async def predict(request: Request, name: Name) -> Response:
+    """Mean and variance over stochastic passes, by the newest version that can answer.
+
+    A body of NumPy's .npy or .npz, or of raw bytes, takes its options from the query.
+    """
+    return await _predict(request, name, None)
+
+
+@asking.post("/{name}/versions/{version}:predict", **_PREDICT)
+async def predict_version(request: Request, name: Name, version: Number) -> Response:
     """The same, by one version."""
-    return await _predict(request, name, version, body)
+    return await _predict(request, name, version)
 
 
-async def _predict(
-    request: Request, name: str, version: int | None, body: PredictRequest
-) -> JSONResponse:
-    repository = _repository(request)
-    return await while_connected(
-        request, lambda cancelled: wire.predict(repository, name, version, body, cancelled)
-    )
+async def _predict(request: Request, name: str, number: int | None) -> Response:
+    content = await read_body(request)
+    version, predictor = serving.find(request, name, number)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    query = request.query_params if kind in BINARY else {}
+    call = await off_loop(len(content), wire.read_call, predictor, kind, query, content)
+    head: dict[str, Any] = {"model": version.name, "version": str(version.number)}
+    columns: wire.Columns
+    if call.training:
+        found = await serving.predict(request, predictor, call.job, call.options, call.timeout)
+        head |= {"passes": found.passes, "seed": found.seed}
+        columns = wire.sampled(found)
+    else:
+        outputs = await serving.predict_deterministic(request, predictor, call.job, call.timeout)
+        columns = {output: {"output": y} for output, y in outputs.items()}
+    size = sum(y.nbytes for found in columns.values() for y in found.values())
+    if request.headers.get("accept", "") == NPZ:
+        headers = {f"x-mcdropout-{key}": str(value) for key, value in head.items()}
+        body = await off_loop(size, write_npz, wire.arrays_by_name(columns))
+        return Response(body, media_type=NPZ, headers=headers)
+    body = await off_loop(size, wire.write_json, head, columns, call.by_row)
+    return Response(body, media_type="application/json")

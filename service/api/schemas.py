@@ -14,11 +14,16 @@ from pydantic import (
 )
 
 from service.manifest import InputSpec, OutputSpec, SiteSpec, Task
+from service.options import Options
 from service.planner import PlanReport
 from service.proof import Proof
 from service.repository import State
 
 Measure = Literal["predictive_entropy", "mutual_information"]
+
+
+#: Fields that say something of passes.
+_OF_PASSES = {"passes", "seed", "measures", "masks", "rate_scale", "sites"}
 
 
 class PredictRequest(BaseModel):
@@ -59,21 +64,33 @@ class PredictRequest(BaseModel):
     sites: list[StrictStr] | None = Field(
         default=None, description="names of the sites that draw, the others off; default: all"
     )
+    timeout: StrictFloat | None = Field(
+        default=None, description="seconds after which the answer is of no use; 504 then"
+    )
+    signature_name: Literal["serving_default"] | None = Field(
+        default=None, description="as TensorFlow Serving's clients send it; there is only this one"
+    )
 
     @model_validator(mode="after")
     def _one_form(self) -> "PredictRequest":
         if (self.instances is None) == (self.inputs is None):
             raise ValueError("give exactly one of 'instances' (rows) and 'inputs' (columns)")
-        given = sorted(self.model_fields_set - {"instances", "inputs", "training"})
+        given = sorted(self.model_fields_set & _OF_PASSES)
         if not self.training and given:
             raise ValueError(
                 f"'training' is false, which runs one pass with dropout off: leave out {given}"
             )
         return self
 
+    def options(self) -> Options:
+        """How to sample."""
+        return Options(
+            self.passes, self.seed, self.measures, self.masks, self.rate_scale, self.sites
+        )
+
 
 class Predicted(BaseModel):
-    """One row's answer for one output; arrays nest as the output's row does."""
+    """One row's answer for one output, or, of `inputs`, all rows'; arrays nest as they do."""
 
     mean: Any = Field(description="mean over passes")
     variance: Any = Field(description="unbiased sample variance over passes")
@@ -87,14 +104,21 @@ class Deterministic(BaseModel):
     output: Any = Field(description="the model's output with dropout off")
 
 
+Answer = Predicted | Deterministic | dict[str, Predicted] | dict[str, Deterministic]
+
+
 class PredictResponse(BaseModel):
-    """Predictions in the order of the rows. With several outputs, each maps output name to one."""
+    """`predictions` of `instances`, one for each; `outputs` of `inputs`, all rows in one.
+
+    With several outputs, each maps output name to its own.
+    """
 
     model: str
     version: str
     passes: int | None = Field(default=None, description="passes that were run")
     seed: int | None = Field(default=None, description="send it again to get the same answer")
-    predictions: list[Predicted | Deterministic | dict[str, Predicted] | dict[str, Deterministic]]
+    predictions: list[Answer] | None = None
+    outputs: Answer | None = None
 
 
 class VersionStatus(BaseModel):
@@ -103,6 +127,21 @@ class VersionStatus(BaseModel):
     version: str
     state: State
     reason: str = Field(description="why it failed, else empty")
+
+
+class ServingStatus(BaseModel):
+    """The error of a version, in TensorFlow Serving's words."""
+
+    error_code: Literal["OK", "UNAVAILABLE", "UNKNOWN"]
+    error_message: str
+
+
+class ServingVersion(BaseModel):
+    """A version, in TensorFlow Serving's words."""
+
+    version: str
+    state: Literal["START", "LOADING", "AVAILABLE", "UNLOADING", "END"]
+    status: ServingStatus
 
 
 class ModelStatus(BaseModel):
@@ -131,6 +170,9 @@ class ModelDetails(VersionStatus):
 
     name: str
     versions: list[VersionStatus]
+    model_version_status: list[ServingVersion] = Field(
+        description="the same, as TensorFlow Serving's clients read it"
+    )
     task: Task | None = None
     inputs: list[InputSpec] | None = None
     outputs: list[OutputSpec] | None = None
@@ -141,6 +183,13 @@ class ModelDetails(VersionStatus):
     device: DeviceStatus | None = None
     plan: PlanReport | None = Field(default=None, description="how it is sampled")
     proof: Proof | None = Field(default=None, description="what was seen when it was loaded")
+
+
+class ModelMetadata(BaseModel):
+    """A version's signature, in TensorFlow Serving's form."""
+
+    model_spec: dict[str, str]
+    metadata: dict[str, Any]
 
 
 class Health(BaseModel):

@@ -1,65 +1,107 @@
-"""Between wire schemas and the predictor, without anything of HTTP's own."""
+"""Between the bodies of the native protocol and the predictor."""
 
-import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from fastapi.responses import JSONResponse
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+from pydantic import ValidationError
 
-from service.api.schemas import (
-    DeviceStatus,
-    ModelDetails,
-    ModelList,
-    ModelStatus,
-    PredictRequest,
-    VersionStatus,
-)
-from service.device import Device
+from service.api.arrays import BINARY, read_binary
+from service.api.body import invalid, parse_json
+from service.api.schemas import PredictRequest
 from service.errors import InputError
 from service.inputs import Where, at
-from service.predictor import OutputPrediction, Predictor
-from service.repository import Repository, Version
+from service.jobs import Job
+from service.options import Options
+from service.predictor import OutputPrediction, Prediction, Predictor
+
+EXAMPLE = 'an object such as {"instances": [[…]], "passes": 100}'
+
+_ROWS = ("instances", "inputs")
+#: Fields that come as lists in JSON, and separated by commas in a query.
+_LISTS = ("measures", "sites")
+#: Fields of the query whose text JSON would not need quotes for.
+_PLAIN = ("passes", "seed", "training", "rate_scale", "timeout")
+
+Columns = Mapping[str, Mapping[str, NDArray[Any]]]  # output name to key to (B, …)
 
 
-def predict(
-    repository: Repository,
-    name: str,
-    number: int | None,
-    body: PredictRequest,
-    cancelled: threading.Event,
-) -> JSONResponse:
-    """Answer one request, unless it is `cancelled`.
+@dataclass(frozen=True)
+class Call:
+    """A request that was understood.
 
-    The answer goes out as it is: checking it against its schema again would
-    cost more than sampling it.
+    Attributes:
+        job: to be run.
+        options: how to sample.
+        training: whether passes are run, or one with dropout off.
+        by_row: whether the answer has an object for each row.
+        timeout: seconds that it may take; None: as long as the server allows.
     """
-    version, predictor = repository.predictor(name, number)
-    x, root, where = _rows(predictor, body)
-    answer: dict[str, Any] = {"model": name, "version": str(version.number)}
-    if body.training:
-        result = predictor.predict(
-            x,
-            body.passes,
-            body.seed,
-            body.measures,
-            masks=body.masks,
-            rate_scale=body.rate_scale,
-            sites=body.sites,
-            cancelled=cancelled,
-            root=root,
-            where=where,
-        )
-        answer |= {"passes": result.passes, "seed": result.seed}
-        columns = {output: _columns(prediction) for output, prediction in result.items()}
+
+    job: Job
+    options: Options
+    training: bool
+    by_row: bool
+    timeout: float | None
+
+
+def read_call(predictor: Predictor, kind: str, query: Mapping[str, str], content: bytes) -> Call:
+    """Check a body against its model.
+
+    Args:
+        predictor: of the model.
+        kind: the body's content type; anything but `BINARY` is read as JSON.
+        query: the options of a binary body.
+        content: the body.
+
+    Raises:
+        InputError: naming the place, what is there and what would be right.
+    """
+    if kind in BINARY:
+        body = _from_query(query)
+        x, root, where = read_binary(kind, content, predictor.manifest.inputs), "the body", None
     else:
-        outputs = predictor.predict_deterministic(x, root=root, where=where)
-        columns = {output: {"output": y.tolist()} for output, y in outputs.items()}
-    return JSONResponse(answer | {"predictions": _by_row(columns)})
+        body = parse_json(PredictRequest, content, EXAMPLE)
+        x, root, where = _rows(predictor, body)
+    options = body.options()
+    if body.training:
+        job = predictor.prepare(x, options, root=root, where=where)
+    else:
+        job = predictor.prepare_deterministic(x, root=root, where=where)
+    return Call(job, options, body.training, kind in BINARY or body.inputs is None, body.timeout)
+
+
+def _from_query(query: Mapping[str, str]) -> PredictRequest:
+    """The options of a request whose body is rows alone."""
+    fields: dict[str, Any] = {"instances": []}
+    for name, text in query.items():
+        if name in _ROWS:
+            raise InputError(f"{name} is in the address; the rows are the body.")
+        fields[name] = (
+            text.split(",") if name in _LISTS else _plain(text) if name in _PLAIN else text
+        )
+    try:
+        return PredictRequest.model_validate(fields)
+    except ValidationError as error:
+        there_are = [name for name in PredictRequest.model_fields if name not in _ROWS]
+        example = "?passes=100&seed=7 in the address"
+        raise InputError(invalid(error, example, there_are, "the address")) from error
+
+
+def _plain(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
 
 
 def _rows(predictor: Predictor, body: PredictRequest) -> tuple[Any, str, Any]:
     """The rows as columns, what to call them, and what to call their places."""
     if body.instances is None:
+        _require_no_tensors(body.inputs)
         return body.inputs, "inputs", None
     if not body.instances or not isinstance(body.instances[0], dict):
         return body.instances, "instances", None
@@ -73,6 +115,16 @@ def _rows(predictor: Predictor, body: PredictRequest) -> tuple[Any, str, Any]:
     return columns, "instances", _instance_places
 
 
+def _require_no_tensors(inputs: Any) -> None:
+    """The other protocol's form is a likely mistake, and has no rows to name a place in."""
+    first = inputs[0] if isinstance(inputs, list) and inputs else None
+    if isinstance(first, dict) and "datatype" in first:
+        raise InputError(
+            "inputs is a list of tensors, which POST /v2/models/{name}/infer takes. Here it is "
+            "rows, or an object of input name to rows."
+        )
+
+
 def _instance_places(name: str) -> Where:
     def where(indices: tuple[int, ...]) -> str:
         if not indices:
@@ -82,58 +134,44 @@ def _instance_places(name: str) -> Where:
     return where
 
 
-def _columns(prediction: OutputPrediction) -> dict[str, list[Any]]:
-    columns = {"mean": prediction.mean, "variance": prediction.variance, **prediction.measures}
-    return {key: values.tolist() for key, values in columns.items()}
+def sampled(prediction: Prediction) -> dict[str, dict[str, NDArray[Any]]]:
+    """Output name to key to (B, …)."""
+    return {name: _quantities(output) for name, output in prediction.items()}
 
 
-def _by_row(columns: Mapping[str, Mapping[str, list[Any]]]) -> list[Any]:
-    """Output name to key to one value per row, turned into one object per row."""
-    rows = {name: list(_transpose(values)) for name, values in columns.items()}
+def _quantities(output: OutputPrediction) -> dict[str, NDArray[Any]]:
+    return {"mean": output.mean, "variance": output.variance, **output.measures}
+
+
+def write_json(head: Mapping[str, Any], columns: Columns, by_row: bool) -> bytes:
+    """The answer's body; `head` comes first in it."""
+    name, found = ("predictions", _by_row(columns)) if by_row else ("outputs", _only(columns))
+    return orjson.dumps({**head, name: found}, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def arrays_by_name(columns: Columns) -> dict[str, NDArray[Any]]:
+    """The same as arrays: "mean" …, or with several outputs "<output>.mean" …"""
+    if len(columns) == 1:
+        return dict(next(iter(columns.values())))
+    return {f"{name}.{key}": y for name, found in columns.items() for key, y in found.items()}
+
+
+def _only(columns: Columns) -> Any:
+    columns = {
+        name: {key: np.ascontiguousarray(y) for key, y in found.items()}
+        for name, found in columns.items()
+    }
+    return next(iter(columns.values())) if len(columns) == 1 else columns
+
+
+def _by_row(columns: Columns) -> list[Any]:
+    """One object for each row."""
+    rows = {name: _transpose(found) for name, found in columns.items()}
     if len(rows) == 1:
         return next(iter(rows.values()))
     return [dict(zip(rows, parts, strict=True)) for parts in zip(*rows.values(), strict=True)]
 
 
-def _transpose(columns: Mapping[str, list[Any]]) -> Iterable[dict[str, Any]]:
-    for values in zip(*columns.values(), strict=True):
-        yield dict(zip(columns, values, strict=True))
-
-
-def model_list(repository: Repository) -> ModelList:
-    """All models and the state of their versions."""
-    return ModelList(
-        models=[
-            ModelStatus(name=name, versions=[_status(v) for v in repository.versions(name)])
-            for name in repository.names()
-        ]
-    )
-
-
-def model_details(
-    repository: Repository, device: Device, name: str, number: int | None = None
-) -> ModelDetails:
-    """Everything known of one version, by default the one that answers."""
-    version = repository.version(name, number)
-    details = ModelDetails(
-        name=name,
-        versions=[_status(v) for v in repository.versions(name)],
-        **_status(version).model_dump(),
-    )
-    if version.predictor is None:
-        return details
-    manifest = version.predictor.manifest
-    return details.model_copy(
-        update={
-            **{key: getattr(manifest, key) for key in ("task", "labels", "passes")},
-            **{key: list(getattr(manifest, key)) for key in ("inputs", "outputs", "sites")},
-            "providers": list(version.predictor.providers),
-            "device": DeviceStatus(asked=device.asked, got=device.got, why=device.why),
-            "plan": version.predictor.planned.report,
-            "proof": version.predictor.proof,
-        }
-    )
-
-
-def _status(version: Version) -> VersionStatus:
-    return VersionStatus(version=str(version.number), state=version.state, reason=version.reason)
+def _transpose(found: Mapping[str, NDArray[Any]]) -> list[dict[str, Any]]:
+    values = [y.tolist() for y in found.values()]
+    return [dict(zip(found, row, strict=True)) for row in zip(*values, strict=True)]

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from service.core.ordered_sum import OrderedSum
+
 
 @dataclass(frozen=True)
 class Moments:
@@ -29,30 +31,64 @@ class Moments:
         return self.m2 / (self.count - 1)
 
 
-def moments(samples: NDArray[Any]) -> Moments:
-    """Moments of `samples` along axis 0, the pass axis.
+@dataclass(frozen=True)
+class Sums:
+    """What is kept of the samples so far, elementwise.
 
     With d = x - x₀, x₀ being the first sample: mean = x₀ + Σd/P, m2 = Σd² - (Σd)²/P,
     in float64. The unshifted form, Σx² - (Σx)²/P, cancels when the mean is large
     against the spread; a shift into the range of the samples cures it (Chan, Golub
     & LeVeque 1983, "Algorithms for Computing the Sample Variance", section 3).
 
-    Args:
-        samples: (P, …) of any real dtype, P at least 1. Where one is NaN or infinite,
-            so are mean or variance.
+    However the samples come, in chunks of whatever size and beside whatever others, the
+    moments are the same to the bit (see `OrderedSum`).
+
+    Attributes:
+        first: (…) float64, x₀.
+        total: of d.
+        squares: of d².
     """
-    count, shape = len(samples), samples.shape[1:]
-    d = samples.reshape(count, -1).astype(np.float64)
-    first = d[0].copy()
-    # Sums as products with ones: BLAS is up to three times as fast along axis 0.
-    ones = np.ones(count)
-    with np.errstate(invalid="ignore", over="ignore"):
-        d -= first
-        total = ones @ d
-        np.multiply(d, d, out=d)
-        m2 = ones @ d - total * total / count
-        mean = first + total / count
-    return Moments(count, mean.reshape(shape), np.maximum(m2, 0.0).reshape(shape))
+
+    first: NDArray[np.float64]
+    total: OrderedSum
+    squares: OrderedSum
+
+    @classmethod
+    def start(cls, samples: NDArray[Any]) -> "Sums":
+        """Of no samples; (P, …) `samples` are the first that will be added."""
+        zero = OrderedSum.zero(samples.shape[1:])
+        return cls(samples[0].astype(np.float64), zero, zero)
+
+    @property
+    def count(self) -> int:
+        """Number of samples P."""
+        return self.total.terms
+
+    def add(self, samples: NDArray[Any]) -> "Sums":
+        """With (P, …) samples more, of any real dtype."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            d = samples.astype(np.float64)
+            d -= self.first
+            total = self.total.add(d)
+            np.multiply(d, d, out=d)
+            return Sums(self.first, total, self.squares.add(d))
+
+    def rows(self, rows: slice | NDArray[np.intp]) -> "Sums":
+        """Of some elements of axis 0."""
+        return Sums(self.first[rows], self.total.rows(rows), self.squares.rows(rows))
+
+    def moments(self) -> Moments:
+        """Where a sample is NaN or infinite, so are mean or variance."""
+        total = self.total.value
+        with np.errstate(invalid="ignore", over="ignore"):
+            mean = self.first + total / self.count
+            m2 = self.squares.value - total * total / self.count
+        return Moments(self.count, mean, np.maximum(m2, 0.0))
+
+
+def moments(samples: NDArray[Any]) -> Moments:
+    """Moments of (P, …) samples of any real dtype along axis 0, P at least 1."""
+    return Sums.start(samples).add(samples).moments()
 
 
 def merge(a: Moments, b: Moments) -> Moments:

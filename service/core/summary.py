@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.core import measures
-from service.core.moments import Moments, merge, moments
+from service.core.moments import Moments, Sums, merge
+from service.core.ordered_sum import OrderedSum
 
 Array = NDArray[Any]
+Rows = slice | NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -34,16 +36,16 @@ class Summary:
         share = other.moments.count / merged.count
         return Summary(merged, self.entropy + (other.entropy - self.entropy) * share)
 
-    def rows(self, count: int) -> "Summary":
-        """Of the first `count` rows."""
-        if count == len(self.moments.mean):
-            return self
-        part = Moments(self.moments.count, self.moments.mean[:count], self.moments.m2[:count])
-        return Summary(part, None if self.entropy is None else self.entropy[:count])
+    def rows(self, rows: Rows) -> "Summary":
+        """Of some of the B rows."""
+        part = Moments(self.moments.count, self.moments.mean[rows], self.moments.m2[rows])
+        return Summary(part, None if self.entropy is None else self.entropy[rows])
 
     @staticmethod
     def stack(parts: "Sequence[Summary]") -> "Summary":
         """Of all rows of the parts, which have the same number of samples."""
+        if len(parts) == 1:
+            return parts[0]
         mean = np.concatenate([part.moments.mean for part in parts])
         m2 = np.concatenate([part.moments.m2 for part in parts])
         entropies = [part.entropy for part in parts if part.entropy is not None]
@@ -51,11 +53,45 @@ class Summary:
         return Summary(whole, np.concatenate(entropies) if entropies else None)
 
 
+@dataclass(frozen=True)
+class Running:
+    """A summary on its way: it takes chunk after chunk, and is the same however they were cut.
+
+    Attributes:
+        sums: of (B, …) outputs.
+        entropy: of (B, …) entropies of each pass, if they are needed.
+    """
+
+    sums: Sums
+    entropy: OrderedSum | None
+
+    @classmethod
+    def start(cls, samples: Array, with_entropy: bool = False) -> "Running":
+        """Of no samples; (P, B, …) `samples` are the first that will be added."""
+        sums = Sums.start(samples)
+        return cls(sums, OrderedSum.zero(sums.first.shape[:-1]) if with_entropy else None)
+
+    def add(self, samples: Array) -> "Running":
+        """With (P, B, …) samples more; (P, B, …, K) class probabilities with entropies."""
+        entropy = self.entropy
+        if entropy is not None:
+            entropy = entropy.add(measures.entropy(samples))
+        return Running(self.sums.add(samples), entropy)
+
+    def rows(self, rows: Rows) -> "Running":
+        """Of some of the B rows."""
+        entropy = None if self.entropy is None else self.entropy.rows(rows)
+        return Running(self.sums.rows(rows), entropy)
+
+    def summary(self) -> Summary:
+        """Of all samples so far."""
+        entropy = None if self.entropy is None else self.entropy.value / self.sums.count
+        return Summary(self.sums.moments(), entropy)
+
+
 def summarise(samples: Array, with_entropy: bool = False) -> Summary:
     """Summarise (P, B, …) samples; (P, B, …, K) class probabilities `with_entropy`."""
-    if not with_entropy:
-        return Summary(moments(samples))
-    return Summary(moments(samples), measures.entropy(samples).mean(axis=0))
+    return Running.start(samples, with_entropy).add(samples).summary()
 
 
 def constant(output: Array, passes: int, with_entropy: bool = False) -> Summary:

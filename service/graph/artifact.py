@@ -10,6 +10,7 @@ import onnx_ir as ir
 
 from service.errors import ArtifactError
 from service.graph.adopt import adopt
+from service.graph.model_file import no_onnx_file, read_model_file
 from service.manifest import (
     METADATA_KEY,
     TRAINING_INPUT,
@@ -46,32 +47,30 @@ class Artifact:
     dead: tuple[str, ...] = ()
 
 
-def read_artifact(path: str | Path, activate_dropout: bool = False) -> Artifact:
+def read_artifact(
+    path: str | Path, activate_dropout: bool = False, max_bytes: int | None = None
+) -> Artifact:
     """Read the file at `path`.
 
     Args:
         path: of an artifact of our exporter, or of any other ONNX file, which is adopted.
         activate_dropout: whether dropouts that another's file keeps off are turned on.
+        max_bytes: most of the file, with the data files that hold its weights if any do.
 
     Raises:
-        ArtifactError: it is missing, not a whole ONNX file, its graph is not what its
-            manifest says, or it has no random node.
+        ArtifactError: it is missing, too large, not a whole ONNX file, its graph is not
+            what its manifest says, or it has no random node.
+        ModelError: there is not enough memory to load it.
     """
     path = Path(path)
-    content = _read(path)
+    content, proto = read_model_file(path, max_bytes)
     try:
-        proto = onnx.load_model_from_string(content)
-        if any(map(onnx.external_data_helper.uses_external_data, proto.graph.initializer)):
-            onnx.load_external_data_for_model(proto, str(path.parent))
-            content = proto.SerializeToString()
         onnx.checker.check_model(proto)
         # The plan needs the element types of what it cuts, and gains by known sizes.
         model = ir.from_proto(onnx.shape_inference.infer_shapes(proto, data_prop=True))
     except Exception as error:  # protobuf, checker and IR each raise their own
-        raise ArtifactError(
-            f"{path} ({len(content)} bytes) is not a whole ONNX file, as after a broken copy: "
-            f"{_first_line(error)}. Copy or export it again."
-        ) from error
+        raise no_onnx_file(path, len(content), error) from error
+    del proto  # its weights are in the model
     text = model.metadata_props.get(METADATA_KEY)
     if text is None:
         return _adopt(path, content, model, activate_dropout)
@@ -79,13 +78,6 @@ def read_artifact(path: str | Path, activate_dropout: bool = False) -> Artifact:
     _require_names(artifact)
     find_sites(artifact.model, artifact.manifest, str(path))
     return artifact
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ArtifactError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _adopt(path: Path, content: bytes, model: ir.Model, activate_dropout: bool) -> Artifact:
@@ -170,8 +162,3 @@ def _rate(dropout: ir.Node) -> float | None:
         value = producer.inputs[1]
     tensor = None if value is None else ir.convenience.get_const_tensor(value)
     return None if tensor is None else float(tensor.numpy())
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return (lines[0] if lines else type(error).__name__).rstrip(".")

@@ -19,8 +19,8 @@ from service.manifest import OutputSpec, SiteSpec
 
 #: Outputs of so many elements a row are reduced over passes in the graph.
 LARGE_OUTPUT = 2048
-#: A tail of so many bytes is not loaded a second time.
-LARGE_TAIL = 16 << 20
+#: Graphs of so many bytes are not loaded a second time.
+LARGE = 16 << 20
 
 
 class Layout(StrEnum):
@@ -39,7 +39,7 @@ class Plan:
         layout: see `Layout`.
         trunk: serialised ONNX (see `trunk`), or None where there is none.
         tail: serialised ONNX (see `tail`).
-        whole: both as one graph, or None where the tail is large, for its weights would be
+        whole: both as one graph, or None where they are large, for their weights would be
             in memory twice.
         fixed: outputs that no site reaches; the trunk makes them.
         stochastic: the other outputs, in the model's order.
@@ -94,11 +94,12 @@ def compile_plan(
     outputs = artifact.manifest.outputs
     reduced = _reduce(tail, outputs, where)
     dynamic = any(None in place.row for place in places.values())
-    tail_bytes = serialise(tail)
-    once = trunk and len(where.stochastic) == len(outputs) and len(tail_bytes) <= LARGE_TAIL
+    trunk_bytes, tail_bytes = serialise(trunk) if trunk else b"", serialise(tail)
+    small = len(trunk_bytes) + len(tail_bytes) <= LARGE
+    once = trunk and len(where.stochastic) == len(outputs) and small
     return Plan(
         layout=layout,
-        trunk=serialise(trunk) if trunk else None,
+        trunk=trunk_bytes or None,
         tail=tail_bytes,
         whole=serialise(join(trunk, tail)) if trunk and once else None,
         fixed=tuple(str(v.name) for v in model.graph.outputs if v.name not in where.stochastic),

@@ -10,6 +10,8 @@ from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from service.graph.cut import Cut
 
+_SHAPE = "shape:"
+
 
 def make_trunk(model: ir.Model, cut: Cut) -> ir.Model | None:
     """The trunk, or None where there is nothing to compute before the sites."""
@@ -41,7 +43,12 @@ def frontier_input(name: str) -> str:
 
 def shape_input(name: str) -> str:
     """The same, of a shape."""
-    return f"shape:{name}"
+    return f"{_SHAPE}{name}"
+
+
+def is_shape_input(name: str) -> bool:
+    """Whether a tail's input is such a shape."""
+    return name.startswith(_SHAPE)
 
 
 def _output(graph: ir.Graph, op: str, of: ir.Value | None, name: str) -> ir.Value:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from scripts.local_server import local_server
-from service.cli import _listen
+from service.server import listen
 from tests.conftest import ROOT, STORE
 
 
@@ -25,8 +25,8 @@ def serve(*flags: str, **variables: str) -> subprocess.CompletedProcess[str]:
     ("flags", "message"),
     [
         (["--models", "/nowhere"], "error: there is no model folder '/nowhere'. Give one that"),
-        (["--port", "70000"], "error: setting port (--port or MCDROPOUT_PORT) is 70000: Input"),
-        (["--device", "tpu"], "error: setting device (--device or MCDROPOUT_DEVICE) is 'tpu'"),
+        (["--port", "70000"], "error: setting port (--port) is 70000: Input"),
+        (["--device", "tpu"], "error: setting device (--device) is 'tpu'"),
         (["--device", "cuda"], "error: the device is set to 'cuda', and CUDA is not there: "),
     ],
 )
@@ -102,7 +102,7 @@ def test_inspect_can_turn_dropouts_on() -> None:
 def test_connections_send_at_once() -> None:
     """The body of an answer does not wait for the client's word on the headers."""
     with (
-        _listen("127.0.0.1", 0) as listening,
+        listen("127.0.0.1", 0) as listening,
         socket.create_connection(listening.getsockname()),
         listening.accept()[0] as accepted,
     ):

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError
@@ -106,3 +107,12 @@ def test_engine_with_inputs_and_outputs_bound_gives_the_same(co2_plan: Plan) -> 
 @pytest.fixture
 def co2_plan() -> Plan:
     return compile_plan(read_artifact(STORE / "co2" / "1" / "model.onnx"))
+
+
+def test_onnx_runtime_reports_to_nobody(tmp_path: Path) -> None:
+    """What it would report with is a file in the user's cache."""
+    env = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"}
+    for module in ("service.engine", "models.export.check"):
+        command = [sys.executable, "-c", f"import {module}"]
+        subprocess.run(command, env=env | {"HOME": str(tmp_path)}, check=True, capture_output=True)
+        assert not list((tmp_path / ".cache").rglob("*onnxruntime*"))

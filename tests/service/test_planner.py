@@ -8,7 +8,7 @@ import pytest
 from service import load_model
 from service.errors import ArtifactError, ProofError
 from service.graph.plan import Layout
-from service.predictor import Limits
+from service.options import Limits
 from service.runner import Draws
 from tests.service.reference import loaded, own_samples, save
 

@@ -1,5 +1,4 @@
 import math
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +6,9 @@ import pytest
 
 from models.zoo.data import digits_splits
 from service import Predictor, load_model
-from service.errors import CancelledError, InputError, OutputError
+from service.errors import InputError, OutputError
 from service.graph.artifact import read_artifact
-from service.predictor import SEED_LIMIT, Limits
+from service.options import SEED_LIMIT, Limits
 from service.runner import Draws
 from tests.conftest import STORE
 
@@ -130,11 +129,3 @@ def test_masks_of_each_row_differ_and_the_first_row_keeps_its_own(digits: Predic
     np.testing.assert_allclose(shared.mean[0], shared.mean[1], atol=1e-6)
     np.testing.assert_allclose(own.mean[0], shared.mean[0], atol=1e-6)
     assert np.abs(own.mean[1] - own.mean[0]).max() > 1e-4
-
-
-def test_a_cancelled_call_stops_at_the_next_chunk(digits: Predictor) -> None:
-    """A million passes take tens of seconds here; the cancelled call ends in a moment."""
-    cancelled = threading.Event()
-    threading.Timer(0.3, cancelled.set).start()
-    with pytest.raises(CancelledError, match="the request was cancelled"):
-        digits.predict(ROWS, passes=1_000_000, cancelled=cancelled)

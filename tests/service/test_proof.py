@@ -46,7 +46,9 @@ def test_proof_of_a_living_model_holds_its_figures(artifact: Artifact, sampler: 
 class FrozenMasks(Runner):
     """Every pass gets the first one's masks, as in an export that folded them."""
 
-    def draw(self, frontier: Frontier, passes: range, draws: Draws) -> list[SiteDraw]:
+    def draw(
+        self, frontier: Frontier, passes: range, draws: Draws, own: range | None = None
+    ) -> list[SiteDraw]:
         drawn = super().draw(frontier, range(1), draws)
         return [SiteDraw(np.repeat(d.numbers, len(passes), axis=0), d.scale) for d in drawn]
 
@@ -54,21 +56,27 @@ class FrozenMasks(Runner):
 class NoMasks(Runner):
     """Dropout was optimised away."""
 
-    def draw(self, frontier: Frontier, passes: range, draws: Draws) -> list[SiteDraw]:
+    def draw(
+        self, frontier: Frontier, passes: range, draws: Draws, own: range | None = None
+    ) -> list[SiteDraw]:
         return self.neutral(frontier, len(passes))
 
 
 class OneSeed(Runner):
     """The request's seed is not used."""
 
-    def draw(self, frontier: Frontier, passes: range, draws: Draws) -> list[SiteDraw]:
+    def draw(
+        self, frontier: Frontier, passes: range, draws: Draws, own: range | None = None
+    ) -> list[SiteDraw]:
         return super().draw(frontier, passes, Draws(seed=0))
 
 
 class UnseededMasks(Runner):
     """The masks come from somewhere else than the seed."""
 
-    def draw(self, frontier: Frontier, passes: range, draws: Draws) -> list[SiteDraw]:
+    def draw(
+        self, frontier: Frontier, passes: range, draws: Draws, own: range | None = None
+    ) -> list[SiteDraw]:
         return super().draw(frontier, passes, Draws(int(np.random.default_rng().integers(1 << 50))))
 
 

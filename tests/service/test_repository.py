@@ -6,20 +6,27 @@ import pytest
 
 from service import Predictor, load_model
 from service.errors import ModelNotFoundError, ModelUnavailableError, SetupError
+from service.policy import LATEST, parse_policy
 from service.repository import MODEL_FILE, Repository, State
 from tests.conftest import ROOT
 
 
-def place(folder: Path, name: str, number: int | str, content: bytes) -> None:
+def place(folder: Path, name: str, number: int | str, content: bytes) -> Path:
     path = folder / name / str(number) / MODEL_FILE
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
+    return path
 
 
-def repository(folder: Path, load: Any = load_model) -> Repository:
-    loaded = Repository(folder, load)
+def repository(folder: Path, load: Any = load_model, policy: str = "latest") -> Repository:
+    loaded = Repository(folder, load, parse_policy(policy))
     loaded.load_all()
     return loaded
+
+
+def states(models: Repository, name: str = "digits") -> dict[int, str]:
+    """Number of each version to its state."""
+    return {version.number: version.state.value for version in models.versions(name)}
 
 
 def test_a_broken_model_fails_with_a_reason_and_the_others_serve(
@@ -43,15 +50,96 @@ def test_a_broken_model_fails_with_a_reason_and_the_others_serve(
         models.predictor("broken")
 
 
-def test_the_newest_ready_version_answers(tmp_path: Path, digits_path: Path) -> None:
+def test_under_latest_the_newest_that_loads_answers(tmp_path: Path, digits_path: Path) -> None:
     for number in (1, 2, 10):
         place(tmp_path, "digits", number, digits_path.read_bytes() if number < 10 else b"broken")
     models = repository(tmp_path)
     assert [v.number for v in models.versions("digits")] == [10, 2, 1]
     assert models.version("digits").number == 2
-    assert models.predictor("digits", 1)[0].number == 1
     with pytest.raises(ModelUnavailableError, match="version 10 is failed"):
         models.predictor("digits", 10)
+    with pytest.raises(ModelUnavailableError, match="1 is unloaded: version 2 is newer, and the"):
+        models.predictor("digits", 1)
+
+
+@pytest.mark.parametrize(
+    ("policy", "wanted"),
+    [
+        ("latest", {10: "failed", 3: "ready", 2: "unloaded", 1: "unloaded"}),
+        ("latest:2", {10: "failed", 3: "ready", 2: "ready", 1: "unloaded"}),
+        ("all", {10: "failed", 3: "ready", 2: "ready", 1: "ready"}),
+        ("1,2", {10: "unloaded", 3: "unloaded", 2: "ready", 1: "ready"}),
+        ("1,7", {10: "unloaded", 7: "failed", 3: "unloaded", 2: "unloaded", 1: "ready"}),
+        ("2; digits=1", {10: "unloaded", 3: "unloaded", 2: "unloaded", 1: "ready"}),
+    ],
+)
+def test_the_policy_says_which_versions_are_loaded(
+    tmp_path: Path, digits_path: Path, policy: str, wanted: dict[int, str]
+) -> None:
+    for number in (1, 2, 3, 10):
+        place(tmp_path, "digits", number, digits_path.read_bytes() if number < 10 else b"broken")
+    models = repository(tmp_path, policy=policy)
+    assert states(models) == wanted
+    newest = max(number for number, state in wanted.items() if state == "ready")
+    assert models.predictor("digits")[0].number == newest
+    if 7 in wanted:
+        assert "has no folder of this number" in models.version("digits", 7).reason
+
+
+def test_a_version_that_should_be_there_stands_for_its_model(
+    tmp_path: Path, digits_path: Path
+) -> None:
+    """Not one that is newer and not wanted: readiness asks this."""
+    place(tmp_path, "digits", 1, b"broken")
+    place(tmp_path, "digits", 2, digits_path.read_bytes())
+    models = repository(tmp_path, policy="1")
+    assert (models.version("digits").number, models.version("digits").state) == (1, State.FAILED)
+
+
+def test_a_policy_for_a_model_that_is_not_there_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    repository(tmp_path, policy="latest; digit=all")
+    assert "names model 'digit', and there is none" in caplog.text
+
+
+def test_what_is_no_model_or_version_is_left_out(tmp_path: Path, digits_path: Path) -> None:
+    for number in ("1", "01", "-2", "3x", ".4"):
+        place(tmp_path, "digits", number, digits_path.read_bytes())
+    (tmp_path / "digits" / "5").touch()
+    for name in ("lost+found", ".git"):
+        (tmp_path / name).mkdir()
+    models = repository(tmp_path, policy="all")
+    assert models.names() == ["digits"]
+    assert states(models) == {1: "ready"}
+
+
+def test_links_of_the_operator_are_followed(tmp_path: Path, digits_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    place(tmp_path, "elsewhere/model", 1, digits_path.read_bytes())
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "digits").symlink_to(tmp_path / "elsewhere" / "model")
+    (tmp_path / "store" / "gone").symlink_to(tmp_path / "nowhere")
+    models = repository(tmp_path / "store")
+    assert models.version("digits").state is State.READY
+    assert "gone cannot be read: No such file" in models.version("gone").reason
+
+
+def test_a_start_that_is_stopped_ends_between_two_models(tmp_path: Path, digits_path: Path) -> None:
+    for name in ("a", "b"):
+        place(tmp_path, name, 1, digits_path.read_bytes())
+    models: Repository
+
+    def load(path: Path) -> Predictor:
+        models.stop()
+        return load_model(path)
+
+    models = Repository(tmp_path, load, LATEST)
+    models.load_all()
+    assert not models.loaded
+    assert (models.version("a").state, models.version("b").state) == (State.READY, State.LOADING)
+    models.poll()
+    assert models.version("b").state is State.LOADING
 
 
 def test_an_unknown_model_or_version_names_what_there_is(tmp_path: Path, digits_path: Path) -> None:
@@ -67,7 +155,7 @@ def test_a_model_is_unavailable_until_it_is_loaded(tmp_path: Path, digits_path: 
     place(tmp_path, "digits", 1, digits_path.read_bytes())
     models = Repository(tmp_path, load_model)
     assert not models.loaded
-    with pytest.raises(ModelUnavailableError, match="is loading; try again"):
+    with pytest.raises(ModelUnavailableError, match="is loading: try again"):
         models.predictor("digits")
     models.load_all()
     assert models.loaded

@@ -5,14 +5,17 @@ import threading
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from service.engine import CPU
 from service.errors import CancelledError
 from service.graph.artifact import read_artifact
 from service.graph.plan import Layout, compile_plan
+from service.jobs import Job
+from service.planner import plan_model
 from service.runner import Draws, Runner
-from service.sampler import Sampler
+from service.sampler import Sampler, Step
 from tests.conftest import SIGMAS, STORE
 
 ROWS = {"year": np.array([[1985.0], [2010.0], [1960.0]], np.float32)}
@@ -112,11 +115,89 @@ def test_a_call_repeats_bit_for_bit_also_while_others_run(sampler: Sampler) -> N
         np.testing.assert_array_equal(moments.m2, wanted.m2)
 
 
-def test_a_cancelled_call_begins_no_chunk(sampler: Sampler) -> None:
-    cancelled = threading.Event()
-    cancelled.set()
-    with pytest.raises(CancelledError):
-        sampler.summarise(ROWS, 10, Draws(7), cancelled=cancelled)
+YEARS = np.array([[1985.0], [2010.0], [1960.0], [1999.0], [1971.0], [2001.0]], np.float32)
+
+
+def finish(sampler: Sampler, jobs: list[Job], most: int = 1 << 40) -> None:
+    for _ in sampler.run(jobs, lambda: most):
+        pass
+
+
+@pytest.mark.parametrize("layout", [Layout.SPLIT, Layout.TILED])
+@pytest.mark.parametrize("most", [1, 40, 1 << 40])
+def test_jobs_that_run_together_come_to_what_each_comes_to_alone(layout: Layout, most: int) -> None:
+    """They differ in rows, passes, seeds and masks."""
+    sampler = co2(layout)
+    jobs = [
+        Job({"year": YEARS[:1]}, 40, Draws(1)),
+        Job({"year": YEARS[1:3]}, 7, Draws(2)),
+        Job({"year": YEARS[3:]}, 21, Draws(1, "per_row")),
+        Job({"year": YEARS[:1]}, 40, Draws(3)),
+    ]
+    assert all(sampler.joins(jobs[0], job) for job in jobs)
+    finish(sampler, jobs, most)
+    for job in jobs:
+        assert job.done
+        assert job.draws is not None
+        found = job.summaries()["ppm"].moments
+        alone = sampler.summarise(job.rows, job.passes, job.draws)["ppm"].moments
+        assert found.count == job.passes
+        np.testing.assert_array_equal(found.mean, alone.mean)
+        np.testing.assert_array_equal(found.m2, alone.m2)
+
+
+def test_shapes_of_the_trunk_follow_the_rows_that_are_left(tmp_path: Path) -> None:
+    """A tail that is fed a shape gets that of the jobs that go on."""
+    text = """
+        <ir_version: 8, opset_import: ["" : 18]>
+        shapes (float[batch, 4] x) => (float[batch, 4] y)
+        <float ratio = {0.5}, bool on = {1}, int64[2] pair = {-1, 2}, float two = {2}>
+        {
+            doubled = Mul(x, two)
+            pairs = Reshape(doubled, pair)
+            whole = Shape(doubled)
+            kept = Dropout(pairs, ratio, on)
+            y = Reshape(kept, whole)
+        }
+        """
+    path = tmp_path / "model.onnx"
+    onnx.save(onnx.parser.parse_model(text), path)
+    sampler = plan_model(read_artifact(path), [CPU], 1 << 28).sampler
+    assert sampler.plan.cut.shapes
+    x = np.arange(1, 25, dtype=np.float32).reshape(6, 4)
+    jobs = [Job({"x": x[:2]}, 5, Draws(1)), Job({"x": x[2:]}, 30, Draws(2))]
+    finish(sampler, jobs)
+    for job in jobs:
+        assert job.draws is not None
+        alone = sampler.summarise(job.rows, job.passes, job.draws)["y"].moments
+        np.testing.assert_allclose(job.summaries()["y"].moments.mean, alone.mean, rtol=1e-6)
+
+
+def test_a_job_with_a_fault_leaves_and_the_others_go_on(sampler: Sampler) -> None:
+    jobs = [Job({"year": YEARS[i : i + 1]}, 30, Draws(i)) for i in range(3)]
+    steps = sampler.run(jobs, lambda: 30)
+    assert next(steps) == Step(3, 10)
+    jobs[1].stop(CancelledError("gone"))
+    assert [step.rows for step in steps] == [2, 2]
+    assert [job.done for job in jobs] == [True, False, True]
+    alone = sampler.summarise(jobs[2].rows, 30, Draws(2))["ppm"].moments
+    np.testing.assert_allclose(jobs[2].summaries()["ppm"].moments.mean, alone.mean, rtol=1e-6)
+
+
+def test_a_job_with_a_fault_runs_no_chunk(sampler: Sampler) -> None:
+    for draws in (Draws(7), None):
+        job = Job(ROWS, 10, draws)
+        job.stop(CancelledError("gone"))
+        assert not list(sampler.run([job]))
+        assert not job.done
+
+
+def test_jobs_that_need_other_inputs_do_not_join(sampler: Sampler) -> None:
+    job = Job(ROWS, 10, Draws(7))
+    site = sampler.sites[0].name
+    for other in (Draws(7, rate_scale=0.5), Draws(7, sites=frozenset([site])), None):
+        assert not sampler.joins(job, Job(ROWS, 10, other))
+    assert not co2(Layout.SERIAL).joins(job, Job(ROWS, 10, Draws(7)))
 
 
 def test_a_serial_plan_fills_up_a_fixed_number_of_rows(digits_path: Path) -> None:

@@ -23,7 +23,7 @@ def test_stacked_summaries_are_those_of_all_rows() -> None:
     np.testing.assert_allclose(stacked.moments.mean, whole.moments.mean)
     np.testing.assert_allclose(stacked.moments.variance, whole.moments.variance)
     np.testing.assert_allclose(stacked.entropy, whole.entropy)  # type: ignore[arg-type]
-    np.testing.assert_array_equal(whole.rows(2).moments.mean, whole.moments.mean[:2])
+    np.testing.assert_array_equal(whole.rows(slice(2)).moments.mean, whole.moments.mean[:2])
 
 
 def test_a_constant_output_has_no_variance_and_no_mutual_information() -> None:

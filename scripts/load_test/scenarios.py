@@ -1,0 +1,129 @@
+"""What is asked: a mix of models, rows, passes and protocols."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from models.zoo.data import co2_series, digits_splits
+from service import Predictor, load_model
+from service.runner import Masks
+
+STORE = Path(__file__).resolve().parent.parent.parent / "models" / "store"
+#: How many bytes of a body are its JSON; what follows are tensors.
+HEADER = "Inference-Header-Content-Length"
+
+#: Of one scenario; who asks picks one of them by chance.
+QUESTIONS = 32
+SEEDED = 8
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One kind of request, and how often it is sent against the others.
+
+    Attributes:
+        model: by name.
+        rows: of a request.
+        passes: of a request.
+        weight: share of the requests, against the others' weights.
+        binary: whether it goes as bytes to /v2, or as JSON to /v1.
+        masks: see `service.options.Options`.
+    """
+
+    model: str
+    rows: int
+    passes: int
+    weight: int
+    binary: bool = False
+    masks: Masks = "shared"
+
+    @property
+    def name(self) -> str:
+        """Says all but the weight."""
+        own = " per row" if self.masks == "per_row" else ""
+        form = "binary" if self.binary else "JSON"
+        return f"{self.model} {self.rows}×{self.passes}{own} {form}"
+
+
+SCENARIOS = (
+    Scenario("digits", 1, 100, 10),
+    Scenario("digits", 1, 100, 6, binary=True),
+    Scenario("digits", 32, 100, 2),
+    Scenario("digits", 32, 100, 2, binary=True),
+    Scenario("digits", 1, 1000, 2),
+    Scenario("co2", 1, 100, 10),
+    Scenario("co2", 64, 50, 2, binary=True),
+    Scenario("co2", 4, 100, 2, masks="per_row"),
+)
+
+
+@dataclass(frozen=True)
+class Question:
+    """A request that is ready to be sent, and what is known of its answer.
+
+    Attributes:
+        scenario: that it is of.
+        path: that it is posted to.
+        headers: beside those of every request.
+        body: JSON, and for a binary one the rows behind it.
+        width: numbers that the model gives for a row.
+        seed: None: the server shall choose.
+        reference: mean and variance, stacked: (2, rows, width) float64; None without a seed.
+    """
+
+    scenario: Scenario
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    width: int
+    seed: int | None = None
+    reference: Array | None = None
+
+
+def questions() -> dict[str, list[Question]]:
+    """Name of a scenario to what it asks; computes the references, in about a second."""
+    data: dict[str, Array] = {"digits": digits_splits()[1].x, "co2": co2_series().year}
+    models = {name: load_model(_newest(name)) for name in data}
+    rng = np.random.default_rng(0)
+    return {
+        scenario.name: [
+            _question(
+                scenario,
+                models[scenario.model],
+                rng.choice(data[scenario.model], scenario.rows),
+                int(rng.integers(1 << 53)) if number < SEEDED else None,
+            )
+            for number in range(QUESTIONS)
+        ]
+        for scenario in SCENARIOS
+    }
+
+
+def _newest(name: str) -> Path:
+    return max((STORE / name).iterdir(), key=lambda version: int(version.name)) / "model.onnx"
+
+
+def _question(scenario: Scenario, model: Predictor, x: Array, seed: int | None) -> Question:
+    reference = None
+    if seed is not None:
+        found = model.predict(x, scenario.passes, seed, masks=scenario.masks)
+        reference = np.stack([found.mean, found.variance])
+    options = {"passes": scenario.passes, "masks": scenario.masks}
+    options |= {} if seed is None else {"seed": seed}
+    spec, width = model.manifest.inputs[0], int(model.manifest.outputs[0].shape[-1] or 1)
+    if not scenario.binary:
+        path, headers = f"/v1/models/{scenario.model}:predict", {"Content-Type": "application/json"}
+        body = orjson.dumps({"instances": x.tolist(), **options})
+        return Question(scenario, path, headers, body, width, seed, reference)
+    tensor: dict[str, Any] = {"name": spec.name, "shape": x.shape, "datatype": "FP32"}
+    tensor["parameters"] = {"binary_data_size": x.nbytes}
+    text = orjson.dumps({"inputs": [tensor], "parameters": {**options, "binary_data_output": True}})
+    headers = {HEADER: str(len(text)), "Content-Type": "application/octet-stream"}
+    path, body = f"/v2/models/{scenario.model}/infer", text + x.astype("<f4").tobytes()
+    return Question(scenario, path, headers, body, width, seed, reference)

@@ -1,0 +1,117 @@
+"""What the clients met in a stretch of time."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+#: Different texts of failures that are kept.
+_MOST_TEXTS = 50
+
+
+@dataclass
+class Tally:
+    """Requests of one scenario, or of all.
+
+    Attributes:
+        times: milliseconds of each right answer.
+        failures: requests that were not answered rightly, or not at all.
+        turned_away: requests that the server was too busy for, and said so.
+        compared: answers whose numbers the library had computed before.
+        mismatches: those of them, and of the failures, that differed.
+    """
+
+    times: list[float] = field(default_factory=list)
+    failures: int = 0
+    turned_away: int = 0
+    compared: int = 0
+    mismatches: int = 0
+
+    def quantile(self, share: float) -> float:
+        """Milliseconds that this share of the right answers kept within."""
+        if not self.times:
+            return math.nan
+        return float(np.quantile(self.times, share, method="inverted_cdf"))
+
+    def add(self, other: "Tally") -> None:
+        """Count another's requests, too."""
+        self.times += other.times
+        self.failures += other.failures
+        self.turned_away += other.turned_away
+        self.compared += other.compared
+        self.mismatches += other.mismatches
+
+
+@dataclass
+class Window:
+    """A stretch of time.
+
+    Attributes:
+        clients: that sent at the same time.
+        seconds: of the right answers' times; failures may be from shortly before, too.
+        scenarios: by name.
+        texts: what was wrong to how often.
+    """
+
+    clients: int = 0
+    seconds: float = 0.0
+    scenarios: dict[str, Tally] = field(default_factory=dict)
+    texts: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def together(self) -> Tally:
+        """All scenarios."""
+        every = Tally()
+        for tally in self.scenarios.values():
+            every.add(tally)
+        return every
+
+    def rate(self, tally: Tally) -> float:
+        """Right answers a second."""
+        return len(tally.times) / self.seconds if self.seconds else math.nan
+
+    def tally(self, scenario: str) -> Tally:
+        """Of one scenario."""
+        return self.scenarios.setdefault(scenario, Tally())
+
+    def note(self, text: str) -> None:
+        """Count a failure's text."""
+        if text in self.texts or len(self.texts) < _MOST_TEXTS:
+            self.texts[text] += 1
+
+    def as_json(self) -> dict[str, Any]:
+        """What `from_json` reads."""
+        return asdict(self)
+
+
+def from_json(found: dict[str, Any]) -> Window:
+    """What `Window.as_json` gave."""
+    scenarios = {name: Tally(**tally) for name, tally in found["scenarios"].items()}
+    return Window(found["clients"], found["seconds"], scenarios, Counter(found["texts"]))
+
+
+def merged(windows: Iterable[Window]) -> Window:
+    """One after the other, as one."""
+    every = Window()
+    for window in windows:
+        every.clients = max(every.clients, window.clients)
+        every.seconds += window.seconds
+        every.texts += window.texts
+        for name, tally in window.scenarios.items():
+            every.tally(name).add(tally)
+    return every
+
+
+def figures(window: Window, tally: Tally) -> dict[str, float | None]:
+    """What is kept of a load: right answers, their milliseconds, and the rest; None: unknown."""
+    found = {
+        "requests": len(tally.times),
+        "requests_per_second": window.rate(tally),
+        **{f"p{q}": tally.quantile(q / 100) for q in (50, 95, 99)},
+        "failures": tally.failures,
+        "turned_away": tally.turned_away,
+    }
+    return {key: None if math.isnan(value) else round(value, 3) for key, value in found.items()}

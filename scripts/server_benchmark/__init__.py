@@ -1,0 +1,1 @@
+"""What the server costs, and what it does for many clients, against a plain FastAPI app."""

@@ -1,0 +1,90 @@
+"""What the way over HTTP adds to `predict`: both asked in turn, by one process."""
+
+import http.client
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service import load_model
+
+PASSES = 100
+
+
+def overhead(model_file: Path, url: str, name: str, rounds: int) -> dict[str, dict[str, float]]:
+    """Median milliseconds of the library and of the server on the same jobs.
+
+    Args:
+        model_file: what the server serves as `name`.
+        url: of the server.
+        rounds: how often each is asked.
+
+    Returns:
+        "<rows> rows" to "library", "json" and "binary" ms, and their ratios.
+    """
+    model = load_model(model_file)
+    connection = http.client.HTTPConnection(urlsplit(url).netloc)
+    found = {}
+    for rows in (1, 32):
+        x = np.random.default_rng(0).random((rows, *_row(model))).astype(np.float32)
+        spec = model.manifest.inputs[0]
+        ways: dict[str, Callable[[], Any]] = {
+            "library": lambda x=x: model.predict(x, PASSES, 7),  # type: ignore[misc]
+            "json": _asker(connection, f"/v1/models/{name}:predict", *_json(x)),
+            "binary": _asker(connection, f"/v2/models/{name}/infer", *_binary(x, spec.name)),
+        }
+        times: dict[str, list[float]] = {way: [] for way in ways}
+        for number in range(rounds + 10):
+            for way, call in ways.items():
+                start = time.perf_counter()
+                call()
+                if number >= 10:
+                    times[way].append(time.perf_counter() - start)
+        medians = {way: statistics.median(each) * 1e3 for way, each in times.items()}
+        ratios = {f"{w}/library": medians[w] / medians["library"] for w in ("json", "binary")}
+        found[f"{rows} rows"] = {**medians, **ratios}
+    return found
+
+
+def _row(model: Any) -> tuple[int, ...]:
+    return tuple(size or 1 for size in model.manifest.inputs[0].shape[1:])
+
+
+def _json(x: NDArray[np.float32]) -> tuple[bytes, dict[str, str]]:
+    body = json.dumps({"instances": x.tolist(), "passes": PASSES, "seed": 7}).encode()
+    return body, {"Content-Type": "application/json"}
+
+
+def _binary(x: NDArray[np.float32], name: str) -> tuple[bytes, dict[str, str]]:
+    head = {
+        "inputs": [
+            {
+                "name": name,
+                "shape": list(x.shape),
+                "datatype": "FP32",
+                "parameters": {"binary_data_size": x.nbytes},
+            }
+        ],
+        "parameters": {"passes": PASSES, "seed": 7, "binary_data_output": True},
+    }
+    text = json.dumps(head).encode()
+    return text + x.tobytes(), {"Inference-Header-Content-Length": str(len(text))}
+
+
+def _asker(
+    connection: http.client.HTTPConnection, path: str, body: bytes, headers: dict[str, str]
+) -> Callable[[], None]:
+    def ask() -> None:
+        connection.request("POST", path, body, headers)
+        response = connection.getresponse()
+        content = response.read()
+        if response.status != 200:
+            raise RuntimeError(content.decode())
+
+    return ask

@@ -1,0 +1,171 @@
+"""Bodies of requests: read within a limit, parse, describe in the OpenAPI document."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ParamSpec, TypeVar
+
+from fastapi import Request
+from pydantic import BaseModel, ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from service.api.room import Room
+from service.errors import CancelledError, InputError
+
+#: The most bytes of a body where the application's `state.max_body` says nothing.
+MAX_BODY = 64 << 20
+#: Work on more bytes than these takes a thread, so that other requests go on.
+INLINE = 1 << 20
+
+P = ParamSpec("P")
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
+
+
+async def read_body(request: Request) -> bytes:
+    """The whole body, of at most `request.app.state.max_body` bytes.
+
+    What it claims to hold is never allocated, only what has arrived.
+
+    Raises:
+        HTTPException: 413, it is longer; 415, it is compressed.
+        QueueFullError: others' bodies take all the room there is.
+        CancelledError: the client left before it had sent it all.
+    """
+    encoding = request.headers.get("Content-Encoding", "identity")
+    if encoding.lower() != "identity":
+        text = f"Content-Encoding is {encoding[:40]!r}; send the body without compression."
+        raise HTTPException(415, text)
+    limit: int = getattr(request.app.state, "max_body", MAX_BODY)
+    room: Room = getattr(request.app.state, "room", None) or Room()
+    claimed = request.headers.get("Content-Length", "")
+    # A claim of thousands of digits is too long as well, and int() would refuse it.
+    if claimed.isascii() and claimed.isdigit() and (len(claimed) > 18 or int(claimed) > limit):
+        raise _too_large(limit)
+    chunks, size = [], 0
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > limit:
+                raise _too_large(limit)
+            room.take(request.scope, len(chunk))
+            chunks.append(chunk)
+    except ClientDisconnect as error:
+        raise CancelledError("the client left before it had sent its request.") from error
+    return b"".join(chunks)
+
+
+def _too_large(limit: int) -> HTTPException:
+    return HTTPException(
+        413, f"the body is too large; this server takes at most {limit} bytes. Send fewer rows."
+    )
+
+
+async def off_loop(size: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What `work` returns; where it has to go through many bytes, a thread does it."""
+    if size <= INLINE:
+        return work(*args, **kwargs)
+    return await run_in_threadpool(work, *args, **kwargs)
+
+
+def parse_json(model: type[M], content: bytes, example: str) -> M:
+    """Read a JSON body.
+
+    Args:
+        model: what it has to be.
+        content: its bytes.
+        example: what to send, for messages.
+
+    Raises:
+        InputError: naming the first place that is wrong, and what would be right.
+    """
+    try:
+        return model.model_validate_json(content)
+    except ValidationError as error:
+        raise InputError(invalid(error, example, model.model_fields)) from error
+
+
+def invalid(
+    error: ValidationError, example: str, fields: Iterable[str], root: str = "the body"
+) -> str:
+    """The first fault that pydantic found, in a sentence.
+
+    Args:
+        error: what it found.
+        example: what to send.
+        fields: that there are.
+        root: what to call the whole.
+    """
+    first = error.errors(include_url=False)[0]
+    if first["type"] == "json_invalid" and str(first["ctx"]["error"]).startswith("EOF"):
+        return f"the body is empty, or it ends before its JSON does. Send {example}."
+    if first["type"] == "json_invalid":
+        return f"the body is not JSON: {first['ctx']['error']}. Send {example}."
+    if first["type"] == "extra_forbidden":
+        name = str(first["loc"][-1])[:40]
+        return f"{root}: there is no field {name!r}; there are {list(fields)}."
+    place = _place(first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] in _LENGTHS:
+        message = _LENGTHS[first["type"]].format_map(first["ctx"])
+    if first["type"] == "missing":
+        return f"{place} is missing. Send {example}."
+    if first["type"] == "value_error" and isinstance(first["input"], dict):
+        return f"{place or root}: {message}."
+    if not place:
+        return f"{root} is wrong: {message}. Send {example}."
+    return f"{place} is {shown(first['input'])}: {message}."
+
+
+#: Pydantic's own words for these are about its "validation".
+_LENGTHS = {
+    "too_short": "it takes {min_length} or more items, and has {actual_length}",
+    "too_long": "it takes up to {max_length} items, and has {actual_length}",
+}
+
+
+def _place(loc: tuple[int | str, ...]) -> str:
+    """A place in a body: ("inputs", 0, "name") is inputs[0].name."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
+    return "".join(parts).removeprefix(".")
+
+
+def shown(value: object) -> str:
+    """A value out of JSON, short enough for a message."""
+    match value:
+        case list():
+            return "a list"
+        case dict():
+            return "an object"
+        case str():
+            return f"the string {value[:40]!r}"
+    text = json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:37]}…"
+
+
+def describe_body(
+    model: type[BaseModel], *, required: bool = True, also: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """`openapi_extra` of a route that reads its body itself.
+
+    Args:
+        model: of the JSON body.
+        required: whether there has to be one.
+        also: other content types and what they hold.
+    """
+    schema = model.model_json_schema()
+    definitions = schema.pop("$defs", {})
+    # A reference would lead to the document's own definitions, where these are not.
+    content = {"application/json": {"schema": _inlined(schema, definitions)}, **(also or {})}
+    return {"requestBody": {"required": required, "content": content}}
+
+
+def _inlined(schema: Any, definitions: Mapping[str, Any]) -> Any:
+    if isinstance(schema, list):
+        return [_inlined(item, definitions) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _inlined(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+    return {key: _inlined(item, definitions) for key, item in schema.items()}

@@ -1,0 +1,148 @@
+"""Around every request: its id, its line in the log, its numbers, its span."""
+
+import logging
+import re
+import secrets
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.api.metrics import Metrics
+from service.api.room import Room
+from service.api.tracing import Tracing
+from service.batch import Ticket
+from service.logs import access
+from service.manifest import Manifest
+from service.predictor import Prediction
+
+_PROBE = re.compile(r"/(v2/)?health/(live|ready)|/metrics")
+_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+
+
+@dataclass
+class Seen:
+    """What is known of a request by its end.
+
+    Attributes:
+        id: as the client sent it in X-Request-ID, or a new one.
+        model, version: that it reached; empty where it reached none.
+        status: of the answer.
+        answered: whether the answer has begun.
+        tickets: of its jobs that came to an answer.
+        found: what they came to, and the manifest that says of what kind it is.
+    """
+
+    id: str
+    model: str = ""
+    version: str = ""
+    status: int = 500
+    answered: bool = False
+    tickets: list[Ticket] = field(default_factory=list)
+    found: tuple[Manifest, Prediction] | None = None
+
+
+def seen(request: Request) -> Seen:
+    """That of a request."""
+    found: Seen = request.scope["state"]["seen"]
+    return found
+
+
+class Observe:
+    """ASGI middleware, the outermost."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        metrics: Metrics,
+        tracing: Tracing,
+        draining: threading.Event,
+        room: Room,
+    ) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._tracing = tracing
+        self._draining = draining
+        self._room = room
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection's request; anything but HTTP passes."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        start = time.perf_counter()
+        mine = Seen(_id_of(scope))
+        # The server's own `state` is shared by all requests.
+        scope["state"] = {**scope.get("state", {}), "seen": mine}
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                mine.status, mine.answered = message["status"], True
+                headers = [*message["headers"], (b"x-request-id", mine.id.encode())]
+                if self._draining.is_set():
+                    headers.append((b"connection", b"close"))
+                message["headers"] = headers
+            await send(message)
+
+        with self._tracing.request(scope, mine):
+            try:
+                await self._app(scope, receive, send_with_id)
+            except Exception:
+                # Starlette raises again what it has answered and we have logged.
+                if not mine.answered:
+                    raise
+            finally:
+                # The client has its answer: what is done here, it does not wait for.
+                seconds = time.perf_counter() - start
+                self._room.leave(scope)
+                self._count(mine, seconds)
+                if access.isEnabledFor(logging.INFO) and not _is_probe(scope, mine):
+                    _log(scope, mine, seconds)
+
+    def _count(self, mine: Seen, seconds: float) -> None:
+        self._metrics.ended(mine.model, mine.version, mine.status, seconds)
+        for ticket in mine.tickets:
+            self._metrics.answered(mine.model, mine.version, ticket)
+        if mine.found:
+            self._metrics.uncertainty.observe(mine.model, mine.version, *mine.found)
+
+
+def _id_of(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _ID.fullmatch(value):
+            return bytes(value).decode()
+    return secrets.token_hex(8)
+
+
+def _is_probe(scope: Scope, mine: Seen) -> bool:
+    """Orchestrators and Prometheus ask every few seconds, and say nothing by it."""
+    return mine.status == 200 and bool(_PROBE.fullmatch(scope["path"]))
+
+
+def _log(scope: Scope, mine: Seen, seconds: float) -> None:
+    # As it came, percent-encoded: decoded, it could break the line.
+    path = scope.get("raw_path", b"").decode("latin-1") or scope["path"]
+    fields: dict[str, Any] = {
+        "request_id": mine.id,
+        "method": scope["method"],
+        "path": path,
+        "status": mine.status,
+        "milliseconds": round(seconds * 1e3, 3),
+    }
+    if mine.model:
+        fields |= {"model": mine.model, "version": mine.version}
+    for ticket in mine.tickets:
+        fields |= {
+            "rows": ticket.job.count,
+            "passes": ticket.job.passes,
+            "queue_milliseconds": round((ticket.began - ticket.arrived) * 1e3, 3),
+            "compute_milliseconds": round(ticket.computing * 1e3, 3),
+        }
+    access.info(
+        "%s %s %d %.1f ms %s",
+        *(fields["method"], path, mine.status, fields["milliseconds"], mine.id),
+        extra=fields,
+    )

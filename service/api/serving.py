@@ -1,0 +1,177 @@
+"""From a request to its job's end: the queue, the deadline, the client that leaves."""
+
+import asyncio
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import Request
+
+from service.api.metrics import Metrics
+from service.api.observe import Seen, seen
+from service.api.tracing import Tracing
+from service.batch import Ticket
+from service.device import Device
+from service.errors import (
+    CancelledError,
+    DeadlineError,
+    InputError,
+    MCDropoutError,
+    StoppingError,
+)
+from service.jobs import Job
+from service.options import Options
+from service.predictor import Prediction, Predictor
+from service.repository import Repository, Version
+from service.scheduler import Scheduler
+
+#: Seconds for which nobody looks whether the client is still there.
+_PATIENCE = 0.05
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What the routes share.
+
+    Attributes:
+        repository, scheduler, device, metrics, tracing: of the process.
+        timeout: most seconds that a request may take.
+        control: whether requests may load and unload models.
+        draining: set when the process is about to end.
+        arriving: requests that are about to be run.
+    """
+
+    repository: Repository
+    scheduler: Scheduler
+    device: Device
+    metrics: Metrics
+    tracing: Tracing
+    timeout: float = 60.0
+    control: bool = False
+    draining: threading.Event = field(default_factory=threading.Event)
+    arriving: set[int] = field(default_factory=set)
+
+
+def serving(request: Request) -> Serving:
+    """That of the application a request came to."""
+    found: Serving = request.app.state.serving
+    return found
+
+
+def find(request: Request, name: str, number: int | None) -> tuple[Version, Predictor]:
+    """The version that is to answer; the log and the metrics will name it.
+
+    Raises:
+        ModelNotFoundError: there is no such model or version.
+        ModelUnavailableError: it cannot answer now.
+    """
+    version, predictor = serving(request).repository.predictor(name, number)
+    seen(request).model, seen(request).version = version.name, str(version.number)
+    return version, predictor
+
+
+async def predict(
+    request: Request,
+    predictor: Predictor,
+    job: Job,
+    options: Options,
+    timeout: float | None = None,
+) -> Prediction:
+    """Run the passes of a prepared job.
+
+    Raises:
+        QueueFullError, DeadlineError, CancelledError, StoppingError: it was not run to its end.
+        OutputError: the model answered with NaN or infinity.
+    """
+    await _run(request, predictor, job, timeout)
+    found = predictor.prediction(job, options.measures)
+    seen(request).found = (predictor.manifest, found)
+    return found
+
+
+async def predict_deterministic(
+    request: Request, predictor: Predictor, job: Job, timeout: float | None = None
+) -> dict[str, Any]:
+    """The same with dropout off: output name to (B, …)."""
+    await _run(request, predictor, job, timeout)
+    return predictor.outputs(job)
+
+
+async def _run(request: Request, predictor: Predictor, job: Job, timeout: float | None) -> None:
+    """Precondition: the request's body was read."""
+    shared, mine = serving(request), seen(request)
+    seconds = _seconds(timeout, shared.timeout)
+    label = (mine.model, mine.version)
+    ticket = None
+    if await _alone(shared, mine):
+        ticket = shared.scheduler.run_now(job, predictor.sampler, label)
+    if ticket is None:
+        ticket = shared.scheduler.submit(job, predictor.sampler, label)
+        await _finish(request, shared.scheduler, ticket, seconds)
+    ticket.future.result()
+    mine.tickets.append(ticket)
+    shared.tracing.passes(ticket)
+
+
+async def _alone(shared: Serving, mine: Seen) -> bool:
+    """Whether no other request came with this one; if one did, they are to run together."""
+    shared.arriving.add(id(mine))
+    try:
+        await asyncio.sleep(0)  # the others get as far
+        return len(shared.arriving) == 1
+    finally:
+        shared.arriving.discard(id(mine))
+
+
+async def _finish(request: Request, scheduler: Scheduler, ticket: Ticket, seconds: float) -> None:
+    """Wait for a job's end, no longer than its client does."""
+    answer = asyncio.wrap_future(ticket.future)
+    try:
+        async with asyncio.timeout(seconds):
+            await _answer(request, answer)
+    except BaseException as error:
+        # Whatever ended the wait, for example the server's own end, ends the work.
+        fault = _fault(error, seconds)
+        scheduler.cancel(ticket, fault)
+        if fault is error or not isinstance(error, TimeoutError):
+            raise
+        raise fault from error
+    finally:
+        answer.cancel()  # or asyncio would complain that nobody asked for its fault
+
+
+async def _answer(request: Request, answer: "asyncio.Future[None]") -> None:
+    await asyncio.wait({answer}, timeout=_PATIENCE)
+    if not answer.done():
+        # The body was read: the next message can only be that the client is gone.
+        leaving = asyncio.ensure_future(request.receive())
+        try:
+            both: set[asyncio.Future[Any]] = {answer, leaving}
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leaving.cancel()
+        if not answer.done():
+            raise CancelledError("the client is gone; its passes were stopped.")
+    await answer
+
+
+def _seconds(asked: float | None, most: float) -> float:
+    if asked is None:
+        return most
+    if not 0 < asked <= most:
+        raise InputError(
+            f"timeout is {asked:g} s; it must be more than 0 and at most {most:g}, this server's "
+            "own limit."
+        )
+    return asked
+
+
+def _fault(error: BaseException, seconds: float) -> MCDropoutError:
+    if isinstance(error, MCDropoutError):
+        return error
+    if isinstance(error, TimeoutError):
+        return DeadlineError(
+            f"the answer was not there within {seconds:g} s, and the work was stopped. Ask for "
+            "fewer passes or rows, or allow more time."
+        )
+    return StoppingError("the server stopped before the answer was there. Send it again.")

@@ -1,0 +1,130 @@
+"""OpenTelemetry spans, where its SDK is installed and told to export; else nothing."""
+
+import importlib.util
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from starlette.types import Scope
+
+from service.batch import Ticket
+from service.errors import SetupError
+
+if TYPE_CHECKING:
+    from service.api.observe import Seen
+
+
+class Tracing:
+    """Does nothing."""
+
+    @contextmanager
+    def request(self, scope: Scope, mine: "Seen") -> Iterator[None]:
+        """Around a request."""
+        yield
+
+    def passes(self, ticket: Ticket) -> None:
+        """A job came to its end, in the request that is current."""
+
+    def close(self) -> None:
+        """Send what is still to be sent."""
+
+
+class Spans(Tracing):
+    """A span for each request, with two children: the queue and the passes."""
+
+    def __init__(self) -> None:
+        """Set up the SDK; it reads OTEL_* itself."""
+        from opentelemetry import propagate, trace
+        from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+        from opentelemetry.sdk.trace import TracerProvider
+
+        named = "OTEL_SERVICE_NAME" in os.environ
+        resource = Resource.create({} if named else {SERVICE_NAME: "mcdropout"})
+        self._provider = TracerProvider(resource=resource)
+        self._provider.add_span_processor(_processor())
+        self._tracer = self._provider.get_tracer("mcdropout")
+        self._kind = trace.SpanKind.SERVER
+        self._extract = propagate.extract
+        self._status = trace.Status(trace.StatusCode.ERROR)
+
+    @contextmanager
+    def request(self, scope: Scope, mine: "Seen") -> Iterator[None]:
+        """A span that continues the client's trace."""
+        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+        attributes = {
+            "http.request.method": scope["method"],
+            "url.path": scope["path"],
+            "mcdropout.request_id": mine.id,
+        }
+        with self._tracer.start_as_current_span(
+            scope["method"], self._extract(headers), self._kind, attributes
+        ) as span:
+            try:
+                yield
+            finally:
+                route = scope.get("route")
+                if route is not None:
+                    span.update_name(f"{scope['method']} {route.path}")
+                    span.set_attribute("http.route", route.path)
+                span.set_attribute("http.response.status_code", mine.status)
+                if mine.model:
+                    span.set_attributes(
+                        {"mcdropout.model": mine.model, "mcdropout.version": mine.version}
+                    )
+                if mine.status >= 500:
+                    span.set_status(self._status)
+
+    def passes(self, ticket: Ticket) -> None:
+        """Two spans in the past."""
+        shift = time.time() - time.monotonic()
+        arrived, began, ended = (
+            int((moment + shift) * 1e9) for moment in (ticket.arrived, ticket.began, ticket.ended)
+        )
+        work: Mapping[str, Any] = {
+            "mcdropout.rows": ticket.job.count,
+            "mcdropout.passes": ticket.job.passes,
+            "mcdropout.compute_seconds": ticket.computing,
+        }
+        self._tracer.start_span("queue", start_time=arrived).end(began)
+        self._tracer.start_span("passes", attributes=work, start_time=began).end(ended)
+
+    def close(self) -> None:
+        """Send what is still to be sent."""
+        self._provider.shutdown()
+
+
+def start_tracing(env: Mapping[str, str]) -> Tracing:
+    """Spans if OTEL_TRACES_EXPORTER or an OTLP endpoint is set, else nothing.
+
+    Raises:
+        SetupError: it is asked for and the SDK is not installed.
+    """
+    exporter = env.get("OTEL_TRACES_EXPORTER", "")
+    endpoint = any(env.get(f"OTEL_EXPORTER_OTLP_{part}ENDPOINT") for part in ("", "TRACES_"))
+    disabled = env.get("OTEL_SDK_DISABLED", "").lower() == "true" or exporter == "none"
+    if disabled or not (exporter or endpoint):
+        return Tracing()
+    if importlib.util.find_spec("opentelemetry.sdk") is None:
+        raise SetupError(
+            "OTEL_* variables ask for tracing, and OpenTelemetry is not installed: "
+            "pip install 'mcdropout[otel]', or set OTEL_SDK_DISABLED=true."
+        )
+    if exporter not in ("", "otlp", "console"):
+        raise SetupError(f"OTEL_TRACES_EXPORTER is {exporter!r}; it takes otlp, console or none.")
+    return Spans()
+
+
+def _processor() -> Any:
+    from opentelemetry.sdk.trace.export import (
+        BatchSpanProcessor,
+        ConsoleSpanExporter,
+        SimpleSpanProcessor,
+    )
+
+    if os.environ.get("OTEL_TRACES_EXPORTER") == "console":
+        return SimpleSpanProcessor(ConsoleSpanExporter())
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+    return BatchSpanProcessor(OTLPSpanExporter())

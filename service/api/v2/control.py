@@ -1,0 +1,83 @@
+"""The model repository extension: list, load and unload models."""
+
+from typing import Annotated, Any, Protocol, cast
+
+from fastapi import APIRouter, Path, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+
+from service.api.body import describe_body, parse_json, read_body
+from service.api.schemas import Error
+from service.api.serving import serving
+from service.api.v2 import metadata
+from service.api.v2.schemas import ControlRequest, IndexEntry, IndexRequest
+
+SETTING = "MCDROPOUT_REPOSITORY_CONTROL"
+
+ERRORS: dict[int | str, dict[str, Any]] = {
+    403: {"model": Error, "description": "models may not be loaded and unloaded by request"},
+    404: {"model": Error, "description": "no such model"},
+}
+
+router = APIRouter(prefix="/v2/repository")
+
+Name = Annotated[str, Path(description="name of the model")]
+
+
+class Controllable(Protocol):
+    """A repository whose models can be loaded and unloaded; either may take long."""
+
+    def load(self, name: str) -> object:
+        """Load a model, or load it again."""
+
+    def unload(self, name: str) -> object:
+        """Free a model, which cannot answer any more."""
+
+
+@router.post(
+    "/index",
+    response_model=list[IndexEntry],
+    openapi_extra=describe_body(IndexRequest, required=False),
+)
+async def list_models(request: Request) -> list[IndexEntry]:
+    """Every version of every model and its state, or those that can answer."""
+    body = await read_body(request)
+    asked = parse_json(IndexRequest, body or b"{}", 'nothing, or {"ready": true}')
+    return metadata.index(serving(request).repository, asked.ready)
+
+
+@router.post(
+    "/models/{name}/load",
+    responses=ERRORS,
+    openapi_extra=describe_body(ControlRequest, required=False),
+)
+async def load(request: Request, name: Name) -> dict[str, Any]:
+    """Load a model as it is in the server's folder, or load it again."""
+    repository = await _controlled(request)
+    await run_in_threadpool(repository.load, name)
+    return {}
+
+
+@router.post(
+    "/models/{name}/unload",
+    responses=ERRORS,
+    openapi_extra=describe_body(ControlRequest, required=False),
+)
+async def unload(request: Request, name: Name) -> dict[str, Any]:
+    """Free a model; it cannot answer until it is loaded again."""
+    repository = await _controlled(request)
+    await run_in_threadpool(repository.unload, name)
+    return {}
+
+
+async def _controlled(request: Request) -> Controllable:
+    """The repository, if requests may change it and this one asks for nothing else."""
+    shared = serving(request)
+    if not shared.control:
+        raise HTTPException(
+            403, f"models are not loaded and unloaded by request. {SETTING}=true allows it."
+        )
+    body = await read_body(request)
+    parse_json(ControlRequest, body or b"{}", "nothing, or {}")
+    repository: Any = shared.repository
+    return cast(Controllable, repository)

@@ -1,0 +1,100 @@
+"""What the server and its models say of themselves."""
+
+from importlib.metadata import version
+
+from service.api.v2.datatypes import datatype_of
+from service.api.v2.outputs import offers
+from service.api.v2.schemas import (
+    ConfigTensor,
+    IndexEntry,
+    ModelConfig,
+    ModelMetadata,
+    ServerMetadata,
+    TensorMetadata,
+)
+from service.manifest import Manifest, Shape
+from service.repository import Repository, State
+
+#: Triton's names of what is supported beyond the protocol.
+EXTENSIONS = ["binary_tensor_data", "model_configuration", "model_repository", "parameters"]
+PLATFORM, BACKEND = "onnxruntime_onnx", "onnxruntime"
+
+#: The repository extension's words. A state of ours that is not here cannot answer.
+_STATES = {State.READY: "READY", State.LOADING: "LOADING"}
+
+
+def server_metadata() -> ServerMetadata:
+    """What this server is and can."""
+    return ServerMetadata(name="mcdropout", version=version("mcdropout"), extensions=EXTENSIONS)
+
+
+def model_metadata(repository: Repository, name: str, number: int | None = None) -> ModelMetadata:
+    """Inputs and outputs of a version that can answer.
+
+    Raises:
+        ModelNotFoundError: there is no such model or version.
+        ModelUnavailableError: it cannot answer, saying why.
+    """
+    _, predictor = repository.predictor(name, number)
+    ready = [v for v in repository.versions(name) if v.state is State.READY]
+    return ModelMetadata(
+        name=name,
+        versions=[str(v.number) for v in ready],
+        platform=PLATFORM,
+        inputs=_inputs(predictor.manifest),
+        outputs=_outputs(predictor.manifest),
+    )
+
+
+def model_config(repository: Repository, name: str, number: int | None = None) -> ModelConfig:
+    """The same in the words of Triton's configuration.
+
+    Raises:
+        ModelNotFoundError, ModelUnavailableError: see `model_metadata`.
+    """
+    metadata = model_metadata(repository, name, number)
+    return ModelConfig(
+        name=name,
+        platform=PLATFORM,
+        backend=BACKEND,
+        max_batch_size=0,
+        input=[_config(tensor) for tensor in metadata.inputs],
+        output=[_config(tensor) for tensor in metadata.outputs],
+    )
+
+
+def index(repository: Repository, only_ready: bool) -> list[IndexEntry]:
+    """Every version of every model, or those that can answer."""
+    return [
+        IndexEntry(
+            name=name,
+            version=str(v.number),
+            state=_STATES.get(v.state, "UNAVAILABLE"),
+            reason=v.reason,
+        )
+        for name in repository.names()
+        for v in repository.versions(name)
+        if v.state is State.READY or not only_ready
+    ]
+
+
+def _inputs(manifest: Manifest) -> list[TensorMetadata]:
+    return [
+        TensorMetadata(name=s.name, datatype=datatype_of(s.dtype), shape=_shape(s.shape))
+        for s in manifest.inputs
+    ]
+
+
+def _outputs(manifest: Manifest) -> list[TensorMetadata]:
+    return [
+        TensorMetadata(name=name, datatype=offer.datatype, shape=_shape(offer.shape))
+        for name, offer in offers(manifest).items()
+    ]
+
+
+def _shape(shape: Shape) -> list[int]:
+    return [-1 if size is None else size for size in shape]
+
+
+def _config(tensor: TensorMetadata) -> ConfigTensor:
+    return ConfigTensor(name=tensor.name, data_type=f"TYPE_{tensor.datatype}", dims=tensor.shape)

@@ -1,0 +1,122 @@
+"""The tensors that may be asked of a model, by name."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from service.api.v2.datatypes import datatype_of
+from service.api.v2.schemas import RequestedOutput
+from service.core.summary import CLASSIFICATION_MEASURES
+from service.errors import InputError
+from service.manifest import Manifest, OutputSpec, Shape
+
+#: What is known of every output over passes.
+MOMENTS = ("mean", "variance")
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A tensor that may be asked for.
+
+    Attributes:
+        output: the model's output that it is of.
+        quantity: "mean", "variance" or a measure; None for the output itself, with
+            dropout off.
+        datatype: the protocol's name of its element type.
+        shape: with the rows on axis 0; None marks a dynamic axis.
+    """
+
+    output: str
+    quantity: str | None
+    datatype: str
+    shape: Shape
+
+
+@dataclass(frozen=True)
+class Selected:
+    """One tensor of the answer: how it was asked for, and what it is."""
+
+    name: str
+    offer: Offer
+    binary: bool
+
+
+def offers(manifest: Manifest) -> dict[str, Offer]:
+    """All that may be asked of a model, by name, in the order that metadata list it.
+
+    With one output they are "mean", "variance", a classification's measures, and the
+    output's own name for what it gives with dropout off. With several, "<output>.mean" and so on.
+    A model's output that is itself called "mean" is behind `training` false.
+    """
+    sampled = {
+        _name(manifest, offer): offer
+        for spec in manifest.outputs
+        for offer in _sampled(spec, manifest)
+    }
+    return sampled | {n: o for n, o in _deterministic(manifest).items() if n not in sampled}
+
+
+def _sampled(spec: OutputSpec, manifest: Manifest) -> list[Offer]:
+    measures = CLASSIFICATION_MEASURES if manifest.task == "classification" else ()
+    return [
+        *(Offer(spec.name, moment, "FP64", spec.shape) for moment in MOMENTS),
+        # Measures are over the classes, which are the last axis.
+        *(Offer(spec.name, measure, "FP64", spec.shape[:-1]) for measure in measures),
+    ]
+
+
+def _deterministic(manifest: Manifest) -> dict[str, Offer]:
+    return {s.name: Offer(s.name, None, datatype_of(s.dtype), s.shape) for s in manifest.outputs}
+
+
+def _name(manifest: Manifest, offer: Offer) -> str:
+    return str(offer.quantity) if len(manifest.outputs) == 1 else _long_name(offer)
+
+
+def _long_name(offer: Offer) -> str:
+    return f"{offer.output}.{offer.quantity}"
+
+
+def select(
+    manifest: Manifest,
+    requested: Sequence[RequestedOutput] | None,
+    training: bool,
+    binary: bool,
+) -> list[Selected]:
+    """What an answer shall hold.
+
+    Args:
+        manifest: of the model.
+        requested: the request's outputs; without any, mean and variance of every output
+            of the model, or with `training` false every output itself.
+        training: whether passes are run. If not, only the model's outputs themselves
+            can be had; if so, they can be had as well.
+        binary: whether an output that does not say goes as bytes.
+
+    Raises:
+        InputError: a name is unknown or there twice, saying what there is.
+    """
+    listed = offers(manifest) if training else _deterministic(manifest)
+    if not requested:
+        default = MOMENTS if training else (None,)
+        return [Selected(n, o, binary) for n, o in listed.items() if o.quantity in default]
+    long_names = {_long_name(o): o for o in listed.values() if o.quantity is not None}
+    known = long_names | listed
+    selected: dict[str, Selected] = {}
+    for index, output in enumerate(requested):
+        place = f"outputs[{index}].name is {output.name[:80]!r}"
+        if output.name not in known:
+            raise InputError(f"{place}{_why_unknown(output.name, manifest, listed)}")
+        if output.name in selected:
+            raise InputError(f"{place}, as of another output before it. Ask for each once.")
+        own = output.parameters.binary_data if output.parameters else None
+        as_bytes = binary if own is None else own
+        selected[output.name] = Selected(output.name, known[output.name], as_bytes)
+    return list(selected.values())
+
+
+def _why_unknown(name: str, manifest: Manifest, listed: Mapping[str, Offer]) -> str:
+    if name in offers(manifest):
+        return (
+            f", which takes passes; 'training' is false. Leave that out, or ask for {list(listed)}."
+        )
+    return f"; there are {list(listed)}."

@@ -1,0 +1,132 @@
+"""The routes of the protocol."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request, Response
+
+from service.api import health
+from service.api.body import describe_body
+from service.api.direct import Direct
+from service.api.schemas import Error
+from service.api.serving import serving
+from service.api.v2 import control, metadata
+from service.api.v2.infer import infer
+from service.api.v2.schemas import (
+    InferRequest,
+    InferResponse,
+    Live,
+    ModelConfig,
+    ModelMetadata,
+    ModelReady,
+    Ready,
+    ServerMetadata,
+)
+from service.api.v2.tensors import HEADER
+
+ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"model": Error, "description": "the request is wrong"},
+    404: {"model": Error, "description": "no such model or version"},
+    503: {"model": Error, "description": "the model is not ready"},
+    # With a default declared, FastAPI does not add a 422 that we never send.
+    "default": {"model": Error, "description": "any other failure"},
+}
+
+_BYTES = {
+    "application/octet-stream": {
+        "schema": {
+            "type": "string",
+            "format": "binary",
+            "description": f"the same JSON, whose length the header {HEADER} says, and behind it "
+            "the elements of the binary tensors: little-endian, row-major, in their order",
+        }
+    }
+}
+
+_INFER: dict[str, Any] = {
+    "response_model": InferResponse,
+    "responses": {
+        200: {"content": _BYTES, "description": "the tensors asked for"},
+        413: {"model": Error, "description": "the body is too large"},
+        415: {"model": Error, "description": "the body is compressed"},
+        422: {"model": Error, "description": "the model answered with NaN or infinity"},
+        429: {"model": Error, "description": "too many requests wait; Retry-After says how long"},
+        504: {"model": Error, "description": "the timeout is over"},
+    },
+    "openapi_extra": describe_body(InferRequest, also=_BYTES),
+}
+
+asking = APIRouter(tags=["Open Inference Protocol"], responses=ERRORS, route_class=Direct)
+router = APIRouter(tags=["Open Inference Protocol"], responses=ERRORS)
+router.include_router(control.router)
+
+Name = Annotated[str, Path(description="name of the model")]
+Number = Annotated[int, Path(description="number of the version", ge=0)]
+
+
+@router.get("/v2", response_model=ServerMetadata)
+async def server() -> ServerMetadata:
+    """What this server is and can."""
+    return metadata.server_metadata()
+
+
+@router.get("/v2/health/live", response_model=Live)
+async def live() -> Live:
+    """The process answers."""
+    return Live(live=True)
+
+
+@router.get("/v2/health/ready", response_model=Ready)
+async def ready(request: Request) -> Ready:
+    """Every model has a version that can answer; 503 says which has not."""
+    health.require_ready(serving(request))
+    return Ready(ready=True)
+
+
+@router.get("/v2/models/{name}", response_model=ModelMetadata)
+async def model(request: Request, name: Name) -> ModelMetadata:
+    """Inputs of a model, and the outputs that may be asked for."""
+    return metadata.model_metadata(serving(request).repository, name)
+
+
+@router.get("/v2/models/{name}/versions/{version}", response_model=ModelMetadata)
+async def model_version(request: Request, name: Name, version: Number) -> ModelMetadata:
+    """The same, of one version."""
+    return metadata.model_metadata(serving(request).repository, name, version)
+
+
+@router.get("/v2/models/{name}/config", response_model=ModelConfig)
+async def config(request: Request, name: Name) -> ModelConfig:
+    """The same in the words of Triton's model configuration."""
+    return metadata.model_config(serving(request).repository, name)
+
+
+@router.get("/v2/models/{name}/versions/{version}/config", response_model=ModelConfig)
+async def version_config(request: Request, name: Name, version: Number) -> ModelConfig:
+    """The same, of one version."""
+    return metadata.model_config(serving(request).repository, name, version)
+
+
+@router.get("/v2/models/{name}/ready", response_model=ModelReady)
+async def model_ready(request: Request, name: Name) -> ModelReady:
+    """The model has a version that can answer; 503 says why not."""
+    serving(request).repository.predictor(name)
+    return ModelReady(name=name, ready=True)
+
+
+@router.get("/v2/models/{name}/versions/{version}/ready", response_model=ModelReady)
+async def version_ready(request: Request, name: Name, version: Number) -> ModelReady:
+    """The version can answer; 503 says why not."""
+    serving(request).repository.predictor(name, version)
+    return ModelReady(name=name, ready=True)
+
+
+@asking.post("/v2/models/{name}/infer", **_INFER)
+async def infer_model(request: Request, name: Name) -> Response:
+    """Mean and variance over stochastic passes, by the newest version that can answer."""
+    return await infer(request, name, None)
+
+
+@asking.post("/v2/models/{name}/versions/{version}/infer", **_INFER)
+async def infer_version(request: Request, name: Name, version: Number) -> Response:
+    """The same, by one version."""
+    return await infer(request, name, version)

@@ -1,0 +1,232 @@
+"""Wire schemas of the protocol."""
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    model_validator,
+)
+
+from service.api.v2.datatypes import DATATYPES, known_datatype
+from service.api.v2.parameters import InferParameters, Known
+
+EXAMPLE = (
+    'an object such as {"inputs": [{"name": "year", "shape": [1, 1], "datatype": "FP32", '
+    '"data": [1985.0]}], "parameters": {"passes": 100}}'
+)
+
+Datatype = Annotated[
+    str, AfterValidator(known_datatype), Field(json_schema_extra={"enum": list(DATATYPES)})
+]
+#: numpy has at most 64 axes, and a size that no 64 bits hold is no size.
+Shape = Annotated[
+    list[Annotated[StrictInt, Field(ge=1, le=(1 << 63) - 1)]], Field(min_length=1, max_length=32)
+]
+
+
+class InputParameters(Known):
+    """What is said of one input tensor."""
+
+    IGNORED: ClassVar[frozenset[str]] = frozenset({"content_type"})  # MLServer's clients send it
+
+    binary_data_size: Annotated[StrictInt, Field(ge=0)] | None = Field(
+        default=None, description="bytes that the tensor takes behind the JSON, in place of `data`"
+    )
+
+
+class InferInput(Known):
+    """One input tensor: all rows."""
+
+    name: str
+    shape: Shape = Field(description="axis 0 is the rows")
+    datatype: Datatype
+    parameters: InputParameters | None = None
+    data: list[Any] | None = Field(
+        default=None, description="numbers, flat in row-major order, or nested as `shape` says"
+    )
+
+
+class OutputParameters(Known):
+    """How one output tensor is to be answered."""
+
+    binary_data: StrictBool | None = Field(
+        default=None, description="whether it comes as bytes behind the JSON"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_classification(cls, value: Any) -> Any:
+        if isinstance(value, dict) and value.get("classification"):
+            raise ValueError(
+                "'classification' is not supported. Ask for 'mean' and sort it; the labels are at "
+                "GET /v1/models/{name}"
+            )
+        return value
+
+
+class RequestedOutput(Known):
+    """One tensor that the answer shall hold."""
+
+    name: str = Field(description="one of the outputs that the model's metadata list")
+    parameters: OutputParameters | None = None
+
+
+class InferRequest(Known):
+    """Rows and how to sample them."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "id": "1",
+                "inputs": [{"name": "year", "shape": [1, 1], "datatype": "FP32", "data": [1985.0]}],
+                "parameters": {"passes": 100, "seed": 7},
+            }
+        }
+    )
+    #: Some clients send these; the address has them.
+    IGNORED: ClassVar[frozenset[str]] = frozenset({"model_name", "model_version"})
+    ELSEWHERE: ClassVar[frozenset[str]] = frozenset(InferParameters.model_fields)
+
+    id: str | None = Field(default=None, description="comes back in the answer")
+    parameters: InferParameters | None = None
+    inputs: list[InferInput] = Field(min_length=1)
+    outputs: list[RequestedOutput] | None = Field(
+        default=None,
+        description="by default mean and variance of every output of the model, or with "
+        "`training` false every output itself",
+    )
+
+
+class InferOutput(BaseModel):
+    """One tensor of the answer."""
+
+    name: str
+    shape: list[int]
+    datatype: str
+    parameters: dict[str, int] | None = Field(
+        default=None, description="`binary_data_size`, if its bytes follow the JSON"
+    )
+    data: list[Any] | None = Field(default=None, description="flat, in row-major order")
+
+
+class InferResponse(BaseModel):
+    """The tensors asked for, in the order they were asked for."""
+
+    model_name: str
+    model_version: str
+    id: str | None = None
+    parameters: dict[str, int] | None = Field(
+        default=None,
+        description="passes that were run, and the seed: send it again to get the same answer",
+    )
+    outputs: list[InferOutput]
+
+
+class Live(BaseModel):
+    """The process answers."""
+
+    live: bool
+
+
+class Ready(BaseModel):
+    """Every model can answer."""
+
+    ready: bool
+
+
+class ModelReady(BaseModel):
+    """A model can answer."""
+
+    name: str
+    ready: bool
+
+
+class ServerMetadata(BaseModel):
+    """What this server is and can."""
+
+    name: str
+    version: str
+    extensions: list[str]
+
+
+class TensorMetadata(BaseModel):
+    """One tensor of a model."""
+
+    name: str
+    datatype: str
+    shape: list[int] = Field(description="axis 0 is the rows; -1 is any size")
+
+
+class ModelMetadata(BaseModel):
+    """What a model takes, and what may be asked of it."""
+
+    name: str
+    versions: list[str] = Field(description="those that can answer, the newest first")
+    platform: str
+    inputs: list[TensorMetadata]
+    outputs: list[TensorMetadata]
+
+
+class ConfigTensor(BaseModel):
+    """One tensor, in the words of Triton's configuration."""
+
+    name: str
+    data_type: str
+    dims: list[int]
+
+
+class ModelConfig(BaseModel):
+    """The part of Triton's model configuration that is meaningful here."""
+
+    name: str
+    platform: str
+    backend: str
+    max_batch_size: int = Field(description="0: the rows are axis 0 of `dims`, and any number")
+    input: list[ConfigTensor]
+    output: list[ConfigTensor]
+
+
+class IndexRequest(Known):
+    """What the index shall list."""
+
+    ready: StrictBool = Field(default=False, description="only what can answer")
+
+
+class IndexEntry(BaseModel):
+    """One version of a model."""
+
+    name: str
+    version: str
+    state: str = Field(description="READY, LOADING or UNAVAILABLE")
+    reason: str
+
+
+class ControlParameters(Known):
+    """How to load or unload a model."""
+
+    unload_dependents: StrictBool = Field(
+        default=False, description="changes nothing: no model here depends on another"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_other_files(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            for name in value:
+                if name == "config" or name.startswith("file:"):
+                    raise ValueError(
+                        f"{name[:40]!r} is not supported: a model is loaded as it is in the "
+                        "server's folder. Leave it out"
+                    )
+        return value
+
+
+class ControlRequest(Known):
+    """A call that loads or unloads a model."""
+
+    parameters: ControlParameters | None = None

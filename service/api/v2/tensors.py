@@ -1,0 +1,168 @@
+"""Tensors out of a request and into an answer, as JSON or as bytes behind it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+import orjson
+from fastapi import Response
+from numpy.typing import NDArray
+
+from service.api.v2.datatypes import DATATYPES, datatype_of
+from service.api.v2.json_data import from_json, nested_places, unravel
+from service.api.v2.schemas import InferInput
+from service.errors import InputError
+from service.inputs import Where
+
+Array = NDArray[Any]
+
+#: How many bytes of a body are its JSON; what follows is binary tensors.
+HEADER = "Inference-Header-Content-Length"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The input tensors of a request.
+
+    Attributes:
+        arrays: input name to array of the shape and datatype that the request says.
+        places: input name to what its elements are called in messages.
+    """
+
+    arrays: Mapping[str, Array]
+    places: Mapping[str, Where]
+
+
+def split_body(body: bytes, header: str | None) -> tuple[bytes, memoryview | None]:
+    """The JSON of a body and the bytes behind it, None without a header.
+
+    Raises:
+        InputError: the header is no length of this body.
+    """
+    if header is None:
+        return body, None
+    # Digits first: int() takes a sign and spaces, and refuses what is too long.
+    if not (header.isascii() and header.isdigit() and len(header) < 19):
+        raise InputError(f"the header {HEADER} is {header[:40]!r}; it takes a number of bytes.")
+    length = int(header)
+    if length > len(body):
+        raise InputError(
+            f"the header {HEADER} says that the JSON has {length} bytes; the whole body has "
+            f"{len(body)}."
+        )
+    return body[:length], memoryview(body)[length:]
+
+
+def decode_inputs(inputs: Sequence[InferInput], binary: memoryview | None) -> Inputs:
+    """Read every input tensor; binary ones are views of the body where it is aligned.
+
+    Args:
+        inputs: as the request describes them.
+        binary: the bytes behind its JSON, None where it has no header for them.
+
+    Raises:
+        InputError: naming the place, what is there and what would be right.
+    """
+    sizes = [_binary_size(tensor, f"inputs[{i}]") for i, tensor in enumerate(inputs)]
+    _require_binary(sizes, binary)
+    arrays: dict[str, Array] = {}
+    places: dict[str, Where] = {}
+    start = 0
+    for index, (tensor, size) in enumerate(zip(inputs, sizes, strict=True)):
+        place = f"inputs[{index}]"
+        if tensor.name in arrays:
+            raise InputError(
+                f"{place}.name is {tensor.name!r}, as of another input before it. Send each once."
+            )
+        if size is None or binary is None:
+            arrays[tensor.name], places[tensor.name] = from_json(tensor, place)
+        else:
+            arrays[tensor.name] = _from_bytes(tensor, binary[start : start + size], place)
+            places[tensor.name] = nested_places(place)
+            start += size
+    return Inputs(arrays, places)
+
+
+def _binary_size(tensor: InferInput, place: str) -> int | None:
+    size = tensor.parameters.binary_data_size if tensor.parameters else None
+    if (size is None) == (tensor.data is None):
+        has = "no data and no" if size is None else "both data and"
+        raise InputError(
+            f"{place} has {has} parameters.binary_data_size. Send one: numbers in data, or their "
+            "bytes behind the JSON."
+        )
+    if size is not None:
+        wanted = prod(tensor.shape) * np.dtype(DATATYPES[tensor.datatype]).itemsize
+        if size != wanted:
+            raise InputError(
+                f"{place}.parameters.binary_data_size is {size}; shape {tensor.shape} of "
+                f"{tensor.datatype} takes {wanted} bytes."
+            )
+    return size
+
+
+def _require_binary(sizes: Sequence[int | None], binary: memoryview | None) -> None:
+    """Check that the bytes behind the JSON are those that the inputs claim."""
+    claimed = [size for size in sizes if size is not None]
+    if claimed and binary is None:
+        raise InputError(
+            f"the inputs have a binary_data_size, and the request has no header {HEADER}. Say in "
+            "it how many bytes the JSON has; the tensors' bytes follow it."
+        )
+    if binary is not None and len(binary) != sum(claimed):
+        raise InputError(
+            f"{len(binary)} bytes follow the JSON; the inputs' binary_data_size add up to "
+            f"{sum(claimed)}."
+        )
+
+
+def _from_bytes(tensor: InferInput, content: memoryview, place: str) -> Array:
+    dtype = np.dtype(DATATYPES[tensor.datatype])
+    if dtype == np.bool_:
+        # Other bytes than 0 and 1 in an array of bools have no defined meaning.
+        wrong = np.flatnonzero(np.frombuffer(content, np.uint8) > 1)
+        if len(wrong):
+            indices = unravel(int(wrong[0]), tensor.shape)
+            byte = content[int(wrong[0])]
+            raise InputError(
+                f"{nested_places(place)(indices)} is the byte {byte}; BOOL takes 0 or 1."
+            )
+    array = np.frombuffer(content, dtype.newbyteorder("<")).reshape(tensor.shape)
+    # The JSON before it has any length, and ONNX Runtime reads whole elements.
+    return np.require(array, requirements="A")
+
+
+@dataclass(frozen=True)
+class Output:
+    """A tensor of the answer, and whether its bytes go behind the JSON."""
+
+    name: str
+    array: Array
+    binary: bool
+
+
+def encode_answer(head: Mapping[str, Any], outputs: Sequence[Output]) -> Response:
+    """The answer: `head` with the outputs, and the bytes of the binary ones behind it."""
+    tensors: list[dict[str, Any]] = []
+    tail: list[bytes] = []
+    for output in outputs:
+        little = output.array.dtype.newbyteorder("<")
+        flat = np.ascontiguousarray(output.array, little).reshape(-1)
+        tensor: dict[str, Any] = {
+            "name": output.name,
+            "shape": list(output.array.shape),
+            "datatype": datatype_of(output.array.dtype.name),
+        }
+        if output.binary:
+            tensor["parameters"] = {"binary_data_size": flat.nbytes}
+            tail.append(flat.tobytes())
+        else:
+            tensor["data"] = flat
+        tensors.append(tensor)
+    text = orjson.dumps({**head, "outputs": tensors}, option=orjson.OPT_SERIALIZE_NUMPY)
+    if not tail:
+        return Response(text, media_type="application/json")
+    headers = {HEADER: str(len(text))}
+    return Response(b"".join([text, *tail]), headers=headers, media_type="application/octet-stream")

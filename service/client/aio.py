@@ -1,0 +1,148 @@
+"""The client that awaits the answer."""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from numpy.typing import NDArray
+
+from service.client.answers import IndexEntry, Prediction, VersionStatus
+from service.client.calls import Calls, Target
+from service.client.connection import arguments, reply_of, settings
+from service.client.faults import failure
+from service.client.retries import Policy
+from service.client.sampling import Masks, Sampling
+from service.client.steps import Flow, Outcome, Send, Step, T
+
+Array = NDArray[Any]
+
+
+class AsyncClient:
+    """As `Client`, for asyncio: the methods are the same, and are awaited.
+
+    Many calls may be under way at a time, in one event loop.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        api_key: str | None = None,
+        timeout: float = 60.0,
+        retries: int = 3,
+        *,
+        connections: int = 100,
+        verify: ssl.SSLContext | bool = True,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        """See `Client`."""
+        self._calls = Calls(Policy(retries), timeout)
+        self._url = url
+        self._http = httpx.AsyncClient(
+            **settings(url, api_key, connections), verify=verify, transport=transport
+        )
+        self._sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+    async def predict(
+        self,
+        model: str,
+        x: Any,
+        passes: int | None = None,
+        seed: int | None = None,
+        measures: Sequence[str] = (),
+        *,
+        masks: Masks = "shared",
+        rate_scale: float = 1.0,
+        sites: Sequence[str] | None = None,
+        version: int | None = None,
+        timeout: float | None = None,
+        request_id: str | None = None,
+    ) -> Prediction:
+        """See `Client.predict`."""
+        sampling = Sampling(passes, seed, measures, masks, rate_scale, sites)
+        return await self._run(
+            self._calls.predict(Target(model, version), x, sampling, timeout, request_id)
+        )
+
+    async def predict_deterministic(
+        self,
+        model: str,
+        x: Any,
+        *,
+        version: int | None = None,
+        timeout: float | None = None,
+        request_id: str | None = None,
+    ) -> dict[str, Array]:
+        """See `Client.predict_deterministic`."""
+        target = Target(model, version)
+        return await self._run(self._calls.predict_deterministic(target, x, timeout, request_id))
+
+    async def models(self) -> dict[str, list[VersionStatus]]:
+        """See `Client.models`."""
+        return await self._run(self._calls.models())
+
+    async def model(self, name: str, version: int | None = None) -> dict[str, Any]:
+        """See `Client.model`."""
+        return await self._run(self._calls.model(Target(name, version)))
+
+    async def is_live(self) -> bool:
+        """See `Client.is_live`."""
+        return await self._run(self._calls.is_up("live"))
+
+    async def is_ready(self) -> bool:
+        """See `Client.is_ready`."""
+        return await self._run(self._calls.is_up("ready"))
+
+    async def wait_until_ready(self, timeout: float = 60.0) -> None:
+        """See `Client.wait_until_ready`."""
+        await self._run(self._calls.wait_until_ready(timeout))
+
+    async def load(self, name: str, *, timeout: float | None = None) -> None:
+        """See `Client.load`."""
+        await self._run(self._calls.control(name, "load", timeout))
+
+    async def unload(self, name: str, *, timeout: float | None = None) -> None:
+        """See `Client.unload`."""
+        await self._run(self._calls.control(name, "unload", timeout))
+
+    async def index(self, ready: bool = False) -> list[IndexEntry]:
+        """See `Client.index`."""
+        return await self._run(self._calls.index(ready))
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def _run(self, flow: Flow[T]) -> T:
+        outcome: Outcome = None
+        while True:
+            try:
+                step = flow.send(outcome)
+            except StopIteration as end:
+                found: T = end.value
+                return found
+            outcome = await self._do(step)
+
+    async def _do(self, step: Step) -> Outcome:
+        if not isinstance(step, Send):
+            await self._sleep(step.seconds)
+            return None
+        try:
+            async with asyncio.timeout(step.seconds):
+                response = await self._http.request(**arguments(step))
+        except (httpx.HTTPError, TimeoutError) as error:
+            return failure(error, self._url)
+        return reply_of(response, response.content)

@@ -1,0 +1,214 @@
+"""Every call as a flow of steps: what both clients do, without doing it."""
+
+import json
+import math
+import re
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from numpy.typing import NDArray
+
+from service.client.answers import (
+    IndexEntry,
+    Prediction,
+    VersionStatus,
+    read_details,
+    read_index,
+    read_models,
+    read_prediction,
+)
+from service.client.errors import (
+    ClientError,
+    DeadlineExceededError,
+    InvalidCallError,
+    RefusedError,
+)
+from service.client.retries import Policy, Terms
+from service.client.rows import read_rows
+from service.client.sampling import Question, Sampling, deterministic
+from service.client.signature import Signature, read_signature
+from service.client.steps import Build, Flow, Reply, Request, Wait
+from service.client.tensors import decode, encode
+
+Array = NDArray[Any]
+Ask = Callable[[Signature], Question]
+
+#: Most seconds for a health check: a server that needs more is not well.
+_PROBE = 5.0
+_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+
+class Target(NamedTuple):
+    """What is asked: a model, and a version of it or None for the newest that can answer."""
+
+    model: str
+    version: int | None = None
+
+    def path(self, protocol: str) -> str:
+        """Below /v1 or /v2."""
+        path = f"/{protocol}/models/{quote(self.model, safe='')}"
+        return path if self.version is None else f"{path}/versions/{self.version}"
+
+
+class Calls:
+    """Makes the flows. Knows the signatures of the models it has asked."""
+
+    def __init__(self, policy: Policy, timeout: float) -> None:
+        """`timeout` is that of calls that say nothing of their own."""
+        self._policy = policy
+        self._timeout = _checked(timeout)
+        self._signatures: dict[Target, Signature] = {}
+
+    def predict(
+        self,
+        target: Target,
+        x: Any,
+        sampling: Sampling,
+        timeout: float | None,
+        request_id: str | None,
+    ) -> Flow[Prediction]:
+        """See `Client.predict`."""
+        terms = self._terms(timeout, request_id)
+        told = timeout is not None
+        reply, signature = yield from self._infer(target, x, sampling.question, terms, told)
+        return read_prediction(reply, signature.outputs, sampling.names, terms.request_id)
+
+    def predict_deterministic(
+        self, target: Target, x: Any, timeout: float | None, request_id: str | None
+    ) -> Flow[dict[str, Array]]:
+        """See `Client.predict_deterministic`."""
+        terms = self._terms(timeout, request_id)
+        reply, _ = yield from self._infer(target, x, deterministic, terms, timeout is not None)
+        return decode(reply)[1]
+
+    def models(self) -> Flow[dict[str, list[VersionStatus]]]:
+        """See `Client.models`."""
+        return read_models((yield from self._get("/v1/models")))
+
+    def model(self, target: Target) -> Flow[dict[str, Any]]:
+        """See `Client.model`."""
+        return read_details((yield from self._get(target.path("v1"))))
+
+    def index(self, ready: bool) -> Flow[list[IndexEntry]]:
+        """See `Client.index`."""
+        request = _post("/v2/repository/index", {"ready": ready})
+        return read_index((yield from self._send(request, self._terms())))
+
+    def control(self, model: str, what: str, timeout: float | None) -> Flow[None]:
+        """See `Client.load` and `Client.unload`, which are the two values of `what`.
+
+        To load a model twice costs as much as to load it once more. So unlike a prediction
+        it is only sent again where the server has not begun with it.
+        """
+        path = f"/v2/repository/models/{quote(model, safe='')}/{what}"
+        for target in [known for known in self._signatures if known.model == model]:
+            self._signatures.pop(target, None)
+        yield from self._send(_post(path, {}), self._terms(timeout, repeatable=False))
+
+    def is_up(self, what: str) -> Flow[bool]:
+        """Whether the health check "live" or "ready" is passed."""
+        fault = yield from self._probe(what, min(_PROBE, self._timeout))
+        return fault is None
+
+    def wait_until_ready(self, timeout: float) -> Flow[None]:
+        """See `Client.wait_until_ready`."""
+        end = self._policy.clock() + _checked(timeout)
+        patience = replace(self._policy, base=0.05, longest=1.0)
+        fault: ClientError | None = None
+        number = 0
+        while (left := end - self._policy.clock()) > 0:
+            fault = yield from self._probe("ready", min(_PROBE, left))
+            if fault is None:
+                return
+            yield Wait(min(patience.backoff(number), max(0.0, end - self._policy.clock())))
+            number += 1
+        late = DeadlineExceededError(f"the server was not ready within {timeout:g} s: {fault}")
+        raise late from fault
+
+    def _probe(self, what: str, seconds: float) -> Flow[ClientError | None]:
+        """The fault that a health check ends with, None if it is passed.
+
+        Raises:
+            RefusedError: there is no such page, so that waiting is of no use.
+        """
+        once = replace(self._policy, retries=0)
+        request = Request("GET", f"/health/{what}")
+        try:
+            yield from once.answered(lambda left: request, self._terms(seconds))
+        except RefusedError:
+            raise
+        except ClientError as error:
+            return error
+        return None
+
+    def _infer(
+        self, target: Target, x: Any, ask: Ask, terms: Terms, told: bool
+    ) -> Flow[tuple[Reply, Signature]]:
+        """The answer to rows, and the signature that they were asked with."""
+        known = self._signatures.get(target)
+        signature = known or (yield from self._learn(target, terms))
+        try:
+            build = _inference(target, x, ask, signature, told)
+            return (yield from self._policy.answered(build, terms)), signature
+        except (InvalidCallError, RefusedError) as error:
+            # The model may be another one by now.
+            if known is None or error.status not in (None, 400, 404):
+                raise
+            self._signatures.pop(target, None)
+            signature = yield from self._learn(target, terms)
+            if signature == known:
+                raise
+        build = _inference(target, x, ask, signature, told)
+        return (yield from self._policy.answered(build, terms)), signature
+
+    def _learn(self, target: Target, terms: Terms) -> Flow[Signature]:
+        request = Request("GET", f"{target.path('v1')}/metadata")
+        signature = read_signature((yield from self._send(request, terms)))
+        self._signatures[target] = signature
+        return signature
+
+    def _get(self, path: str) -> Flow[Reply]:
+        return self._send(Request("GET", path), self._terms())
+
+    def _send(self, request: Request, terms: Terms) -> Flow[Reply]:
+        return self._policy.answered(lambda left: request, terms)
+
+    def _terms(
+        self, timeout: float | None = None, request_id: str | None = None, repeatable: bool = True
+    ) -> Terms:
+        seconds = self._timeout if timeout is None else _checked(timeout)
+        if request_id is not None and not _ID.fullmatch(request_id):
+            raise InvalidCallError(
+                f"request_id is {request_id[:40]!r}; it takes up to 128 letters, digits and ._:-"
+            )
+        chosen = request_id or secrets.token_hex(8)
+        return Terms(self._policy.clock() + seconds, seconds, chosen, repeatable)
+
+
+def _inference(target: Target, x: Any, ask: Ask, signature: Signature, told: bool) -> Build:
+    """What asks for rows; if `told`, the server is told how long it may take."""
+    arrays, question = read_rows(x, signature), ask(signature)
+    path = f"{target.path('v2')}/infer"
+
+    def build(left: float) -> Request:
+        parameters = {**question["parameters"], "binary_data_output": True}
+        if told:
+            # Microseconds; 0 would be the server's own limit.
+            parameters["timeout"] = max(1, int(left * 1e6))
+        body, headers = encode(arrays, {**question, "parameters": parameters})
+        return Request("POST", path, body, headers)
+
+    return build
+
+
+def _post(path: str, body: dict[str, Any]) -> Request:
+    return Request("POST", path, json.dumps(body).encode(), {"Content-Type": "application/json"})
+
+
+def _checked(timeout: float) -> float:
+    if not (math.isfinite(timeout) and timeout > 0):
+        raise InvalidCallError(f"timeout is {timeout}; it takes seconds, more than 0.")
+    return float(timeout)

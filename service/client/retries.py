@@ -1,0 +1,94 @@
+"""When to ask again, and when to give up."""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from service.client.errors import ClientError, UnavailableError, UnreachableError
+from service.client.faults import fault_of, out_of_time
+from service.client.steps import Build, Flow, Reply, Send, Wait
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What holds for all requests of one call.
+
+    Attributes:
+        end: when it is over, by the policy's clock.
+        seconds: that it had at its start.
+        request_id: that its requests carry.
+        repeatable: whether the server may run it twice.
+    """
+
+    end: float
+    seconds: float
+    request_id: str
+    repeatable: bool = True
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Exponential backoff with full jitter, within a deadline.
+
+    The wait before try n + 1 is uniform on [0, min(longest, base · 2ⁿ)]
+    (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/), on top of
+    what the server's Retry-After says: many clients may have been told the same.
+
+    Attributes:
+        retries: tries after the first.
+        base, longest: seconds.
+        clock, uniform: of time, and of random numbers from 0 to 1.
+    """
+
+    retries: int = 3
+    base: float = 0.1
+    longest: float = 5.0
+    clock: Callable[[], float] = time.monotonic
+    uniform: Callable[[], float] = random.random
+
+    def answered(self, build: Build, terms: Terms) -> Flow[Reply]:
+        """Send a request until it is answered, it is no use, or the time is over.
+
+        Raises:
+            ClientError: that of the last try.
+        """
+        number = 0
+        while True:
+            left = terms.end - self.clock()
+            if left <= 0:
+                raise _named(out_of_time(terms.seconds), terms)
+            request = build(left)
+            headers = {**request.headers, "X-Request-ID": terms.request_id}
+            outcome = yield Send(replace(request, headers=headers), left)
+            if isinstance(outcome, Reply):
+                fault = fault_of(outcome)
+                if fault is None:
+                    return outcome
+            else:
+                fault = outcome or out_of_time(terms.seconds)
+            wait = self._wait(number, fault)
+            if not self._again(number, fault, terms) or self.clock() + wait >= terms.end:
+                raise _named(fault, terms)
+            yield Wait(wait)
+            number += 1
+
+    def _again(self, number: int, fault: ClientError, terms: Terms) -> bool:
+        if number >= self.retries:
+            return False
+        if isinstance(fault, UnreachableError):
+            return terms.repeatable or not fault.sent
+        return isinstance(fault, UnavailableError) and (terms.repeatable or fault.status == 429)
+
+    def _wait(self, number: int, fault: ClientError) -> float:
+        told = fault.retry_after if isinstance(fault, UnavailableError) else None
+        return (told or 0.0) + self.backoff(number)
+
+    def backoff(self, number: int) -> float:
+        """Seconds to wait after try `number`, which counts from 0."""
+        return self.uniform() * min(self.longest, self.base * 2.0 ** min(number, 32))
+
+
+def _named(fault: ClientError, terms: Terms) -> ClientError:
+    fault.request_id = terms.request_id
+    return fault

@@ -1,0 +1,193 @@
+"""The client that blocks until the answer is there."""
+
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from numpy.typing import NDArray
+
+from service.client.answers import IndexEntry, Prediction, VersionStatus
+from service.client.calls import Calls, Target
+from service.client.connection import arguments, reply_of, settings
+from service.client.faults import failure
+from service.client.retries import Policy
+from service.client.sampling import Masks, Sampling
+from service.client.steps import Flow, Outcome, Reply, Send, Step, T
+
+Array = NDArray[Any]
+
+
+class Client:
+    """Asks one server. Safe to use from several threads.
+
+    Whatever fails is a `ClientError`, see `service.client.errors`; an argument of a wrong type
+    is Python's own TypeError.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        api_key: str | None = None,
+        timeout: float = 60.0,
+        retries: int = 3,
+        *,
+        connections: int = 100,
+        verify: ssl.SSLContext | bool = True,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        """Open no connection yet.
+
+        Args:
+            url: of the server; it may have a path before the server's own.
+            api_key: sent as a bearer token.
+            timeout: seconds for a call with all its tries, unless the call says its own.
+            retries: tries after the first, where the server is busy or not reached.
+            connections: most at a time.
+            verify: of https: False checks no certificate, a context says how.
+            transport: httpx' way to the server, in place of its own; `connections` and `verify`
+                are then the transport's to know.
+
+        Raises:
+            InvalidCallError: an argument is malformed.
+        """
+        self._calls = Calls(Policy(retries), timeout)
+        self._url = url
+        self._http = httpx.Client(
+            **settings(url, api_key, connections), verify=verify, transport=transport
+        )
+        self._sleep: Callable[[float], None] = time.sleep
+
+    def predict(
+        self,
+        model: str,
+        x: Any,
+        passes: int | None = None,
+        seed: int | None = None,
+        measures: Sequence[str] = (),
+        *,
+        masks: Masks = "shared",
+        rate_scale: float = 1.0,
+        sites: Sequence[str] | None = None,
+        version: int | None = None,
+        timeout: float | None = None,
+        request_id: str | None = None,
+    ) -> Prediction:
+        """Mean and variance over stochastic passes.
+
+        Args:
+            model: its name.
+            x: (B, …) array or nested lists, or {input name: rows}.
+            passes: 2 or more; by default the model's own number.
+            seed: makes the answer repeatable; by default a random one, which the answer names.
+            measures: of "predictive_entropy" and "mutual_information", for a classification.
+            masks: "shared": a pass is one thinned network, for all rows. "per_row": each row
+                of a pass has masks of its own.
+            rate_scale: multiplies every drop rate.
+            sites: names of the dropout layers that are on, the others off; by default all.
+            version: by default the newest that can answer.
+            timeout: seconds for all tries. The server is told, and works no longer; it refuses
+                one above its own limit.
+            request_id: for the server's log; by default a random one, which the answer names.
+        """
+        sampling = Sampling(passes, seed, measures, masks, rate_scale, sites)
+        return self._run(
+            self._calls.predict(Target(model, version), x, sampling, timeout, request_id)
+        )
+
+    def predict_deterministic(
+        self,
+        model: str,
+        x: Any,
+        *,
+        version: int | None = None,
+        timeout: float | None = None,
+        request_id: str | None = None,
+    ) -> dict[str, Array]:
+        """The model's own output, with dropout off: output name to (B, …)."""
+        target = Target(model, version)
+        return self._run(self._calls.predict_deterministic(target, x, timeout, request_id))
+
+    def models(self) -> dict[str, list[VersionStatus]]:
+        """Model name to its versions, the newest first."""
+        return self._run(self._calls.models())
+
+    def model(self, name: str, version: int | None = None) -> dict[str, Any]:
+        """Inputs, outputs, dropout sites, plan and proof of a version, as the server tells them."""
+        return self._run(self._calls.model(Target(name, version)))
+
+    def is_live(self) -> bool:
+        """Whether the server answers at all. One try of at most 5 s."""
+        return self._run(self._calls.is_up("live"))
+
+    def is_ready(self) -> bool:
+        """Whether every model of the server can answer. One try of at most 5 s."""
+        return self._run(self._calls.is_up("ready"))
+
+    def wait_until_ready(self, timeout: float = 60.0) -> None:
+        """Return once every model can answer.
+
+        Raises:
+            DeadlineExceededError: that was not so within `timeout` seconds; says why.
+            RefusedError: at this address is another server.
+        """
+        self._run(self._calls.wait_until_ready(timeout))
+
+    def load(self, name: str, *, timeout: float | None = None) -> None:
+        """Load a model as it is in the server's folder, or load it again."""
+        self._run(self._calls.control(name, "load", timeout))
+
+    def unload(self, name: str, *, timeout: float | None = None) -> None:
+        """Free a model; it cannot answer until it is loaded again."""
+        self._run(self._calls.control(name, "unload", timeout))
+
+    def index(self, ready: bool = False) -> list[IndexEntry]:
+        """Every version of every model, or with `ready` those that can answer."""
+        return self._run(self._calls.index(ready))
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _run(self, flow: Flow[T]) -> T:
+        outcome: Outcome = None
+        while True:
+            try:
+                # At its start a generator takes None alone, which is what there is then.
+                step = flow.send(outcome)
+            except StopIteration as end:
+                found: T = end.value
+                return found
+            outcome = self._do(step)
+
+    def _do(self, step: Step) -> Outcome:
+        if not isinstance(step, Send):
+            self._sleep(step.seconds)
+            return None
+        try:
+            return self._exchange(step)
+        except httpx.HTTPError as error:
+            return failure(error, self._url)
+
+    def _exchange(self, step: Send) -> Reply:
+        """An answer of many pieces is given up between two of them."""
+        end, chunks = time.monotonic() + step.seconds, []
+        with self._http.stream(**arguments(step)) as response:
+            for chunk in response.iter_bytes():
+                chunks.append(chunk)
+                if time.monotonic() > end:
+                    raise httpx.ReadTimeout("the answer takes too long", request=response.request)
+        return reply_of(response, b"".join(chunks))

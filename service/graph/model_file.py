@@ -1,0 +1,157 @@
+"""Read a model's files: `model.onnx` and the data files it names, and nothing else.
+
+Rules, for a file may come from anywhere:
+1. only regular files are opened for their content: a pipe would wait for ever;
+2. sizes are looked at before anything is read;
+3. a data file lies in the folder of `model.onnx` or below, named by a relative path
+   without `..`, and neither it nor a folder on the way is a link. `model.onnx` may be
+   one, which the operator set; then its data files are looked for where it leads.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import onnx
+
+from service.errors import ArtifactError
+from service.memory import mib, require_memory
+
+#: Most bytes of a graph in one piece, by protobuf.
+_MOST = (1 << 31) - 1
+#: Bytes that reading, planning and proving take at the most, for a byte of the files: 8 to
+#: 13 were seen, with 64 and 400 MiB of weights before or behind the dropout.
+LOAD_FACTOR = 12
+_NUMBER = re.compile("[0-9]{1,18}")
+
+
+def read_model_file(path: Path, max_bytes: int | None) -> tuple[bytes, onnx.ModelProto]:
+    """The content of a file with its data files put in, and the same parsed.
+
+    Args:
+        path: of `model.onnx`.
+        max_bytes: most of it and its data files together; None: what there is memory for.
+
+    Raises:
+        ArtifactError: it breaks a rule, is too large, or is no ONNX file.
+        ModelError: there is not enough memory to load it.
+    """
+    content = _read(path, max_bytes)
+    try:
+        proto = onnx.load_model_from_string(content)
+        external = list(_external(proto))
+    except Exception as error:  # protobuf raises its own
+        raise no_onnx_file(path, len(content), error) from error
+    if not external:
+        return content, proto
+    folder = path.resolve().parent
+    sizes = {place: _data_size(path, folder, place) for place in set(map(_location, external))}
+    # Tensors may share a part of a file, and each takes memory.
+    taken = sum(_length(tensor, sizes[_location(tensor)]) for tensor in external)
+    _require_size(path, len(content) + max(taken, sum(sizes.values())), max_bytes)
+    try:
+        onnx.load_external_data_for_model(proto, str(folder))
+        left = next(_external(proto), None)
+        if left is not None:
+            raise ValueError(f"tensor {left.name!r} cannot lie in a data file")
+        return proto.SerializeToString(), proto
+    except Exception as error:  # onnx raises its own
+        raise no_onnx_file(path, len(content), error) from error
+
+
+def no_onnx_file(path: Path, size: int, error: Exception) -> ArtifactError:
+    """The error for content that cannot be understood."""
+    lines = str(error).strip().splitlines()
+    said = (lines[0] if lines else type(error).__name__).rstrip(".")
+    return ArtifactError(
+        f"{path} ({size} bytes) is not a whole ONNX file, as after a broken copy: {said}. Copy "
+        "or export it again."
+    )
+
+
+def _read(path: Path, max_bytes: int | None) -> bytes:
+    try:
+        # Without waiting for someone to write into a pipe.
+        opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with open(opened, "rb") as file:
+            found = os.fstat(opened)
+            if not stat.S_ISREG(found.st_mode):
+                raise ArtifactError(f"{path} is no regular file. Put the model's file there.")
+            _require_size(path, found.st_size, max_bytes)
+            return file.read(found.st_size)
+    except OSError as error:
+        raise ArtifactError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _require_size(path: Path, size: int, max_bytes: int | None) -> None:
+    if max_bytes is not None and size > max_bytes:
+        raise ArtifactError(
+            f"{path} is of {mib(size)} MiB, its data files included, and {max_bytes >> 20} MiB are "
+            "allowed. The setting MCDROPOUT_MAX_MODEL_MB allows more."
+        )
+    if size > _MOST:
+        raise ArtifactError(
+            f"{path} is of {mib(size)} MiB, its data files included; {mib(_MOST)} MiB are the most "
+            "of an ONNX graph. Export a smaller model, for example in float16."
+        )
+    require_memory(LOAD_FACTOR * size, str(path), f"it is of {mib(size)} MiB")
+
+
+def _data_size(path: Path, folder: Path, location: str) -> int:
+    """The size of a data file.
+
+    Raises:
+        ArtifactError: it breaks rule 1 or 3.
+    """
+    place, found = PurePosixPath(location), folder / location
+    if not place.parts or place.is_absolute() or ".." in place.parts or "\0" in location:
+        raise ArtifactError(
+            f"{path} has its weights in {location!r}, and only files in its own folder are read. "
+            "Put them there, and export the model again."
+        )
+    if os.path.realpath(found) != str(found):
+        raise ArtifactError(
+            f"{path} has its weights in {location!r}, which is a link. Put the file itself there."
+        )
+    try:
+        status = found.lstat()
+    except OSError as error:
+        raise ArtifactError(
+            f"{path} has its weights in {location!r}, which cannot be read: {error.strerror}. Put "
+            "the file there, too."
+        ) from error
+    if not stat.S_ISREG(status.st_mode):
+        raise ArtifactError(f"{path} has its weights in {location!r}, which is no regular file.")
+    return status.st_size
+
+
+def _entries(tensor: onnx.TensorProto) -> dict[str, str]:
+    return {entry.key: entry.value for entry in tensor.external_data}
+
+
+def _location(tensor: onnx.TensorProto) -> str:
+    return _entries(tensor).get("location", "")
+
+
+def _length(tensor: onnx.TensorProto, size: int) -> int:
+    """How many bytes of a file of `size` a tensor takes; more than there are, onnx refuses."""
+    given = _entries(tensor)
+    length, offset = given.get("length", ""), given.get("offset", "")
+    if _NUMBER.fullmatch(length):
+        return int(length)
+    return max(0, size - int(offset)) if _NUMBER.fullmatch(offset) else size
+
+
+def _external(message: Any) -> Iterator[onnx.TensorProto]:
+    """Every tensor of a protobuf message that lies in a data file, wherever it is."""
+    if isinstance(message, onnx.TensorProto):
+        if message.data_location == onnx.TensorProto.EXTERNAL:
+            yield message
+        return
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for part in [value] if hasattr(value, "ListFields") else value:
+                yield from _external(part)

@@ -1,0 +1,71 @@
+"""HTTP connections that do not wait for ever: a request has to arrive within a time."""
+
+import asyncio
+import json
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+
+def impatient(seconds: float) -> type[asyncio.Protocol]:
+    """Uvicorn's HTTP protocol with a limit.
+
+    Uvicorn by itself keeps a connection whose request never ends (a "slow loris"), until
+    there are no file descriptors left. Its own answers become {"error": …}, too.
+
+    Args:
+        seconds: from a request's first byte, or the connection, to the request's last byte.
+    """
+
+    class Impatient(HttpToolsProtocol):
+        _reading: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self._expect()
+
+        def on_message_begin(self) -> None:
+            super().on_message_begin()
+            self._expect()
+
+        def on_message_complete(self) -> None:
+            super().on_message_complete()
+            self._arrived()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._arrived()
+            super().connection_lost(exc)
+
+        def send_400_response(self, msg: str) -> None:
+            text = "this is not HTTP, or its headers are too large; nothing of it was read."
+            self._refuse(b"400 Bad Request", text)
+
+        def _expect(self) -> None:
+            if self._reading is None:
+                self._reading = self.loop.call_later(seconds, self._give_up)
+
+        def _arrived(self) -> None:
+            if self._reading is not None:
+                self._reading.cancel()
+                self._reading = None
+
+        def _give_up(self) -> None:
+            self._reading = None
+            cycle = self.cycle
+            if cycle is not None and cycle.response_started and not cycle.response_complete:
+                self.transport.close()
+            elif not self.transport.is_closing():
+                self._refuse(
+                    b"408 Request Timeout",
+                    f"the request did not arrive within {seconds:g} s. Send it faster, or less.",
+                )
+
+        def _refuse(self, status: bytes, text: str) -> None:
+            body = json.dumps({"error": text}).encode()
+            self.transport.write(
+                b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
+                b"Connection: close\r\n\r\n%s" % (status, len(body), body)
+            )
+            self.transport.close()
+
+    return Impatient

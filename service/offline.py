@@ -1,0 +1,134 @@
+"""Rows from files, and predictions for a terminal: what `mcdropout predict` reads and prints."""
+
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.table import Table
+
+from service.errors import InputError
+from service.manifest import InputSpec, Manifest
+from service.predictor import OutputPrediction, Prediction
+
+#: More elements of a row do not fit into a line.
+_MOST_COLUMNS = 12
+
+
+def read_rows(source: str, specs: Sequence[InputSpec]) -> Any:
+    """Read rows.
+
+    Args:
+        source: a .npy, .json or .csv file, or "-" for JSON on standard input. JSON is
+            rows, {"instances": rows}, or {"inputs": {input name: rows}}. A CSV has one
+            row of the only input a line, and may begin with a line of names.
+        specs: the model's inputs.
+
+    Raises:
+        InputError: it cannot be read as what its name says.
+    """
+    if source == "-":
+        return _from_json(sys.stdin.read(), "standard input")
+    path = Path(source)
+    readers = {".npy": _from_npy, ".json": _from_file, ".csv": _from_csv}
+    if path.suffix not in readers:
+        raise InputError(f"{source} is no .npy, .json or .csv file.")
+    try:
+        rows = readers[path.suffix](path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{source} cannot be read: {error}.") from error
+    if path.suffix == ".csv" and len(specs) == 1:
+        return _in_shape(rows, specs[0])
+    return rows
+
+
+def _from_npy(path: Path) -> Any:
+    return np.load(path, allow_pickle=False)
+
+
+def _from_file(path: Path) -> Any:
+    return _from_json(path.read_text(), str(path))
+
+
+def _from_json(text: str, what: str) -> Any:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"{what} is not JSON: {error}.") from error
+    if isinstance(value, dict) and len(value) == 1 and ("instances" in value or "inputs" in value):
+        return next(iter(value.values()))
+    return value
+
+
+def _from_csv(path: Path) -> Any:
+    with path.open(newline="") as file:
+        lines = [line for line in csv.reader(file) if line]
+    if lines and not _is_number(lines[0][0]):
+        lines = lines[1:]
+    for number, line in enumerate(lines, 1):
+        for value in line:
+            if not _is_number(value):
+                raise InputError(f"{path}, row {number}: {value[:40]!r} is not a number.")
+        if len(line) != len(lines[0]):
+            raise InputError(
+                f"{path}, row {number} has {len(line)} values, and the first has {len(lines[0])}."
+            )
+    return np.array([[float(value) for value in line] for line in lines])
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _in_shape(rows: NDArray[Any], spec: InputSpec) -> NDArray[Any]:
+    """A line of a CSV is flat, whatever shape a row has."""
+    row = spec.shape[1:]
+    if None in row or rows.ndim != 2 or int(np.prod([n or 1 for n in row])) != rows.shape[1]:
+        return rows
+    return rows.reshape(-1, *[n or 1 for n in row])
+
+
+def as_json(found: Prediction) -> str:
+    """The prediction as one JSON object."""
+    outputs = {
+        name: {"mean": one.mean, "variance": one.variance, **one.measures}
+        for name, one in found.items()
+    }
+    lists = {name: {k: y.tolist() for k, y in one.items()} for name, one in outputs.items()}
+    return json.dumps({"passes": found.passes, "seed": found.seed, "outputs": lists})
+
+
+def as_tables(found: Prediction, manifest: Manifest) -> list[Table]:
+    """A table for each output: for each row mean ± standard deviation of its elements."""
+    return [_table(name, one, found, manifest) for name, one in found.items()]
+
+
+def _table(name: str, one: OutputPrediction, found: Prediction, manifest: Manifest) -> Table:
+    mean, spread = one.mean, np.sqrt(one.variance)
+    mean, spread = (y.reshape(len(y), -1) for y in (mean, spread))
+    shown = min(mean.shape[1], _MOST_COLUMNS)
+    title = f"{name}: mean ± standard deviation over {found.passes} passes, seed {found.seed}"
+    table = Table(title=title, title_justify="left")
+    labels = manifest.labels
+    fits = labels is not None and len(labels) == mean.shape[1]
+    table.add_column("row", justify="right")
+    for index in range(shown):
+        table.add_column(labels[index] if fits and labels else str(index), justify="right")
+    if shown < mean.shape[1]:
+        table.add_column(f"… {mean.shape[1] - shown} more")
+    for measure in one.measures:
+        table.add_column(measure.replace("_", " "), justify="right")
+    for row in range(len(mean)):
+        cells = [f"{m:.4g} ± {s:.2g}" for m, s in zip(mean[row], spread[row], strict=True)]
+        cells = [*cells[:shown], *([""] if shown < mean.shape[1] else [])]
+        cells += [f"{float(np.ravel(y[row])[0]):.4g}" for y in one.measures.values()]
+        table.add_row(str(row), *cells)
+    return table

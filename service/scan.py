@@ -1,0 +1,68 @@
+"""What lies in a folder of models, seen from outside: names, version numbers, files.
+
+Links are followed where the operator may set them: for the folder of a model, of a
+version, and for `model.onnx`, as Kubernetes mounts files. What a file itself names,
+its data files, is held to stricter rules (see `service.graph.model_file`).
+"""
+
+import os
+import re
+from pathlib import Path
+
+MODEL_FILE = "model.onnx"
+
+#: A version's files, as they can be told apart without reading them: name, time of the
+#: last change in ns, size, inode. Empty where there is none to be seen.
+Files = tuple[tuple[str, int, int, int], ...]
+
+#: Made by file systems in the root of a volume.
+_FOREIGN = {"lost+found"}
+
+
+def model_names(folder: Path) -> list[str]:
+    """Names of the models in a folder, sorted.
+
+    Raises:
+        OSError: the folder cannot be listed.
+    """
+    return sorted(set(_folders(folder)) - _FOREIGN)
+
+
+def scan_model(folder: Path) -> dict[int, Files]:
+    """The versions in a model's folder, and their files.
+
+    A version's name is a whole number as one writes it: 1, and not 01, which would be
+    the same version twice.
+
+    Raises:
+        OSError: the folder cannot be listed.
+    """
+    names = [name for name in _folders(folder) if re.fullmatch(r"0|[1-9][0-9]{0,17}", name)]
+    return {int(name): _files(folder / name) for name in names}
+
+
+def _folders(folder: Path) -> list[str]:
+    """Names in a folder that are not files and do not begin with a dot.
+
+    A link to nowhere counts as a folder: it is a fault to be told, no reason to take
+    what was there for removed.
+    """
+    return [
+        name
+        for name in os.listdir(folder)
+        if not name.startswith(".") and not os.path.isfile(folder / name)
+    ]
+
+
+def _files(folder: Path) -> Files:
+    """The files of a version; data files in folders of their own are not seen."""
+    found = []
+    try:
+        for name in sorted(os.listdir(folder)):
+            path = folder / name
+            if not name.startswith(".") and path.is_file():
+                stat = path.stat()
+                found.append((name, stat.st_mtime_ns, stat.st_size, stat.st_ino))
+    except OSError:  # gone meanwhile, or not to be read: what that means, loading it will tell
+        return ()
+    return tuple(found)

@@ -1,0 +1,215 @@
+"""The process: it listens, loads, answers, and ends in good order."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+
+from service.api.app import create_app
+from service.api.keys import Key, parse_keys
+from service.api.metrics import Metrics
+from service.api.serving import Serving
+from service.api.tracing import start_tracing
+from service.device import choose_device
+from service.errors import SetupError, StoppingError
+from service.greeting import greeting
+from service.impatient import impatient
+from service.logs import Format
+from service.options import Limits
+from service.policy import parse_policy
+from service.predictor import Predictor, load_model
+from service.repository import Repository
+from service.scheduler import Batching, Scheduler
+from service.settings import Settings
+
+#: Seconds for which connections are kept for a request that is on its way, at the end.
+_LAST_CALL = 0.5
+
+log = logging.getLogger("mcdropout")
+
+
+def run(settings: Settings) -> None:
+    """Serve until a signal ends it.
+
+    Raises:
+        SetupError: something in the settings or on this machine does not allow it.
+    """
+    keys = _keys(settings)
+    tracing = start_tracing(os.environ)
+    device = choose_device(settings.device)
+    limits = Limits(
+        settings.max_passes, settings.max_samples, settings.max_rows, settings.memory << 20
+    )
+
+    def load(path: Path) -> Predictor:
+        return load_model(
+            path,
+            device.providers,
+            limits,
+            activate_dropout=settings.activate_dropout,
+            max_bytes=settings.max_model_mb << 20,
+        )
+
+    repository = Repository(settings.models, load, parse_policy(settings.version_policy))
+    metrics = Metrics()
+    batching = Batching(settings.max_batch_rows, settings.max_queue_delay_ms / 1000)
+    scheduler = Scheduler(batching, settings.max_queue, on_turn=metrics.turn)
+    metrics.watch(repository, scheduler)
+    shared = Serving(
+        repository,
+        scheduler,
+        device,
+        metrics,
+        tracing,
+        settings.timeout,
+        settings.repository_control,
+    )
+    # Bound before anything is loaded: a port that is taken ends the start at once.
+    listening = listen(settings.host, settings.port)
+    url = _url(settings.host, listening.getsockname()[1])
+    keeper = _Keeper(
+        repository, settings.poll_seconds, lambda: _greet(repository, url, settings.log_format)
+    )
+    app = create_app(
+        shared,
+        max_body=settings.max_body_mb << 20,
+        max_pending=settings.max_pending_mb << 20,
+        keys=keys,
+        cors_origins=settings.cors_origins.replace(",", " ").split(),
+        on_start=keeper.start,
+    )
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http=impatient(settings.read_timeout),
+        log_config=None,
+        access_log=False,  # ours says more
+        server_header=False,
+        timeout_keep_alive=75,
+        # Ours comes first; this is for connections that are stuck in their sending.
+        timeout_graceful_shutdown=int(settings.grace) + 2,
+    )
+    _Server(config, shared, settings.grace).run(sockets=[listening])
+    keeper.stop()
+    tracing.close()
+    logging.shutdown()
+    # Threads may be in ONNX Runtime, and Python's own end would tear it down under them.
+    os._exit(0)
+
+
+def _keys(settings: Settings) -> list[Key]:
+    keys = parse_keys(settings.api_keys.get_secret_value(), "MCDROPOUT_API_KEYS")
+    if settings.api_keys_file is None:
+        return keys
+    try:
+        text = settings.api_keys_file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SetupError(f"the file of API keys cannot be read: {error}.") from error
+    found = parse_keys(text, str(settings.api_keys_file))
+    if not found:
+        raise SetupError(f"the file of API keys {str(settings.api_keys_file)!r} holds none.")
+    return [*keys, *found]
+
+
+def _greet(repository: Repository, url: str, form: Format) -> None:
+    if form == "json":
+        log.info("Serving %s at %s", repository.folder, url)
+        return
+    try:
+        print(greeting(repository, url), flush=True)
+    except OSError:
+        log.warning("the greeting could not be written")
+
+
+class _Keeper:
+    """Loads the models at the start, and looks for changes after that."""
+
+    def __init__(self, repository: Repository, every: float, on_loaded: Callable[[], None]) -> None:
+        self._repository = repository
+        self._every = every
+        self._on_loaded = on_loaded
+        self._stopped = threading.Event()
+
+    def start(self) -> None:
+        # A daemon: the process need not wait for a model that it will not serve.
+        threading.Thread(target=self._run, name="models", daemon=True).start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._repository.stop()
+
+    def _run(self) -> None:
+        self._repository.load_all()
+        if self._stopped.is_set():
+            return
+        self._on_loaded()
+        while self._every and not self._stopped.wait(self._every):
+            try:
+                self._repository.poll()
+            except Exception:  # whatever the file system does, the next look is in a moment
+                log.exception("looking for changed models failed")
+
+
+class _Server(uvicorn.Server):
+    """Ends as orchestrators want it to."""
+
+    def __init__(self, config: uvicorn.Config, shared: Serving, grace: float) -> None:
+        super().__init__(config)
+        self._shared = shared
+        self._grace = grace
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """At the first signal finish what is under way; at the second end at once."""
+        if self.should_exit:
+            os._exit(128 + sig)
+        log.info(
+            "%s: finishing what is under way, for at most %g s; again ends at once",
+            *(signal.Signals(sig).name, self._grace),
+        )
+        super().handle_exit(sig, frame)
+        # Uvicorn would raise the signal again after its end; the end in good order is 0.
+        self._captured_signals.clear()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let the work be finished, or tell those who wait that it will not be."""
+        for server in self.servers:
+            server.close()
+        scheduler = self._shared.scheduler
+        stopped = StoppingError("the server stopped before the answer was there. Send it again.")
+        late = asyncio.get_running_loop().call_later(self._grace, scheduler.close, stopped)
+        # Uvicorn closes connections that wait for their next request, and would lose one
+        # that is just coming. So each answer says for a moment that it is the last.
+        self._shared.draining.set()
+        await asyncio.sleep(min(_LAST_CALL, self._grace))
+        await super().shutdown(sockets)
+        late.cancel()
+        scheduler.close(stopped)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listening = socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise SetupError(
+            f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}. Choose "
+            "another with --port (make serve PORT=…), or --port 0 for any that is free."
+        ) from error
+    # Connections inherit it. Without, the body of an answer waits until the client has
+    # acknowledged the headers, which it takes 40 ms for. The event loop sets it itself on
+    # the sockets that it made, and on no others.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
+
+
+def _url(host: str, port: int) -> str:
+    """Where a client on this machine reaches the server; 0.0.0.0 and :: are no addresses."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

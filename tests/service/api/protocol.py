@@ -1,0 +1,99 @@
+"""The Open Inference Protocol as a client speaks it, apart from the server's code."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.service.reference import save
+
+Array = NDArray[Any]
+HEADER = "Inference-Header-Content-Length"
+
+#: The protocol's name of an element type to ONNX's in text, its number there, and numpy's name.
+TYPES = {
+    "BOOL": ("bool", 9, "bool"),
+    "UINT8": ("uint8", 2, "uint8"),
+    "UINT16": ("uint16", 4, "uint16"),
+    "UINT32": ("uint32", 12, "uint32"),
+    "UINT64": ("uint64", 13, "uint64"),
+    "INT8": ("int8", 3, "int8"),
+    "INT16": ("int16", 5, "int16"),
+    "INT32": ("int32", 6, "int32"),
+    "INT64": ("int64", 7, "int64"),
+    "FP16": ("float16", 10, "float16"),
+    "FP32": ("float", 1, "float32"),
+    "FP64": ("double", 11, "float64"),
+}
+DATATYPES = {dtype: name for name, (_, _, dtype) in TYPES.items()}
+
+
+def datatype(array: Array) -> str:
+    return DATATYPES[array.dtype.name]
+
+
+def tensor(name: str, array: Array, nested: bool = False) -> dict[str, Any]:
+    """An input in JSON."""
+    data = array.tolist() if nested else array.ravel().tolist()
+    return {"name": name, "shape": list(array.shape), "datatype": datatype(array), "data": data}
+
+
+def packed(arrays: Mapping[str, Array], **rest: Any) -> dict[str, Any]:
+    """Arguments of a POST whose inputs are bytes behind the JSON."""
+    inputs = [
+        {
+            "name": name,
+            "shape": list(array.shape),
+            "datatype": datatype(array),
+            "parameters": {"binary_data_size": array.nbytes},
+        }
+        for name, array in arrays.items()
+    ]
+    text = json.dumps({"inputs": inputs, **rest}).encode()
+    tail = [array.astype(array.dtype.newbyteorder("<")).tobytes() for array in arrays.values()]
+    return {"content": b"".join([text, *tail]), "headers": {HEADER: str(len(text))}}
+
+
+def opened(response: httpx.Response) -> tuple[dict[str, Any], dict[str, Array]]:
+    """The JSON of an answer and its outputs by name."""
+    assert response.status_code == 200, response.text
+    length = int(response.headers.get(HEADER, len(response.content)))
+    answer: dict[str, Any] = json.loads(response.content[:length])
+    tail, arrays = response.content[length:], {}
+    for output in answer["outputs"]:
+        dtype = np.dtype(TYPES[output["datatype"]][2])
+        if "data" in output:
+            array = np.array(output["data"], dtype)
+        else:
+            size = output["parameters"]["binary_data_size"]
+            array, tail = np.frombuffer(tail[:size], dtype.newbyteorder("<")), tail[size:]
+        arrays[output["name"]] = array.reshape(output["shape"])
+    assert not tail
+    return answer, arrays
+
+
+def save_all_types(path: Path) -> None:
+    """A model with an input of every type and the outputs y and z."""
+    casts = [f"c_{name} = Cast<to = 1>({name})" for name in TYPES]
+    total = f"s = Sum({', '.join(f'c_{name}' for name in TYPES)})"
+    path.parent.mkdir(parents=True)
+    save(
+        " ".join([*casts, total, "[drop] y = Dropout(s, half, on) z = Cast<to = 11>(y)"]),
+        path,
+        "float half = {0.5}, bool on = {1}",
+        ", ".join(f"{onnx}[batch, 2] {name}" for name, (onnx, _, _) in TYPES.items()),
+        "float[batch, 2] y, double[batch, 2] z",
+    )
+
+
+def rows_of_all_types(rows: int = 3) -> dict[str, Array]:
+    """Input name to (rows, 2) array of its type."""
+    count = 2 * rows
+    return {
+        name: (np.arange(count).reshape(rows, 2) * (index + 1) % 7).astype(dtype)
+        for index, (name, (_, _, dtype)) in enumerate(TYPES.items())
+    }

@@ -1,0 +1,208 @@
+"""What the server says of itself and its models, and how models are loaded and unloaded."""
+
+import asyncio
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from scripts.local_server import local_server
+from service.api.errors import install_error_handlers
+from service.api.v2 import asking, router
+from service.errors import ModelNotFoundError
+from tests.conftest import STORE
+
+
+def test_server_metadata_names_the_extensions(client: httpx.Client) -> None:
+    metadata = client.get("/v2").json()
+    assert metadata["name"] == "mcdropout"
+    assert {"binary_tensor_data", "model_repository"} <= set(metadata["extensions"])
+    # No model depends on another, so there is nothing to unload with it.
+    assert "model_repository(unload_dependents)" not in metadata["extensions"]
+
+
+def test_health(client: httpx.Client) -> None:
+    assert client.get("/v2/health/live").json() == {"live": True}
+    assert client.get("/v2/health/ready").json() == {"ready": True}
+    ready = {"name": "digits", "ready": True}
+    assert client.get("/v2/models/digits/ready").json() == ready
+    assert client.get("/v2/models/digits/versions/1/ready").json() == ready
+
+
+def test_model_metadata_lists_what_may_be_asked_for(client: httpx.Client) -> None:
+    metadata = client.get("/v2/models/digits").json()
+    assert metadata == {
+        "name": "digits",
+        "versions": ["1"],
+        "platform": "onnxruntime_onnx",
+        "inputs": [{"name": "pixels", "datatype": "FP32", "shape": [-1, 64]}],
+        "outputs": [
+            {"name": "mean", "datatype": "FP64", "shape": [-1, 10]},
+            {"name": "variance", "datatype": "FP64", "shape": [-1, 10]},
+            {"name": "predictive_entropy", "datatype": "FP64", "shape": [-1]},
+            {"name": "mutual_information", "datatype": "FP64", "shape": [-1]},
+            {"name": "probabilities", "datatype": "FP32", "shape": [-1, 10]},
+        ],
+    }
+    assert client.get("/v2/models/digits/versions/1").json() == metadata
+    outputs = client.get("/v2/models/co2").json()["outputs"]
+    assert [output["name"] for output in outputs] == ["mean", "variance", "ppm"]
+
+
+@pytest.mark.parametrize("name", ["digits", "co2"])
+def test_all_that_metadata_list_comes_in_one_answer_as_they_say(
+    client: httpx.Client, name: str
+) -> None:
+    metadata = client.get(f"/v2/models/{name}").json()
+    (spec,) = metadata["inputs"]
+    size = spec["shape"][1]
+    rows = {**spec, "shape": [3, size], "data": [1.0] * 3 * size}
+    outputs = [{"name": output["name"]} for output in metadata["outputs"]]
+    response = client.post(f"/v2/models/{name}/infer", json={"inputs": [rows], "outputs": outputs})
+    found = [{k: o[k] for k in ("name", "datatype", "shape")} for o in response.json()["outputs"]]
+    assert found == [{**o, "shape": [3, *o["shape"][1:]]} for o in metadata["outputs"]]
+
+
+def test_config_is_in_triton_s_words(client: httpx.Client) -> None:
+    config = client.get("/v2/models/co2/config").json()
+    assert (config["backend"], config["max_batch_size"]) == ("onnxruntime", 0)
+    assert config["input"] == [{"name": "year", "data_type": "TYPE_FP32", "dims": [-1, 1]}]
+    assert client.get("/v2/models/co2/versions/1/config").json() == config
+
+
+def test_index_lists_every_version(client: httpx.Client) -> None:
+    wanted = [
+        {"name": name, "version": "1", "state": "READY", "reason": ""} for name in ("co2", "digits")
+    ]
+    assert client.post("/v2/repository/index").json() == wanted
+    assert client.post("/v2/repository/index", json={"ready": True}).json() == wanted
+
+
+def test_a_broken_model_is_not_ready_and_the_others_are(tmp_path: Path) -> None:
+    shutil.copytree(STORE / "co2", tmp_path / "co2")
+    (tmp_path / "broken" / "1").mkdir(parents=True)
+    with local_server(tmp_path) as server, httpx.Client(base_url=server.url) as client:
+        for path in ("health/ready", "models/broken/ready", "models/broken"):
+            response = client.get(f"/v2/{path}")
+            assert (response.status_code, list(response.json())) == (503, ["error"])
+        assert client.get("/v2/models/co2/ready").status_code == 200
+        first, second = client.post("/v2/repository/index").json()
+        assert (first["name"], first["state"]) == ("broken", "UNAVAILABLE")
+        assert "cannot be read" in first["reason"]
+        assert client.post("/v2/repository/index", json={"ready": True}).json() == [second]
+
+
+def test_openapi_describes_infer(client: httpx.Client) -> None:
+    document = client.get("/openapi.json").json()
+    post = document["paths"]["/v2/models/{name}/infer"]["post"]
+    content = post["requestBody"]["content"]
+    assert set(content) == {"application/json", "application/octet-stream"}
+    schema = content["application/json"]["schema"]
+    assert schema["required"] == ["inputs"]
+    fields = schema["properties"]["parameters"]["anyOf"][0]["properties"]
+    assert {"passes", "seed", "sites"} <= set(fields)
+    assert all("description" in field for field in fields.values())
+    failures = {"400", "404", "413", "415", "422", "429", "503", "504", "default"}
+    assert {"200", *failures} == set(post["responses"])
+    for status in failures:
+        schema = post["responses"][status]["content"]["application/json"]["schema"]
+        assert schema["$ref"].endswith("/Error")
+    answer = post["responses"]["200"]["content"]
+    assert set(answer) == {"application/json", "application/octet-stream"}
+    reference = answer["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    assert "outputs" in document["components"]["schemas"][reference]["required"]
+
+
+class Controlled:
+    """Stands in for a repository, and notes what it is asked to load and unload."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, str]] = []
+
+    def load(self, name: str) -> None:
+        self._note("load", name)
+
+    def unload(self, name: str) -> None:
+        self._note("unload", name)
+
+    def _note(self, what: str, name: str) -> None:
+        if name != "digits":
+            raise ModelNotFoundError(f"there is no model {name!r}.")
+        self.calls.append((what, name))
+
+
+@pytest.fixture
+def app() -> FastAPI:
+    """The protocol alone, whose requests may load and unload models."""
+    app = FastAPI()
+    app.include_router(asking)
+    app.include_router(router)
+    install_error_handlers(app)
+    app.state.serving = SimpleNamespace(repository=Controlled(), control=True)
+    return app
+
+
+def post(app: FastAPI, path: str, **sent: Any) -> httpx.Response:
+    async def send() -> httpx.Response:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return await client.post(path, **sent)
+
+    return asyncio.run(send())
+
+
+def test_models_are_not_loaded_by_request_unless_a_setting_says_so(app: FastAPI) -> None:
+    app.state.serving.control = False
+    for what in ("load", "unload"):
+        response = post(app, f"/v2/repository/models/digits/{what}")
+        assert response.status_code == 403
+        assert "MCDROPOUT_REPOSITORY_CONTROL=true allows it." in response.json()["error"]
+    assert app.state.serving.repository.calls == []
+
+
+def test_models_are_loaded_and_unloaded_by_request(app: FastAPI) -> None:
+    path = "/v2/repository/models/digits"
+    assert post(app, f"{path}/load").json() == {}
+    assert post(app, f"{path}/load", json={}).json() == {}
+    body = {"parameters": {"unload_dependents": True}}
+    assert post(app, f"{path}/unload", json=body).json() == {}
+    assert app.state.serving.repository.calls == [("load", "digits")] * 2 + [("unload", "digits")]
+    response = post(app, "/v2/repository/models/nope/load")
+    assert (response.status_code, list(response.json())) == (404, ["error"])
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"parameters": {"config": "{}"}}, "parameters: 'config' is not supported: a model is"),
+        ({"parameters": {"file:1/model.onnx": "AA"}}, "'file:1/model.onnx' is not supported"),
+        ({"parameters": {"x": 1}}, "there is no field 'x'; there are ['unload_dependents']."),
+        ({"parameters": {"unload_dependents": 1}}, "unload_dependents is 1: Input should be a"),
+        ([], "the body is wrong: Input should be an object. Send nothing, or {}."),
+    ],
+)
+def test_a_model_is_loaded_as_it_is(app: FastAPI, body: Any, message: str) -> None:
+    response = post(app, "/v2/repository/models/digits/load", json=body)
+    assert response.status_code == 400
+    assert message in response.json()["error"]
+    assert app.state.serving.repository.calls == []
+
+
+@pytest.mark.parametrize("sized", [True, False])
+def test_a_body_over_the_limit_is_refused(app: FastAPI, sized: bool) -> None:
+    app.state.max_body = 100
+
+    async def parts() -> Any:
+        for _ in range(11):
+            yield b" " * 10
+
+    content: Any = b" " * 101 if sized else parts()
+    response = post(app, "/v2/models/digits/infer", content=content)
+    assert response.status_code == 413
+    assert "the body is too large; this server takes at most 100 bytes." in response.text
+    response = post(app, "/v2/repository/models/digits/load", content=b"{}" + b" " * 98)
+    assert response.status_code == 200

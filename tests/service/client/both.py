@@ -1,0 +1,54 @@
+"""Both clients behind one interface, so that a test is written once."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from service.client import AsyncClient, Client
+
+KINDS = ("blocking", "awaiting")
+on_both = pytest.mark.parametrize("kind", KINDS)
+
+
+class Awaited:
+    """An AsyncClient whose methods block."""
+
+    def __init__(self, client: AsyncClient, runner: "asyncio.Runner") -> None:
+        self.client = client
+        self._runner = runner
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self.client, name)
+        return lambda *args, **kwargs: self._runner.run(method(*args, **kwargs))
+
+
+@contextmanager
+def asking(kind: str, url: str, **settings: Any) -> Iterator[Any]:
+    """A client of a kind; typed loosely, as it is one of two."""
+    if kind == "blocking":
+        with Client(url, **settings) as client:
+            yield client
+        return
+    with asyncio.Runner() as runner:
+        client_of_loop = AsyncClient(url, **settings)
+        try:
+            yield Awaited(client_of_loop, runner)
+        finally:
+            runner.run(client_of_loop.close())
+
+
+def waits_of(client: Any) -> list[float]:
+    """From now on `client` does not wait, but notes for how long it would have."""
+    waits: list[float] = []
+    if isinstance(client, Client):
+        client._sleep = waits.append
+        return waits
+
+    async def note(seconds: float) -> None:
+        waits.append(seconds)
+
+    client.client._sleep = note
+    return waits

@@ -1,0 +1,183 @@
+"""How the process begins and ends: a real one, with real signals."""
+
+import json
+import os
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from scripts.local_server import LocalServer, local_server
+from tests.conftest import STORE
+
+URL = "/v1/models/digits:predict"
+SHORT = {"instances": [[4.0] * 64], "passes": 100, "seed": 7}
+LONG = {"instances": [[4.0] * 64] * 4, "passes": 100_000, "seed": 7}
+
+
+class Asking:
+    """Clients that ask until they are told that the connection is at its end."""
+
+    def __init__(self, server: LocalServer, count: int) -> None:
+        self.statuses: list[int] = []
+        self.lost: list[str] = []
+        self._server = server
+        self.threads = [threading.Thread(target=self._ask) for _ in range(count)]
+        for thread in self.threads:
+            thread.start()
+
+    def _ask(self) -> None:
+        with httpx.Client(base_url=self._server.url, timeout=60) as client:
+            while len(self.statuses) < 100_000:
+                try:
+                    response = client.post(URL, json=SHORT)
+                except httpx.ConnectError:
+                    return  # nobody listens any more: the request was never taken in
+                except httpx.TransportError as error:
+                    self.lost.append(repr(error))
+                    return
+                self.statuses.append(response.status_code)
+                if response.headers.get("connection") == "close":
+                    return
+
+    def join(self) -> None:
+        for thread in self.threads:
+            thread.join(60)
+
+
+def in_background(client: httpx.Client, body: Any) -> tuple[threading.Thread, list[Any]]:
+    answers: list[Any] = []
+
+    def ask() -> None:
+        try:
+            answers.append(client.post(URL, json=body))
+        except httpx.TransportError as error:
+            answers.append(error)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    time.sleep(0.5)
+    return thread, answers
+
+
+def test_live_at_once_and_ready_when_all_models_have_proved_themselves(tmp_path: Path) -> None:
+    with local_server(STORE, ready=False) as server, httpx.Client(base_url=server.url) as client:
+        assert client.get("/health/live").status_code == 200
+        statuses = []
+        while (response := client.get("/health/ready")).status_code != 200:
+            assert response.json()["error"].startswith("the models are loading")
+            statuses.append(response.status_code)
+            time.sleep(0.002)
+        assert set(statuses) <= {503}
+        models = client.get("/v1/models").json()["models"]
+        assert {version["state"] for model in models for version in model["versions"]} == {"ready"}
+
+
+def test_sigterm_under_load_loses_no_request() -> None:
+    with local_server(STORE) as server:
+        asking = Asking(server, 8)
+        time.sleep(1.5)
+        server.process.send_signal(signal.SIGTERM)
+        asking.join()
+        assert server.process.wait(20) == 0
+    assert len(asking.statuses) > 50
+    assert set(asking.statuses) == {200}
+    assert asking.lost == []
+
+
+def test_sigterm_lets_a_long_request_finish() -> None:
+    with local_server(STORE) as server, httpx.Client(base_url=server.url, timeout=60) as client:
+        wanted = client.post(URL, json=LONG).json()
+        thread, answers = in_background(client, LONG)
+        server.process.send_signal(signal.SIGTERM)
+        thread.join(60)
+        assert server.process.wait(20) == 0
+    assert answers[0].json() == wanted
+
+
+def test_after_the_grace_time_those_who_wait_are_told(tmp_path: Path) -> None:
+    env = os.environ | {"MCDROPOUT_GRACE": "0.5"}
+    with local_server(STORE, env) as server, httpx.Client(base_url=server.url) as client:
+        client.timeout = httpx.Timeout(60)
+        thread, answers = in_background(client, {**LONG, "passes": 250_000})
+        started = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        thread.join(60)
+        assert server.process.wait(20) == 0
+        assert time.monotonic() - started < 5
+    assert answers[0].status_code == 503
+    assert answers[0].json() == {
+        "error": "the server stopped before the answer was there. Send it again."
+    }
+
+
+def test_a_second_sigterm_ends_at_once() -> None:
+    with local_server(STORE) as server, httpx.Client(base_url=server.url, timeout=60) as client:
+        thread, answers = in_background(client, LONG)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        started = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(5) == 128 + signal.SIGTERM
+        assert time.monotonic() - started < 1
+        thread.join(10)
+        assert isinstance(answers[0], httpx.TransportError)
+
+
+def test_a_killed_server_serves_again_on_its_port() -> None:
+    with local_server(STORE) as server:
+        port = int(server.url.rpartition(":")[2])
+        with httpx.Client(base_url=server.url, timeout=60) as client:
+            wanted = client.post(URL, json=SHORT).json()
+            in_background(client, LONG)
+            server.process.kill()
+            server.process.wait(10)
+    with local_server(STORE, port=port) as server:
+        assert server.url.endswith(f":{port}")
+        assert httpx.post(f"{server.url}{URL}", json=SHORT).json() == wanted
+
+
+def test_a_full_disk_costs_log_lines_and_no_answers() -> None:
+    """/dev/full answers every write as a full disk does."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with Path("/dev/full").open("w") as full, local_server(STORE, port=port, output=full) as server:
+        answers = [httpx.post(f"{server.url}{URL}", json=SHORT) for _ in range(20)]
+        assert {answer.status_code for answer in answers} == {200}
+        assert httpx.get(f"{server.url}/health/ready").status_code == 200
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(20) == 0
+
+
+def test_logs_are_json_with_the_request_s_id() -> None:
+    env = os.environ | {"MCDROPOUT_LOG_FORMAT": "json"}
+    with local_server(STORE, env) as server:
+        headers = {"X-Request-ID": "mine-42"}
+        response = httpx.post(f"{server.url}{URL}", json=SHORT, headers=headers)
+        assert response.headers["X-Request-ID"] == "mine-42"
+        other = httpx.get(f"{server.url}/a%0Ab", headers={"X-Request-ID": "no good\tid"})
+        assert other.headers["X-Request-ID"] not in ("", "no good\tid")
+        server.process.send_signal(signal.SIGTERM)
+        server.process.wait(20)
+    lines = [json.loads(line) for line in server.lines if line.startswith("{")]
+    (mine,) = [line for line in lines if line.get("request_id") == "mine-42"]
+    assert mine["status"] == 200
+    assert (mine["model"], mine["version"], mine["rows"], mine["passes"]) == ("digits", "1", 1, 100)
+    assert mine["milliseconds"] >= mine["compute_milliseconds"] > 0
+    assert [line["path"] for line in lines if line.get("status") == 404] == ["/a%0Ab"]
+    assert {"time", "level", "logger", "message"} <= set(mine)
+
+
+@pytest.mark.parametrize("access", ["true", "false"])
+def test_the_line_of_each_request_can_be_left_out(access: str) -> None:
+    with local_server(STORE, os.environ | {"MCDROPOUT_ACCESS_LOG": access}) as server:
+        httpx.post(f"{server.url}{URL}", json=SHORT)
+        server.process.send_signal(signal.SIGTERM)
+        server.process.wait(20)
+    assert any(URL in line and " 200 " in line for line in server.lines) == (access == "true")
