@@ -86,6 +86,10 @@ class Batch:
         """Those that need no further step, which the batch then forgets."""
         ended = [t for t in self.tickets if t.job.done or t.job.fault is not None]
         self.tickets = [t for t in self.tickets if t not in ended]
+        if not self.tickets:
+            # It refers to this batch, and holds the draws of the last chunk: they would
+            # stay until Python's collector comes to such circles.
+            self._steps.close()
         return ended
 
 

@@ -154,7 +154,7 @@ def _require_switch(site: SiteSpec, names: frozenset[str], plan: Plan) -> None:
     mine = [switch for switch in plan.switches if site.name in switch.sites]
     if any(switch.sites.isdisjoint(names) for switch in mine):
         return
-    together = min((sorted(switch.sites) for switch in mine), key=len, default=[])
+    together = min((sorted(switch.sites - {site.name}) for switch in mine), key=len, default=[])
     raise InputError(
         f"sites leaves out {site.name!r}, which cannot be switched off alone: "
         + (f"it goes with {together}." if together else "its file has no switch for it.")

@@ -1,7 +1,7 @@
 """Passes over rows, in chunks that fit the memory, each summarised and forgotten."""
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -96,7 +96,7 @@ class Sampler:
 
     def run(
         self, jobs: Sequence[Job], most: Callable[[], int] = lambda: _NO_LIMIT
-    ) -> Iterator[Step]:
+    ) -> Generator[Step, None, None]:
         """Run jobs together, a chunk of passes at a step; memory does not grow with P.
 
         Each pass of a job draws what it would draw alone. A job whose fault is set

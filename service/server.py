@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -41,6 +42,9 @@ def run(settings: Settings) -> None:
     Raises:
         SetupError: something in the settings or on this machine does not allow it.
     """
+    # The event loop gives Python's lock away whenever it sends. By default the thread that
+    # runs the passes may then keep it for 5 ms, which is longer than a short request takes.
+    sys.setswitchinterval(0.0005)
     keys = _keys(settings)
     tracing = start_tracing(os.environ)
     device = choose_device(settings.device)
@@ -89,6 +93,7 @@ def run(settings: Settings) -> None:
         app,
         loop="uvloop",
         http=impatient(settings.read_timeout),
+        ws="none",  # who asks for one gets an answer like any other
         log_config=None,
         access_log=False,  # ours says more
         server_header=False,

@@ -2,17 +2,15 @@
 
 import json
 import os
-import re
 import shutil
 import signal
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import numpy as np
@@ -24,12 +22,13 @@ from tests.error_table import Row, row_of, rows
 from tests.service.api.protocol import HEADER, packed, save_all_types, tensor
 from tests.service.api.test_arrays import npy, npz
 from tests.service.reference import save
+from tests.service.test_faults import in_flight, read_all
 
 KEYS = {right: f"{right}-0123456789abcdef" for right in ("predict", "control", "all")}
-#: Rows that no answer can show, and why.
+#: Rows that no answer can show, for the client is not there to read it.
 UNSEEN = {
-    "the client left before it had sent its request.": "the client is not there to read it",
-    "the client is gone; its passes were stopped.": "the client is not there to read it",
+    "the client left before it had sent its request.": "service/api/body.py",
+    "the client is gone; its passes were stopped.": "service/api/serving.py",
 }
 
 V1, V2 = "/v1/models/digits:predict", "/v2/models/digits/infer"
@@ -56,7 +55,7 @@ class Case:
     path: str
     body: Any = None
     method: str = "POST"
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
     odd: bool = False
 
     def ask(self, client: httpx.Client) -> httpx.Response:
@@ -111,7 +110,11 @@ def keyed(row: str, key: str, path: str, method: str = "POST") -> Case:
 
 
 FOUR = [[1.0] * 4]
-LINE = [*[0] * 63]
+ENTROPY = ["predictive_entropy"]
+SHAPE = "… has shape … and dtype …; the model takes … of shape …."
+LINE = [0.0] * 63
+#: A byte that is neither true nor false.
+TWO = packed({"BOOL": np.array([[0, 2]], np.uint8).view(bool)})
 CASES = [
     # the body
     Case("the body is empty", V1, b'{"instances": [['),
@@ -134,7 +137,6 @@ CASES = [
     v1("Input should be …", masks="row"),
     v1("Input should be …", "rows"),
     v1("Input should be …", signature_name="classify"),
-    v1("Input should be …", rate_scale=10**400),
     one("Input should be …", shape=[-1, 64]),
     one("Input should be …", shape=[2**64, 64]),
     v2("Input should be …", parameters={"timeout": 10**400}),
@@ -157,8 +159,8 @@ CASES = [
     data("is …, which … cannot hold", 1e39),
     data("is …, which … cannot hold", 10**400),
     odd("is …, which … cannot hold", "words", [[10**30]]),
-    file("the model takes … of shape ….", NPY, npy(X[:, :3])),
-    one("the model takes … of shape ….", datatype="BOOL", data=[True] * 64),
+    file(SHAPE, NPY, npy(X[:, :3])),
+    one(SHAPE, datatype="BOOL", data=[True] * 64),
     file("For one row", NPY, npy(X[0])),
     one("For one row", shape=[64]),
     Case("names inputs", V1, {"inputs": {"image": [ROW]}}),
@@ -186,15 +188,7 @@ CASES = [
     data("takes numbers", "1"),
     data("takes whole numbers", 1.5, "INT32"),
     data("takes true or false", 1, "BOOL"),
-    Case(
-        "is the byte",
-        "/v2/models/several/infer",
-        odd=True,
-        **{
-            {"content": "body"}.get(key, key): value
-            for key, value in packed({"BOOL": np.array([[0, 2]], np.uint8).view(bool)}).items()
-        },
-    ),
+    Case("is the byte", "/v2/models/several/infer", TWO["content"], "POST", TWO["headers"], True),
     Case("as of another input", V2, {"inputs": [TENSOR, TENSOR]}),
     one("has no data and no", data=None),
     one("has both data and", parameters={"binary_data_size": 256}),
@@ -208,8 +202,9 @@ CASES = [
     v2("passes is …; this server allows", parameters={"passes": 10**9}),
     v1("samples; this server allows", (ROW, ROW), passes=999_999),
     v1("seed is", seed=-1),
-    Case("measures names", "/v1/models/co2:predict", {"instances": [[1.0]], "measures": ["x"]}),
+    Case("measures names", "/v1/models/co2:predict", {"instances": [[1.0]], "measures": ENTROPY}),
     v1("rate_scale is …; it must", rate_scale=-1),
+    v1("rate_scale is …; it must", rate_scale=10**400),
     v1("rate_scale is …, which takes", rate_scale=2.5),
     v1("sites names", sites=["x"]),
     v2("sites is empty", parameters={"sites": ""}),
@@ -234,13 +229,13 @@ CASES = [
     Case("this page takes", "/v1/models/digits:classify", {"examples": []}),
     Case("this page takes", V2, method="GET"),
     Case("this page takes", "/docs", method="DELETE"),
+    Case("the header Upgrade", V1, {}, headers={"Connection": "Upgrade", "Upgrade": "h2c"}),
     Case("the body is too large", V1, b" " * 1_100_000, odd=True),
     Case("Content-Encoding", V2, b"x", headers={"Content-Encoding": "gzip"}),
     # repository and keys
     control("is not supported: a model is loaded", "co2/load", {"parameters": {"config": "{}"}}),
     control("is not up to date", "broken/load"),
     control("there is no model", "nope/unload"),
-    control("this page takes", "co2/load", {}) if False else Case("there is no model", V1[:-8] + "x:predict", {"instances": [ROW]}),
     Case("MCDROPOUT_REPOSITORY_CONTROL", "/v2/repository/models/co2/load"),
     keyed("wants an API key", "wrong", "/v1/models", "GET"),
     keyed("has no right to", KEYS["predict"], "/v2/repository/models/co2/load"),
@@ -250,5 +245,264 @@ CASES = [
     odd("internal error", "frail", [[1e9, 1e9]]),
     odd("is failed", "broken", [[1.0]]),
     Case("no version that can answer", "/health/ready", method="GET", odd=True),
-    odd("the answer was not there within", "digits", LONG["instances"], passes=200_000),
+    odd("the answer was not there within", "digits", **LONG, timeout=0.2),
 ]
+
+
+HALF = "float half = {0.5}, bool on = {1}"
+#: Name to the nodes, constants, inputs and outputs of models that fail in ways of their own.
+ODD = {
+    "bare": (
+        "[own] u = RandomUniformLike(x) k = Less(u, half) c = Cast <to = 1> (k) a = Mul(x, c) "
+        "[drop] y = Dropout(a, half, on)",
+        HALF,
+        "float[batch, 4] x",
+        "float[batch, 4] y",
+    ),
+    "frail": (  # a shape is made of the largest value
+        "q = Mul(x, tiny) m = ReduceMax <keepdims = 0> (q) n = Cast <to = 7> (m) "
+        "k = Unsqueeze(n, zero) c = Add(k, one) w = Concat <axis = 0> (one, c) e = Expand(x, w) "
+        "[drop] y = Dropout(e, half, on)",
+        HALF + ", float tiny = {1e-6}, int64[1] zero = {0}, int64[1] one = {1}",
+        "float[batch, 2] x",
+        "float[batch, 2] y",
+    ),
+    "free": (
+        "[drop] y = Dropout(x, half, on)",
+        HALF,
+        "float[batch, steps] x",
+        "float[batch, steps] y",
+    ),
+    "linked": (
+        "[first] u = RandomUniformLike(x) k = Less(u, half) c = Cast <to = 1> (k) a = Mul(x, c) "
+        "[second] v = RandomUniformLike(x) l = Less(v, half) d = Cast <to = 1> (l) b = Mul(a, d) "
+        "e = Where(training, b, x) [drop] y = Dropout(e, half, training)",
+        HALF,
+        "float[batch, 4] x, bool training",
+        "float[batch, 4] y",
+    ),
+    "pair": (
+        "s = Add(a, b) [drop] y = Dropout(s, half, on)",
+        HALF,
+        "float[batch, 1] a, float[batch, 1] b",
+        "float[batch, 1] y",
+    ),
+    "words": (
+        "e = Gather(table, x) k = Dropout(e, half, on) y = Squeeze(k, one)",
+        HALF + ", float[3, 2] table = {1, 2, 3, 4, 5, 6}, int64[1] one = {1}",
+        "int64[batch, 1] x",
+        "float[batch, 2] y",
+    ),
+}
+
+
+def save_odd(store: Path) -> None:
+    for name, (body, constants, inputs, outputs) in ODD.items():
+        path = store / name / "1" / "model.onnx"
+        path.parent.mkdir(parents=True)
+        save(body, path, constants, inputs, outputs)
+    save_all_types(store / "several" / "1" / "model.onnx")
+    (store / "broken" / "1").mkdir(parents=True)
+    (store / "broken" / "1" / "model.onnx").write_bytes(b"no model")
+    for name in ("co2", "digits"):
+        shutil.copytree(STORE / name, store / name)
+    for name in ("removed", "spare"):
+        shutil.copytree(STORE / "co2", store / name)
+
+
+@dataclass(frozen=True)
+class Odd:
+    """A server with odd models and narrow limits, and a client with a key for all."""
+
+    store: Path
+    server: LocalServer
+    client: httpx.Client
+
+
+@pytest.fixture(scope="module")
+def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Odd]:
+    store = tmp_path_factory.mktemp("odd")
+    save_odd(store)
+    env = os.environ | {
+        "MCDROPOUT_API_KEYS": " ".join(f"{right}:{key}" for right, key in KEYS.items()),
+        "MCDROPOUT_CORS_ORIGINS": "https://a.example",
+        "MCDROPOUT_MAX_BODY_MB": "1",
+        "MCDROPOUT_MAX_PENDING_MB": "1",
+        "MCDROPOUT_MAX_QUEUE": "1",
+        "MCDROPOUT_MAX_ROWS": "10",
+        "MCDROPOUT_READ_TIMEOUT": "2",
+        "MCDROPOUT_REPOSITORY_CONTROL": "true",
+        "MCDROPOUT_TIMEOUT": "2",
+    }
+    headers = {"X-API-Key": KEYS["all"]}
+    with (
+        local_server(store, env) as server,
+        httpx.Client(base_url=server.url, headers=headers, timeout=60) as client,
+    ):
+        yield Odd(store, server, client)
+
+
+def row_with(part: str) -> Row:
+    """The only row with this part, or of this text."""
+    hits = [row for row in rows() if row.text == part]
+    (row,) = hits or [row for row in rows() if part in row.text]
+    return row
+
+
+def require(part: str, response: httpx.Response) -> httpx.Response:
+    """The answer is in the row that has this part."""
+    assert list(response.json()) == ["error"]
+    assert row_of(response.status_code, response.json()["error"]) == row_with(part)
+    return response
+
+
+def require_raw(part: str, answer: bytes) -> None:
+    """The same of the bytes of an answer."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert row_of(int(head.split()[1]), json.loads(body)["error"]) == row_with(part)
+
+
+#: What the tests below prove, each more than a request.
+PROVED: list[str] = []
+
+T = TypeVar("T")
+Test = TypeVar("Test", bound=Callable[..., None])
+
+
+def proves(*parts: str) -> Callable[[Test], Test]:
+    """Of a test that requires these rows."""
+    PROVED.extend(parts)
+    return lambda test: test
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.row)
+def test_a_request_is_refused_as_the_table_says(
+    client: httpx.Client, narrow: Odd, case: Case
+) -> None:
+    require(case.row, case.ask(narrow.client if case.odd else client))
+
+
+@proves("requests are on their way, the most")
+def test_a_full_queue(narrow: Odd) -> None:
+    until(lambda: in_flight(narrow.client) == 0)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(narrow.client.post, V1, json=LONG | {"timeout": 1})
+        until(lambda: in_flight(narrow.client) == 1)
+        refused = narrow.client.post(V1, json={"instances": [ROW]})
+        require("requests are on their way, the most", refused)
+        assert int(refused.headers["Retry-After"]) >= 1
+
+
+@proves("the requests on their way hold", "the request did not arrive")
+def test_slow_bodies(narrow: Odd) -> None:
+    with begun(narrow.server, V1, 1_000_000) as slow:
+        slow.sendall(b" " * 900_000)
+        time.sleep(0.3)
+        refused = narrow.client.post(V1, content=b" " * 300_000)
+        require("the requests on their way hold", refused)
+        assert refused.headers["Retry-After"] == "1"
+        require_raw("the request did not arrive", read_all(slow))
+
+
+@proves("this is not HTTP")
+def test_noise(narrow: Odd) -> None:
+    with connected(narrow.server) as noise:
+        noise.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+        require_raw("this is not HTTP", read_all(noise))
+
+
+@proves("Disallowed CORS")
+def test_a_page_of_another_origin(narrow: Odd) -> None:
+    headers = {"Origin": "https://b.example", "Access-Control-Request-Method": "POST"}
+    answer = narrow.client.options(V1, headers=headers)
+    assert row_of(answer.status_code, answer.text) == row_with("Disallowed CORS")
+
+
+@proves("its folder is gone", "is unloaded")
+def test_what_serves_no_more(narrow: Odd) -> None:
+    shutil.rmtree(narrow.store / "removed")
+    refused = narrow.client.post("/v2/repository/models/removed/load")
+    require("its folder is gone", refused)
+    narrow.client.post("/v2/repository/models/spare/unload").raise_for_status()
+    gone = narrow.client.post("/v1/models/spare:predict", json={"instances": [[1.0]]})
+    assert "Retry-After" not in require("is unloaded", gone).headers
+
+
+@proves(*UNSEEN)
+def test_clients_that_leave(narrow: Odd) -> None:
+    """Nobody reads the text; the log has the status."""
+    until(lambda: in_flight(narrow.client) == 0)
+    with begun(narrow.server, V1, 900):
+        pass
+    with begun(narrow.server, V1, len(json.dumps(LONG))) as leaving:
+        leaving.sendall(json.dumps(LONG).encode())
+        until(lambda: in_flight(narrow.client) == 1)
+    until(lambda: sum(f" {V1} 499 " in line for line in narrow.server.lines) == 2)
+    for text, file in UNSEEN.items():
+        assert text in (ROOT / file).read_text()
+
+
+@proves(
+    "is loading: try again",
+    "the models are loading",
+    "the server is stopping.",
+    "takes no more requests",
+    "the server stopped before",
+)
+def test_the_beginning_and_the_end(tmp_path: Path) -> None:
+    for name in "abc":
+        shutil.copytree(STORE / "digits", tmp_path / name)
+    env = os.environ | {"MCDROPOUT_GRACE": "1"}
+    with (
+        local_server(tmp_path, env, ready=False) as server,
+        httpx.Client(base_url=server.url, timeout=60) as client,
+    ):
+        early = client.get("/health/ready"), client.get("/v2/models/c/ready")
+        until(lambda: client.get("/health/ready").status_code == 200)
+        url, content = "/v1/models/c:predict", json.dumps(LONG).encode()
+        with ThreadPoolExecutor(1) as pool, begun(server, url, len(content)) as slow:
+            long = pool.submit(httpx.post, server.url + url, content=content, timeout=60)
+            until(lambda: in_flight(client) == 1)
+            server.process.send_signal(signal.SIGTERM)
+            stopping = until(lambda: is_error(client.get("/health/ready")))
+            stopped = long.result()
+            slow.sendall(content)
+            require_raw("takes no more requests", read_all(slow))
+    for part, answer in {
+        "the models are loading": early[0],
+        "is loading: try again": early[1],
+        "the server is stopping.": stopping,
+        "the server stopped before": stopped,
+    }.items():
+        assert require(part, answer).headers["Retry-After"] == "1"
+
+
+def is_error(answer: httpx.Response) -> httpx.Response | None:
+    return answer if answer.is_error else None
+
+
+def until(found: Callable[[], T | None]) -> T:
+    """What is found, once it is something."""
+    deadline = time.monotonic() + 20
+    while not (something := found()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return something
+
+
+def connected(server: LocalServer) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])), timeout=20)
+
+
+def begun(server: LocalServer, path: str, length: int) -> socket.socket:
+    """A connection with a request but for its body."""
+    connection = connected(server)
+    lines = [f"POST {path} HTTP/1.1", "Host: x", f"X-API-Key: {KEYS['all']}"]
+    connection.sendall("\r\n".join([*lines, f"Content-Length: {length}", "", ""]).encode())
+    return connection
+
+
+def test_every_row_is_proved() -> None:
+    proved = {row_with(part) for part in [*(case.row for case in CASES), *PROVED]}
+    assert not set(rows()) - proved
+    assert len({(row.status, row.text) for row in rows()}) == len(rows()) > 90

@@ -1,11 +1,13 @@
 """The README's commands do what it says."""
 
+import inspect
 import json
 import re
 import subprocess
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from scripts.local_server import LocalServer
 from tests.conftest import ROOT
@@ -46,11 +48,16 @@ def test_every_make_command_named_is_there() -> None:
 
 
 def test_every_setting_is_in_the_table() -> None:
+    from service.cli import serve
     from service.settings import PREFIX, Settings
 
+    flags = set(inspect.signature(serve).parameters)
     for name, field in Settings.model_fields.items():
-        assert f"`{PREFIX}{name.upper()}`" in README
-        assert f"`{field.default}`" in README
+        flag = f"`--{name.replace('_', '-')}`" if name in flags else ""
+        given = field.default not in (None, "", SecretStr(""))
+        default = f"`{field.default}`" if given else ""
+        row = f"| `{PREFIX}{name.upper()}` | {flag} | {default} | {field.description} |"
+        assert row in README
 
 
 def test_every_linked_file_is_there() -> None:

@@ -32,7 +32,7 @@ def check(question: Question, status: int, json_length: str | None, content: byt
     try:
         passes, seed, moments = _read(question, json_length, content)
     except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise AnswerError(f"unreadable: {error!r} in {content[:200]!r}") from error
+        raise AnswerError(f"unreadable: {error!r} in {content[:80]!r}") from error
     wanted = (2, question.scenario.rows, question.width)
     if moments.shape != wanted or passes != question.scenario.passes:
         raise AnswerError(f"{moments.shape} numbers of {passes} passes for {wanted}")

@@ -32,7 +32,8 @@ def remarks(windows: Sequence[Window]) -> list[str]:
     every = merged(windows)
     found = every.together
     lines = [f"{found.compared} answers with a seed compared, {found.mismatches} differ"]
-    return lines + [f"{count} × {escape(text)}" for text, count in every.texts.most_common()]
+    often = sorted(every.texts.items(), key=lambda item: -item[1])
+    return lines + [f"{count} × {escape(text)}" for text, count in often]
 
 
 def number(value: float) -> str:

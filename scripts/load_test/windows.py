@@ -1,7 +1,6 @@
 """What the clients met in a stretch of time."""
 
 import math
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -59,7 +58,7 @@ class Window:
     clients: int = 0
     seconds: float = 0.0
     scenarios: dict[str, Tally] = field(default_factory=dict)
-    texts: Counter[str] = field(default_factory=Counter)
+    texts: dict[str, int] = field(default_factory=dict)
 
     @property
     def together(self) -> Tally:
@@ -77,10 +76,10 @@ class Window:
         """Of one scenario."""
         return self.scenarios.setdefault(scenario, Tally())
 
-    def note(self, text: str) -> None:
+    def note(self, text: str, times: int = 1) -> None:
         """Count a failure's text."""
         if text in self.texts or len(self.texts) < _MOST_TEXTS:
-            self.texts[text] += 1
+            self.texts[text] = self.texts.get(text, 0) + times
 
     def as_json(self) -> dict[str, Any]:
         """What `from_json` reads."""
@@ -90,7 +89,7 @@ class Window:
 def from_json(found: dict[str, Any]) -> Window:
     """What `Window.as_json` gave."""
     scenarios = {name: Tally(**tally) for name, tally in found["scenarios"].items()}
-    return Window(found["clients"], found["seconds"], scenarios, Counter(found["texts"]))
+    return Window(found["clients"], found["seconds"], scenarios, found["texts"])
 
 
 def merged(windows: Iterable[Window]) -> Window:
@@ -99,7 +98,8 @@ def merged(windows: Iterable[Window]) -> Window:
     for window in windows:
         every.clients = max(every.clients, window.clients)
         every.seconds += window.seconds
-        every.texts += window.texts
+        for text, times in window.texts.items():
+            every.note(text, times)
         for name, tally in window.scenarios.items():
             every.tally(name).add(tally)
     return every

@@ -55,11 +55,17 @@ def create_app(
         description=DESCRIPTION,
         version=version("mcdropout"),
         lifespan=lifespan,
+        # Spans and metrics are ours (see `observe`); FastAPI would look on each request
+        # whether it is to make some, too.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.serving = shared
     app.state.max_body = max_body
     app.state.room = room = Room(max_pending)
-    for router in (native.asking, v2.asking, native.router, v2.router, health.router):
+    # Not included, but the application's own: FastAPI looks up those of a router anew each
+    # time, and these are asked most.
+    app.router.routes.extend([*native.asking.routes, *v2.asking.routes])
+    for router in (native.router, v2.router, health.router):
         app.include_router(router)
     app.add_api_route("/metrics", _metrics, include_in_schema=False)
     app.add_api_route("/", _to_docs, include_in_schema=False)

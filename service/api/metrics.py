@@ -23,7 +23,7 @@ from prometheus_client.registry import Collector
 from service.batch import Ticket, Turn
 from service.core.measures import predictive_entropy
 from service.manifest import Manifest
-from service.predictor import Prediction
+from service.predictor import OutputPrediction, Prediction
 from service.repository import Repository, State
 from service.scheduler import Scheduler
 
@@ -33,6 +33,10 @@ _COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096)
 _SHARES = (0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 #: Of a standard deviation, in whatever unit the output has.
 _DEVIATIONS = tuple(n * 10.0**e for e in range(-4, 5) for n in (1, 2, 5))
+#: Rows that may wait to be counted.
+_MOST_WAITING = 1024
+
+Labels = tuple[str, str, str]  # model, version, output
 
 
 class Uncertainty(Collector):
@@ -40,41 +44,46 @@ class Uncertainty(Collector):
 
     Of a classification it is the predictive entropy as a share of ln K, the largest
     there is for K classes. Of anything else it is the standard deviation over passes,
-    √ of the mean variance of the output's elements. A whole request is counted at once,
-    where prometheus_client's own histogram takes one number at a time.
+    √ of the mean variance of the output's elements. Rows are counted many at once, where
+    prometheus_client's own histogram takes one number at a time.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._entropy: dict[tuple[str, ...], NDArray[np.float64]] = {}
-        self._deviation: dict[tuple[str, ...], NDArray[np.float64]] = {}
+        self._entropy: dict[Labels, NDArray[np.float64]] = {}
+        self._deviation: dict[Labels, NDArray[np.float64]] = {}
+        #: Answers that are not counted yet; many at once cost as much as one.
+        self._waiting: dict[tuple[Labels, bool], list[OutputPrediction]] = {}
+        self._rows = 0
 
     def observe(self, model: str, version: str, manifest: Manifest, found: Prediction) -> None:
         """Count the rows of an answer."""
-        for output, prediction in found.items():
-            labels = (model, version, output)
-            if manifest.task == "classification" and prediction.mean.shape[-1] > 1:
-                entropy = predictive_entropy(prediction.mean)
-                self._count(self._entropy, labels, entropy / np.log(prediction.mean.shape[-1]))
-            else:
-                variance = prediction.variance.reshape(len(prediction.variance), -1).mean(axis=1)
-                self._count(self._deviation, labels, np.sqrt(variance))
-
-    def _count(
-        self, into: dict[tuple[str, ...], Any], labels: tuple[str, ...], values: Any
-    ) -> None:
-        bounds = _SHARES if into is self._entropy else _DEVIATIONS
-        values = np.ravel(values)
-        # The last number is the sum of the values.
-        counted = np.empty(len(bounds) + 2)
-        counted[:-1] = np.bincount(np.searchsorted(bounds, values), minlength=len(bounds) + 1)
-        counted[-1] = values.sum()
         with self._lock:
-            into[labels] = into[labels] + counted if labels in into else counted
+            for output, prediction in found.items():
+                is_class = manifest.task == "classification" and prediction.mean.shape[-1] > 1
+                key = (model, version, output), is_class
+                self._waiting.setdefault(key, []).append(prediction)
+                self._rows += len(prediction.mean)
+            if self._rows >= _MOST_WAITING:
+                self._count()
+
+    def _count(self) -> None:
+        """Count what waits; with the lock."""
+        for (labels, is_class), predictions in self._waiting.items():
+            if is_class:
+                # Of sequences each step is counted; they may differ in length.
+                count = predictions[0].mean.shape[-1]
+                mean = np.concatenate([one.mean.reshape(-1, count) for one in predictions])
+                _add(self._entropy, labels, _SHARES, predictive_entropy(mean) / np.log(count))
+            else:
+                each = [y.variance.reshape(len(y.variance), -1).mean(axis=1) for y in predictions]
+                _add(self._deviation, labels, _DEVIATIONS, np.sqrt(np.concatenate(each)))
+        self._waiting, self._rows = {}, 0
 
     def collect(self) -> Iterator[Metric]:
         """Both histograms."""
         with self._lock:
+            self._count()
             entropy, deviation = dict(self._entropy), dict(self._deviation)
         yield _histogram(
             "mcdropout_predictive_entropy_ratio",
@@ -90,8 +99,19 @@ class Uncertainty(Collector):
         )
 
 
+def _add(
+    into: dict[Labels, NDArray[np.float64]], labels: Labels, bounds: Sequence[float], values: Any
+) -> None:
+    values = np.ravel(values)
+    # The last number is the sum of the values.
+    counted = np.empty(len(bounds) + 2)
+    counted[:-1] = np.bincount(np.searchsorted(bounds, values), minlength=len(bounds) + 1)
+    counted[-1] = values.sum()
+    into[labels] = into[labels] + counted if labels in into else counted
+
+
 def _histogram(
-    name: str, text: str, bounds: Sequence[float], counted: dict[tuple[str, ...], Any]
+    name: str, text: str, bounds: Sequence[float], counted: dict[Labels, NDArray[np.float64]]
 ) -> Metric:
     family = HistogramMetricFamily(name, text, labels=["model", "version", "output"])
     edges = [*map(str, bounds), "+Inf"]

@@ -1,5 +1,6 @@
 """Around every request: its id, its line in the log, its numbers, its span."""
 
+import itertools
 import logging
 import re
 import secrets
@@ -20,6 +21,8 @@ from service.manifest import Manifest
 from service.predictor import Prediction
 
 _PROBE = re.compile(r"/(v2/)?health/(live|ready)|/metrics")
+#: Together they make an id that no other process has.
+_PROCESS, _number = secrets.token_hex(6), itertools.count(1)
 _ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 
@@ -114,7 +117,7 @@ def _id_of(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _ID.fullmatch(value):
             return bytes(value).decode()
-    return secrets.token_hex(8)
+    return f"{_PROCESS}-{next(_number):x}"
 
 
 def _is_probe(scope: Scope, mine: Seen) -> bool:

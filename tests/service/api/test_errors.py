@@ -10,6 +10,7 @@ import pytest
 
 from scripts.local_server import local_server
 from tests.conftest import STORE
+from tests.error_table import row_of
 
 ROW = [0.0] * 64
 URL = "/v1/models/digits:predict"
@@ -20,6 +21,7 @@ def error_of(response: httpx.Response, status: int) -> str:
     assert list(response.json()) == ["error"]
     message = response.json()["error"]
     assert isinstance(message, str)
+    row_of(status, message)
     return message
 
 
