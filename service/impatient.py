@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import re
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+_UPGRADE = re.compile(rb"\r\nupgrade:[^\r\n]*", re.IGNORECASE)
 
 
 def impatient(seconds: float) -> type[asyncio.Protocol]:
@@ -19,16 +22,24 @@ def impatient(seconds: float) -> type[asyncio.Protocol]:
 
     class Impatient(HttpToolsProtocol):
         _reading: asyncio.TimerHandle | None = None
+        _begun = False  # whether a request's first byte came, and not its last
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
             self._expect()
 
+        def data_received(self, data: bytes) -> None:
+            if not self._begun:
+                data = _without_upgrade(data)
+            super().data_received(data)
+
         def on_message_begin(self) -> None:
+            self._begun = True
             super().on_message_begin()
             self._expect()
 
         def on_message_complete(self) -> None:
+            self._begun = False
             super().on_message_complete()
             self._arrived()
 
@@ -69,3 +80,12 @@ def impatient(seconds: float) -> type[asyncio.Protocol]:
             self.transport.close()
 
     return Impatient
+
+
+def _without_upgrade(data: bytes) -> bytes:
+    """The begin of a request without its header Upgrade, which a server may ignore.
+
+    Java's client, for one, offers HTTP/2 so; httptools would take the body for HTTP/2.
+    """
+    head, end, rest = data.partition(b"\r\n\r\n")
+    return _UPGRADE.sub(b"", head) + end + rest if _UPGRADE.search(head) else data

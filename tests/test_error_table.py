@@ -129,7 +129,8 @@ CASES = [
     Case("there is no field", "/v2/repository/index", {"read": True}),
     file("there is no field", RAW, X.tobytes(), f"{V1}?pases=5"),
     v2("belongs into 'parameters'", passes=5),
-    file("is in the address", RAW, X.tobytes(), f"{V1}?instances=5"),
+    Case("which is read there with rows as bytes", f"{V1}?passes=5", {"instances": [ROW]}),
+    file("is in the address; the rows", RAW, X.tobytes(), f"{V1}?instances=5"),
     Case("inputs is a list of tensors", V1, {"inputs": [TENSOR]}),
     Case("is missing. Send", V2, {}),
     Case("is missing. Send", V2, {"inputs": [{"name": "pixels"}]}),
@@ -229,7 +230,6 @@ CASES = [
     Case("this page takes", "/v1/models/digits:classify", {"examples": []}),
     Case("this page takes", V2, method="GET"),
     Case("this page takes", "/docs", method="DELETE"),
-    Case("the header Upgrade", V1, {}, headers={"Connection": "Upgrade", "Upgrade": "h2c"}),
     Case("the body is too large", V1, b" " * 1_100_000, odd=True),
     Case("Content-Encoding", V2, b"x", headers={"Content-Encoding": "gzip"}),
     # repository and keys

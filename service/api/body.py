@@ -54,12 +54,6 @@ async def read_body(request: Request) -> bytes:
             chunks.append(chunk)
     except ClientDisconnect as error:
         raise CancelledError("the client left before it had sent its request.") from error
-    upgrade = request.headers.get("Upgrade")
-    if upgrade and not size and claimed not in ("", "0"):
-        raise InputError(
-            f"the header Upgrade asks for {upgrade[:40]!r}, so that the body was not read. Send it "
-            "as HTTP/1.1, without that header."
-        )
     return b"".join(chunks)
 
 

@@ -10,12 +10,14 @@ from service.repository import State
 router = APIRouter(prefix="/health", tags=["health"])
 
 
+@router.head("/live", include_in_schema=False)
 @router.get("/live", response_model=Health)
 async def live() -> Health:
     """The process answers."""
     return Health(status="live")
 
 
+@router.head("/ready", include_in_schema=False)
 @router.get("/ready", response_model=Health, responses={503: {"model": Error}})
 async def ready(request: Request) -> Health:
     """Every model has a version that can answer; a failed one does not stop the others."""

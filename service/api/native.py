@@ -98,7 +98,7 @@ async def _predict(request: Request, name: str, number: int | None) -> Response:
     content = await read_body(request)
     version, predictor = serving.find(request, name, number)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    query = request.query_params if kind in BINARY else {}
+    query = request.query_params
     call = await off_loop(len(content), wire.read_call, predictor, kind, query, content)
     head: dict[str, Any] = {"model": version.name, "version": str(version.number)}
     columns: wire.Columns

@@ -54,7 +54,7 @@ def read_call(predictor: Predictor, kind: str, query: Mapping[str, str], content
     Args:
         predictor: of the model.
         kind: the body's content type; anything but `BINARY` is read as JSON.
-        query: the options of a binary body.
+        query: of the address; the options of a binary body.
         content: the body.
 
     Raises:
@@ -66,6 +66,7 @@ def read_call(predictor: Predictor, kind: str, query: Mapping[str, str], content
     else:
         body = parse_json(PredictRequest, content, EXAMPLE)
         x, root, where = _rows(predictor, body)
+        _require_no_options(query)
     options = body.options()
     if body.training:
         job = predictor.prepare(x, options, root=root, where=where)
@@ -89,6 +90,15 @@ def _from_query(query: Mapping[str, str]) -> PredictRequest:
         there_are = [name for name in PredictRequest.model_fields if name not in _ROWS]
         example = "?passes=100&seed=7 in the address"
         raise InputError(invalid(error, example, there_are, "the address")) from error
+
+
+def _require_no_options(query: Mapping[str, str]) -> None:
+    for name in query:
+        if name in PredictRequest.model_fields:
+            raise InputError(
+                f"the address has {name!r}, which is read there with rows as bytes; put it into "
+                "the body."
+            )
 
 
 def _plain(text: str) -> Any:

@@ -1,7 +1,9 @@
 """Jobs of a real model on real threads."""
 
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import numpy as np
 import pytest
 
 from service import Predictor, load_model
-from service.batch import TURN, Ticket, Turn
+from service.batch import TURN, Batch, Ticket, Turn
 from service.errors import CancelledError, ModelError, QueueFullError, StoppingError
 from service.jobs import Job
 from service.options import Options
@@ -291,3 +293,17 @@ def test_what_fails_on_the_caller_s_thread_is_told(start: Start, digits: Predict
     with pytest.raises(ModelError):
         ticket.future.result(0)
     assert len(scheduler) == 0
+
+
+def test_what_a_batch_holds_is_freed_with_it(digits: Predictor) -> None:
+    batch = Batch([Ticket(digits.prepare(ROW, Options(10, 0)), digits.sampler)], lambda *_: 1 << 20)
+    gc.disable()
+    try:
+        while batch.tickets:
+            batch.step()
+            batch.take_ended()
+        kept = weakref.ref(batch)
+        del batch
+        assert kept() is None
+    finally:
+        gc.enable()

@@ -178,3 +178,28 @@ def test_a_client_that_leaves_stops_its_passes(server: LocalServer, client: http
 def cpu_seconds(server: LocalServer) -> float:
     fields = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.parametrize("upgrade", ["h2c", "websocket", "TLS/1.0"])
+def test_an_offer_to_upgrade_is_ignored(client: httpx.Client, upgrade: str) -> None:
+    """Java's client offers HTTP/2 with its first request."""
+    headers = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": upgrade, "HTTP2-Settings": "A"}
+    body = {"instances": ROWS[:1], "seed": 7}
+    for _ in range(2):
+        response = client.post("/v1/models/digits:predict", json=body, headers=headers)
+        assert response.json() == predict(client, **body)
+
+
+def test_options_in_the_address_of_json_are_not_ignored(client: httpx.Client) -> None:
+    response = client.post("/v1/models/digits:predict?passes=5", json={"instances": ROWS[:1]})
+    assert response.status_code == 400
+    assert response.json()["error"] == (
+        "the address has 'passes', which is read there with rows as bytes; put it into the body."
+    )
+    assert client.post("/v1/models/digits:predict?key=1", json={"instances": ROWS[:1]}).is_success
+
+
+def test_probes_may_ask_for_the_head_alone(client: httpx.Client) -> None:
+    for path in ("/health/live", "/health/ready"):
+        response = client.head(path)
+        assert (response.status_code, response.content) == (200, b"")
