@@ -3,6 +3,7 @@ PYTHON ?= python3.11
 HOST ?= 127.0.0.1
 PORT ?= 8000
 MODELS ?= models/store
+MINUTES ?= 10
 
 # Overridable, so that a test can use an environment of its own.
 VENV ?= .venv
@@ -11,7 +12,7 @@ UV := $(BIN)/uv
 # Printed by uv itself on each install otherwise; a failure still says why.
 UV_QUIET ?= --quiet
 
-.PHONY: help serve test lint format models evaluate loadtest bench export keras2 supported lock clean
+.PHONY: help serve test lint format models evaluate loadtest soak bench export keras2 supported lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -57,8 +58,11 @@ models: $(VENV)/dev.stamp  ## train the demo models again and export them
 evaluate: $(VENV)/dev.stamp  ## what the demo models' uncertainty is worth; draws the figures
 	$(BIN)/python -m scripts.evaluate_demo_models --figures docs/images
 
-loadtest: $(VENV)/dev.stamp  ## a bounded load test against a server of its own
-	$(BIN)/python -m scripts.load_test
+loadtest: $(VENV)/dev.stamp  ## 1 to 32 clients against a server of its own; takes a minute
+	$(BIN)/python -m scripts.load_test $(ARGS)
+
+soak: $(VENV)/dev.stamp  ## 32 clients for MINUTES=10, and what becomes of the server's memory
+	$(BIN)/python -m scripts.load_test soak --minutes $(MINUTES) $(ARGS)
 
 bench: $(VENV)/dev.stamp  ## the server's way against others, in one run; takes a quarter of an hour
 	$(BIN)/python -m scripts.benchmark --figures docs/images $(ARGS)

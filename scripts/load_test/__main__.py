@@ -30,7 +30,7 @@ class _SweepByDefault(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-app = typer.Typer(cls=_SweepByDefault, add_completion=False, help=__doc__)
+app = typer.Typer(cls=_SweepByDefault, add_completion=False, help="Load tests; by default `sweep`.")
 
 TurnedAway = Annotated[
     str, typer.Option(help="Statuses that are counted apart from failures, with commas between.")

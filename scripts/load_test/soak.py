@@ -23,7 +23,7 @@ MIB = 1 << 20
 
 _COLUMNS = (
     *("requests\na second", "p50", "p99", "failed", "turned\naway"),
-    *("most\nmemory", "most\nwaiting", "requests\na turn"),
+    *("most\nmemory", "most\nwaiting", "jobs\na turn"),
 )
 
 
@@ -111,17 +111,22 @@ def show(samples: Sequence[Sample], bars: Sequence[Bar], console: Console) -> No
 
 
 def minute_table(samples: Sequence[Sample]) -> Table:
-    """A line for each minute."""
+    """A line for each minute; the jobs of a turn are requests that ran together."""
     table = Table("minute", title="times in ms, memory in MiB")
     for name in _COLUMNS:
         table.add_column(name, justify="right")
     # A sample is of the time before it.
     before = (0.0, 0.0)
-    for minute, group in groupby(samples, key=lambda sample: int((sample.seconds - 1e-3) // 60)):
+    for minute, group in groupby(samples, key=_minute):
         within = list(group)
         table.add_row(str(minute + 1), *_cells(within, before))
         before = (within[-1].turns, within[-1].joined)
     return table
+
+
+def _minute(sample: Sample) -> int:
+    """Of the middle of the time that it is of."""
+    return int((sample.seconds - sample.window.seconds / 2) // 60)
 
 
 def _cells(samples: Sequence[Sample], before: tuple[float, float]) -> list[str]:

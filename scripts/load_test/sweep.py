@@ -53,7 +53,7 @@ def keep(windows: Sequence[Window], results: Path, picture: Path) -> None:
 
     for path in (results, picture):
         path.parent.mkdir(parents=True, exist_ok=True)
-    results.write_text(json.dumps(as_json(windows), indent=1) + "\n")
+    results.write_text(json.dumps(as_json(windows), indent=1, ensure_ascii=False) + "\n")
     draw_sweep(windows, picture)
 
 
@@ -63,9 +63,9 @@ def as_json(windows: Sequence[Window]) -> dict[str, Any]:
     return {
         "machine": machine(),
         "loads": {str(window.clients): figures(window, window.together) for window in windows},
+        "clients_of_scenarios": highest.clients,
         "scenarios": {
-            "clients": highest.clients,
-            **{name: figures(highest, tally) for name, tally in sorted(highest.scenarios.items())},
+            name: figures(highest, tally) for name, tally in sorted(highest.scenarios.items())
         },
         "compared": found.compared,
         "mismatches": found.mismatches,

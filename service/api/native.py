@@ -9,6 +9,7 @@ from service.api.arrays import BINARY, NPZ, write_npz
 from service.api.body import describe_body, off_loop, read_body
 from service.api.direct import Direct
 from service.api.schemas import (
+    ERRORS,
     Error,
     ModelDetails,
     ModelList,
@@ -16,14 +17,6 @@ from service.api.schemas import (
     PredictRequest,
     PredictResponse,
 )
-
-ERRORS: dict[int | str, dict[str, Any]] = {
-    400: {"model": Error, "description": "the request is wrong"},
-    404: {"model": Error, "description": "no such model or version"},
-    503: {"model": Error, "description": "the model is not ready"},
-    # With a default declared, FastAPI does not add a 422 that we never send.
-    "default": {"model": Error, "description": "any other failure"},
-}
 
 _BYTES = {"type": "string", "format": "binary"}
 _PREDICT: dict[str, Any] = {

@@ -202,3 +202,13 @@ class Error(BaseModel):
     """Any failure."""
 
     error: str = Field(description="what is wrong, where, and what would be right")
+
+
+#: What OpenAPI says of the failures of every route.
+ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"model": Error, "description": "the request is wrong"},
+    404: {"model": Error, "description": "no such model or version"},
+    503: {"model": Error, "description": "the model is not ready"},
+    # With a default declared, FastAPI does not add a 422 that we never send.
+    "default": {"model": Error, "description": "any other failure"},
+}

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Request, Response
 from service.api import health
 from service.api.body import describe_body
 from service.api.direct import Direct
-from service.api.schemas import Error
+from service.api.schemas import ERRORS, Error
 from service.api.serving import serving
 from service.api.v2 import control, metadata
 from service.api.v2.infer import infer
@@ -22,14 +22,6 @@ from service.api.v2.schemas import (
     ServerMetadata,
 )
 from service.api.v2.tensors import HEADER
-
-ERRORS: dict[int | str, dict[str, Any]] = {
-    400: {"model": Error, "description": "the request is wrong"},
-    404: {"model": Error, "description": "no such model or version"},
-    503: {"model": Error, "description": "the model is not ready"},
-    # With a default declared, FastAPI does not add a 422 that we never send.
-    "default": {"model": Error, "description": "any other failure"},
-}
 
 _BYTES = {
     "application/octet-stream": {
