@@ -137,8 +137,10 @@ def run(seconds: float, rounds: int) -> dict[str, Any]:
         exported = store.with_suffix(".onnx")
         subprocess.run([sys.executable, "-c", _EXPORT, str(exported)], cwd=ROOT, check=True)
         shutil.move(exported, model)
-        ours = stack.enter_context(local_server(store))
-        alone = os.environ | {"MCDROPOUT_MAX_BATCH_ROWS": "1"}
+        # None of the three writes a line for each request.
+        quiet = os.environ | {"MCDROPOUT_ACCESS_LOG": "false"}
+        ours = stack.enter_context(local_server(store, quiet))
+        alone = quiet | {"MCDROPOUT_MAX_BATCH_ROWS": "1"}
         urls = {
             "server": ours.url,
             "unbatched": stack.enter_context(local_server(store, alone)).url,
