@@ -100,19 +100,18 @@ def _shape_text(spec: InputSpec) -> str:
 def _cast(array: Array, spec: InputSpec, where: Where) -> Array:
     """Cast to the input's dtype; a value that would change is an error."""
     dtype = np.dtype(spec.dtype)
-    if array.dtype.kind == "f":
-        _require(np.isfinite(array), array, where, "the model takes finite numbers")
-    if array.dtype == dtype:
-        return np.ascontiguousarray(array)
     with np.errstate(over="ignore", invalid="ignore"):
-        cast = array.astype(dtype)
-    fits = np.isfinite(cast) if dtype.kind == "f" else cast == array
-    _require(fits, array, where, f"the model takes {dtype.name}, which cannot hold it")
-    return np.ascontiguousarray(cast)
+        cast = np.ascontiguousarray(array, dtype)
+    good = np.isfinite(cast) if dtype.kind == "f" else cast == array
+    if not good.all():
+        if array.dtype.kind == "f":
+            _require(np.isfinite(array), array, where, "the model takes finite numbers")
+        _require(good, array, where, f"the model takes {dtype.name}, which cannot hold it")
+    return cast
 
 
 def _require(good: Array, array: Array, where: Where, wanted: str) -> None:
-    if not np.logical_and.reduce(good, axis=None):
+    if not good.all():
         indices = tuple(np.argwhere(~good)[0].tolist())
         raise InputError(f"{where(indices)} is {array[indices]}; {wanted}.")
 

@@ -61,8 +61,13 @@ def trim() -> None:
 
     Loading a model of 64 MiB takes 8 to 13 times as much for a moment. Graphs refer to
     themselves, so that they wait for the collector, and glibc keeps what is freed.
+
+    What is left is set aside: a process that serves goes through it again and again
+    otherwise, and all requests wait meanwhile.
     """
+    gc.unfreeze()
     gc.collect()
+    gc.freeze()
     try:
         ctypes.CDLL(None).malloc_trim(0)
     except (AttributeError, OSError, TypeError):

@@ -12,6 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from service.api import health, native, v2
+from service.api.direct import Direct
 from service.api.errors import install_error_handlers
 from service.api.keys import Key, RequireKey
 from service.api.observe import Observe
@@ -62,15 +63,14 @@ def create_app(
     app.state.serving = shared
     app.state.max_body = max_body
     app.state.room = room = Room(max_pending)
-    # Not included, but the application's own: FastAPI looks up those of a router anew each
-    # time, and these are asked most.
-    app.router.routes.extend([*native.asking.routes, *v2.asking.routes])
-    for router in (native.router, v2.router, health.router):
+    for router in (native.asking, v2.asking, native.router, v2.router, health.router):
         app.include_router(router)
     app.add_api_route("/metrics", _metrics, include_in_schema=False)
     app.add_api_route("/", _to_docs, include_in_schema=False)
     install_error_handlers(app)
-    inner: ASGIApp = RequireKey(app, list(keys)) if keys else app
+    inner: ASGIApp = Direct(app, [*native.asking.routes, *v2.asking.routes])
+    if keys:
+        inner = RequireKey(inner, list(keys))
     if cors_origins:
         # Outside of the keys: a browser's preflight has none.
         inner = CORSMiddleware(

@@ -8,8 +8,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from service.api.direct import wrong_version
 from service.api.observe import seen
+from service.api.versions import wrong_version
 from service.errors import (
     CancelledError,
     DeadlineError,
@@ -27,7 +27,7 @@ from service.errors import (
 log = logging.getLogger("mcdropout")
 
 #: The most specific class that fits decides. What is not here is a fault of ours.
-STATUS: dict[type[MCDropoutError], int] = {
+STATUS: dict[type, int] = {
     InputError: 400,
     RefusedRowsError: 400,
     LoadError: 400,
@@ -44,33 +44,35 @@ STATUS: dict[type[MCDropoutError], int] = {
 def install_error_handlers(app: FastAPI) -> None:
     """Let every error of `app` leave in the one form."""
 
-    @app.exception_handler(MCDropoutError)
-    async def _ours(request: Request, error: MCDropoutError) -> JSONResponse:
-        status = next((STATUS[c] for c in type(error).__mro__ if c in STATUS), None)
-        if status is None:
-            return _internal(request, error)
-        headers = {}
-        if seconds := getattr(error, "retry_after", None):
-            headers["Retry-After"] = str(seconds)
-        return error_response(status, str(error), headers)
+    async def answer(request: Request, error: Exception) -> JSONResponse:
+        return error_answer(request, error)
 
-    @app.exception_handler(RequestValidationError)
-    async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        return error_response(400, _invalid_address(error))
+    for kind in (MCDropoutError, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, answer)
 
-    @app.exception_handler(HTTPException)
-    async def _http(request: Request, error: HTTPException) -> JSONResponse:
-        text = str(error.detail)
-        if error.status_code == 404:
-            text = "there is no such page. GET /docs lists them all."
-        if error.status_code == 405:
-            text = _wrong_method(error)
-        place = f"{request.method} {request.url.path}"
-        return error_response(error.status_code, f"{place}: {text}", error.headers)
 
-    @app.exception_handler(Exception)
-    async def _unforeseen(request: Request, error: Exception) -> JSONResponse:
+def error_answer(request: Request, error: Exception) -> JSONResponse:
+    """What a request is answered that ended with an error."""
+    if isinstance(error, RequestValidationError):
+        # The only part of an address that has a type.
+        return error_response(400, wrong_version(str(error.errors()[0].get("input"))))
+    if isinstance(error, HTTPException):
+        return _http(request, error)
+    status = next((STATUS[c] for c in type(error).__mro__ if c in STATUS), None)
+    if status is None:
         return _internal(request, error)
+    seconds = getattr(error, "retry_after", None)
+    return error_response(status, str(error), {"Retry-After": str(seconds)} if seconds else None)
+
+
+def _http(request: Request, error: HTTPException) -> JSONResponse:
+    text = str(error.detail)
+    if error.status_code == 404:
+        text = "there is no such page. GET /docs lists them all."
+    if error.status_code == 405:
+        text = _wrong_method(error)
+    place = f"{request.method} {request.url.path}"
+    return error_response(error.status_code, f"{place}: {text}", error.headers)
 
 
 def _internal(request: Request, error: Exception) -> JSONResponse:
@@ -90,8 +92,3 @@ def error_response(
 ) -> JSONResponse:
     """A response in the one form of errors."""
     return JSONResponse({"error": message}, status, headers=headers)
-
-
-def _invalid_address(error: RequestValidationError) -> str:
-    """What is wrong with an address, whose only part of a type is the version."""
-    return wrong_version(str(error.errors()[0].get("input")))

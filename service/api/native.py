@@ -7,7 +7,6 @@ from fastapi import APIRouter, Path, Request, Response
 from service.api import models, serving, wire
 from service.api.arrays import BINARY, NPZ, write_npz
 from service.api.body import describe_body, off_loop, read_body
-from service.api.direct import Direct
 from service.api.schemas import (
     ERRORS,
     Error,
@@ -32,8 +31,8 @@ _PREDICT: dict[str, Any] = {
     ),
 }
 
-# What is asked most comes first: routes are tried one after the other.
-asking = APIRouter(prefix="/v1/models", tags=["models"], responses=ERRORS, route_class=Direct)
+# See `direct`.
+asking = APIRouter(prefix="/v1/models", tags=["models"], responses=ERRORS)
 router = APIRouter(prefix="/v1/models", tags=["models"], responses=ERRORS)
 
 Name = Annotated[str, Path(description="name of the model")]

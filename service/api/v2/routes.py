@@ -6,7 +6,6 @@ from fastapi import APIRouter, Path, Request, Response
 
 from service.api import health
 from service.api.body import describe_body
-from service.api.direct import Direct
 from service.api.schemas import ERRORS, Error
 from service.api.serving import serving
 from service.api.v2 import control, metadata
@@ -47,7 +46,7 @@ _INFER: dict[str, Any] = {
     "openapi_extra": describe_body(InferRequest, also=_BYTES),
 }
 
-asking = APIRouter(tags=["Open Inference Protocol"], responses=ERRORS, route_class=Direct)
+asking = APIRouter(tags=["Open Inference Protocol"], responses=ERRORS)
 router = APIRouter(tags=["Open Inference Protocol"], responses=ERRORS)
 router.include_router(control.router)
 
