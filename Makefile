@@ -12,7 +12,7 @@ UV := $(BIN)/uv
 # Printed by uv itself on each install otherwise; a failure still says why.
 UV_QUIET ?= --quiet
 
-.PHONY: help serve test lint format models evaluate loadtest soak bench export keras2 supported lock clean
+.PHONY: help serve test lint format models evaluate loadtest soak bench serverbench export keras2 supported lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -66,6 +66,9 @@ soak: $(VENV)/dev.stamp  ## 32 clients for MINUTES=10, and what becomes of the s
 
 bench: $(VENV)/dev.stamp  ## the server's way against others, in one run; takes a quarter of an hour
 	$(BIN)/python -m scripts.benchmark --figures docs/images $(ARGS)
+
+serverbench: $(VENV)/dev.stamp  ## the server against a plain FastAPI app; takes five minutes
+	$(BIN)/python -m scripts.server_benchmark --figures docs/images $(ARGS)
 
 export: $(VENV)/dev.stamp  ## export a Keras model: make export ARGS="model.keras --output DIR"
 	$(BIN)/python -m scripts.export_keras $(ARGS)

@@ -31,6 +31,10 @@ class Connection:
         """The answer is there."""
         self._whole = True
 
+    def close(self) -> None:
+        """Close it."""
+        self._socket.close()
+
     def ask(self, request: bytes) -> None:
         """Send a request and read its answer."""
         self._whole = False
@@ -74,6 +78,7 @@ def overhead(model_file: Path, url: str, name: str, rounds: int) -> dict[str, di
         medians = {way: statistics.median(each) * 1e3 for way, each in times.items()}
         ratios = {f"{w}/library": medians[w] / medians["library"] for w in ("json", "binary")}
         found[f"{rows} rows"] = {**medians, **ratios}
+    connection.close()
     return found
 
 
