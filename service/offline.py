@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -116,7 +117,7 @@ def _table(name: str, one: OutputPrediction, found: Prediction, manifest: Manife
     mean, spread = (y.reshape(len(y), -1) for y in (mean, spread))
     shown = min(mean.shape[1], _MOST_COLUMNS)
     title = f"{name}: mean ± standard deviation over {found.passes} passes, seed {found.seed}"
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", min_width=min(len(title), 78))
     labels = manifest.labels
     fits = labels is not None and len(labels) == mean.shape[1]
     table.add_column("row", justify="right")
@@ -127,8 +128,16 @@ def _table(name: str, one: OutputPrediction, found: Prediction, manifest: Manife
     for measure in one.measures:
         table.add_column(measure.replace("_", " "), justify="right")
     for row in range(len(mean)):
-        cells = [f"{m:.4g} ± {s:.2g}" for m, s in zip(mean[row], spread[row], strict=True)]
+        cells = [_rounded(m, s) for m, s in zip(mean[row], spread[row], strict=True)]
         cells = [*cells[:shown], *([""] if shown < mean.shape[1] else [])]
         cells += [f"{float(np.ravel(y[row])[0]):.4g}" for y in one.measures.values()]
         table.add_row(str(row), *cells)
     return table
+
+
+def _rounded(mean: float, spread: float) -> str:
+    """Both to the second digit of the spread: what is behind it says nothing."""
+    if spread <= 0 or not -9 <= math.log10(spread) <= 9:
+        return f"{mean:.4g} ± {spread:.2g}"
+    digits = max(0, 1 - math.floor(math.log10(spread)))
+    return f"{mean:.{digits}f} ± {spread:.{digits}f}"
