@@ -16,8 +16,8 @@ from service.errors import InputError
 from service.manifest import InputSpec, Manifest
 from service.predictor import OutputPrediction, Prediction
 
-#: More elements of a row do not fit into a line.
-_MOST_COLUMNS = 12
+#: So many elements of a row are shown.
+_MOST_LINES = 5
 
 
 def read_rows(source: str, specs: Sequence[InputSpec]) -> Any:
@@ -113,26 +113,29 @@ def as_tables(found: Prediction, manifest: Manifest) -> list[Table]:
 
 
 def _table(name: str, one: OutputPrediction, found: Prediction, manifest: Manifest) -> Table:
-    mean, spread = one.mean, np.sqrt(one.variance)
-    mean, spread = (y.reshape(len(y), -1) for y in (mean, spread))
-    shown = min(mean.shape[1], _MOST_COLUMNS)
+    """One line for an element; of many, the largest means of a class, else the first."""
     title = f"{name}: mean ± standard deviation over {found.passes} passes, seed {found.seed}"
     table = Table(title=title, title_justify="left", min_width=min(len(title), 78))
-    labels = manifest.labels
-    fits = labels is not None and len(labels) == mean.shape[1]
-    table.add_column("row", justify="right")
-    for index in range(shown):
-        table.add_column(labels[index] if fits and labels else str(index), justify="right")
-    if shown < mean.shape[1]:
-        table.add_column(f"… {mean.shape[1] - shown} more")
-    for measure in one.measures:
-        table.add_column(measure.replace("_", " "), justify="right")
+    is_class = manifest.task == "classification"
+    for column in ("row", "class" if is_class else "element", "mean ± deviation", *one.measures):
+        table.add_column(column.replace("_", " "), justify="right")
+    mean, spread = (y.reshape(len(y), -1) for y in (one.mean, np.sqrt(one.variance)))
     for row in range(len(mean)):
-        cells = [_rounded(m, s) for m, s in zip(mean[row], spread[row], strict=True)]
-        cells = [*cells[:shown], *([""] if shown < mean.shape[1] else [])]
-        cells += [f"{float(np.ravel(y[row])[0]):.4g}" for y in one.measures.values()]
-        table.add_row(str(row), *cells)
+        order = np.argsort(-mean[row]) if is_class else np.arange(mean.shape[1])
+        measures = [f"{float(np.ravel(y[row])[0]):.4g}" for y in one.measures.values()]
+        for place, element in enumerate(order[:_MOST_LINES].tolist()):
+            value = _rounded(mean[row, element], spread[row, element])
+            first = place == 0
+            label = _label(element, mean.shape[1], manifest)
+            table.add_row(str(row) if first else "", label, value, *(measures if first else []))
+        if len(order) > _MOST_LINES:
+            table.add_row("", f"… {len(order) - _MOST_LINES} more", "")
     return table
+
+
+def _label(element: int, count: int, manifest: Manifest) -> str:
+    labels = manifest.labels
+    return labels[element] if labels and len(labels) == count else str(element)
 
 
 def _rounded(mean: float, spread: float) -> str:
