@@ -173,6 +173,18 @@ def test_shapes_of_the_trunk_follow_the_rows_that_are_left(tmp_path: Path) -> No
         np.testing.assert_allclose(job.summaries()["y"].moments.mean, alone.mean, rtol=1e-6)
 
 
+def test_what_runs_in_jobs_is_what_is_sampled(sampler: Sampler) -> None:
+    """The proof looks at `sample`, and requests go through `run`."""
+    jobs = [Job(ROWS, 40, Draws(seed, masks)) for seed, masks in ((1, "shared"), (2, "per_row"))]  # type: ignore[arg-type]
+    finish(sampler, jobs)
+    for job in jobs:
+        assert job.draws is not None
+        samples = sampler.sample(ROWS, 40, job.draws)["ppm"].astype(np.float64)
+        found = job.summaries()["ppm"].moments
+        np.testing.assert_allclose(found.mean, samples.mean(axis=0), rtol=1e-12)
+        np.testing.assert_allclose(found.variance, samples.var(axis=0, ddof=1), rtol=1e-9)
+
+
 def test_a_job_with_a_fault_leaves_and_the_others_go_on(sampler: Sampler) -> None:
     jobs = [Job({"year": YEARS[i : i + 1]}, 30, Draws(i)) for i in range(3)]
     steps = sampler.run(jobs, lambda: 30)
