@@ -13,14 +13,20 @@ FROM builder AS builder-cpu
 COPY requirements/cpu.txt requirements/
 RUN --mount=type=cache,target=/root/.cache/uv \
     uv pip install --require-hashes -r requirements/cpu.txt
+COPY mcdropout/ mcdropout/
 COPY service/ service/
+COPY models/__init__.py models/
+COPY models/export/ models/export/
 RUN uv pip install --no-deps .
 
 FROM builder AS builder-gpu
 COPY requirements/gpu.txt requirements/
 RUN --mount=type=cache,target=/root/.cache/uv \
     uv pip install --require-hashes -r requirements/gpu.txt
+COPY mcdropout/ mcdropout/
 COPY service/ service/
+COPY models/__init__.py models/
+COPY models/export/ models/export/
 RUN uv pip install --no-deps .
 
 FROM python:3.11-slim-bookworm AS runtime

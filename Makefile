@@ -71,7 +71,7 @@ serverbench: $(VENV)/dev.stamp  ## the server against a plain FastAPI app; takes
 	$(BIN)/python -m scripts.server_benchmark --figures docs/images $(ARGS)
 
 export: $(VENV)/dev.stamp  ## export a Keras model: make export ARGS="model.keras --output DIR"
-	$(BIN)/python -m scripts.export_keras $(ARGS)
+	$(BIN)/mcdropout export $(ARGS)
 
 supported: $(VENV)/dev.stamp  ## export every kind of model and write docs/supported-models.md
 	$(BIN)/python -m scripts.supported_models

@@ -12,7 +12,10 @@ def __getattr__(name: str) -> Any:
     # Lazy, so that the exporter can import `service.manifest` and a client
     # `service.errors` without loading an ONNX runtime.
     if name in __all__:
-        from service import predictor
+        from service.extras import needs
+
+        with needs("cpu"):
+            from service import predictor
 
         return getattr(predictor, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

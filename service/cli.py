@@ -5,26 +5,46 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from service.errors import MCDropoutError
+from service.extras import needs
 
 app = typer.Typer(
-    help="Serve Keras models with Monte Carlo dropout.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mcdropout {version('mcdropout')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Serve Keras models with Monte Carlo dropout."""
+
+
 @contextmanager
 def _errors_as_text() -> Iterator[None]:
     """An error raised on purpose is a sentence and exit code 2, not a traceback."""
     try:
-        yield
+        with needs("cpu"):
+            yield
     except MCDropoutError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from error

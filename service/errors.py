@@ -2,6 +2,7 @@
 
 MCDropoutError
 ├── SetupError                 the process cannot start as it is installed or configured
+│   └── MissingExtraError      a package is not installed, and which extra has it
 ├── ExportError                a Keras model cannot be exported, or its export failed a check
 ├── ModelError                 a model cannot be served
 │   ├── RefusedRowsError       ONNX Runtime refuses the rows it was asked about
@@ -30,6 +31,10 @@ class MCDropoutError(Exception):
 
 class SetupError(MCDropoutError):
     """The process cannot start as it is installed or configured."""
+
+
+class MissingExtraError(SetupError, ImportError):
+    """A package that a part of the project needs is not installed."""
 
 
 class ExportError(MCDropoutError):

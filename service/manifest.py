@@ -119,7 +119,7 @@ def parse_manifest(text: str | None, where: str) -> Manifest:
     if text is None:
         raise ArtifactError(
             f"{where} has no {METADATA_KEY!r} in its metadata, so it was not made by this "
-            "project's exporter. Export the Keras model with scripts/export_keras.py."
+            "project's exporter. Export the Keras model with `mcdropout export`."
         )
     try:
         return Manifest.model_validate_json(text)

@@ -44,6 +44,18 @@ def runs(name: str) -> list[str]:
     return [re.sub(r"--mount=\S+\s*", "", command) for command in commands]
 
 
+def copy_into(folder: Path, *names: str) -> None:
+    """What the COPY lines of stages bring into an image, at the same places."""
+    copies = [rest.split() for name in names for what, rest in stage(name) if what == "COPY"]
+    for source in (source for *sources, _ in copies for source in sources):
+        (folder / source).parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / source).is_dir():
+            ignore = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / source, folder / source, ignore=ignore)
+        else:
+            shutil.copy(ROOT / source, folder / source)
+
+
 def clean_environment(**extra: str) -> dict[str, str]:
     """This process's variables, without those that would bring in its own environment."""
     dropped = ("VIRTUAL_ENV", "PYTHON", "MCDROPOUT_", "MAKE", "MFLAGS", "COV_", "PYTEST")
@@ -95,11 +107,7 @@ def test_image_runs_as_a_user_without_rights() -> None:
 @pytest.mark.slow
 def test_image_commands_install_and_serve_in_a_clean_environment(tmp_path: Path) -> None:
     venv = tmp_path / "venv"
-    for name in ("pyproject.toml", "README.md", "LICENSE", "requirements/cpu.txt"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        shutil.copy(ROOT / name, tmp_path / name)
-    ignore = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "service", tmp_path / "service", ignore=ignore)
+    copy_into(tmp_path, "builder", "builder-cpu")
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "base"], check=True)
     path = f"{venv}/bin:{tmp_path}/base/bin:{os.environ['PATH']}"
     env = clean_environment(PATH=path, VIRTUAL_ENV=str(venv), UV_LINK_MODE="copy")
@@ -111,7 +119,8 @@ def test_image_commands_install_and_serve_in_a_clean_environment(tmp_path: Path)
     )
     assert listed.returncode, "the image must not hold TensorFlow"
 
-    shutil.rmtree(tmp_path / "service")  # the image has the installed package alone
+    for package in ("mcdropout", "models", "service"):
+        shutil.rmtree(tmp_path / package)  # the image has what was installed alone
     (start,) = (rest for instruction, rest in stage("runtime") if instruction == "CMD")
     assert start == '["mcdropout", "serve"]'
     variables = {"MCDROPOUT_PORT": "0", "MCDROPOUT_MODELS": str(ROOT / "models" / "store")}

@@ -22,6 +22,9 @@ from tests.conftest import ROOT
         ("service/predictor.py", "from service.api import app"),
         ("service/api/native.py", "from service.sampler import Sampler"),
         ("models/export/trace.py", "from service.predictor import load_model"),
+        ("models/export/trace.py", "from mcdropout import load_model"),
+        ("service/predictor.py", "from mcdropout import export_model"),
+        ("service/client/sync.py", "import mcdropout"),
         ("service/client/rows.py", "from service.errors import InputError"),
         ("service/client/rows.py", "import pydantic"),
     ],
@@ -38,6 +41,7 @@ def test_an_import_against_the_layers_is_refused(file: str, statement: str) -> N
 ORDER = (
     "client",
     "errors",
+    "extras",
     "memory",
     "manifest",
     "core",

@@ -5,6 +5,9 @@ import os
 # Before ONNX Runtime is imported: see `service.engine`.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-from models.export.exporter import STAGES, export_model
+from service.extras import needs
+
+with needs("export"):
+    from models.export.exporter import STAGES, export_model
 
 __all__ = ["STAGES", "export_model"]

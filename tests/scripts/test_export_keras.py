@@ -1,6 +1,5 @@
 """The exporter as people run it: a command."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -52,19 +51,6 @@ def test_custom_objects_and_lambdas_are_loaded_on_request(tmp_path: Path) -> Non
     assert "run what its author wrote" in ended.stderr.replace("\n", " ")
     ended = export(*arguments, "--allow-unsafe-lambda", cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
-
-
-def test_a_function_of_the_users_own_module_is_exported(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text(
-        "import keras\n"
-        "def build():\n"
-        "    layers = keras.layers\n"
-        "    return keras.Sequential([keras.Input((4,)), layers.Dropout(.5), layers.Dense(1)])\n"
-    )
-    ended = export("mine:build", "--output", "out", "--json", cwd=tmp_path)
-    assert ended.returncode == 0, ended.stderr
-    manifest = json.loads(ended.stdout)
-    assert manifest["sites"][0]["rate"] == 0.5
 
 
 @pytest.mark.parametrize(

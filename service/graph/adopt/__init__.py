@@ -100,7 +100,7 @@ def _nothing_random(random: RandomNodes, where: str) -> ArtifactError:
             f"{where} has no random node: it was exported for inference, and its answers have no "
             "variance. Export it with its dropout alive: from PyTorch by torch.onnx.export(..., "
             "training=torch.onnx.TrainingMode.PRESERVE) with the dropout modules in train mode, "
-            "from Keras by scripts/export_keras.py."
+            "from Keras by `mcdropout export`."
         )
     count = len(random.dead)
     told = ", ".join(map(repr, random.dead[:_TOLD])) + (", …" if count > _TOLD else "")

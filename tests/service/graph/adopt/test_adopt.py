@@ -175,7 +175,7 @@ def test_scalar_bool_input_called_training_is_the_switch() -> None:
 
 
 def test_file_that_draws_nothing_is_refused() -> None:
-    with pytest.raises(ArtifactError, match=r"no random node.*PRESERVE.*scripts/export_keras\.py"):
+    with pytest.raises(ArtifactError, match=r"no random node.*PRESERVE.*mcdropout export"):
         adopted(graph("y = Identity(x)"))
     body = "[a] p = Dropout(x) [b] q = Dropout(p) [c] r = Dropout(q) [d] y = Dropout(r)"
     message = r"4 Dropout nodes, off in the file.*'a', 'b', 'c', …\. .*--activate-dropout"

@@ -1,0 +1,163 @@
+"""`mcdropout export`: a Keras model becomes an ONNX file whose dropout is active."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, cast, get_args
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from mcdropout import require_own
+from service.errors import ExportError, MCDropoutError
+from service.manifest import Checks, Manifest, Task
+
+TaskName = StrEnum("TaskName", {task: task for task in get_args(Task)})  # type: ignore[misc]
+MODEL_FILE = "model.onnx"
+
+
+def export(
+    model: Annotated[str, typer.Argument(help="A .keras or .h5 file, or package.module:function.")],
+    output: Annotated[
+        Path, typer.Option(help=f"Folder to write {MODEL_FILE} into: <store>/<name>/<version>.")
+    ],
+    task: Annotated[TaskName, typer.Option(help="What the outputs mean.")] = TaskName["other"],
+    labels: Annotated[
+        str | None, typer.Option(help="Class names, with commas between, or a file, one a line.")
+    ] = None,
+    example: Annotated[
+        Path | None, typer.Option(help=".npy file of real rows, for the checks and the docs.")
+    ] = None,
+    passes: Annotated[int, typer.Option(min=2, help="Passes a request runs by default.")] = 100,
+    opset: Annotated[int, typer.Option(help="ONNX opset of the file.")] = 18,
+    custom_objects: Annotated[
+        str | None, typer.Option(help="Module with the classes that the file names.")
+    ] = None,
+    allow_unsafe_lambda: Annotated[
+        bool,
+        typer.Option(
+            "--allow-unsafe-lambda",
+            help="Load Lambda layers, which RUNS Python code that is stored in the file.",
+        ),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
+) -> None:
+    """Export a Keras model to an ONNX file whose dropout is active.
+
+    Exit code 0: written; 1: refused, and why; 2: wrong arguments, or not installed.
+    """
+    console = Console(stderr=True)
+    path = output / MODEL_FILE
+    with console.status("Starting TensorFlow …"):
+        export_model, load_keras = _exporter()
+    # A package.module:function is looked for where the command is run; only now, so that
+    # nothing there stands in for what the project imports.
+    sys.path.insert(0, "")
+    try:
+        with console.status(f"Loading {model} …") as status:
+            loaded, source = load_keras(model, custom_objects, allow_unsafe_lambda)
+            manifest = export_model(
+                loaded,
+                path,
+                task=cast(Task, task.value),
+                labels=_read_labels(labels),
+                example=_read_example(example),
+                passes=passes,
+                opset=opset,
+                source=source,
+                on_stage=lambda stage: status.update(f"{stage} …"),
+            )
+    except MCDropoutError as error:
+        raise _ended(str(error), 1) from error
+    except Exception as error:  # whatever the model's own code raises when it is run
+        text = f"the model cannot be run: {type(error).__name__}: {error}"
+        raise _ended(text, 1) from error
+    if as_json:
+        print(manifest.model_dump_json(indent=2))
+        return
+    Console().print(_site_table(manifest), _check_table(manifest))
+    console.print(f"wrote {path}", highlight=False)
+
+
+def _exporter() -> tuple[Callable[..., Manifest], Callable[..., Any]]:
+    """`export_model` and `load_keras`: to import them starts TensorFlow."""
+    try:
+        require_own("models")
+        with _hidden_start_up_noise():
+            from models.export import export_model
+            from models.export.source import load_keras
+    except ImportError as error:
+        raise _ended(str(error), 2) from error
+    return export_model, load_keras
+
+
+def _ended(text: str, code: int) -> typer.Exit:
+    """Print an error, unwrapped so that a command in it can be pasted."""
+    typer.secho(f"error: {text}", fg="red", err=True)
+    return typer.Exit(code)
+
+
+@contextmanager
+def _hidden_start_up_noise() -> Iterator[None]:
+    """TensorFlow's libraries log to descriptor 2 before any setting can stop them."""
+    saved = os.dup(2)
+    with open(os.devnull, "w") as null:
+        os.dup2(null.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+
+
+def _read_labels(labels: str | None) -> list[str] | None:
+    if labels is None:
+        return None
+    text = Path(labels).read_text().splitlines() if Path(labels).is_file() else labels.split(",")
+    return [label.strip() for label in text if label.strip()]
+
+
+def _read_example(path: Path | None) -> Any:
+    if path is None:
+        return None
+    import numpy as np
+
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise ExportError(f"--example {str(path)!r} is not a .npy file: {error}") from error
+
+
+def _site_table(manifest: Manifest) -> Table:
+    checks = manifest.checks
+    table = Table("layer", "kind", "rate", "observed", "shape", title="randomness kept alive")
+    for site in manifest.sites:
+        shape = "×".join("?" if size is None else str(size) for size in site.shape[1:])
+        observed = "" if checks is None else _observed(checks, site.name)
+        note = " (always on in Keras)" if site.always_on else ""
+        rate = "" if site.rate is None else f"{site.rate:g}"
+        table.add_row(site.layer, site.kind + note, rate, observed, shape)
+    return table
+
+
+def _observed(checks: Checks, name: str) -> str:
+    if name in checks.drop_rates:
+        return f"{checks.drop_rates[name]:.4f}"
+    mean, std = checks.noise[name]
+    return f"{mean:.3f} ± {std:.3f}"
+
+
+def _check_table(manifest: Manifest) -> Table:
+    checks = manifest.checks
+    table = Table("check", "figure", "allowed", title="checks passed")
+    if checks:
+        allowed = f"{checks.off_tolerance:.0e}"
+        table.add_row("off output against Keras", f"{checks.off_difference:.1e}", allowed)
+        table.add_row("everything but dropout still", f"{checks.frozen_difference:.1e}", allowed)
+        for output, spread in checks.spread.items():
+            table.add_row(f"spread of {output} over passes", f"{spread:.3g}", "> 0")
+    return table
