@@ -128,17 +128,18 @@ def _reduce(tail: ir.Model, outputs: tuple[OutputSpec, ...], where: Cut) -> froz
 
 
 def serialise(model: ir.Model) -> bytes:
-    """The model's bytes, without the shapes it noted on the way.
+    """The model's bytes, without the shapes it noted on the way and without named sizes.
 
-    A named size, such as "batch", is B in the trunk and P·B in the tail, and ONNX
-    Runtime would take two tensors for equally large that are not.
+    ONNX Runtime takes two sizes of one name for equal, and reuses a tensor's memory for
+    another of the same names. But "batch" is B in the trunk and P·B in the tail, a draw has
+    one row or B, and what another exporter called by one name a client may send in two sizes.
     """
-    outputs = set(model.graph.outputs)
+    outside = (*model.graph.inputs, *model.graph.outputs)
     for node in model.graph.all_nodes():
-        for value in node.outputs:
-            if value not in outputs:
-                value.shape = value.type = None
-            elif value.shape is not None:
-                value.shape = ir.Shape([d if isinstance(d, int) else None for d in value.shape])
+        for value in set(node.outputs).difference(outside):
+            value.shape = value.type = None
+    for value in outside:
+        if value.shape is not None:
+            value.shape = ir.Shape([d if isinstance(d, int) else None for d in value.shape])
     content: bytes = ir.to_proto(model).SerializeToString()
     return content

@@ -4,6 +4,7 @@ It shares with the plan the numbers that are drawn, and none of the graph surger
 site of the graph becomes a multiplication by an input.
 """
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from service.core.draws import draw
 from service.core.masks import mask_scale
 from service.engine import CPU, Engine
 from service.graph.artifact import Artifact, find_sites, read_artifact
+from service.graph.plan import serialise
 from service.manifest import TRAINING_INPUT, is_dropout
 
 
@@ -31,9 +33,14 @@ def save(body: str, path: Path, constants: str, inputs: str, outputs: str) -> Pa
 
 
 def own_samples(
-    artifact: Artifact, rows: dict[str, NDArray[Any]], passes: int, seed: int, per_row: bool
+    artifact: Artifact,
+    rows: dict[str, NDArray[Any]],
+    passes: int,
+    seed: int,
+    per_row: bool,
+    sites: Collection[str] | None = None,
 ) -> dict[str, NDArray[Any]]:
-    """Output name to (P, B, …) samples of a model of dropouts."""
+    """Output name to (P, B, …) samples of a model of dropouts, of which `sites` draw."""
     engine = _with_masks(artifact)
     names = [spec.name for spec in artifact.manifest.outputs]
     count = len(next(iter(rows.values())))
@@ -42,10 +49,12 @@ def own_samples(
         feeds = {name: x[row : row + 1] for name, x in rows.items()}
         feeds[TRAINING_INPUT] = np.array(False)
         feeds = {name: x for name, x in feeds.items() if name in engine.inputs}
-        still = {f"mask:{s.name}": np.ones((), s.dtype) for s in artifact.manifest.sites}
-        shapes = engine.run(feeds | still)
+        feeds |= {f"mask:{s.name}": np.ones((), s.dtype) for s in artifact.manifest.sites}
+        shapes = engine.run(feeds)
         for index in range(passes):
             for number, site in enumerate(artifact.manifest.sites):
+                if sites is not None and site.name not in sites:
+                    continue
                 shape = shapes[f"shape:{site.name}"].tolist()
                 one, at = range(index, index + 1), range(row * per_row, row * per_row + 1)
                 kept = draw(site.kind, site.rate, seed, number, one, at, shape, site.dtype)
@@ -77,7 +86,7 @@ def _with_masks(artifact: Artifact) -> Engine:
         before.name, after.name = f"{before.name}/plain", before.name
         before.replace_all_uses_with(after, replace_graph_outputs=True)
         model.graph.remove(node, safe=True)
-    return Engine(ir.to_proto(model).SerializeToString(), [CPU])
+    return Engine(serialise(model), [CPU])
 
 
 def loaded(path: Path) -> tuple[Artifact, Predictor]:
