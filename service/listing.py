@@ -24,6 +24,11 @@ class Listing:
         """Names of the models, sorted."""
         return sorted(self._models)
 
+    def models(self) -> dict[str, list[Version]]:
+        """The versions of every model, the newest first, by name; all of one moment."""
+        models = self._models
+        return {name: _newest_first(models[name]) for name in sorted(models)}
+
     def versions(self, name: str) -> list[Version]:
         """The versions of a model, the newest first.
 
@@ -34,7 +39,7 @@ class Listing:
         if name not in models:
             known = ", ".join(sorted(models)) or "none"
             raise ModelNotFoundError(f"there is no model {name!r}; this server has: {known}.")
-        return sorted(models[name].values(), key=lambda v: v.number, reverse=True)
+        return _newest_first(models[name])
 
     def version(self, name: str, number: int | None = None) -> Version:
         """A version by number; without one, the newest that is ready, else the newest wanted.
@@ -88,3 +93,7 @@ class Listing:
         self._put(name, {})
         self._models = {key: value for key, value in self._models.items() if key != name}
         return known
+
+
+def _newest_first(versions: Mapping[int, Version]) -> list[Version]:
+    return sorted(versions.values(), key=lambda v: v.number, reverse=True)

@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 
 from service.batch import Batch, Speed, Ticket, Turn
 from service.errors import MCDropoutError, QueueFullError, StoppingError
+from service.harmless import harmless
 from service.jobs import Job
 from service.sampler import Sampler
 
@@ -63,7 +64,7 @@ class Scheduler:
             batching: see `Batching`.
             most: so many jobs may be on their way; more are turned away.
             threads: how many run graphs at the same time.
-            on_turn: called after each turn, by the thread that ran it.
+            on_turn: called after each turn, by the thread that ran it; see `harmless`.
         """
         self._batching = batching
         self._most = most
@@ -190,7 +191,7 @@ class Scheduler:
             self._learn(turn, len(ended))
             for ticket in ended:
                 self._end(ticket)
-        self._on_turn(turn)
+        harmless("time slices", self._on_turn, turn)
 
     def _fail(self, batch: Batch, error: Exception) -> None:
         """One job's rows may be the cause: each gets another try by itself."""

@@ -42,6 +42,7 @@ ORDER = (
     "client",
     "errors",
     "extras",
+    "harmless",
     "memory",
     "manifest",
     "core",

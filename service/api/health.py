@@ -6,6 +6,7 @@ from service.api.schemas import Error, Health
 from service.api.serving import Serving, serving
 from service.errors import ModelUnavailableError
 from service.repository import State
+from service.versions import first_choice
 
 router = APIRouter(prefix="/health", tags=["health"])
 
@@ -37,8 +38,9 @@ def require_ready(shared: Serving) -> None:
     if not repository.loaded:
         raise ModelUnavailableError("the models are loading; try again in a moment.", 1)
     # One that came later and failed must not take the others out of the traffic.
-    names = repository.requested.intersection(repository.names())
-    failed = [n for n in sorted(names) if repository.version(n).state is State.FAILED]
+    models = repository.models().items()
+    requested = {n: first_choice(found) for n, found in models if n in repository.requested}
+    failed = [name for name, version in requested.items() if version.state is State.FAILED]
     if failed:
         raise ModelUnavailableError(
             f"these models have no version that can answer: {failed}. GET /v1/models says why; "

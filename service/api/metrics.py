@@ -14,7 +14,12 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
@@ -22,8 +27,9 @@ from prometheus_client.registry import Collector
 
 from service.batch import Ticket, Turn
 from service.core.measures import predictive_entropy
+from service.harmless import failures, harmless
 from service.manifest import Manifest
-from service.predictor import OutputPrediction, Prediction
+from service.predictor import Prediction
 from service.repository import Repository, State
 from service.scheduler import Scheduler
 
@@ -33,8 +39,8 @@ _COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096)
 _SHARES = (0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 #: Of a standard deviation, in whatever unit the output has.
 _DEVIATIONS = tuple(n * 10.0**e for e in range(-4, 5) for n in (1, 2, 5))
-#: Rows that may wait to be counted.
-_MOST_WAITING = 1024
+#: Elements that may wait to be counted; a larger answer is counted at once.
+_MOST_WAITING = 1 << 14
 
 Labels = tuple[str, str, str]  # model, version, output
 
@@ -52,33 +58,37 @@ class Uncertainty(Collector):
         self._lock = threading.Lock()
         self._entropy: dict[Labels, NDArray[np.float64]] = {}
         self._deviation: dict[Labels, NDArray[np.float64]] = {}
-        #: Answers that are not counted yet; many at once cost as much as one.
-        self._waiting: dict[tuple[Labels, bool], list[OutputPrediction]] = {}
-        self._rows = 0
+        #: What is not counted yet, many answers at once costing as much as one: (…, K) means
+        #: of K classes, and (B, …) variances of anything else, which have K = 0. A model's
+        #: next version may have another K under the same labels.
+        self._waiting: dict[tuple[Labels, int], list[NDArray[np.float64]]] = {}
+        self._elements = 0
 
     def observe(self, model: str, version: str, manifest: Manifest, found: Prediction) -> None:
         """Count the rows of an answer."""
         with self._lock:
             for output, prediction in found.items():
-                is_class = manifest.task == "classification" and prediction.mean.shape[-1] > 1
-                key = (model, version, output), is_class
-                self._waiting.setdefault(key, []).append(prediction)
-                self._rows += len(prediction.mean)
-            if self._rows >= _MOST_WAITING:
+                shape = prediction.mean.shape
+                is_class = manifest.task == "classification" and len(shape) > 1 and shape[-1] > 1
+                values = prediction.mean if is_class else prediction.variance
+                key = (model, version, output), shape[-1] if is_class else 0
+                self._waiting.setdefault(key, []).append(values)
+                self._elements += values.size
+            if self._elements >= _MOST_WAITING:
                 self._count()
 
     def _count(self) -> None:
         """Count what waits; with the lock."""
-        for (labels, is_class), predictions in self._waiting.items():
-            if is_class:
+        # Forgotten first: what cannot be counted is not tried again.
+        waiting, self._waiting, self._elements = self._waiting, {}, 0
+        for (labels, classes), answers in waiting.items():
+            if classes:
                 # Of sequences each step is counted; they may differ in length.
-                count = predictions[0].mean.shape[-1]
-                mean = np.concatenate([one.mean.reshape(-1, count) for one in predictions])
-                _add(self._entropy, labels, _SHARES, predictive_entropy(mean) / np.log(count))
+                mean = np.concatenate([y.reshape(-1, classes) for y in answers])
+                _add(self._entropy, labels, _SHARES, predictive_entropy(mean) / np.log(classes))
             else:
-                each = [y.variance.reshape(len(y.variance), -1).mean(axis=1) for y in predictions]
+                each = [y.reshape(len(y), -1).mean(axis=1) for y in answers]
                 _add(self._deviation, labels, _DEVIATIONS, np.sqrt(np.concatenate(each)))
-        self._waiting, self._rows = {}, 0
 
     def collect(self) -> Iterator[Metric]:
         """Both histograms."""
@@ -121,6 +131,34 @@ def _histogram(
     return family
 
 
+class Careful(Collector):
+    """Another collector; if it fails, the page lacks its numbers and has all others."""
+
+    def __init__(self, inner: Collector) -> None:
+        self._inner = inner
+
+    def collect(self) -> Iterator[Metric]:
+        """What the other tells."""
+        found: list[Metric] = []
+        harmless("metrics page", lambda: found.extend(self._inner.collect()))
+        yield from found
+
+
+class Failures(Collector):
+    """How often an observer failed (see `service.harmless`)."""
+
+    def collect(self) -> Iterator[Metric]:
+        """A counter."""
+        family = CounterMetricFamily(
+            "mcdropout_observer_failures",
+            "failures of what counts, logs and traces, which no answer was affected by",
+            labels=["observer"],
+        )
+        for name, count in failures().items():
+            family.add_metric([name], count)
+        yield family
+
+
 class Now(Collector):
     """What is read when it is asked for."""
 
@@ -140,8 +178,8 @@ class Now(Collector):
         ready = GaugeMetricFamily(
             "mcdropout_model_ready", "1 where a version can answer", labels=["model", "version"]
         )
-        for name in self._repository.names():
-            for version in self._repository.versions(name):
+        for name, versions in self._repository.models().items():
+            for version in versions:
                 # What the policy or a request does not want is no fault.
                 if version.state is not State.UNLOADED:
                     is_ready = float(version.state is State.READY)
@@ -158,7 +196,8 @@ class Metrics:
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self._registry)
         self.uncertainty = Uncertainty()
-        self._registry.register(self.uncertainty)
+        self._registry.register(Careful(self.uncertainty))
+        self._registry.register(Failures())
         by_model = ["model", "version"]
         self.requests = self._of(
             Counter, "requests", "requests, by status", ["model", "version", "status"]
@@ -192,7 +231,7 @@ class Metrics:
 
     def watch(self, repository: Repository, scheduler: Scheduler) -> None:
         """Also tell how these are."""
-        self._registry.register(Now(repository, scheduler))
+        self._registry.register(Careful(Now(repository, scheduler)))
 
     def turn(self, turn: Turn) -> None:
         """Count a turn."""

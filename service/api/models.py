@@ -29,8 +29,8 @@ def model_list(repository: Repository) -> ModelList:
     """All models and the state of their versions."""
     return ModelList(
         models=[
-            ModelStatus(name=name, versions=[_status(v) for v in repository.versions(name)])
-            for name in repository.names()
+            ModelStatus(name=name, versions=[_status(v) for v in versions])
+            for name, versions in repository.models().items()
         ]
     )
 

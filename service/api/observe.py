@@ -16,6 +16,7 @@ from service.api.metrics import Metrics
 from service.api.room import Room
 from service.api.tracing import Tracing
 from service.batch import Ticket
+from service.harmless import harmless
 from service.logs import access
 from service.manifest import Manifest
 from service.predictor import Prediction
@@ -90,20 +91,22 @@ class Observe:
                 message["headers"] = headers
             await send(message)
 
-        with self._tracing.request(scope, mine):
-            try:
-                await self._app(scope, receive, send_with_id)
-            except Exception:
-                # Starlette raises again what it has answered and we have logged.
-                if not mine.answered:
-                    raise
-            finally:
-                # The client has its answer: what is done here, it does not wait for.
-                seconds = time.perf_counter() - start
-                self._room.leave(scope)
-                self._count(mine, seconds)
-                if access.isEnabledFor(logging.INFO) and not _is_probe(scope, mine):
-                    _log(scope, mine, seconds)
+        begun = harmless("traces", self._tracing.begin, scope, mine)
+        try:
+            await self._app(scope, receive, send_with_id)
+        except Exception:
+            # Starlette raises again what it has answered and we have logged.
+            if not mine.answered:
+                raise
+        finally:
+            # The client has its answer: what is done here, it does not wait for.
+            seconds = time.perf_counter() - start
+            self._room.leave(scope)
+            if begun is not None:
+                harmless("traces", self._tracing.end, begun, scope, mine)
+            harmless("metrics", self._count, mine, seconds)
+            if access.isEnabledFor(logging.INFO) and not _is_probe(scope, mine):
+                harmless("access log", _log, scope, mine, seconds)
 
     def _count(self, mine: Seen, seconds: float) -> None:
         self._metrics.ended(mine.model, mine.version, mine.status, seconds)

@@ -3,8 +3,7 @@
 import importlib.util
 import os
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from starlette.types import Scope
@@ -17,12 +16,13 @@ if TYPE_CHECKING:
 
 
 class Tracing:
-    """Does nothing."""
+    """Does nothing. Its methods may fail: call them by `harmless`."""
 
-    @contextmanager
-    def request(self, scope: Scope, mine: "Seen") -> Iterator[None]:
-        """Around a request."""
-        yield
+    def begin(self, scope: Scope, mine: "Seen") -> Any:
+        """A request begins; returns what `end` takes."""
+
+    def end(self, begun: Any, scope: Scope, mine: "Seen") -> None:
+        """It ends, in the task that began it."""
 
     def passes(self, ticket: Ticket) -> None:
         """A job came to its end, in the request that is current."""
@@ -36,7 +36,7 @@ class Spans(Tracing):
 
     def __init__(self) -> None:
         """Set up the SDK; it reads OTEL_* itself."""
-        from opentelemetry import propagate, trace
+        from opentelemetry import context, propagate, trace
         from opentelemetry.sdk.resources import SERVICE_NAME, Resource
         from opentelemetry.sdk.trace import TracerProvider
 
@@ -47,10 +47,10 @@ class Spans(Tracing):
         self._tracer = self._provider.get_tracer("mcdropout")
         self._kind = trace.SpanKind.SERVER
         self._extract = propagate.extract
+        self._context, self._with_span = context, trace.set_span_in_context
         self._status = trace.Status(trace.StatusCode.ERROR)
 
-    @contextmanager
-    def request(self, scope: Scope, mine: "Seen") -> Iterator[None]:
+    def begin(self, scope: Scope, mine: "Seen") -> Any:
         """A span that continues the client's trace."""
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
         attributes = {
@@ -58,23 +58,29 @@ class Spans(Tracing):
             "url.path": scope["path"],
             "mcdropout.request_id": mine.id,
         }
-        with self._tracer.start_as_current_span(
+        span = self._tracer.start_span(
             scope["method"], self._extract(headers), self._kind, attributes
-        ) as span:
-            try:
-                yield
-            finally:
-                route = scope.get("route")
-                if route is not None:
-                    span.update_name(f"{scope['method']} {route.path}")
-                    span.set_attribute("http.route", route.path)
-                span.set_attribute("http.response.status_code", mine.status)
-                if mine.model:
-                    span.set_attributes(
-                        {"mcdropout.model": mine.model, "mcdropout.version": mine.version}
-                    )
-                if mine.status >= 500:
-                    span.set_status(self._status)
+        )
+        return span, self._context.attach(self._with_span(span))
+
+    def end(self, begun: Any, scope: Scope, mine: "Seen") -> None:
+        """With what is known of the request by now."""
+        span, token = begun
+        try:
+            route = scope.get("route")
+            if route is not None:
+                span.update_name(f"{scope['method']} {route.path}")
+                span.set_attribute("http.route", route.path)
+            span.set_attribute("http.response.status_code", mine.status)
+            if mine.model:
+                span.set_attributes(
+                    {"mcdropout.model": mine.model, "mcdropout.version": mine.version}
+                )
+            if mine.status >= 500:
+                span.set_status(self._status)
+        finally:
+            self._context.detach(token)
+            span.end()
 
     def passes(self, ticket: Ticket) -> None:
         """Two spans in the past."""

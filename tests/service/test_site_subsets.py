@@ -27,7 +27,11 @@ def test_samples_of_any_sites_masks_and_rows_are_those_of_the_model(
 ) -> None:
     artifact, model = loaded(STORE / name / "1" / "model.onnx")
     (spec,) = artifact.manifest.inputs
-    x = np.random.default_rng(0).uniform(0, 16, (3, *spec.shape[1:])).astype(np.float32)
+    x = (
+        np.random.default_rng(0)
+        .uniform(0, 16, (3, *(size or 1 for size in spec.shape[1:])))
+        .astype(np.float32)
+    )
     x = x + 1980 if name == "co2" else x
     for sites in subsets(artifact.manifest.sites):
         wanted = own_samples(artifact, {spec.name: x}, PASSES, 7, masks == "per_row", sites)

@@ -72,8 +72,8 @@ def index(repository: Repository, only_ready: bool) -> list[IndexEntry]:
             state=_STATES.get(v.state, "UNAVAILABLE"),
             reason=v.reason,
         )
-        for name in repository.names()
-        for v in repository.versions(name)
+        for name, versions in repository.models().items()
+        for v in versions
         if v.state is State.READY or not only_ready
     ]
 

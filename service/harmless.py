@@ -1,0 +1,52 @@
+"""Where counting, logging and tracing run, so that no fault of theirs reaches an answer."""
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Literal, ParamSpec, TypeVar, get_args
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+log = logging.getLogger("mcdropout")
+
+Observer = Literal["access log", "greeting", "metrics", "metrics page", "time slices", "traces"]
+
+_failures: Counter[str] = Counter(dict.fromkeys(get_args(Observer), 0))
+_lock = threading.Lock()
+
+
+def harmless(
+    name: Observer, observer: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+) -> T | None:
+    """Call an observer; what it raises is logged the first time, and counted every time.
+
+    Args:
+        name: of the observer, in the log and in the count.
+        observer: looks at a request or its work, and has no part in the answer.
+
+    Returns:
+        What it returned; None if it failed.
+    """
+    try:
+        return observer(*args, **kwargs)
+    except Exception:
+        with _lock:
+            _failures[name] += 1
+            first = _failures[name] == 1
+        if first:
+            with suppress(Exception):  # the log may be what failed
+                log.exception(
+                    "observer %r failed; no answer is affected. Further failures are only counted, "
+                    "in mcdropout_observer_failures_total",
+                    name,
+                )
+        return None
+
+
+def failures() -> Mapping[str, int]:
+    """Observer to how often it failed since the process began."""
+    with _lock:
+        return dict(_failures)
