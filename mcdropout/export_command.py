@@ -30,7 +30,7 @@ def export(
         str | None, typer.Option(help="Class names, with commas between, or a file, one a line.")
     ] = None,
     example: Annotated[
-        Path | None, typer.Option(help=".npy file of real rows, for the checks and the docs.")
+        Path | None, typer.Option(help=".npy of real rows, or .npz by input, for the checks.")
     ] = None,
     passes: Annotated[int, typer.Option(min=2, help="Passes a request runs by default.")] = 100,
     opset: Annotated[int, typer.Option(help="ONNX opset of the file.")] = 18,
@@ -127,9 +127,10 @@ def _read_example(path: Path | None) -> Any:
     import numpy as np
 
     try:
-        return np.load(path, allow_pickle=False)
+        rows = np.load(path, allow_pickle=False)
+        return rows if isinstance(rows, np.ndarray) else dict(rows)
     except (OSError, ValueError) as error:
-        raise ExportError(f"--example {str(path)!r} is not a .npy file: {error}") from error
+        raise ExportError(f"--example {str(path)!r} is not a .npy or .npz file: {error}") from error
 
 
 def _site_table(manifest: Manifest) -> Table:

@@ -15,6 +15,8 @@ from service.errors import ExportError
 #: ONNX domain of the marker node `Site`, which `lower` replaces.
 SITE_DOMAIN = "mcdropout"
 SITE_OP = "Site"
+#: Its attribute that says which site it is.
+SITE_NAME = "site"
 
 
 def to_onnx(function: Any, signature: list[tf.TensorSpec], opset: int) -> onnx.ModelProto:
@@ -80,10 +82,10 @@ def _convert_marker(context: Any, node: Any, name: str, args: Any) -> None:
     context.make_node(
         SITE_OP if is_marker else "Identity",
         [node.input[0]],
-        name=message.removeprefix(MARKER) if is_marker else name,
+        name=name,
         domain=SITE_DOMAIN if is_marker else "",
-        # Without it tf2onnx would merge two draws of the same shape into one.
-        attr={"site": message} if is_marker else {},
+        # It also keeps tf2onnx from merging two draws of the same shape into one.
+        attr={SITE_NAME: message.removeprefix(MARKER)} if is_marker else {},
         outputs=node.output,
         shapes=shapes,
         dtypes=dtypes,

@@ -103,6 +103,7 @@ class _Attempt:
         """Emit, convert, check and write."""
         signature, interface = self.interface.signature, self.interface
         rows = describe.check_rows(signature, self.example, check.ROWS)
+        require_any_batch(interface, rows)
         expected, names = self._expected(rows, draws)
         self.on_stage(STAGES[1])
         function, trace = emit(interface, signature, draws)
@@ -187,6 +188,31 @@ def _require_exportable(model: Any, opset: int) -> None:
         raise ExportError(f"{model!r} is not a Keras model.")
     if opset not in OPSETS:
         raise ExportError(f"opset {opset} is not supported; use one of {OPSETS}.")
+
+
+def require_any_batch(interface: Interface, rows: Mapping[str, Array]) -> None:
+    """A model with a batch size built in has to answer for other numbers of rows, too.
+
+    Raises:
+        ExportError: some layer computes with that batch size.
+    """
+    if interface.batch is None:
+        return
+    for count in (1, 2, 3):
+        tensors = [tf.constant(row[:count]) for row in rows.values()]
+        try:
+            outputs = inference(interface, tensors)
+            answered = all(len(output) == count for output in outputs)
+            reason = "" if answered else f"it gives {[len(y) for y in outputs]} rows"
+        except (tf.errors.InvalidArgumentError, ValueError, TypeError) as error:
+            reason = str(error).splitlines()[0]
+        if reason:
+            raise ExportError(
+                f"the model has a batch size of {interface.batch} built in and takes no other, and "
+                f"passes are run by making the batch larger: for {count} rows, {reason}. Build the "
+                "model with keras.Input(shape) and no batch size, and let layers that reshape "
+                "take -1 for the batch."
+            )
 
 
 def _require_every_dropout(model: keras.Model, stochastic: frozenset[int]) -> None:

@@ -1,13 +1,16 @@
 """The model as a function of a flat list of tensors, and the names of what goes in and out."""
 
+import inspect
 from collections.abc import Mapping
+from itertools import chain, count
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from models.export.private_api import input_structure
+from models.export.private_api import all_layers, input_structure
 from service.errors import ExportError
 from service.manifest import TRAINING_INPUT
 
@@ -19,38 +22,35 @@ class Interface:
 
     Attributes:
         signature: of the inputs in flat order, the batch axis dynamic.
+        batch: the batch size that is built into the model, or None. Few layers care
+            for it; whether these do, `exporter.require_any_batch` finds out.
     """
 
     def __init__(self, model: keras.Model, example: Any = None) -> None:
         """Find out what the model is called with.
 
         Args:
-            model: any Keras model. A subclassed one that was never called is
-                called once on the example, which builds it.
+            model: any Keras model. One that was never called is called once, on the
+                example or else on zeros of the shape it was built for.
             example: see `export_model`.
 
         Raises:
-            ExportError: its inputs are not known, or have the flag's name.
+            ExportError: its inputs are not known, or cannot be served.
         """
         self._model = model
-        if not model.built and example is not None:
-            model(example if isinstance(example, Mapping) else tf.convert_to_tensor(example)[:1])
-        try:
-            self._structure = input_structure(model)
-        except (ValueError, TypeError) as error:
-            raise ExportError(
-                f"model {model.name!r} ({type(model).__name__}) has no known inputs. A Sequential "
-                "model needs a keras.Input as its first layer; a subclassed model has to be called "
-                "once on real data before it is exported, or given an example."
-            ) from error
-        _require_dynamic_batch(model)
-        paths = keras.tree.flatten_with_path(self._structure)
-        self.signature = [
-            tf.TensorSpec((None, *spec.shape[1:]), spec.dtype, name=_input_name(path, spec))
-            for path, spec in paths
-        ]
-        _require_free_flag(self.signature)
-        _require_numbers(self.signature)
+        _require_one_argument(model)
+        _require_stateless(model)
+        _require_batch_axis(model)
+        self._structure = _inputs_of(model, example)
+        sizes = [tensor.shape[0] for tensor in _declared_inputs(model)]
+        self.batch = next((size for size in sizes if size is not None), None)
+        self.signature: list[tf.TensorSpec] = []
+        for path, spec in keras.tree.flatten_with_path(self._structure):
+            taken = [TRAINING_INPUT, *(other.name for other in self.signature)]
+            name = _free_name(_input_name(path, spec), taken)
+            dtype = spec.dtype if _declared_inputs(model) else _seen_dtype(name, spec, example)
+            _require_served(_input_name(path, spec), dtype)
+            self.signature.append(tf.TensorSpec((None, *spec.shape[1:]), dtype, name=name))
 
     def __call__(self, training: bool, *tensors: Any) -> list[Any]:
         """The model's outputs in flat order."""
@@ -70,25 +70,85 @@ class Interface:
             own = [self._model.layers[-1].name]
         if len(own) != len(paths):
             own = [f"output_{number}" for number in range(len(paths))] if len(paths) > 1 else [""]
-        taken = {spec.name for spec in self.signature} | {TRAINING_INPUT}
-        names: list[str] = []
+        taken = [TRAINING_INPUT, *(spec.name for spec in self.signature)]
         for path, fallback in zip(paths, own, strict=True):
             keys = [str(part) for part in path if isinstance(part, str)]
-            name = "_".join(keys) or fallback or "output"
-            candidates = [name, *(f"{name}_{number}" for number in range(1, len(paths) + 2))]
-            names.append(next(c for c in candidates if c not in taken))
-            taken.add(names[-1])
-        return names
+            taken.append(_free_name("_".join(keys) or fallback or "output", taken))
+        return taken[-len(paths) :]
 
 
-def _require_dynamic_batch(model: keras.Model) -> None:
-    for tensor in getattr(model, "inputs", None) or ():
-        if tensor.shape[0] is not None:
-            raise ExportError(
-                f"input {tensor.name!r} has a batch size of {tensor.shape[0]} built in, and passes "
-                "are run by making the batch larger. Build the model with keras.Input(shape) and "
-                "no batch size; a stateful recurrent layer has to become stateless."
-            )
+def _free_name(name: str, taken: list[str]) -> str:
+    """`name`, with a number behind it where it is taken."""
+    names = chain([name], (f"{name}_{number}" for number in count(1)))
+    return next(name for name in names if name not in taken)
+
+
+def _inputs_of(model: keras.Model, example: Any) -> Any:
+    """Shape and dtype of what the model is called with, in its structure."""
+    try:
+        return input_structure(model)
+    except (ValueError, TypeError):
+        _call_once(model, example)
+    try:
+        structure = input_structure(model)
+    except (ValueError, TypeError) as error:
+        raise ExportError(
+            f"model {model.name!r} ({type(model).__name__}) has no known inputs. A Sequential "
+            "model needs a keras.Input as its first layer; a subclassed model has to be called "
+            "once on real data before it is exported, or given an example."
+        ) from error
+    return structure
+
+
+def _call_once(model: keras.Model, example: Any) -> None:
+    """Build what is not built yet, and let Keras note what the model is called with."""
+    if example is not None:
+        one = keras.tree.map_structure(lambda rows: tf.convert_to_tensor(rows)[:1], example)
+        model(one, training=False)
+    elif shape := (model.get_build_config() or {}).get("input_shape"):
+        model(tf.zeros([1, *(size or 1 for size in shape[1:])], model.input_dtype), training=False)
+
+
+def _require_stateless(model: keras.Model) -> None:
+    stateful = [layer.name for layer in all_layers(model) if getattr(layer, "stateful", False)]
+    if stateful:
+        raise ExportError(
+            f"layer {stateful[0]!r} is stateful: it keeps the last call's state of each row of a "
+            "fixed batch, and passes and requests have none in common. Build the model with "
+            "stateful=False, and load the same weights."
+        )
+
+
+def _require_one_argument(model: keras.Model) -> None:
+    first, *others = inspect.signature(model.call).parameters.values()
+    wanted = [p.name for p in others if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
+    if wanted and not _declared_inputs(model):
+        raise ExportError(
+            f"model {model.name!r} is called with several arguments, {[first.name, *wanted]}. Let "
+            "its call take one, a list or a dict of these."
+        )
+
+
+def _require_batch_axis(model: keras.Model) -> None:
+    scalars = [tensor.name for tensor in _declared_inputs(model) if not tensor.shape]
+    if scalars:
+        raise ExportError(
+            f"input {scalars[0]!r} is a scalar, without a batch axis. Give it the shape "
+            "(batch, …); if it switches dropout, remove it: the exported model has an input "
+            f"{TRAINING_INPUT!r} that does."
+        )
+
+
+def _declared_inputs(model: keras.Model) -> list[Any]:
+    """The inputs of a functional or Sequential model; a subclassed one has none."""
+    return list(getattr(model, "inputs", None) or ())
+
+
+def _seen_dtype(name: str, spec: Any, example: Any) -> Any:
+    """A subclassed model notes shapes alone, and takes whole numbers where the example does."""
+    rows = example.get(name) if isinstance(example, Mapping) else example
+    dtype = np.asarray(rows).dtype
+    return dtype.name if rows is not None and dtype.kind in "iub" else spec.dtype
 
 
 def _input_name(path: tuple[Any, ...], spec: Any) -> str:
@@ -98,19 +158,15 @@ def _input_name(path: tuple[Any, ...], spec: Any) -> str:
     return str(spec.name or "_".join(["input", *map(str, path)]))
 
 
-def _require_numbers(signature: list[tf.TensorSpec]) -> None:
-    for spec in signature:
-        if spec.dtype == tf.string:
-            raise ExportError(
-                f"input {spec.name!r} takes strings, which the server does not. Look them up "
-                "before the model, and export the part behind the lookup layer."
-            )
-
-
-def _require_free_flag(signature: list[tf.TensorSpec]) -> None:
-    if TRAINING_INPUT in [spec.name for spec in signature]:
+def _require_served(name: str, dtype: Any) -> None:
+    if dtype == "string":
         raise ExportError(
-            f"the model has an input named {TRAINING_INPUT!r}, which is what the exported model "
-            "calls its own flag. Rename the input, or remove it if it switches dropout: the "
-            "flag does that, and needs no input of the Keras model."
+            f"input {name!r} takes strings, which the server does not. Look them up "
+            "before the model, and export the part behind the lookup layer."
+        )
+    if dtype == "bool" and name == TRAINING_INPUT:
+        raise ExportError(
+            f"the model has a bool input named {TRAINING_INPUT!r}, which is what the exported "
+            "model calls its own flag. Rename the input, or remove it if it switches dropout: "
+            "the flag does that, and needs no input of the Keras model."
         )

@@ -1,6 +1,6 @@
 """Turn marker nodes into live ONNX draws, and put the graph into contract form.
 
-Precondition: every `mcdropout.Site` node carries the name of a site.
+Precondition: every `mcdropout.Site` node carries the name of a site as an attribute.
 Postcondition:
 1. the graph has a scalar bool input `training`;
 2. every site is a standard node of the site's name: `Dropout` with its ratio, or
@@ -14,14 +14,14 @@ Postcondition:
 4. inputs and outputs have the model's names, and a dynamic axis 0 named "batch".
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import onnx
 import onnx_ir as ir
 from onnx_ir.passes.common import NameFixPass, RemoveUnusedNodesPass, RemoveUnusedOpsetsPass
 
-from models.export.convert import SITE_DOMAIN, SITE_OP
+from models.export.convert import SITE_DOMAIN, SITE_NAME, SITE_OP
 from service.errors import ExportError
 from service.manifest import TRAINING_INPUT, SiteSpec, is_dropout
 
@@ -35,7 +35,9 @@ def lower(
     _order_inputs(lowered.graph, inputs)
     live = _live_flag(lowered.graph)
     _name_batch_axis([*lowered.graph.inputs[:-1], *lowered.graph.outputs])
-    _replace_markers(lowered.graph, {site.name: site for site in sites}, live)
+    by_name = {site.name: site for site in sites}
+    _free_names(lowered.graph, by_name)
+    _replace_markers(lowered.graph, by_name, live)
     for clean in (RemoveUnusedNodesPass(), RemoveUnusedOpsetsPass(), NameFixPass()):
         clean(lowered)
     return lowered
@@ -49,10 +51,12 @@ def _rename(values: Sequence[ir.Value], names: list[str]) -> None:
 def _order_inputs(graph: ir.Graph, names: list[str]) -> None:
     """Rule 1. tf2onnx drops an input that no node reads, and orders the others as it likes."""
     by_name = {str(value.name): value for value in graph.inputs}
-    missing = [name for name in names if name not in by_name]
+    missing = [name for name in names if name not in by_name or not by_name[name].uses()]
     if missing:
         raise ExportError(
-            f"the model's outputs do not depend on its inputs {missing}. Remove those inputs."
+            f"the model's outputs do not depend on its inputs {missing}. Remove those inputs; one "
+            f"that switches dropout is not needed, for the exported model's own {TRAINING_INPUT!r} "
+            "does that."
         )
     by_name.setdefault(
         TRAINING_INPUT,
@@ -77,17 +81,25 @@ def _live_flag(graph: ir.Graph) -> ir.Value:
     return on.outputs[0]
 
 
+def _free_names(graph: ir.Graph, sites: Collection[str]) -> None:
+    """A layer's name may be one that tf2onnx or we gave to another node; that one yields."""
+    for node in graph.all_nodes():
+        if node.name in sites:
+            node.name = None  # NameFixPass finds another
+
+
 def _replace_markers(graph: ir.Graph, sites: dict[str, SiteSpec], live: ir.Value) -> None:
     """Rules 2 and 3."""
     zero = _scalar(graph, f"{TRAINING_INPUT}/no_rate", 0.0)
     for node in [*graph.all_nodes()]:
         if (node.domain, node.op_type) != (SITE_DOMAIN, SITE_OP):
             continue
-        site, (x,), (y,) = sites[str(node.name)], node.inputs, node.outputs
+        site = sites[node.attributes[SITE_NAME].as_string()]
+        (x,), (y,) = node.inputs, node.outputs
         if is_dropout(site):
             rate = _scalar(graph, f"{site.name}/rate", float(site.rate or 0))
-            live_rate = ir.node("Where", [live, rate, zero], name=f"{site.name}/live_rate")
-            live_rate.outputs[0].name = live_rate.name
+            live_rate = ir.node("Where", [live, rate, zero])
+            live_rate.outputs[0].name = f"{site.name}/live_rate"
             draw = ir.node("Dropout", [x, live_rate.outputs[0], live], name=site.name)
             new = [live_rate, draw]
         else:

@@ -9,6 +9,7 @@ with a draw of its own is run twice, with training on and off, and the flag sele
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain, count
 from typing import Any
 
 import keras
@@ -168,11 +169,12 @@ class Recorder:
             )
         for layer in self._stack:
             self.stochastic.update(map(id, [layer, *draws_for(layer)]))
-        earlier = sum(site.layer == path for site in self.sites)
+        taken = {site.name for site in self.sites}
+        names = chain([path], (f"{path}:{number}" for number in count(1)))
         broadcast = bool(_broadcast_axes(shape, x))
         self.sites.append(
             SiteSpec(
-                name=f"{path}:{earlier}" if earlier else path,
+                name=next(name for name in names if name not in taken),
                 layer=path,
                 kind="spatial_dropout" if kind == "dropout" and broadcast else kind,
                 rate=rate,

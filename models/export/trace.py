@@ -160,15 +160,30 @@ def _recording(recorder: Recorder) -> Iterator[None]:
             return recorder.call_layer(call, operation, *args, **kwargs)
         return call(operation, *args, **kwargs)
 
+    scope = tf.Graph.name_scope
+
+    def name_scope(graph: Any, name: str | None) -> Any:
+        return scope(graph, name and _scope_name(name))
+
     # Keras would wrap every refusal in its own text and terminal colours.
     filtered = keras.config.is_traceback_filtering_enabled()
     keras.config.disable_traceback_filtering()
     try:
-        with mock.patch.object(Operation, "__call__", call_operation), replaced(recorder):
+        with (
+            mock.patch.object(Operation, "__call__", call_operation),
+            mock.patch.object(tf.Graph, "name_scope", name_scope),
+            replaced(recorder),
+        ):
             yield
     finally:
         if filtered:
             keras.config.enable_traceback_filtering()
+
+
+def _scope_name(layer: str) -> str:
+    """A layer's name, which Keras takes with any letters, as TensorFlow's graphs take it."""
+    name = re.sub(r"[^A-Za-z0-9_.\\/>-]", "_", layer)
+    return name if name[0] in "." or name[0].isalnum() else f".{name}"
 
 
 def _refuse_other_draws(graph: Any) -> None:

@@ -330,12 +330,6 @@ def test_a_string_input_is_refused(tmp_path: Path) -> None:
     assert "input 'word' takes strings" in found
 
 
-def test_a_fixed_batch_size_is_refused(tmp_path: Path) -> None:
-    x = keras.Input(batch_shape=(2, 4), name="two")
-    found = refused(keras.Model(x, layers.Dropout(0.5)(x)), tmp_path / "model.onnx")
-    assert "input 'two' has a batch size of 2 built in" in found
-
-
 def test_a_draw_that_cannot_be_switched_off_is_refused(tmp_path: Path) -> None:
     noisy = layers.Lambda(lambda x: x * tf.random.uniform(tf.shape(x)), name="noisy")
     model = keras.Sequential([keras.Input((4,)), noisy, layers.Dense(2)])
@@ -446,10 +440,11 @@ def test_a_boolean_input_that_switches_dropout_is_recognised(tmp_path: Path) -> 
     assert "remove that input" in found
 
 
-def test_an_input_named_training_is_refused(tmp_path: Path) -> None:
-    x = keras.Input((4,), name="training")
-    message = refused(keras.Model(x, layers.Dropout(0.5)(x)), tmp_path / "model.onnx")
-    assert "has an input named 'training'" in message
+def test_a_flag_of_the_models_own_named_training_is_refused(tmp_path: Path) -> None:
+    x, flag = keras.Input((4,)), keras.Input((4,), dtype="bool", name="training")
+    model = keras.Model([x, flag], layers.Dropout(0.5)(keras.ops.where(flag, x, 0.0)))
+    message = refused(model, tmp_path / "model.onnx")
+    assert "has a bool input named 'training'" in message
 
 
 def test_a_refused_export_keeps_the_file_that_was_there(tmp_path: Path) -> None:
