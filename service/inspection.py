@@ -61,7 +61,7 @@ def _plan(model: Predictor) -> Table:
         f"most that the split gains, {passes} passes": _number(report.speedup_limit, "{:.2f} ×"),
         "time against no dropout at all, 1 row": _number(report.floor_ratio, "{:.2f} ×"),
         "rows × passes at a time": f"{report.samples_per_chunk}",
-        "dropouts that stay off": ", ".join(report.dead) or "none",
+        "dropouts that stay off": ", ".join([*model.manifest.kept_off, *report.dead]) or "none",
         "difference with dropout off": _number(proof.off_difference, "{:.1e}"),
         "runs on": model.providers[0].removesuffix("ExecutionProvider"),
     }

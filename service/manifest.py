@@ -105,6 +105,11 @@ class Manifest(_Frozen):
     labels: tuple[str, ...] | None = None
     passes: int = Field(default=100, ge=2, description="passes run when a request names none")
     sites: tuple[SiteSpec, ...]
+    kept_off: tuple[str, ...] = Field(
+        default=(),
+        description="layers that draw nothing, as in Keras' model(x, training=True): in all or "
+        "some of their calls the model gives them training=False, or no output depends on them",
+    )
     tools: dict[str, str] = Field(description="version of each tool that made the artifact")
     source: Source
     checks: Checks | None = None

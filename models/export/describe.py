@@ -1,6 +1,6 @@
 """What the manifest says of a Keras model, and the rows that its export is checked on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.export.private_api import installed_version
 from service.errors import ExportError
-from service.manifest import InputSpec, OutputSpec
+from service.manifest import InputSpec, Manifest, OutputSpec
 
 Array = NDArray[Any]
 
@@ -116,6 +116,16 @@ def check_labels(
                 "classes."
             )
     return tuple(labels)
+
+
+def notes(manifest: Manifest) -> Iterator[str]:
+    """What whoever exports should know of a model that is exported as it is in Keras."""
+    if manifest.kept_off:
+        yield (
+            f"{', '.join(manifest.kept_off)} stay off, as in Keras' model(x, training=True): the "
+            "model's own code calls them with training=False, at least once, or no output depends "
+            "on them."
+        )
 
 
 def tool_versions() -> dict[str, str]:

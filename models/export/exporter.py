@@ -1,5 +1,6 @@
 """Export a Keras model to an artifact: trace, convert, lower, check, write."""
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,6 +30,8 @@ Array = NDArray[Any]
 #: Opsets whose dropout kernels exist on CPU and CUDA alike, and that tf2onnx writes.
 OPSETS = (18,)
 STAGES = ("Finding dropout", "Tracing", "Converting to ONNX", "Checking", "Writing")
+
+log = logging.getLogger("mcdropout")
 
 
 def export_model(
@@ -74,7 +77,7 @@ def export_model(
     before = fingerprint(model)
     on_stage(STAGES[0])
     draws = discover(interface, interface.signature)
-    _require_every_dropout(model, draws.stochastic)
+    _require_every_dropout(model, draws)
     attempt = _Attempt(model, interface, Path(path), example, opset, on_stage)
     facts = {"task": task, "labels": labels, "passes": passes, "source": source or before}
     try:
@@ -103,7 +106,7 @@ class _Attempt:
         """Emit, convert, check and write."""
         signature, interface = self.interface.signature, self.interface
         rows = describe.check_rows(signature, self.example, check.ROWS)
-        require_any_batch(interface, rows)
+        require_any_batch(interface, rows, draws)
         expected, names = self._expected(rows, draws)
         self.on_stage(STAGES[1])
         function, trace = emit(interface, signature, draws)
@@ -125,6 +128,7 @@ class _Attempt:
             | {"inputs": describe.input_specs(signature, rows, self.example is not None)},
             outputs=outputs,
             sites=tuple(trace.sites),
+            kept_off=draws.kept_off,
             tools=describe.tool_versions(),
         )
         with _draft(self.path) as draft:
@@ -136,6 +140,8 @@ class _Attempt:
             manifest = manifest.model_copy(update={"checks": checks})
             lowered.metadata_props[METADATA_KEY] = manifest.model_dump_json()
             onnx.save(ir.to_proto(lowered), draft)
+        for note in describe.notes(manifest):
+            log.warning("%s", note)
         return manifest
 
     def _expected(self, rows: dict[str, Array], draws: Draws) -> tuple[check.Expected, list[str]]:
@@ -148,7 +154,7 @@ class _Attempt:
             names[:] = [name for name, _ in outputs]
             return [value for _, value in outputs]
 
-        off = [np.asarray(value) for value in inference(named, tensors)]
+        off = [np.asarray(value) for value in inference(named, tensors, draws)]
         # Where dropout is all that training changes, the output without it has to be
         # the one of inference: a normalisation that moved would show.
         still = off
@@ -190,7 +196,7 @@ def _require_exportable(model: Any, opset: int) -> None:
         raise ExportError(f"opset {opset} is not supported; use one of {OPSETS}.")
 
 
-def require_any_batch(interface: Interface, rows: Mapping[str, Array]) -> None:
+def require_any_batch(interface: Interface, rows: Mapping[str, Array], draws: Draws) -> None:
     """A model with a batch size built in has to answer for other numbers of rows, too.
 
     Raises:
@@ -201,7 +207,7 @@ def require_any_batch(interface: Interface, rows: Mapping[str, Array]) -> None:
     for count in (1, 2, 3):
         tensors = [tf.constant(row[:count]) for row in rows.values()]
         try:
-            outputs = inference(interface, tensors)
+            outputs = inference(interface, tensors, draws)
             answered = all(len(output) == count for output in outputs)
             reason = "" if answered else f"it gives {[len(y) for y in outputs]} rows"
         except (tf.errors.InvalidArgumentError, ValueError, TypeError) as error:
@@ -215,17 +221,24 @@ def require_any_batch(interface: Interface, rows: Mapping[str, Array]) -> None:
             )
 
 
-def _require_every_dropout(model: keras.Model, stochastic: frozenset[int]) -> None:
-    """Every dropout layer was met, and there is at least one."""
+def _require_every_dropout(model: keras.Model, draws: Draws) -> None:
+    """Every dropout layer was met or is called with False, and one at least draws."""
+    met = draws.stochastic | draws.kept_off_ids
     dropouts = [layer for layer in all_layers(model) if 0 < getattr(layer, "rate", 0) < 1]
-    missed = [layer.name for layer in dropouts if id(layer) not in stochastic]
+    missed = [layer.name for layer in dropouts if id(layer) not in met]
     if missed:
         raise ExportError(
             f"the dropout of {', '.join(missed)} draws no random numbers when the model runs "
             "with training=True, so it cannot be kept alive. Remove these layers, or see that "
             "the model calls them."
         )
-    if not stochastic:
+    if not draws.stochastic and draws.kept_off:
+        raise ExportError(
+            f"the model's own code calls {', '.join(draws.kept_off)} with training=False, or "
+            "does not use what they give, so Keras drops nothing with training=True either and "
+            "the variance would be 0. Let the model call them with training=training."
+        )
+    if not draws.stochastic:
         raise ExportError(
             f"model {model.name!r} has no dropout, so every pass would give the same answer and "
             "the variance would be 0. Add keras.layers.Dropout(0.1) before the layers whose "

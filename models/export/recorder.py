@@ -41,27 +41,29 @@ class Recorder:
     """Records the draws of one symbolic run and puts markers in their place.
 
     Attributes:
-        training_of: what a layer's `training` is.
+        may_train: whether a layer to which Keras gives training=True gets it, by
+            the layer and whether the draws are off. What Keras gives False, as
+            where the model's code says so, stays False.
         twice: ids of the layers to run with training on and off.
         always_on: ids of the layers whose dropout is on by itself.
         flag: scalar bool tensor that selects; None where nothing is to be selected.
         sites: in the order in which they were reached.
-        stochastic: ids of the layers that hold a site, at any depth.
-        own_draw: ids of the innermost layers that draw other than by dropout.
-        drawn_by: name of a site to the id of the innermost layer that draws there.
+        holders: name of a site to the ids of the layers it is in, the innermost last.
+        trained: ids of the layers that ran with training on.
+        given_false: ids of the layers that Keras gave training=False.
         graph: the graph being traced into.
         one: the number 1 as a tensor of the graph.
-        off: training is off for every layer, hard-coded dropout included.
+        off: nothing is drawn, whatever a layer's `training` is.
     """
 
-    training_of: Callable[[Layer], bool]
+    may_train: Callable[[Layer, bool], bool]
     twice: frozenset[int] = frozenset()
     always_on: frozenset[int] = frozenset()
     flag: Tensor = None
     sites: list[SiteSpec] = field(default_factory=list)
-    stochastic: set[int] = field(default_factory=set)
-    own_draw: set[int] = field(default_factory=set)
-    drawn_by: dict[str, int] = field(default_factory=dict)
+    holders: dict[str, list[int]] = field(default_factory=dict)
+    trained: set[int] = field(default_factory=set)
+    given_false: set[int] = field(default_factory=set)
     graph: Any = None
     one: Tensor = None
     _stack: list[Layer] = field(default_factory=list)
@@ -97,9 +99,15 @@ class Recorder:
     def _with_training(self, layer: Layer, kwargs: dict[str, Any]) -> dict[str, Any]:
         if not accepts_training(layer):
             return kwargs
-        if tf.is_tensor(kwargs.get("training")):
+        given = kwargs.get("training")
+        if tf.is_tensor(given):
             raise ExportError(OWN_SWITCH.format(place=f"layer {layer.name!r} is given it"))
-        return {**kwargs, "training": not self.off and self.training_of(layer)}
+        training = bool(given) and self.may_train(layer, self.off)
+        if training:
+            self.trained.add(id(layer))
+        if not given:
+            self.given_false.add(id(layer))
+        return {**kwargs, "training": training}
 
     def layer_path(self) -> str:
         """Names of the layers being called, without the model itself."""
@@ -138,7 +146,6 @@ class Recorder:
         zeros = tf.zeros(shape, dtype)
         if self.off:
             raise ExportError(DRAWS_WHEN_OFF.format(layer=self.layer_path(), kind=kind))
-        self.own_draw.add(id(self._stack[-1]))
         static = tuple(zeros.shape.as_list())
         name = self._add_site(kind, static, zeros, None)
         return _marker(name, tf.zeros(self._in_graph(static, shape), dtype))
@@ -167,8 +174,6 @@ class Recorder:
                 "neither the batch nor 1, so rows cannot be told apart. Draw one for each row: "
                 "shape (batch, …)."
             )
-        for layer in self._stack:
-            self.stochastic.update(map(id, [layer, *draws_for(layer)]))
         taken = {site.name for site in self.sites}
         names = chain([path], (f"{path}:{number}" for number in count(1)))
         broadcast = bool(_broadcast_axes(shape, x))
@@ -183,7 +188,10 @@ class Recorder:
                 always_on=id(self._stack[-1]) in self.always_on,
             )
         )
-        self.drawn_by[self.sites[-1].name] = id(self._stack[-1])
+        # The innermost comes last, behind the cells that it draws for.
+        self.holders[self.sites[-1].name] = [
+            id(holder) for layer in self._stack for holder in (*draws_for(layer), layer)
+        ]
         return self.sites[-1].name
 
     def _in_graph(self, static: tuple[int | None, ...], shape: Any) -> Any:

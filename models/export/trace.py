@@ -5,14 +5,16 @@ layers draw random numbers, how, and which of them even with training off. `emit
 runs it again and gives `training=True` to those layers alone, so that
 normalisation and augmentation stay in inference mode; its graph holds a marker
 op where each draw was. What a marker means in ONNX is not known here (see
-`lower`).
+`lower`). In each run it is Keras that says what a layer's `training` is, so that a
+layer that the model calls with `training=False` draws nothing here either.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from unittest import mock
 
 import keras
@@ -21,8 +23,9 @@ import tensorflow as tf
 from models.export.primitives import replaced
 from models.export.private_api import Operation, is_augmentation
 from models.export.recorder import DRAWS_WHEN_OFF, MARKER, OWN_SWITCH, Recorder, Still
+from models.export.wishes import Wishes
 from service.errors import ExportError
-from service.manifest import TRAINING_INPUT, is_dropout
+from service.manifest import TRAINING_INPUT, SiteSpec, is_dropout
 
 _RANDOM_OP = re.compile(
     r"Random|Multinomial|Truncated|Shuffle|Poisson|Binomial|RngReadAndSkip|NonDeterministic"
@@ -32,6 +35,7 @@ _SEEDING_OP = re.compile(r"StatelessRandomGet")
 
 Tensor = Any  # tf.Tensor; TensorFlow ships no types
 Call = Callable[..., list[Tensor]]
+AnyRecorder = TypeVar("AnyRecorder", bound=Recorder)
 
 
 @dataclass(frozen=True)
@@ -41,12 +45,24 @@ class Draws:
     Attributes:
         stochastic: those with a draw in them, at any depth; they run with training on.
         twice: those that must be run with training on and off.
-        always_on: those whose dropout is on even with training off.
+        always_on: those whose draws are on even with training off.
+        always_training: those without a draw that train even with training off.
+        kept_off: paths of the layers that would draw, but that the model calls with
+            `training=False` or whose draws reach no output.
+        kept_off_ids: ids of the same.
     """
 
     stochastic: frozenset[int]
     twice: frozenset[int]
     always_on: frozenset[int]
+    always_training: frozenset[int] = frozenset()
+    kept_off: tuple[str, ...] = ()
+    kept_off_ids: frozenset[int] = frozenset()
+
+    def may_train(self, layer: Any, off: bool) -> bool:
+        """Whether a layer to which Keras gives training=True gets it (see `Recorder`)."""
+        drawing = not off and id(layer) in self.stochastic
+        return drawing or id(layer) in self.always_training
 
 
 def discover(call: Call, signature: list[tf.TensorSpec]) -> Draws:
@@ -59,21 +75,59 @@ def discover(call: Call, signature: list[tf.TensorSpec]) -> Draws:
     Raises:
         ExportError: a draw cannot be expressed in ONNX, or cannot be switched off.
     """
-    on = Recorder(training_of=lambda layer: not is_augmentation(layer))
-    graph = _trace(on, call, signature, training=True).graph.as_graph_def()
-    _refuse_other_draws(graph)
-    off = Recorder(training_of=lambda layer: False)
-    outputs = _trace(off, call, signature, training=False).outputs
-    # A recurrent layer always draws its masks, and applies them in training only.
-    applied = [site for site in off.sites if site.name in _markers_before(outputs)]
-    for site in applied:
+    on, on_graph = _trace(Recorder(_not_augmentation), call, signature, training=True)
+    _refuse_other_draws(on_graph.as_graph_def())
+    off, off_graph = _trace(Recorder(_not_augmentation), call, signature, training=False)
+    _refuse_updates(off_graph)
+    drawn, always = _applied(on, on_graph), _applied(off, off_graph)
+    if not all(map(is_dropout, always)):
+        _require_off_switch(call, signature)
+    stochastic = _holders(on, drawn) | _holders(off, always)
+    kept_off = _kept_off(on, drawn, call, signature)
+    return Draws(
+        stochastic=stochastic,
+        twice=frozenset(on.holders[site.name][-1] for site in drawn if not is_dropout(site)),
+        always_on=frozenset(off.holders[site.name][-1] for site in always),
+        always_training=frozenset(off.trained - stochastic),
+        kept_off=tuple(kept_off),
+        kept_off_ids=frozenset().union(*kept_off.values()),
+    )
+
+
+def _not_augmentation(layer: Any, off: bool) -> bool:
+    return not is_augmentation(layer)
+
+
+def _applied(recorder: Recorder, graph: Any) -> list[SiteSpec]:
+    """The sites that an output depends on.
+
+    A recurrent layer always draws its masks, and applies them in training only.
+    """
+    reached = _markers_before(graph.outputs)
+    return [site for site in recorder.sites if site.name in reached]
+
+
+def _holders(recorder: Recorder, sites: list[SiteSpec]) -> frozenset[int]:
+    return frozenset(layer for site in sites for layer in recorder.holders[site.name])
+
+
+def _require_off_switch(call: Call, signature: list[tf.TensorSpec]) -> None:
+    """Noise that the model's code turns on must stop where its layer is given False."""
+    recorder, graph = _trace(Recorder(lambda layer, off: False), call, signature, training=False)
+    for site in _applied(recorder, graph):
         if not is_dropout(site):
             raise ExportError(DRAWS_WHEN_OFF.format(layer=site.layer, kind=site.kind))
-    return Draws(
-        stochastic=frozenset(on.stochastic | off.stochastic),
-        twice=frozenset(on.own_draw),
-        always_on=frozenset(off.drawn_by[site.name] for site in applied),
-    )
+
+
+def _kept_off(
+    on: Recorder, drawn: list[SiteSpec], call: Call, signature: list[tf.TensorSpec]
+) -> dict[str, set[int]]:
+    """Layers that draw less often than they would with training on for all: path to ids."""
+    if len(drawn) == len(on.sites) and not on.given_false:
+        return {}
+    found, _ = _trace(Wishes(), call, signature, training=True)
+    left = Counter(found.wishes) - Counter(site.layer for site in drawn)
+    return {path: found.wishers[path] for path in left}
 
 
 def _markers_before(outputs: list[Tensor]) -> set[str]:
@@ -95,11 +149,7 @@ def emit(call: Call, signature: list[tf.TensorSpec], draws: Draws) -> tuple[Any,
 
     The function takes the tensors and then the flag, and is traced already.
     """
-    recorder = Recorder(
-        training_of=lambda layer: id(layer) in draws.stochastic,
-        twice=draws.twice,
-        always_on=draws.always_on,
-    )
+    recorder = Recorder(draws.may_train, twice=draws.twice, always_on=draws.always_on)
 
     def flagged(*tensors: Tensor) -> list[Tensor]:
         *rows, recorder.flag = tensors
@@ -108,7 +158,8 @@ def emit(call: Call, signature: list[tf.TensorSpec], draws: Draws) -> tuple[Any,
     function = _function(recorder, flagged)
     with _recording(recorder):
         # Traced here, under the replacements; whoever asks again gets this trace.
-        function.get_concrete_function(*signature, flag_signature())
+        traced = function.get_concrete_function(*signature, flag_signature())
+    recorder.sites = _applied(recorder, traced.graph)
     return function, recorder
 
 
@@ -117,23 +168,26 @@ def flag_signature() -> tf.TensorSpec:
     return tf.TensorSpec((), tf.bool, name=TRAINING_INPUT)
 
 
-def inference(call: Call, tensors: list[Tensor]) -> list[Tensor]:
+def inference(call: Call, tensors: list[Tensor], draws: Draws) -> list[Tensor]:
     """What the model answers with training off, its hard-coded dropout off as well."""
-    with _recording(Recorder(training_of=lambda layer: False, off=True)):
+    with _recording(Recorder(draws.may_train, off=True)):
         return call(False, *tensors)
 
 
 def still_training(call: Call, tensors: list[Tensor], draws: Draws) -> list[Tensor]:
     """What the model answers with training on where it draws, and every draw at its middle."""
-    with _recording(Still(training_of=lambda layer: id(layer) in draws.stochastic)):
+    with _recording(Still(draws.may_train)):
         return call(True, *tensors)
 
 
-def _trace(recorder: Recorder, call: Call, signature: list[Any], training: bool) -> Any:
+def _trace(
+    recorder: AnyRecorder, call: Call, signature: list[tf.TensorSpec], training: bool
+) -> tuple[AnyRecorder, Any]:
+    """Run the model under `recorder`; returns it, and the graph."""
     function = _function(recorder, lambda *tensors: call(training, *tensors))
     try:
         with _recording(recorder):
-            return function.get_concrete_function(*signature)
+            return recorder, function.get_concrete_function(*signature).graph
     except tf.errors.OperatorNotAllowedInGraphError as error:
         place = f"TensorFlow says: {str(error).splitlines()[0]}"
         raise ExportError(OWN_SWITCH.format(place=place)) from error
@@ -184,6 +238,18 @@ def _scope_name(layer: str) -> str:
     """A layer's name, which Keras takes with any letters, as TensorFlow's graphs take it."""
     name = re.sub(r"[^A-Za-z0-9_.\\/>-]", "_", layer)
     return name if name[0] in "." or name[0].isalnum() else f".{name}"
+
+
+def _refuse_updates(graph: Any) -> None:
+    """A model that changes itself at inference, as by a normalisation that trains even then."""
+    for op in graph.get_operations():
+        if op.type.startswith("Assign") and op.type.endswith("VariableOp"):
+            raise ExportError(
+                f"the model changes its variables even with training=False, at {op.name!r}; the "
+                "name begins with the layers it is in. A BatchNormalization that is called with "
+                "training=True does, and then a row's output depends on the rest of its batch. "
+                "Call that layer with training=training."
+            )
 
 
 def _refuse_other_draws(graph: Any) -> None:

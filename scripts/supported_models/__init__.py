@@ -6,7 +6,13 @@ Each row builds a small model, or a large one with random weights. The tests
 export every one of them (tests/models/export/test_supported_models.py).
 """
 
-from scripts.supported_models import large, networks, own_layers, sequences  # noqa: F401  fill ROWS
+from scripts.supported_models import (  # noqa: F401  fill ROWS
+    large,
+    networks,
+    own_layers,
+    sequences,
+    training_argument,
+)
 from scripts.supported_models.registry import ROWS, Row
 from service.manifest import Manifest
 

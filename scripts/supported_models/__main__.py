@@ -8,15 +8,17 @@ from rich.progress import track
 
 from models.export import export_model
 from scripts.supported_models import ROWS, largest_difference
-from service.manifest import SiteSpec
+from service.manifest import Manifest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def kinds(sites: tuple[SiteSpec, ...]) -> str:
-    """The kinds of the sites, each with its number."""
-    names = [site.kind for site in sites]
-    return ", ".join(f"{names.count(name)} {name}" for name in dict.fromkeys(names))
+def kinds(manifest: Manifest) -> str:
+    """The kinds of the sites, each with its number, and of the layers that stay off."""
+    names = [site.kind for site in manifest.sites]
+    counts = [f"{names.count(name)} {name}" for name in dict.fromkeys(names)]
+    off = len(manifest.kept_off)
+    return ", ".join([*counts, f"{off} kept off"] if off else counts)
 
 
 HEADER = """# Supported models
@@ -43,7 +45,7 @@ def main() -> None:
             path = Path(folder) / "model.onnx"
             manifest = export_model(entry.build(), path, task="other", example=entry.example)
             difference = f"{largest_difference(manifest):.1e}"
-            lines.append(f"| {entry.name} | {kinds(manifest.sites)} | {difference} |")
+            lines.append(f"| {entry.name} | {kinds(manifest)} | {difference} |")
     (ROOT / "docs" / "supported-models.md").write_text("\n".join(lines) + "\n")
 
 

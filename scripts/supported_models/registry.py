@@ -19,6 +19,7 @@ class Row:
         sites: how many places draw random numbers.
         example: rows to export with, where random ones will not do.
         slow: whether its export takes more than ten seconds.
+        kept_off: the last parts of the paths of the layers that stay off.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Row:
     sites: int
     example: Any = None
     slow: bool = False
+    kept_off: tuple[str, ...] = ()
 
 
 #: Group to its rows, in the order of the table.
@@ -38,6 +40,7 @@ ROWS: dict[str, list[Row]] = {
         "Graphs",
         "Subclassed models",
         "Always on",
+        "Hard-coded training arguments",
         "Normalisation",
         "Recurrent",
         "Attention",
@@ -49,12 +52,17 @@ ROWS: dict[str, list[Row]] = {
 
 
 def row(
-    group: str, name: str, sites: int, example: Any = None, slow: bool = False
+    group: str,
+    name: str,
+    sites: int,
+    example: Any = None,
+    slow: bool = False,
+    kept_off: tuple[str, ...] = (),
 ) -> Callable[[Build], Build]:
     """Register the decorated function as a row of the table."""
 
     def register(build: Build) -> Build:
-        ROWS[group].append(Row(name, build, sites, example, slow))
+        ROWS[group].append(Row(name, build, sites, example, slow, kept_off))
         return build
 
     return register

@@ -18,7 +18,15 @@ from tests.conftest import SIGMAS
 
 PASSES = 6000
 #: Rows whose layers do nothing in training but draw: a normalisation would move.
-GROUPS = ("Layers of your own", "Masks", "Always on", "Attention", "Noise", "Recurrent")
+GROUPS = (
+    "Layers of your own",
+    "Masks",
+    "Always on",
+    "Hard-coded training arguments",
+    "Attention",
+    "Noise",
+    "Recurrent",
+)
 #: One mask for all rows of a call: Keras' tiled rows would all be one pass. And a
 #: second compilation of the unrolled loops takes long and shows nothing new.
 LEFT_OUT = ("noise_shape (1, 4, 6)", "unrolled", "ConvLSTM2D")

@@ -24,6 +24,8 @@ def test_row(row: Row, tmp_path: Path) -> None:
     # The export's own checks: off output, still output, rates, noise, variation, no dead site.
     manifest = export_model(row.build(), path, task="other", example=row.example)
     assert len(manifest.sites) == row.sites
+    names = [path.split("/")[-1].rstrip("_0123456789") for path in manifest.kept_off]
+    assert tuple(names) == row.kept_off
     half = "float16" in row.name and "bfloat16" not in row.name
     assert largest_difference(manifest) <= (HALF_TOLERANCE if half else OFF_TOLERANCE)
     # The server's half: the proof on load, and rows that are sampled with different draws.
