@@ -11,13 +11,14 @@ from typing import Annotated, Any, cast, get_args
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from mcdropout import require_own
 from service.errors import ExportError, MCDropoutError
 from service.manifest import Checks, Manifest, Task
+from service.scan import MODEL_FILE, is_version
 
 TaskName = StrEnum("TaskName", {task: task for task in get_args(Task)})  # type: ignore[misc]
-MODEL_FILE = "model.onnx"
 
 
 def export(
@@ -35,7 +36,10 @@ def export(
     passes: Annotated[int, typer.Option(min=2, help="Passes a request runs by default.")] = 100,
     opset: Annotated[int, typer.Option(help="ONNX opset of the file.")] = 18,
     custom_objects: Annotated[
-        str | None, typer.Option(help="Module with the classes that the file names.")
+        list[str] | None,
+        typer.Option(
+            help="Module with classes or functions that the file names; may be given again."
+        ),
     ] = None,
     allow_unsafe_lambda: Annotated[
         bool,
@@ -44,22 +48,27 @@ def export(
             help="Load Lambda layers, which RUNS Python code that is stored in the file.",
         ),
     ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a file that is there already.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
 ) -> None:
     """Export a Keras model to an ONNX file whose dropout is active.
 
     Exit code 0: written; 1: refused, and why; 2: wrong arguments, or not installed.
     """
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False, emoji=False)
     path = output / MODEL_FILE
+    if path.exists() and not force:
+        raise _ended(_is_there(path), 2)
     with console.status("Starting TensorFlow …"):
         export_model, load_keras = _exporter()
     # A package.module:function is looked for where the command is run; only now, so that
     # nothing there stands in for what the project imports.
     sys.path.insert(0, "")
     try:
-        with console.status(f"Loading {model} …") as status:
-            loaded, source = load_keras(model, custom_objects, allow_unsafe_lambda)
+        with console.status(Text(f"Loading {model} …")) as status:
+            loaded, source = load_keras(model, custom_objects or (), allow_unsafe_lambda)
             manifest = export_model(
                 loaded,
                 path,
@@ -79,8 +88,19 @@ def export(
     if as_json:
         print(manifest.model_dump_json(indent=2))
         return
-    Console().print(_site_table(manifest), _check_table(manifest))
-    console.print(f"wrote {path}", highlight=False)
+    from mcdropout.next_step import next_step
+
+    Console(markup=False, emoji=False).print(_site_table(manifest), _check_table(manifest))
+    typer.echo(f"wrote {path}\n\n{next_step(path, manifest)}", err=True)
+
+
+def _is_there(path: Path) -> str:
+    output = "to another folder"
+    if is_version(path.parent.name):
+        model = path.parent.parent
+        newest = max(int(found.name) for found in model.iterdir() if is_version(found.name))
+        output = f"a new version, --output {model / str(newest + 1)}"
+    return f"{path} is there already. Export {output}, or give --force to replace it."
 
 
 def _exporter() -> tuple[Callable[..., Manifest], Callable[..., Any]]:

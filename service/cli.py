@@ -53,21 +53,30 @@ def _errors_as_text() -> Iterator[None]:
 @app.command()
 def serve(
     config: Annotated[
-        Path | None, typer.Option(help="TOML file of settings [MCDROPOUT_CONFIG].")
+        Path | None, typer.Option(help="TOML file of settings.", envvar="MCDROPOUT_CONFIG")
     ] = None,
-    host: Annotated[str | None, typer.Option(help="Address to listen on [127.0.0.1].")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on [8000].")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port to listen on; 0: any.", show_default="8000")
+    ] = None,
     models: Annotated[
-        Path | None, typer.Option(help="Folder of <name>/<version>/model.onnx [models/store].")
+        Path | None,
+        typer.Option(help="Folder of <name>/<version>/model.onnx.", show_default="models/store"),
     ] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N [auto].")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="auto, cpu, cuda or cuda:N.", show_default="auto")
+    ] = None,
     activate_dropout: Annotated[
         bool | None,
         typer.Option(
             "--activate-dropout", help="Turn on dropouts that a file holds and keeps off."
         ),
     ] = None,
-    log_format: Annotated[str | None, typer.Option(help="console or json [console].")] = None,
+    log_format: Annotated[
+        str | None, typer.Option(help="console or json.", show_default="console")
+    ] = None,
 ) -> None:
     """Serve a folder of models over HTTP.
 
@@ -111,7 +120,9 @@ def predict(
     rows: Annotated[
         str, typer.Argument(help="Rows: a .json, .csv or .npy file, or - for JSON on stdin.")
     ],
-    passes: Annotated[int | None, typer.Option(help="Stochastic passes [the model's].")] = None,
+    passes: Annotated[
+        int | None, typer.Option(help="Stochastic passes.", show_default="the model's")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Makes the answer repeatable.")] = None,
     output: Annotated[Output, typer.Option(help="How to print.")] = Output.TABLE,
     measure: Annotated[
@@ -133,8 +144,9 @@ def predict(
         if output is Output.JSON:
             typer.echo(offline.as_json(found))
             return
+        console = Console(markup=False, emoji=False)  # names and labels are text
         for table in offline.as_tables(found, model.manifest):
-            Console().print(table)
+            console.print(table)
 
 
 @app.command()
@@ -162,8 +174,9 @@ def inspect(
         if as_json:
             typer.echo(inspection.as_json(model))
             return
+        console = Console(markup=False, emoji=False)  # names are text
         for table in inspection.as_tables(model):
-            Console().print(table)
+            console.print(table)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def greeting(repository: Repository, url: str) -> str:
     for name in repository.names():
         version = repository.version(name)
         command = (
-            _command(url, name, version.predictor.manifest)
+            curl_command(url, name, version.predictor.manifest)
             if version.state is State.READY and version.predictor
             else None
         )
@@ -35,8 +35,9 @@ def greeting(repository: Repository, url: str) -> str:
     return "\n".join([*lines, ""])
 
 
-def _command(url: str, name: str, manifest: Manifest) -> str | None:
-    rows = {spec.name: _example(spec) for spec in manifest.inputs}
+def curl_command(url: str, name: str, manifest: Manifest) -> str | None:
+    """A command that asks a server for an example row of a model; None if it is too long."""
+    rows = example_rows(manifest)
     instance = next(iter(rows.values())) if len(rows) == 1 else rows
     body = json.dumps({"instances": [instance], "passes": manifest.passes, "seed": 7})
     if len(body) > _MAX_BODY:
@@ -45,6 +46,11 @@ def _command(url: str, name: str, manifest: Manifest) -> str | None:
         f"curl -s {shlex.quote(f'{url}/v1/models/{name}:predict')} "
         f"-H 'Content-Type: application/json' -d {shlex.quote(body)}"
     )
+
+
+def example_rows(manifest: Manifest) -> dict[str, Any]:
+    """One row of each input, as nested lists: the manifest's example, or zeros."""
+    return {spec.name: _example(spec) for spec in manifest.inputs}
 
 
 def _example(spec: InputSpec) -> Any:

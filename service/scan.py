@@ -31,14 +31,17 @@ def model_names(folder: Path) -> list[str]:
 def scan_model(folder: Path) -> dict[int, Files]:
     """The versions in a model's folder, and their files.
 
-    A version's name is a whole number as one writes it: 1, and not 01, which would be
-    the same version twice.
+    A version's name is 1, and not 01, which would be the same version twice.
 
     Raises:
         OSError: the folder cannot be listed.
     """
-    names = [name for name in _folders(folder) if re.fullmatch(r"0|[1-9][0-9]{0,17}", name)]
-    return {int(name): _files(folder / name) for name in names}
+    return {int(name): _files(folder / name) for name in _folders(folder) if is_version(name)}
+
+
+def is_version(name: str) -> bool:
+    """Whether a folder of this name is a version: a whole number as one writes it."""
+    return re.fullmatch(r"0|[1-9][0-9]{0,17}", name) is not None
 
 
 def _folders(folder: Path) -> list[str]:

@@ -2,12 +2,19 @@
 
 import hashlib
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
+from models.export.custom_objects import (
+    import_objects,
+    missing_message,
+    missing_objects,
+    not_importable,
+)
 from service.errors import ExportError
 from service.manifest import Source
 
@@ -15,7 +22,7 @@ FILE_SUFFIXES = (".keras", ".h5")
 
 
 def load_keras(
-    reference: str, custom_objects: str | None = None, allow_unsafe_lambda: bool = False
+    reference: str, custom_objects: Sequence[str] = (), allow_unsafe_lambda: bool = False
 ) -> tuple[keras.Model, Source | None]:
     """Load the model that `reference` names.
 
@@ -23,7 +30,7 @@ def load_keras(
         reference: a `.keras` or `.h5` file, of Keras 3 or Keras 2 alike, or
             `package.module:function`, the function taking nothing and returning
             a Keras model.
-        custom_objects: module with the classes and functions that the file names.
+        custom_objects: modules with the classes and functions that the file names.
         allow_unsafe_lambda: run the Python code that Lambda layers keep in the
             file. Whoever wrote the file decides what that code does.
 
@@ -34,7 +41,7 @@ def load_keras(
         ExportError: there is no such model, or it cannot be loaded.
     """
     path = Path(reference)
-    objects = _objects_of(custom_objects) if custom_objects else {}
+    objects = import_objects(custom_objects)
     if path.is_dir():
         raise ExportError(_saved_model_reason(path))
     if path.suffix in FILE_SUFFIXES:
@@ -63,12 +70,11 @@ def _load_file(path: Path, objects: dict[str, Any], allow_unsafe_lambda: bool) -
                 "load it is to run what its author wrote. If you trust the file, give "
                 "--allow-unsafe-lambda."
             ) from error
-        if "custom_objects" in text or "Unknown layer" in text or "Could not locate" in text:
-            raise ExportError(
-                f"{str(path)!r} names classes that are not Keras' own. Give the module that "
-                f"defines them with --custom-objects. Keras says: {text.splitlines()[0]}"
-            ) from error
-        raise ExportError(f"Keras cannot load {str(path)!r}: {text}") from error
+        if missing := missing_objects(path, objects):
+            raise ExportError(missing_message(path, missing)) from error
+        # Before that, Keras prints the configuration of all layers.
+        said = text.rpartition("Exception encountered: ")[2]
+        raise ExportError(f"Keras cannot load {str(path)!r}: {said}") from error
 
 
 def _saved_model_reason(path: Path) -> str:
@@ -86,25 +92,11 @@ def _saved_model_reason(path: Path) -> str:
     )
 
 
-def _objects_of(module: str) -> dict[str, Any]:
-    try:
-        found = vars(importlib.import_module(module))
-    except ImportError as error:
-        raise ExportError(
-            f"cannot import {module!r} for --custom-objects: {error}. Run the command in the "
-            "folder that holds it, or install it."
-        ) from error
-    return {name: value for name, value in found.items() if callable(value) and name[0] != "_"}
-
-
 def _call_factory(module: str, name: str) -> keras.Model:
     try:
         factory = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
-        raise ExportError(
-            f"cannot import {name!r} from {module!r}: {error}. Run the command in the folder "
-            "that holds the package, or install it."
-        ) from error
+        raise not_importable(f"{name!r} from {module!r}", module, error) from error
     return factory()
 
 

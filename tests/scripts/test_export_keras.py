@@ -1,5 +1,6 @@
 """The exporter as people run it: a command."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,23 @@ def test_a_keras_file_becomes_an_artifact_with_a_summary(tmp_path: Path) -> None
     model = load_model(tmp_path / "out" / "model.onnx")
     assert model.manifest.passes == 30
     assert model.manifest.source.name == "digits.keras"
+    assert "To serve it, export it with --output out/1" in ended.stderr
+    # The command that it prints works when pasted.
+    (command,) = re.findall(r"^  (echo .*)$", ended.stderr, re.MULTILINE)
+    asked = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True)
+    assert "over 30 passes" in asked.stdout, asked.stderr
+
+
+def test_what_is_there_is_replaced_by_force_alone(tmp_path: Path) -> None:
+    for version in ("1", "3"):
+        (tmp_path / "mine" / version).mkdir(parents=True)
+    file = tmp_path / "mine" / "1" / "model.onnx"
+    file.write_bytes(b"precious")
+    ended = export(DIGITS, "--output", "mine/1", cwd=tmp_path)
+    assert ended.returncode == 2
+    assert "mine/1/model.onnx is there already." in ended.stderr
+    assert "--output mine/4, or give --force" in ended.stderr
+    assert file.read_bytes() == b"precious"
 
 
 def test_custom_objects_and_lambdas_are_loaded_on_request(tmp_path: Path) -> None:
@@ -44,13 +62,16 @@ def test_custom_objects_and_lambdas_are_loaded_on_request(tmp_path: Path) -> Non
         "layers.Dropout(.5)]).save('model.keras')\n"
     )
     subprocess.run([sys.executable, "-c", build], cwd=tmp_path, check=True, capture_output=True)
-    ended = export("model.keras", "--output", "out", cwd=tmp_path)
-    assert "--custom-objects" in ended.stderr
-    arguments = ("model.keras", "--output", "out", "--custom-objects", "mine")
+    ended = export("model.keras", "--output", "mine/1", cwd=tmp_path)
+    assert "that are not Keras' own: Twice. " in ended.stderr
+    assert "Give the module that defines them: --custom-objects mine.\n" in ended.stderr
+    arguments = ("model.keras", "--output", "mine/1", "--custom-objects", "mine")
     ended = export(*arguments, cwd=tmp_path)
     assert "run what its author wrote" in ended.stderr.replace("\n", " ")
     ended = export(*arguments, "--allow-unsafe-lambda", cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
+    assert f"{sys.executable} -m mcdropout serve --models .\n" in ended.stderr
+    assert "curl -s http://127.0.0.1:8000/v1/models/mine:predict" in ended.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -7,11 +8,15 @@ import sys
 from pathlib import Path
 
 import httpx
+import onnx
 import pytest
 
+from models.zoo.data import digits_splits
 from scripts.local_server import local_server
+from service.manifest import METADATA_KEY
 from service.server import listen
-from tests.conftest import ROOT, STORE
+from service.settings import Settings
+from tests.conftest import ROOT, STORE, EditArtifact
 
 
 def serve(*flags: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -35,6 +40,44 @@ def test_a_wrong_start_is_a_sentence_and_exit_code_2(flags: list[str], message: 
     assert ended.returncode == 2
     assert ended.stderr.startswith(message)
     assert "Traceback" not in ended.stderr
+
+
+def test_help_shows_the_defaults() -> None:
+    env = os.environ | {"COLUMNS": "200"}
+    command = [sys.executable, "-m", "mcdropout"]
+    shown = {
+        name: subprocess.run(
+            [*command, name, "--help"], capture_output=True, text=True, env=env
+        ).stdout
+        for name in ("serve", "predict", "inspect")
+    }
+    for name in ("host", "port", "models", "device", "log_format"):
+        (line,) = re.findall(f"--{name.replace('_', '-')} .*", shown["serve"])
+        assert f"[default: ({Settings.model_fields[name].default})]" in line
+    assert "[env var: MCDROPOUT_CONFIG]" in shown["serve"]
+    assert "[default: (the model's)]" in shown["predict"]
+
+
+def test_names_with_brackets_are_printed_as_they_are(
+    edit_artifact: EditArtifact,
+) -> None:
+    """Rich would take [/b] for markup, and :smile: for a face."""
+    labels = ["[/b]", ":smile:", *"23456789"]
+
+    def rename(model: onnx.ModelProto) -> None:
+        (entry,) = (e for e in model.metadata_props if e.key == METADATA_KEY)
+        entry.value = json.dumps(json.loads(entry.value) | {"labels": labels})
+
+    path = edit_artifact(rename)
+    ended = subprocess.run(
+        [sys.executable, "-m", "mcdropout", "predict", str(path), "-"],
+        input=json.dumps(digits_splits()[1].x[:30].tolist()),
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "[/b]" in ended.stdout
+    assert ":smile:" in ended.stdout
 
 
 def test_a_taken_port_is_said_and_ends_the_start() -> None:

@@ -1,3 +1,5 @@
+import importlib
+import re
 from pathlib import Path
 
 import keras
@@ -55,6 +57,62 @@ def test_a_saved_model_of_keras_2_is_refused_with_the_command_that_converts_it(
 def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="is a folder, and not a model"):
         load_keras(str(tmp_path))
+
+
+CUSTOM = """
+import keras
+
+class Mine(keras.layers.Layer):
+    def call(self, inputs):
+        return inputs
+
+@keras.saving.register_keras_serializable("pack")
+class Packed(Mine):
+    pass
+
+class Weighed(keras.regularizers.Regularizer):
+    def __call__(self, x):
+        return 0.0
+    def get_config(self):
+        return {}
+
+def bend(x):
+    return x
+
+@keras.saving.register_keras_serializable("pack")
+def twist(x):
+    return x
+"""
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_all_missing_classes_and_functions_are_named(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "their_layers.py").write_text(CUSTOM)
+    monkeypatch.syspath_prepend(tmp_path)
+    with keras.saving.custom_object_scope({}):
+        theirs = importlib.import_module("their_layers")
+        stack = [theirs.Mine(), theirs.Packed(), layers.Dropout(0.3)]
+        dense = layers.Dense(2, theirs.bend, kernel_regularizer=theirs.Weighed())
+        file = tmp_path / f"model{suffix}"
+        keras.Sequential([keras.Input((6,)), *stack, dense, layers.Dense(2, theirs.twist)]).save(
+            file
+        )
+    registered = keras.saving.get_custom_objects()
+    for name in [name for name in registered if name.startswith("pack>")]:
+        monkeypatch.delitem(registered, name)
+    names = "Mine, pack>Packed, bend, Weighed, pack>twist. Give the module that defines them: "
+    with pytest.raises(ExportError, match=re.escape(names)) as raised:
+        load_keras(str(file))
+    assert "--custom-objects their_layers." in str(raised.value)
+    assert load_keras(str(file), ["their_layers"])[0].count_params() == 20
+
+
+def test_a_module_that_the_project_hides_is_named() -> None:
+    for reference, custom in (("models:build", []), ("a.keras", ["models.their_layers"])):
+        with pytest.raises(ExportError, match="a package 'models' of its own, which hides yours"):
+            load_keras(reference, custom)
 
 
 def test_fingerprint_changes_with_weights_and_configuration() -> None:
