@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from service.errors import LoadError, ModelError, SetupError
+from service.graph.misplaced import lying_in
 from service.listing import Listing
 from service.loading import Load, load_version
 from service.memory import trim
@@ -72,6 +73,8 @@ class Repository(Listing):
 
     def load_all(self) -> None:
         """Load every model, one after the other, until done or stopped."""
+        if hint := lying_in(self.folder):
+            log.warning("a file lies beside the models in %s.%s", self.folder, hint)
         for name in sorted(set(self._policy.models) - set(self.names())):
             log.warning("the version policy names model %r, and there is none", name)
         for name in self.names():

@@ -15,8 +15,8 @@ MODEL_FILE = "model.onnx"
 #: last change in ns, size, inode. Empty where there is none to be seen.
 Files = tuple[tuple[str, int, int, int], ...]
 
-#: Made by file systems in the root of a volume.
-_FOREIGN = {"lost+found"}
+#: Made in folders of any kind: by file systems, Python, and archives of a Mac.
+_FOREIGN = {"lost+found", "__pycache__", "__MACOSX"}
 
 
 def model_names(folder: Path) -> list[str]:
@@ -45,7 +45,7 @@ def is_version(name: str) -> bool:
 
 
 def _folders(folder: Path) -> list[str]:
-    """Names in a folder that are not files and do not begin with a dot.
+    """Names of the folders in a folder that do not begin with a dot.
 
     A link to nowhere counts as a folder: it is a fault to be told, no reason to take
     what was there for removed.
@@ -53,7 +53,8 @@ def _folders(folder: Path) -> list[str]:
     return [
         name
         for name in os.listdir(folder)
-        if not name.startswith(".") and not os.path.isfile(folder / name)
+        if not name.startswith(".")
+        and (os.path.isdir(folder / name) or not os.path.exists(folder / name))
     ]
 
 

@@ -1,6 +1,7 @@
 """The process: it listens, loads, answers, and ends in good order."""
 
 import asyncio
+import errno
 import logging
 import os
 import signal
@@ -29,7 +30,7 @@ from service.policy import parse_policy
 from service.predictor import Predictor, load_model
 from service.repository import Repository
 from service.scheduler import Batching, Scheduler
-from service.settings import Settings
+from service.settings import Settings, split_origins
 
 #: Seconds for which connections are kept for a request that is on its way, at the end.
 _LAST_CALL = 0.5
@@ -87,7 +88,7 @@ def run(settings: Settings) -> None:
         max_body=settings.max_body_mb << 20,
         max_pending=settings.max_pending_mb << 20,
         keys=keys,
-        cors_origins=settings.cors_origins.replace(",", " ").split(),
+        cors_origins=split_origins(settings.cors_origins),
         on_start=keeper.start,
     )
     config = uvicorn.Config(
@@ -203,16 +204,28 @@ def listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listening = socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        raise SetupError(
-            f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}. Choose "
-            "another with --port (make serve PORT=…), or --port 0 for any that is free."
-        ) from error
+    except (OSError, UnicodeError) as error:
+        raise SetupError(_cannot_listen(host, port, error)) from error
     # Connections inherit it. Without, the body of an answer waits until the client has
     # acknowledged the headers, which it takes 40 ms for. The event loop sets it itself on
     # the sockets that it made, and on no others.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening
+
+
+def _cannot_listen(host: str, port: int, error: Exception) -> str:
+    number = getattr(error, "errno", None) or 0
+    if number in (errno.EADDRINUSE, errno.EACCES):
+        return (
+            f"cannot listen on {host} port {port}: {os.strerror(number)}. Choose another with "
+            "--port (make serve PORT=…), or --port 0 for any that is free."
+        )
+    # A name that is not found has a number of its own kind; one that is no name has none.
+    why = os.strerror(number) if number > 0 else getattr(error, "strerror", None) or error
+    return (
+        f"cannot listen on {host!r}: {why}. --host (make serve HOST=…) takes an address of this "
+        "machine, such as 127.0.0.1, or 0.0.0.0 for all of them."
+    )
 
 
 def _url(host: str, port: int) -> str:

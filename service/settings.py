@@ -21,12 +21,24 @@ _OF_KUBERNETES = re.compile(rf"{PREFIX}(SERVICE_(HOST|PORT)|PORT_\d+_)")
 CONFIG = f"{PREFIX}CONFIG"
 
 
+#: Scheme, host and port, the port only where the scheme does not imply it.
+_ORIGIN = re.compile(
+    r"(?!http://[^/]*:80$)(?!https://[^/]*:443$)[a-z][a-z0-9+.-]*://"
+    r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?"
+)
+
+
+def split_origins(origins: str) -> list[str]:
+    """The origins of the setting `cors_origins`."""
+    return origins.replace(",", " ").split()
+
+
 class Settings(BaseSettings):
     """A flag of `mcdropout serve` wins over its variable, and that over the file."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
-    host: str = Field(default="127.0.0.1", description="address to listen on")
+    host: str = Field(default="127.0.0.1", min_length=1, description="address to listen on")
     port: int = Field(default=8000, ge=0, le=65535, description="port; 0 picks a free one")
     models: Path = Field(
         default=Path("models/store"), description="folder of `<name>/<version>/model.onnx`"
@@ -96,6 +108,19 @@ class Settings(BaseSettings):
     def _known_policy(cls, policy: str) -> str:
         parse_policy(policy)
         return policy
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins_as_browsers_send_them(cls, origins: str) -> str:
+        for origin in split_origins(origins):
+            if origin not in ("*", "null") and not _ORIGIN.fullmatch(origin):
+                raise ValueError(
+                    f"{origin!r} is no origin: it takes what a browser sends, such as "
+                    "https://app.example or http://localhost:3000, in small letters, with "
+                    "nothing behind the host and port, and no port that the scheme implies; or "
+                    "* for every page"
+                )
+        return origins
 
 
 def read_settings(config: Path | None = None, **flags: object) -> Settings:

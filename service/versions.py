@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from service.graph.misplaced import lying_in
 from service.policy import Rule
 from service.predictor import Predictor
 from service.scan import MODEL_FILE, Files
@@ -79,7 +80,7 @@ def all_versions(
             0,
             State.FAILED,
             f"{folder} has no version folder. Put the file at {folder / '1' / MODEL_FILE}; a "
-            "version is a whole number.",
+            f"version is a whole number.{lying_in(folder, folder / '1')}",
         )
     return {**listed, **tried}
 

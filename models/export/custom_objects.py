@@ -75,7 +75,7 @@ def missing_objects(path: Path, given: Mapping[str, Any]) -> dict[str, str]:
     """
     known = {*given, *keras.saving.get_custom_objects()}
     named = dict(_named(_config(path)))
-    return {name: module for name, module in named.items() if known.isdisjoint(_spellings(name))}
+    return {name: module for name, module in named.items() if name not in known}
 
 
 def _config(path: Path) -> Any:
@@ -107,10 +107,5 @@ def _named(config: Any) -> Iterator[tuple[str, str]]:
 
 def _is_keras(name: str, module: str | None) -> bool:
     if module is None:
-        return any(hasattr(space, name) for space in _KERAS)
+        return name.startswith("__") or any(hasattr(space, name) for space in _KERAS)
     return module.partition(".")[0] in ("keras", "builtins")
-
-
-def _spellings(name: str) -> set[str]:
-    """A class that is registered for a package goes by its bare name, too."""
-    return {name, name.rpartition(">")[2]}

@@ -18,6 +18,7 @@ from typing import Any
 import onnx
 
 from service.errors import ArtifactError
+from service.graph.misplaced import export_command, is_keras, lying_in
 from service.memory import mib, require_memory
 
 #: Most bytes of a graph in one piece, by protobuf.
@@ -40,6 +41,10 @@ def read_model_file(path: Path, max_bytes: int | None) -> tuple[bytes, onnx.Mode
         ModelError: there is not enough memory to load it.
     """
     content = _read(path, max_bytes)
+    if is_keras(content):
+        raise ArtifactError(
+            f"{path} is a Keras model, and no ONNX file. Export it: {export_command(path)}"
+        )
     try:
         proto = onnx.load_model_from_string(content)
         external = list(_external(proto))
@@ -79,11 +84,13 @@ def _read(path: Path, max_bytes: int | None) -> bytes:
         with open(opened, "rb") as file:
             found = os.fstat(opened)
             if not stat.S_ISREG(found.st_mode):
-                raise ArtifactError(f"{path} is no regular file. Put the model's file there.")
+                right = "Give the file in it" if path.is_dir() else "Put the model's file there"
+                raise ArtifactError(f"{path} is no regular file. {right}.")
             _require_size(path, found.st_size, max_bytes)
             return file.read(found.st_size)
     except OSError as error:
-        raise ArtifactError(f"{path} cannot be read: {error.strerror}.") from error
+        hint = lying_in(path.parent, path.parent) if isinstance(error, FileNotFoundError) else ""
+        raise ArtifactError(f"{path} cannot be read: {error.strerror}.{hint}") from error
 
 
 def _require_size(path: Path, size: int, max_bytes: int | None) -> None:

@@ -31,6 +31,10 @@ def serve(*flags: str, **variables: str) -> subprocess.CompletedProcess[str]:
     [
         (["--models", "/nowhere"], "error: there is no model folder '/nowhere'. Give one that"),
         (["--port", "70000"], "error: setting port (--port) is 70000: Input"),
+        (["--host", "nohost.invalid"], "error: cannot listen on 'nohost.invalid': "),
+        (["--host", "192.0.2.1"], "error: cannot listen on '192.0.2.1': Cannot assign requested "),
+        (["--host", "a..b"], "error: cannot listen on 'a..b': "),
+        (["--host", ""], "error: setting host (--host) is '': String should have at least 1"),
         (["--device", "tpu"], "error: setting device (--device) is 'tpu'"),
         (["--device", "cuda"], "error: the device is set to 'cuda', and CUDA is not there: "),
     ],
@@ -132,6 +136,16 @@ def test_inspect_says_what_is_wrong_with_a_file(tmp_path: Path) -> None:
     ended = inspect(str(tmp_path / "no.onnx"))
     assert ended.returncode == 2
     assert ended.stderr.startswith(f"error: {tmp_path / 'no.onnx'} cannot be read: No such file")
+
+
+def test_inspect_says_how_to_export_a_keras_model() -> None:
+    file = ROOT / "models" / "zoo" / "trained" / "co2.keras"
+    ended = inspect(str(file))
+    assert ended.returncode == 2
+    command = f"mcdropout export {file} --output models/store/co2/1"
+    assert (
+        ended.stderr == f"error: {file} is a Keras model, and no ONNX file. Export it: {command}\n"
+    )
 
 
 def test_inspect_can_turn_dropouts_on() -> None:

@@ -1,3 +1,4 @@
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,8 @@ def test_a_broken_model_fails_with_a_reason_and_the_others_serve(
     (tmp_path / "hollow" / "1").mkdir(parents=True)
     (tmp_path / ".hidden").mkdir()
     (tmp_path / "README.md").touch()
+    (tmp_path / "__pycache__").mkdir()
+    os.mkfifo(tmp_path / "pipe")
     models = repository(tmp_path)
     assert models.names() == ["broken", "empty", "good", "hollow"]
     assert models.predictor("good")[0].state is State.READY
@@ -48,6 +51,24 @@ def test_a_broken_model_fails_with_a_reason_and_the_others_serve(
     assert "cannot be read: No such file" in reasons["hollow"]
     with pytest.raises(ModelUnavailableError, match="model 'broken' version 1 is failed: "):
         models.predictor("broken")
+
+
+def test_a_file_of_another_name_is_told_with_what_to_do(
+    tmp_path: Path, digits_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("flat/mine.keras", "keras/1/mine.h5", "named/1/net.onnx", "top.keras"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    shutil.copy(ROOT / "models/zoo/trained/co2.keras", place(tmp_path, "renamed", 1, b""))
+    models = repository(tmp_path)
+    reasons = {name: models.version(name).reason for name in models.names()}
+    export = f"Export it: mcdropout export {tmp_path}/"
+    assert f"{export}flat/mine.keras --output {tmp_path}/flat/1" in reasons["flat"]
+    assert f"{export}keras/1/mine.h5 --output {tmp_path}/keras/1" in reasons["keras"]
+    path = tmp_path / "named" / "1"
+    assert f"Move {path / 'net.onnx'} to {path / 'model.onnx'}." in reasons["named"]
+    assert "model.onnx is a Keras model, and no ONNX file. Export it: " in reasons["renamed"]
+    assert f"{export}top.keras --output {tmp_path}/top/1" in caplog.text
 
 
 def test_under_latest_the_newest_that_loads_answers(tmp_path: Path, digits_path: Path) -> None:

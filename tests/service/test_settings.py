@@ -21,6 +21,10 @@ def test_a_flag_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
         ("PORT", "http", r"setting port \(MCDROPOUT_PORT\) is 'http'"),
         ("PORT", "70000", "less than or equal to 65535"),
         ("MAX_PASSES", "1", r"max_passes .* is '1': Input should be greater than or equal to 2"),
+        ("CORS_ORIGINS", "a.example", r"'a.example' is no origin: it takes what a browser sends"),
+        ("CORS_ORIGINS", "https://a.example,https://b.example/", "'https://b.example/' is no"),
+        ("CORS_ORIGINS", "https://A.example", "is no origin: .* in small letters"),
+        ("CORS_ORIGINS", "https://a.example:443", "no port that the scheme implies"),
         ("DEVICE", "tpu", r"device .* is 'tpu': it takes auto, cpu, cuda, or cuda:N"),
     ],
 )
@@ -30,6 +34,14 @@ def test_a_wrong_setting_is_named_with_what_it_takes(
     monkeypatch.setenv(f"MCDROPOUT_{name}", value)
     with pytest.raises(SetupError, match=message):
         read_settings()
+
+
+@pytest.mark.parametrize(
+    "origins", ["", "*", "https://a.example, http://localhost:3000", "http://[::1]:8080 null"]
+)
+def test_origins(monkeypatch: pytest.MonkeyPatch, origins: str) -> None:
+    monkeypatch.setenv("MCDROPOUT_CORS_ORIGINS", origins)
+    assert read_settings().cors_origins == origins
 
 
 @pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:3"])

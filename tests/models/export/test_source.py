@@ -1,5 +1,6 @@
 import importlib
 import re
+import sys
 from pathlib import Path
 
 import keras
@@ -91,17 +92,15 @@ def test_all_missing_classes_and_functions_are_named(
 ) -> None:
     (tmp_path / "their_layers.py").write_text(CUSTOM)
     monkeypatch.syspath_prepend(tmp_path)
-    with keras.saving.custom_object_scope({}):
-        theirs = importlib.import_module("their_layers")
-        stack = [theirs.Mine(), theirs.Packed(), layers.Dropout(0.3)]
-        dense = layers.Dense(2, theirs.bend, kernel_regularizer=theirs.Weighed())
-        file = tmp_path / f"model{suffix}"
-        keras.Sequential([keras.Input((6,)), *stack, dense, layers.Dense(2, theirs.twist)]).save(
-            file
-        )
-    registered = keras.saving.get_custom_objects()
-    for name in [name for name in registered if name.startswith("pack>")]:
-        monkeypatch.delitem(registered, name)
+    theirs = importlib.import_module("their_layers")
+    stack = [theirs.Mine(), theirs.Packed(), layers.Dropout(0.3)]
+    stack.append(layers.Dense(2, theirs.bend, kernel_regularizer=theirs.Weighed()))
+    stack.append(layers.Dense(2, theirs.twist))
+    file = tmp_path / f"model{suffix}"
+    keras.Sequential([keras.Input((6,)), *stack]).save(file)
+    monkeypatch.delitem(sys.modules, "their_layers")
+    for name in ("pack>Packed", "pack>twist"):
+        monkeypatch.delitem(keras.saving.get_custom_objects(), name)
     names = "Mine, pack>Packed, bend, Weighed, pack>twist. Give the module that defines them: "
     with pytest.raises(ExportError, match=re.escape(names)) as raised:
         load_keras(str(file))

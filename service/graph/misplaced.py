@@ -1,0 +1,47 @@
+"""Files that are no `model.onnx`, but what one can be made of: how."""
+
+import os
+import shlex
+from pathlib import Path
+
+#: What a Keras model is saved to: an archive with this member, or HDF5.
+_ZIP, _MEMBER, _HDF5 = b"PK\x03\x04", b"config.json", b"\x89HDF\r\n\x1a\n"
+_SUFFIXES = (".keras", ".h5")
+
+
+def is_keras(content: bytes) -> bool:
+    """Whether a file of this content is a Keras model."""
+    return content.startswith(_HDF5) or (content.startswith(_ZIP) and _MEMBER in content)
+
+
+def export_command(path: Path, output: Path | None = None) -> str:
+    """The command that makes an ONNX file of a Keras model's.
+
+    Args:
+        path: of the Keras model.
+        output: the version's folder; by default one that is named after the file.
+    """
+    output = output or Path("models", "store", path.stem, "1")
+    return f"mcdropout export {shlex.quote(str(path))} --output {shlex.quote(str(output))}"
+
+
+def lying_in(folder: Path, output: Path | None = None) -> str:
+    """What to do with a model's file that lies in a folder by another name; "" if none does.
+
+    Args:
+        folder: to look in.
+        output: the version's folder, where it belongs; by default one that is named after
+            the file.
+    """
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return ""
+    for name in names:
+        path = folder / name
+        place = output or folder / path.stem / "1"
+        if path.suffix in _SUFFIXES:
+            return f" {path} is a Keras model. Export it: {export_command(path, place)}"
+        if path.suffix == ".onnx" and path.is_file():
+            return f" Move {path} to {place / 'model.onnx'}."
+    return ""
