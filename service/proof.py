@@ -191,7 +191,8 @@ def _prove_alive(sampler: Sampler, rows: Rows) -> dict[str, dict[str, float]]:
             draws[index] = _other_draw(site, draws[index], number)
             moved = runner.run(block, draws)
             effects[site.name] = {
-                name: float(np.max(np.abs(moved[name] - y), initial=0.0))
+                # In float64: bools have no difference, and those of unsigned numbers wrap.
+                name: float(np.max(np.abs(moved[name].astype(np.float64) - y), initial=0.0))
                 for name, y in outputs.items()
             }
             if max(effects[site.name].values()) > 0.0:

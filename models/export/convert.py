@@ -23,8 +23,10 @@ def to_onnx(function: Any, signature: list[tf.TensorSpec], opset: int) -> onnx.M
     """Convert a traced tf.function; each marker becomes a `mcdropout.Site` node.
 
     Raises:
-        ExportError: the graph holds an operation that tf2onnx cannot express.
+        ExportError: the graph holds an operation that tf2onnx cannot express, or bfloat16.
     """
+    concrete = function.get_concrete_function(*signature)
+    _refuse_bfloat16(concrete.graph)
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # failures are read off the graph
     model: onnx.ModelProto
     model, _ = tf2onnx.convert.from_function(
@@ -39,9 +41,19 @@ def to_onnx(function: Any, signature: list[tf.TensorSpec], opset: int) -> onnx.M
         },
         extra_opset=[onnx.helper.make_opsetid(SITE_DOMAIN, 1)],
     )
-    _bind_captures(model, function.get_concrete_function(*signature))
+    _bind_captures(model, concrete)
     _require_standard_ops(model)
     return model
+
+
+def _refuse_bfloat16(graph: Any) -> None:
+    """Layers were given float32 to compute in; what is left says bfloat16 itself."""
+    for op in graph.get_operations():
+        if op.type == "Cast" and op.outputs[0].dtype == tf.bfloat16:
+            raise ExportError(
+                f"the model casts to bfloat16 at {op.name!r}, which ONNX Runtime's CPU kernels do "
+                "not have. Cast to the layer's compute_dtype there, which is exported as float32."
+            )
 
 
 def _bind_captures(model: onnx.ModelProto, concrete: Any) -> None:

@@ -72,23 +72,23 @@ def export_model(
         ExportError: the model cannot be exported, or the file failed a check.
     """
     _require_exportable(model, opset)
-    model = float32_instead_of_bfloat16(model)
-    interface = Interface(model, example)
-    before = fingerprint(model)
-    on_stage(STAGES[0])
-    draws = discover(interface, interface.signature)
-    _require_every_dropout(model, draws)
-    attempt = _Attempt(model, interface, Path(path), example, opset, on_stage)
-    facts = {"task": task, "labels": labels, "passes": passes, "source": source or before}
-    try:
-        return attempt.export(draws, facts, before)
-    except check.DifferenceError:
-        whole = _custom_layers_twice(model, draws)
-        if whole == draws:
-            raise
-        # A layer of the user's own may compute something else in training, dropout
-        # apart. Then it is run whole with training on and off, and selected.
-        return attempt.export(whole, facts, before)
+    with float32_instead_of_bfloat16(model):
+        interface = Interface(model, example)
+        before = fingerprint(model)
+        on_stage(STAGES[0])
+        draws = discover(interface, interface.signature)
+        _require_every_dropout(model, draws)
+        attempt = _Attempt(model, interface, Path(path), example, opset, on_stage)
+        facts = {"task": task, "labels": labels, "passes": passes, "source": source or before}
+        try:
+            return attempt.export(draws, facts, before)
+        except check.DifferenceError:
+            whole = _custom_layers_twice(model, draws)
+            if whole == draws:
+                raise
+            # A layer of the user's own may compute something else in training, dropout
+            # apart. Then it is run whole with training on and off, and selected.
+            return attempt.export(whole, facts, before)
 
 
 @dataclass(frozen=True)
@@ -194,6 +194,13 @@ def _require_exportable(model: Any, opset: int) -> None:
         raise ExportError(f"{model!r} is not a Keras model.")
     if opset not in OPSETS:
         raise ExportError(f"opset {opset} is not supported; use one of {OPSETS}.")
+    for layer in all_layers(model):
+        if layer.quantization_mode == "float8":
+            raise ExportError(
+                f"layer {layer.name!r} is quantized to float8, for which ONNX Runtime has no "
+                'kernels. Export the model from before quantize("float8"), or quantize("int8") '
+                "it, which is exported."
+            )
 
 
 def require_any_batch(interface: Interface, rows: Mapping[str, Array], draws: Draws) -> None:

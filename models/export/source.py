@@ -2,7 +2,8 @@
 
 import hashlib
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from models.export.custom_objects import (
     missing_objects,
     not_importable,
 )
+from models.export.private_api import all_layers
 from service.errors import ExportError
 from service.manifest import Source
 
@@ -116,17 +118,22 @@ def fingerprint(model: keras.Model) -> Source:
     return Source(kind="memory", name=model.name, sha256=digest.hexdigest())
 
 
-def float32_instead_of_bfloat16(model: keras.Model) -> keras.Model:
-    """The model itself, or where it computes in bfloat16 a copy that computes in float32.
+@contextmanager
+def float32_instead_of_bfloat16(model: keras.Model) -> Iterator[None]:
+    """Let the layers that compute in bfloat16 compute in float32, for the time of the block.
 
     ONNX Runtime's CPU kernels have no bfloat16, and float32 holds every such number.
     """
-    if "bfloat16" not in _config(model):
-        return model
-    text = _config(model).replace("mixed_bfloat16", "float32").replace("bfloat16", "float32")
-    copy = keras.models.model_from_json(text)
-    copy.set_weights([np.asarray(weight, np.float32) for weight in model.get_weights()])
-    return copy
+    half = [la for la in [model, *all_layers(model)] if la.compute_dtype == "bfloat16"]
+    policies = [layer.dtype_policy for layer in half]
+    try:
+        for layer, policy in zip(half, policies, strict=True):
+            whole = policy.name.replace("mixed_bfloat16", "float32").replace("bfloat16", "float32")
+            layer.dtype_policy = keras.dtype_policies.get(whole)
+        yield
+    finally:
+        for layer, policy in zip(half, policies, strict=True):
+            layer.dtype_policy = policy
 
 
 def _config(model: keras.Model) -> str:

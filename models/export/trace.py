@@ -23,6 +23,7 @@ import tensorflow as tf
 from models.export.primitives import replaced
 from models.export.private_api import Operation, is_augmentation
 from models.export.recorder import DRAWS_WHEN_OFF, MARKER, OWN_SWITCH, Recorder, Still
+from models.export.rewrites import rewritten
 from models.export.wishes import Wishes
 from service.errors import ExportError
 from service.manifest import TRAINING_INPUT, SiteSpec, is_dropout
@@ -214,30 +215,19 @@ def _recording(recorder: Recorder) -> Iterator[None]:
             return recorder.call_layer(call, operation, *args, **kwargs)
         return call(operation, *args, **kwargs)
 
-    scope = tf.Graph.name_scope
-
-    def name_scope(graph: Any, name: str | None) -> Any:
-        return scope(graph, name and _scope_name(name))
-
     # Keras would wrap every refusal in its own text and terminal colours.
     filtered = keras.config.is_traceback_filtering_enabled()
     keras.config.disable_traceback_filtering()
     try:
         with (
             mock.patch.object(Operation, "__call__", call_operation),
-            mock.patch.object(tf.Graph, "name_scope", name_scope),
             replaced(recorder),
+            rewritten(),
         ):
             yield
     finally:
         if filtered:
             keras.config.enable_traceback_filtering()
-
-
-def _scope_name(layer: str) -> str:
-    """A layer's name, which Keras takes with any letters, as TensorFlow's graphs take it."""
-    name = re.sub(r"[^A-Za-z0-9_.\\/>-]", "_", layer)
-    return name if name[0] in "." or name[0].isalnum() else f".{name}"
 
 
 def _refuse_updates(graph: Any) -> None:

@@ -1,10 +1,11 @@
-"""Networks of keras.applications, and other precisions."""
+"""Networks of keras.applications, other precisions, names, batches and outputs."""
 
 from typing import Any
 
 import keras
 from keras import layers
 
+from scripts.supported_models.own_layers import EXAMPLE
 from scripts.supported_models.registry import Build, row, sequential
 
 
@@ -66,3 +67,37 @@ def precise(policy: str) -> Build:
 for _policy in ("float16", "mixed_float16", "float64"):
     row("Precision", _policy, 2)(precise(_policy))
 row("Precision", "mixed_bfloat16, exported in float32", 2)(precise("mixed_bfloat16"))
+
+
+@row("Names, batches and outputs", "names with spaces and other letters, a layer named training", 2)
+def names() -> keras.Model:
+    x = keras.Input((6,), name="my input")
+    y = layers.Dropout(0.5, name="training")(layers.Dense(8, name="erste Schicht: ä")(x))
+    return keras.Model(x, layers.Dense(2, name="the answer")(layers.Dropout(0.2, name="drop:1")(y)))
+
+
+@row("Names, batches and outputs", "a batch size of 8 built in", 2)
+def fixed_batch() -> keras.Model:
+    x = keras.Input(batch_shape=(8, 5, 6))
+    y = layers.Dropout(0.5)(layers.LSTM(4, dropout=0.2)(x))
+    return keras.Model(x, layers.Dense(2)(y))
+
+
+@row("Names, batches and outputs", "a Sequential without an Input, with an example", 1, EXAMPLE)
+def without_input() -> keras.Model:
+    return keras.Sequential([layers.Dense(8), layers.Dropout(0.5), layers.Dense(2)])
+
+
+@row("Names, batches and outputs", "bool and integer outputs: a threshold, argmax", 1)
+def discrete() -> keras.Model:
+    x = keras.Input((6,))
+    y = layers.Dense(4)(layers.Dropout(0.5)(layers.Dense(32)(x)))
+    return keras.Model(x, {"y": y, "over": y > 0, "class": keras.ops.argmax(y, axis=-1)})
+
+
+@row("Names, batches and outputs", "quantized to int8", 1)
+def quantized() -> keras.Model:
+    model = sequential((6,), layers.Dense(8), layers.Dropout(0.5), layers.Dense(2))
+    for layer in (model.layers[0], model.layers[-1]):
+        layer.quantize("int8")
+    return model

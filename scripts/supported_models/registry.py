@@ -47,6 +47,7 @@ ROWS: dict[str, list[Row]] = {
         "Noise",
         "keras.applications",
         "Precision",
+        "Names, batches and outputs",
     )
 }
 

@@ -1,0 +1,45 @@
+"""What a trace says in other words, so that TensorFlow's graphs and ONNX can take it."""
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest import mock
+
+import tensorflow as tf
+
+from models.export.private_api import keras_numpy
+
+Tensor = Any  # tf.Tensor; TensorFlow ships no types
+
+
+@contextmanager
+def rewritten() -> Iterator[None]:
+    """Rewrite for the time of the block; results stay the same."""
+    scope = tf.Graph.name_scope
+
+    def name_scope(graph: Any, name: str | None) -> Any:
+        return scope(graph, name and _scope_name(name))
+
+    replacements = [(tf.Graph, "name_scope", name_scope), (keras_numpy, "signbit", _signbit)]
+    with ExitStack() as stack:
+        for owner, name, replacement in replacements:
+            stack.enter_context(mock.patch.object(owner, name, replacement))
+        yield
+
+
+def _scope_name(layer: str) -> str:
+    """A layer's name, which Keras takes with any letters, as TensorFlow's graphs take it."""
+    name = re.sub(r"[^A-Za-z0-9_.\\/>-]", "_", layer)
+    return name if name[0] == "." or name[0].isalnum() else f".{name}"
+
+
+def _signbit(x: Tensor) -> Tensor:
+    """Whether the sign bit is set, that of -0 included.
+
+    Keras looks at the bits, for which ONNX has no operator. argmax and argmin ask it.
+    """
+    x = tf.convert_to_tensor(x)
+    if not x.dtype.is_floating:
+        return tf.cast(x, tf.int32) < 0
+    return tf.where(tf.equal(x, 0), 1 / x, x) < 0
