@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from models.export import check, describe
 from models.export.convert import to_onnx
+from models.export.hidden import require_no_hidden_draws
 from models.export.interface import Interface
 from models.export.lower import lower, outputs_after_sites
 from models.export.private_api import accepts_training, all_layers
@@ -29,6 +30,8 @@ Array = NDArray[Any]
 
 #: Opsets whose dropout kernels exist on CPU and CUDA alike, and that tf2onnx writes.
 OPSETS = (18,)
+#: Rows on which the model is called many times, large networks included.
+_FEW = 2
 STAGES = ("Finding dropout", "Tracing", "Converting to ONNX", "Checking", "Writing")
 
 log = logging.getLogger("mcdropout")
@@ -78,7 +81,11 @@ def export_model(
         on_stage(STAGES[0])
         draws = discover(interface, interface.signature)
         _require_every_dropout(model, draws)
-        attempt = _Attempt(model, interface, Path(path), example, opset, on_stage)
+        rows = describe.check_rows(interface.signature, example, check.ROWS)
+        require_any_batch(interface, rows, draws)
+        few = [row[:_FEW] for row in rows.values()]
+        require_no_hidden_draws(model, interface, few, draws)
+        attempt = _Attempt(model, interface, Path(path), rows, example is not None, opset, on_stage)
         facts = {"task": task, "labels": labels, "passes": passes, "source": source or before}
         try:
             return attempt.export(draws, facts, before)
@@ -98,16 +105,15 @@ class _Attempt:
     model: keras.Model
     interface: Interface
     path: Path
-    example: Any
+    rows: dict[str, Array]
+    with_example: bool
     opset: int
     on_stage: Callable[[str], None]
 
     def export(self, draws: Draws, facts: dict[str, Any], before: Source) -> Manifest:
         """Emit, convert, check and write."""
         signature, interface = self.interface.signature, self.interface
-        rows = describe.check_rows(signature, self.example, check.ROWS)
-        require_any_batch(interface, rows, draws)
-        expected, names = self._expected(rows, draws)
+        expected, names = self._expected(draws)
         self.on_stage(STAGES[1])
         function, trace = emit(interface, signature, draws)
         self.on_stage(STAGES[2])
@@ -125,7 +131,7 @@ class _Attempt:
         manifest = Manifest(
             **facts
             | {"labels": describe.check_labels(facts["labels"], outputs)}
-            | {"inputs": describe.input_specs(signature, rows, self.example is not None)},
+            | {"inputs": describe.input_specs(signature, self.rows, self.with_example)},
             outputs=outputs,
             sites=tuple(trace.sites),
             kept_off=draws.kept_off,
@@ -144,9 +150,9 @@ class _Attempt:
             log.warning("%s", note)
         return manifest
 
-    def _expected(self, rows: dict[str, Array], draws: Draws) -> tuple[check.Expected, list[str]]:
+    def _expected(self, draws: Draws) -> tuple[check.Expected, list[str]]:
         """What Keras answers, and the names of the outputs."""
-        tensors = [tf.constant(row) for row in rows.values()]
+        tensors = [tf.constant(row) for row in self.rows.values()]
         names: list[str] = []
 
         def named(training: bool, *inputs: Any) -> list[Any]:
@@ -162,7 +168,7 @@ class _Attempt:
             still = [np.asarray(value) for value in still_training(named, tensors, draws)]
         half = any(layer.compute_dtype == "float16" for layer in all_layers(self.model))
         tolerance = check.HALF_TOLERANCE if half else check.OFF_TOLERANCE
-        return check.Expected(rows, off, still, tolerance), names
+        return check.Expected(self.rows, off, still, tolerance), names
 
 
 def _custom_layers_twice(model: keras.Model, draws: Draws) -> Draws:

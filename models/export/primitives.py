@@ -20,6 +20,7 @@ from models.export.private_api import (
     gen_stateless_random_ops_v2,
     keras_random,
     nn_ops,
+    script_ops,
 )
 
 Tensor = Any  # tf.Tensor; TensorFlow ships no types
@@ -39,6 +40,9 @@ class Recorder(Protocol):
 
     def normal(self, shape: Any, dtype: Any) -> Tensor:
         """Standard normal numbers."""
+
+    def refuse_python(self, *args: Any, **kwargs: Any) -> Tensor:
+        """Python code that is to run inside the graph."""
 
 
 @contextmanager
@@ -72,6 +76,7 @@ def replaced(recorder: Recorder) -> Iterator[None]:
         (keras_random, "draw_seed", lambda seed: tf.zeros([2], tf.int32)),
         (gen_stateful_random_ops, "rng_read_and_skip", lambda *_, **__: tf.zeros([3], tf.int64)),
         (Function, "__call__", call_inlined),
+        (script_ops, "_internal_py_func", recorder.refuse_python),
     ]
     with ExitStack() as stack:
         for owner, name, replacement in replacements:

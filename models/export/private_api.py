@@ -58,6 +58,7 @@ from tensorflow.python.ops import (  # noqa: E402
     gen_stateful_random_ops,
     gen_stateless_random_ops_v2,
     nn_ops,
+    script_ops,
 )
 
 if keras.backend.backend() != "tensorflow":
@@ -140,6 +141,8 @@ __all__ = [
     # `nn_ops._dropout` is where keras.random.dropout, tf.nn.dropout and
     # stateless_dropout all arrive, with rate and noise shape still known.
     "nn_ops",
+    # `_internal_py_func` is where tf.py_function and tf.numpy_function arrive.
+    "script_ops",
     # `constant_value_as_shape` reads the static part of a noise shape.
     "tensor_util",
 ]

@@ -142,6 +142,14 @@ class Recorder:
         """A marker around zeros, which lends its shape."""
         return self._draw("normal", shape, dtype)
 
+    def refuse_python(self, *args: Any, **kwargs: Any) -> Tensor:
+        """ONNX cannot hold Python code, and whatever it draws would be lost."""
+        raise ExportError(
+            f"layer {self.layer_path()!r} runs Python code inside the graph (tf.py_function or "
+            "tf.numpy_function), which ONNX cannot hold. Write it with operations of TensorFlow "
+            "or Keras."
+        )
+
     def _draw(self, kind: SiteKind, shape: Any, dtype: Any) -> Tensor:
         zeros = tf.zeros(shape, dtype)
         if self.off:

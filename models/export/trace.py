@@ -157,7 +157,7 @@ def emit(call: Call, signature: list[tf.TensorSpec], draws: Draws) -> tuple[Any,
         return call(True, *rows)
 
     function = _function(recorder, flagged)
-    with _recording(recorder):
+    with recording(recorder):
         # Traced here, under the replacements; whoever asks again gets this trace.
         traced = function.get_concrete_function(*signature, flag_signature())
     recorder.sites = _applied(recorder, traced.graph)
@@ -171,13 +171,13 @@ def flag_signature() -> tf.TensorSpec:
 
 def inference(call: Call, tensors: list[Tensor], draws: Draws) -> list[Tensor]:
     """What the model answers with training off, its hard-coded dropout off as well."""
-    with _recording(Recorder(draws.may_train, off=True)):
+    with recording(Recorder(draws.may_train, off=True)):
         return call(False, *tensors)
 
 
 def still_training(call: Call, tensors: list[Tensor], draws: Draws) -> list[Tensor]:
     """What the model answers with training on where it draws, and every draw at its middle."""
-    with _recording(Still(draws.may_train)):
+    with recording(Still(draws.may_train)):
         return call(True, *tensors)
 
 
@@ -187,7 +187,7 @@ def _trace(
     """Run the model under `recorder`; returns it, and the graph."""
     function = _function(recorder, lambda *tensors: call(training, *tensors))
     try:
-        with _recording(recorder):
+        with recording(recorder):
             return recorder, function.get_concrete_function(*signature).graph
     except tf.errors.OperatorNotAllowedInGraphError as error:
         place = f"TensorFlow says: {str(error).splitlines()[0]}"
@@ -206,7 +206,7 @@ def _function(recorder: Recorder, body: Call) -> Any:
 
 
 @contextmanager
-def _recording(recorder: Recorder) -> Iterator[None]:
+def recording(recorder: Recorder) -> Iterator[None]:
     """Let `recorder` stand in for the random primitives and see every layer's call."""
     call = Operation.__call__
 

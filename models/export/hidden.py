@@ -1,0 +1,143 @@
+"""Randomness that TensorFlow does not see, such as NumPy's: a trace would freeze it.
+
+The model is called again and again on the same rows, with every draw that the
+exporter knows held still. What the outputs then differ by was drawn elsewhere.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable
+from itertools import zip_longest
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from models.export.private_api import all_layers, is_augmentation
+from models.export.recorder import Layer, Still
+from models.export.trace import Call, Draws, recording
+from service.errors import ExportError
+
+#: Calls that have to agree. A part that is left out in half of the calls goes unseen
+#: once in 2**20, or a million.
+CALLS = 21
+#: More calls are made, up to this number, as long as they take no longer than this.
+_MOST_CALLS, _SECONDS = 200, 0.2
+#: Largest difference between two calls, relative to the largest output: sums may be
+#: taken in another order, and the float16 of one number has 11 bits.
+_TOLERANCE = 1e-4
+
+_KERAS = ("keras.src.layers.", "keras.src.models.")
+
+
+def require_no_hidden_draws(
+    model: keras.Model, call: Call, rows: list[NDArray[Any]], draws: Draws
+) -> None:
+    """Check that nothing but the known draws is random.
+
+    Layers of Keras' own draw through Keras alone, so a model of these is not run.
+
+    Args:
+        model: whose layers are looked at for code of the user's own.
+        call: `call(training, *tensors)`, the model over flat inputs.
+        rows: an array for each input, of few rows.
+        draws: the known ones.
+
+    Raises:
+        ExportError: naming the first layer that answered differently.
+    """
+    if not any(_has_own_code(layer) for layer in [model, *all_layers(model)]):
+        return
+    tensors = [tf.constant(x) for x in rows]
+    for training in (True, False):
+        first, started = _witness(call, tensors, draws, training), time.monotonic()
+        for number in range(1, _MOST_CALLS):
+            if number >= CALLS and time.monotonic() - started > _SECONDS:
+                break
+            again = _witness(call, tensors, draws, training)
+            if not all(map(_same, first.outputs, again.outputs)):
+                raise ExportError(
+                    f"{_culprit(first, again, model.name)} answers differently from call to call, "
+                    "on the same rows and with all dropout held still: it draws random numbers "
+                    "that TensorFlow does not see, as from numpy.random or Python's random, and "
+                    "the exported model would hold one of them for ever. Draw them by "
+                    "keras.random or tf.random, under `if training:`."
+                )
+
+
+class Witness(Still):
+    """Runs a model with its draws held still, and keeps what went in and out of each layer.
+
+    Attributes:
+        seen: of each call in order of their ends: path, digest of inputs, of outputs.
+        outputs: of the model.
+    """
+
+    def __init__(self, draws: Draws) -> None:
+        super().__init__(lambda layer, off: id(layer) in draws.stochastic or _may_train(layer))
+        self.seen: list[tuple[str, bytes, bytes]] = []
+        self.outputs: list[NDArray[Any]] = []
+
+    def call_layer(self, call: Callable[..., Any], layer: Layer, *args: Any, **kwargs: Any) -> Any:
+        path = "/".join(part.name for part in [*self._stack[1:], layer])
+        outputs = super().call_layer(call, layer, *args, **kwargs)
+        self.seen.append((path, _digest((args, kwargs)), _digest(outputs)))
+        return outputs
+
+
+def _witness(call: Call, tensors: list[Any], draws: Draws, training: bool) -> Witness:
+    witness = Witness(draws)
+    # In training a layer may move statistics of its own; in a scope they stay where they are.
+    with recording(witness), keras.StatelessScope():
+        witness.outputs = [np.asarray(value) for value in call(training, *tensors)]
+    return witness
+
+
+def _may_train(layer: Layer) -> bool:
+    """All but Keras' own normalisations, which hide the scale of what goes in, and augmentation."""
+    inner = bool(layer._flatten_layers(include_self=False, recursive=False))
+    return not is_augmentation(layer) and (inner or _has_own_code(layer))
+
+
+def _has_own_code(layer: Layer) -> bool:
+    """Whether the layer runs Python code that is not Keras' own, as by an activation."""
+    if isinstance(layer, keras.layers.Lambda) or not type(layer).__module__.startswith(_KERAS):
+        return True
+    return any(callable(part) and not _is_known(part) for part in vars(layer).values())
+
+
+def _is_known(part: Any) -> bool:
+    module = getattr(part, "__module__", None) or type(part).__module__
+    return module.startswith(("keras.", "tensorflow."))
+
+
+def _same(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    if one.shape != other.shape:
+        return False
+    scale = np.max(np.abs(one.astype(np.float64)), initial=0.0, where=np.isfinite(one))
+    return bool(np.allclose(one, other, rtol=0.0, atol=_TOLERANCE * scale, equal_nan=True))
+
+
+def _digest(values: Any) -> bytes:
+    digest = hashlib.blake2b(digest_size=16)
+    for value in keras.tree.flatten(values):
+        if tf.is_tensor(value):
+            digest.update(np.ascontiguousarray(value).tobytes())
+    return digest.digest()
+
+
+def _culprit(first: Witness, again: Witness, model: str) -> str:
+    """The innermost layer at which two calls part."""
+    for one, other in zip_longest(first.seen, again.seen, fillvalue=("", b"", b"")):
+        if one == other:
+            continue
+        parts = one[0].split("/")
+        if one[:2] != other[:2]:  # the code around the layer did something else
+            pairs = zip(parts[:-1], other[0].split("/")[:-1], strict=False)
+            parts = [a for a, b in pairs if a == b]
+        if any(parts):
+            return f"layer {'/'.join(parts)!r}"
+        break
+    return f"model {model!r}"
