@@ -12,6 +12,7 @@ MCDropoutError
 │       └── LayoutError        this way to sample it does not suit it; another may
 ├── RequestError               a request cannot be answered
 │   ├── InputError             what it asks is malformed or out of range
+│   ├── TooLargeError          its rows or its answer take more memory than there may be
 │   ├── ModelNotFoundError     it names a model or version that is not there
 │   ├── ModelUnavailableError  the model is there but not ready
 │   ├── QueueFullError         too many others are waiting
@@ -23,6 +24,12 @@ MCDropoutError
 Messages are written for the person who reads them: what is wrong, where, and
 what would be right. HTTP statuses are not known here (see `service.api.errors`).
 """
+
+
+def shortened(value: object, most: int = 40) -> str:
+    """What a request sent, as text of at most `most` characters, for a message."""
+    text = str(value)
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 class MCDropoutError(Exception):
@@ -71,6 +78,10 @@ class RequestError(MCDropoutError):
 
 class InputError(RequestError):
     """A request is malformed or out of range."""
+
+
+class TooLargeError(RequestError):
+    """A request's rows or its answer take more memory than all requests together may."""
 
 
 class ModelNotFoundError(RequestError):

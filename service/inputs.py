@@ -1,17 +1,23 @@
 """Turn what a user sends into arrays a model takes, or say what is wrong with it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import chain
+from operator import countOf
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.errors import InputError
+from service.errors import InputError, shortened
 from service.manifest import InputSpec
 
 Array = NDArray[Any]
 #: Names a place inside the sent value from its indices, for messages: (3, 5) to "x[3][5]".
 Where = Callable[[tuple[int, ...]], str]
+
+_BOOLS = (bool, np.bool_)
+_NUMBERS = (int, float, np.integer, np.floating)
 
 
 def at(root: str) -> Where:
@@ -46,7 +52,8 @@ def read_inputs(
             )
         value, where = {names[0]: value}, where or (lambda name: at(root))
     if set(value) != set(names):
-        raise InputError(f"{root} names inputs {sorted(map(str, value))}; the model has {names}.")
+        named = shortened(sorted(map(str, value)), 200)
+        raise InputError(f"{root} names inputs {named}; the model has {names}.")
     where = where or (lambda name: at(f"{root}.{name}"))
     arrays = {spec.name: read_rows(value[spec.name], spec, where(spec.name)) for spec in specs}
     counts = {name: len(array) for name, array in arrays.items()}
@@ -57,26 +64,105 @@ def read_inputs(
 
 def read_rows(value: Any, spec: InputSpec, where: Where) -> Array:
     """Read the rows of one input; see `read_inputs`."""
-    array = _as_array(value)
+    array = np.asarray(value) if hasattr(value, "__array__") else _from_lists(value, spec, where)
     allowed = "b" if spec.dtype == "bool" else "iuf"
-    if array is None or array.dtype.kind not in allowed or not _fits(array, spec):
-        if not isinstance(value, np.ndarray):
-            _explain(value, spec, where)
+    if array.dtype.kind not in allowed or not _fits(array, spec):
         raise InputError(_unfit_array(array, spec, where))
     return _cast(array, spec, where)
 
 
-def _as_array(value: Any) -> Array | None:
+def _from_lists(value: Any, spec: InputSpec, where: Where) -> Array:
+    """(B, …) array of nested lists, axis by axis.
+
+    Every value's type is known before there is an array: numpy would give all strings the
+    length of the longest, and each step takes time and memory in proportion to the values.
+    """
+    level: Sequence[Any] = [value]
+    shape: list[int] = []
+    for size in spec.shape:
+        if countOf(map(type, level), list) < len(level):
+            if any(hasattr(kind, "__array__") for kind in set(map(type, level))):
+                return _of_arrays(value, spec, where)
+            _require_lists(level, shape, spec, where)
+        # The first row decides on a dynamic axis, and the value on the number of rows.
+        wanted = len(level[0]) if size is None or not shape else size
+        _require_sizes(level, wanted, shape, spec, where)
+        shape.append(wanted)
+        if len(shape) < len(spec.shape):
+            level = list(chain.from_iterable(level))
+    return _from_numbers(level, shape, spec, where).reshape(shape)
+
+
+def _of_arrays(value: Any, spec: InputSpec, where: Where) -> Array:
+    """Arrays in lists, which no request has."""
     try:
         return np.asarray(value)
-    except (ValueError, OverflowError):  # ragged, or an integer beyond 64 bits
-        return None
+    except (ValueError, OverflowError) as error:
+        raise InputError(_unfit_array(None, spec, where)) from error
+
+
+def _require_lists(
+    level: Sequence[Any], shape: Sequence[int], spec: InputSpec, where: Where
+) -> None:
+    for index, item in enumerate(level):
+        if not isinstance(item, list | tuple):
+            raise InputError(
+                f"{where(_indices(index, shape))} is {_kind(item)}; the model takes lists of shape "
+                f"{_shape_text(spec)}."
+            )
+
+
+def _require_sizes(
+    level: Sequence[Any], wanted: int, shape: Sequence[int], spec: InputSpec, where: Where
+) -> None:
+    if not wanted and not shape:
+        raise InputError(f"{where(())} is empty; send at least one row.")
+    if wanted and set(map(len, level)) == {wanted}:
+        return
+    index = next(i for i, item in enumerate(level) if len(item) != wanted or not wanted)
+    takes = wanted or "1 or more"
+    raise InputError(
+        f"{where(_indices(index, shape))} has {len(level[index])} values; the model takes {takes} "
+        f"there (rows of shape {_shape_text(spec)})."
+    )
+
+
+def _from_numbers(
+    last: Sequence[Sequence[Any]], shape: Sequence[int], spec: InputSpec, where: Where
+) -> Array:
+    """(N,) array of the numbers in the lists of the last axis; of bools for a model of bools."""
+    numbers = partial(chain.from_iterable, last)
+    count = len(last) * shape[-1]
+    if spec.dtype != "bool" and countOf(map(type, numbers()), float) == count:
+        return np.fromiter(numbers(), np.float64, count)
+    wrong = {kind for kind in set(map(type, numbers())) if not _is_wanted(kind, spec)}
+    if wrong:
+        index, item = next(found for found in enumerate(numbers()) if type(found[1]) in wrong)
+        place = where(_indices(index, shape))
+        raise InputError(f"{place} is {_kind(item)}; the model takes {spec.dtype} there.")
+    array = np.array(list(numbers()))
+    if array.dtype == object:  # a whole number beyond 64 bits
+        large = (found for found in enumerate(numbers()) if isinstance(found[1], int))
+        index, item = next(found for found in large if abs(found[1]) >= 1 << 63)
+        raise InputError(f"{where(_indices(index, shape))} is {_too_large(item, spec)}.")
+    return array
+
+
+def _is_wanted(kind: type, spec: InputSpec) -> bool:
+    if spec.dtype == "bool":
+        return issubclass(kind, _BOOLS)
+    return issubclass(kind, _NUMBERS) and not issubclass(kind, _BOOLS)
+
+
+def _indices(index: int, shape: Sequence[int]) -> tuple[int, ...]:
+    """Where the item that is number `index` in row-major order lies."""
+    return tuple(int(i) for i in np.unravel_index(index, tuple(shape))) if shape else ()
 
 
 def _fits(array: Array, spec: InputSpec) -> bool:
     return (
         array.ndim == len(spec.shape)
-        and len(array) > 0
+        and array.size > 0
         and all(want in (None, got) for want, got in zip(spec.shape, array.shape, strict=True))
     )
 
@@ -86,6 +172,8 @@ def _unfit_array(array: Array | None, spec: InputSpec, where: Where) -> str:
     hint = ""
     if array is not None and array.ndim == len(spec.shape) - 1:
         hint = f" For one row, add an axis in front: {(1, *array.shape)}."
+    elif array is not None and not array.size:
+        hint = " No axis may be empty."
     return (
         f"{where(())} has shape {shape}; the model takes {spec.dtype} of shape "
         f"{_shape_text(spec)}.{hint}"
@@ -116,48 +204,8 @@ def _require(good: Array, array: Array, where: Where, wanted: str) -> None:
         raise InputError(f"{where(indices)} is {array[indices]}; {wanted}.")
 
 
-def _explain(value: Any, spec: InputSpec, where: Where) -> None:
-    """Find the first place at which nested lists do not fit, and raise for it."""
-    sizes: list[int | None] = list(spec.shape)
-
-    def visit(item: Any, indices: tuple[int, ...]) -> None:
-        depth = len(indices)
-        if depth == len(sizes):
-            _explain_number(item, spec, where(indices))
-            return
-        if not isinstance(item, list | tuple | np.ndarray):
-            raise InputError(
-                f"{where(indices)} is {_kind(item)}; the model takes lists of shape "
-                f"{_shape_text(spec)}."
-            )
-        if not len(item) and depth == 0:
-            raise InputError(f"{where(())} is empty; send at least one row.")
-        if sizes[depth] is None and depth:
-            sizes[depth] = len(item)  # a dynamic axis: the first row decides
-        if depth and len(item) != sizes[depth]:
-            raise InputError(
-                f"{where(indices)} has {len(item)} values; the model takes {sizes[depth]} there "
-                f"(rows of shape {_shape_text(spec)})."
-            )
-        for index, child in enumerate(item):
-            visit(child, (*indices, index))
-
-    visit(value, ())
-
-
-def _explain_number(item: Any, spec: InputSpec, place: str) -> None:
-    if isinstance(item, np.generic):
-        item = item.item()
-    wanted = bool if spec.dtype == "bool" else int | float
-    if not isinstance(item, wanted) or (isinstance(item, bool) and wanted is not bool):
-        raise InputError(f"{place} is {_kind(item)}; the model takes {spec.dtype} there.")
-    if isinstance(item, int) and abs(item) >= 1 << 63:
-        raise InputError(f"{place} is {_too_large(item, spec)}.")
-
-
 def _too_large(item: int, spec: InputSpec) -> str:
-    text = str(item)
-    shown = text if len(text) <= 40 else f"{text[:37]}…"
+    shown = shortened(item)
     if np.dtype(spec.dtype).kind == "f":
         return f"{shown}; write a whole number beyond 64 bits with an exponent, such as 1e30"
     return f"{shown}, which {spec.dtype} cannot hold"
@@ -173,7 +221,7 @@ def _kind(item: Any) -> str:
         case str():
             return f"the string {item[:40]!r}"
         case int() | float():
-            return f"the number {item}"
+            return f"the number {shortened(item)}"
         case dict():
             return "an object"
         case _:

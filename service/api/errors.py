@@ -22,6 +22,7 @@ from service.errors import (
     QueueFullError,
     RefusedRowsError,
     StoppingError,
+    TooLargeError,
 )
 
 log = logging.getLogger("mcdropout")
@@ -32,6 +33,7 @@ STATUS: dict[type, int] = {
     RefusedRowsError: 400,
     LoadError: 400,
     ModelNotFoundError: 404,
+    TooLargeError: 413,
     OutputError: 422,
     QueueFullError: 429,
     CancelledError: 499,  # as in nginx's log; nobody reads it
@@ -57,12 +59,25 @@ def error_answer(request: Request, error: Exception) -> JSONResponse:
         # The only part of an address that has a type.
         return error_response(400, wrong_version(str(error.errors()[0].get("input"))))
     if isinstance(error, HTTPException):
+        _forget_frames(error)
         return _http(request, error)
     status = next((STATUS[c] for c in type(error).__mro__ if c in STATUS), None)
     if status is None:
         return _internal(request, error)
+    _forget_frames(error)
     seconds = getattr(error, "retry_after", None)
     return error_response(status, str(error), {"Retry-After": str(seconds)} if seconds else None)
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Let go of what the functions held that an error came through.
+
+    It is the body with all its values, and an error that came out of a thread belongs to a
+    future that one of these functions holds: such a circle would stay until the collector runs.
+    """
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
 
 
 def _http(request: Request, error: HTTPException) -> JSONResponse:

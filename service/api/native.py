@@ -1,12 +1,14 @@
 """The native protocol under /v1, in TensorFlow Serving's REST form."""
 
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Request, Response
 
 from service.api import models, serving, wire
 from service.api.arrays import BINARY, NPZ, write_npz
 from service.api.body import describe_body, off_loop, read_body
+from service.api.observe import seen
 from service.api.schemas import (
     ERRORS,
     Error,
@@ -17,6 +19,8 @@ from service.api.schemas import (
     PredictResponse,
 )
 
+#: What a header's value may hold as it is; the rest of a model's name is percent-encoded.
+_PLAIN = "".join(map(chr, range(ord(" "), ord("~")))).replace("%", "")
 _BYTES = {"type": "string", "format": "binary"}
 _PREDICT: dict[str, Any] = {
     "response_model": PredictResponse,
@@ -91,7 +95,7 @@ async def _predict(request: Request, name: str, number: int | None) -> Response:
     version, predictor = serving.find(request, name, number)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     query = request.query_params
-    call = await off_loop(len(content), wire.read_call, predictor, kind, query, content)
+    call = await off_loop(request, len(content), wire.read_call, predictor, kind, query, content)
     head: dict[str, Any] = {"model": version.name, "version": str(version.number)}
     columns: wire.Columns
     if call.training:
@@ -102,9 +106,12 @@ async def _predict(request: Request, name: str, number: int | None) -> Response:
         outputs = await serving.predict_deterministic(request, predictor, call.job, call.timeout)
         columns = {output: {"output": y} for output, y in outputs.items()}
     size = sum(y.nbytes for found in columns.values() for y in found.values())
+    kind, extra = "application/json", {}
     if request.headers.get("accept", "") == NPZ:
-        headers = {f"x-mcdropout-{key}": str(value) for key, value in head.items()}
-        body = await off_loop(size, write_npz, wire.arrays_by_name(columns))
-        return Response(body, media_type=NPZ, headers=headers)
-    body = await off_loop(size, wire.write_json, head, columns, call.by_row)
-    return Response(body, media_type="application/json")
+        kind = NPZ
+        extra = {f"x-mcdropout-{key}": quote(str(value), _PLAIN) for key, value in head.items()}
+        body = await off_loop(request, size, write_npz, wire.arrays_by_name(columns))
+    else:
+        body = await off_loop(request, size, wire.write_json, head, columns, call.by_row)
+    seen(request).require_time()
+    return Response(body, media_type=kind, headers=extra)

@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import math
 import re
 import secrets
 import threading
@@ -16,6 +17,7 @@ from service.api.metrics import Metrics
 from service.api.room import Room
 from service.api.tracing import Tracing
 from service.batch import Ticket
+from service.errors import DeadlineError
 from service.harmless import harmless
 from service.logs import access
 from service.manifest import Manifest
@@ -36,6 +38,8 @@ class Seen:
         model, version: that it reached; empty where it reached none.
         status: of the answer.
         answered: whether the answer has begun.
+        arrived: when its last byte was there, in seconds of the monotonic clock.
+        seconds: that it may take from then on.
         tickets: of its jobs that came to an answer.
         found: what they came to, and the manifest that says of what kind it is.
     """
@@ -45,8 +49,34 @@ class Seen:
     version: str = ""
     status: int = 500
     answered: bool = False
+    arrived: float = 0.0
+    seconds: float = math.inf
     tickets: list[Ticket] = field(default_factory=list)
     found: tuple[Manifest, Prediction] | None = None
+
+    def arrive(self, seconds: float) -> None:
+        """All of it is here; the answer has to be there within so many seconds."""
+        self.arrived, self.seconds = time.monotonic(), seconds
+
+    def left(self) -> float:
+        """Seconds until its deadline."""
+        return self.arrived + self.seconds - time.monotonic()
+
+    def require_time(self) -> None:
+        """Check that its deadline is not over.
+
+        Raises:
+            DeadlineError: it is.
+        """
+        if self.left() <= 0:
+            raise self.too_late()
+
+    def too_late(self) -> DeadlineError:
+        """What is said when it is over."""
+        return DeadlineError(
+            f"the answer was not there within {self.seconds:g} s, and the work was stopped. Ask "
+            "for fewer passes or rows, or allow more time."
+        )
 
 
 def seen(request: Request) -> Seen:

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 from fastapi import Request
@@ -14,7 +15,6 @@ from service.batch import Ticket
 from service.device import Device
 from service.errors import (
     CancelledError,
-    DeadlineError,
     InputError,
     MCDropoutError,
     StoppingError,
@@ -28,6 +28,8 @@ from service.scheduler import Scheduler
 
 #: Seconds for which nobody looks whether the client is still there.
 _PATIENCE = 0.05
+#: Bytes that a number of an answer takes: in arrays, as an object of Python's, as text.
+_NUMBER = 64
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,16 @@ def serving(request: Request) -> Serving:
 def find(request: Request, name: str, number: int | None) -> tuple[Version, Predictor]:
     """The version that is to answer; the log and the metrics will name it.
 
+    Precondition: the request's body was read, and its time begins.
+
     Raises:
         ModelNotFoundError: there is no such model or version.
         ModelUnavailableError: it cannot answer now.
     """
-    version, predictor = serving(request).repository.predictor(name, number)
-    seen(request).model, seen(request).version = version.name, str(version.number)
+    shared, mine = serving(request), seen(request)
+    mine.arrive(shared.timeout)
+    version, predictor = shared.repository.predictor(name, number)
+    mine.model, mine.version = version.name, str(version.number)
     return version, predictor
 
 
@@ -84,7 +90,8 @@ async def predict(
         QueueFullError, DeadlineError, CancelledError, StoppingError: it was not run to its end.
         OutputError: the model answered with NaN or infinity.
     """
-    await _run(request, predictor, job, timeout)
+    kinds = 2 + len(options.measures)
+    await _run(request, predictor, job, timeout, kinds)
     found = predictor.prediction(job, options.measures)
     seen(request).found = (predictor.manifest, found)
     return found
@@ -94,24 +101,35 @@ async def predict_deterministic(
     request: Request, predictor: Predictor, job: Job, timeout: float | None = None
 ) -> dict[str, Any]:
     """The same with dropout off: output name to (B, …)."""
-    await _run(request, predictor, job, timeout)
+    await _run(request, predictor, job, timeout, 1)
     return predictor.outputs(job)
 
 
-async def _run(request: Request, predictor: Predictor, job: Job, timeout: float | None) -> None:
-    """Precondition: the request's body was read."""
+async def _run(
+    request: Request, predictor: Predictor, job: Job, timeout: float | None, kinds: int
+) -> None:
+    """Precondition: the request's body was read. `kinds`: quantities of each output."""
     shared, mine = serving(request), seen(request)
-    seconds = _seconds(timeout, shared.timeout)
+    mine.seconds = _seconds(timeout, shared.timeout)
+    mine.require_time()
+    request.app.state.room.take(request.scope, _size(predictor, job, kinds))
     label = (mine.model, mine.version)
     ticket = None
     if await _alone(shared, mine):
         ticket = shared.scheduler.run_now(job, predictor.sampler, label)
     if ticket is None:
         ticket = shared.scheduler.submit(job, predictor.sampler, label)
-        await _finish(request, shared.scheduler, ticket, seconds)
+        await _finish(request, shared.scheduler, ticket, mine)
     ticket.future.result()
     mine.tickets.append(ticket)
     harmless("traces", shared.tracing.passes, ticket)
+
+
+def _size(predictor: Predictor, job: Job, kinds: int) -> int:
+    """About how many bytes a job's rows and answer take until the client has read it."""
+    shapes = [spec.shape[1:] for spec in predictor.manifest.outputs]
+    numbers = job.count * kinds * sum(prod(n or 1 for n in shape) for shape in shapes)
+    return numbers * _NUMBER + sum(x.nbytes for x in job.rows.values())
 
 
 async def _alone(shared: Serving, mine: Seen) -> bool:
@@ -124,15 +142,15 @@ async def _alone(shared: Serving, mine: Seen) -> bool:
         shared.arriving.discard(id(mine))
 
 
-async def _finish(request: Request, scheduler: Scheduler, ticket: Ticket, seconds: float) -> None:
+async def _finish(request: Request, scheduler: Scheduler, ticket: Ticket, mine: Seen) -> None:
     """Wait for a job's end, no longer than its client does."""
     answer = asyncio.wrap_future(ticket.future)
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(mine.left()):
             await _answer(request, answer)
     except BaseException as error:
         # Whatever ended the wait, for example the server's own end, ends the work.
-        fault = _fault(error, seconds)
+        fault = _fault(error, mine)
         scheduler.cancel(ticket, fault)
         if fault is error or not isinstance(error, TimeoutError):
             raise
@@ -167,12 +185,9 @@ def _seconds(asked: float | None, most: float) -> float:
     return asked
 
 
-def _fault(error: BaseException, seconds: float) -> MCDropoutError:
+def _fault(error: BaseException, mine: Seen) -> MCDropoutError:
     if isinstance(error, MCDropoutError):
         return error
     if isinstance(error, TimeoutError):
-        return DeadlineError(
-            f"the answer was not there within {seconds:g} s, and the work was stopped. Ask for "
-            "fewer passes or rows, or allow more time."
-        )
+        return mine.too_late()
     return StoppingError("the server stopped before the answer was there. Send it again.")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from service.api import serving
 from service.api.body import off_loop, parse_json, read_body
+from service.api.observe import seen
 from service.api.v2.outputs import MOMENTS, Selected, select
 from service.api.v2.parameters import InferParameters
 from service.api.v2.schemas import EXAMPLE, InferRequest
@@ -77,10 +78,13 @@ async def infer(request: Request, name: str, number: int | None) -> Response:
     body = await read_body(request)
     version, predictor = serving.find(request, name, number)
     header = request.headers.get(HEADER)
-    call = await off_loop(len(body), read_call, body, header, predictor)
+    call = await off_loop(request, len(body), read_call, body, header, predictor)
     answer = await run_model(request, predictor, call)
     arrays = [answer.array(selected) for selected in call.outputs]
-    return await off_loop(sum(a.nbytes for a in arrays), write_answer, version, call, answer)
+    size = sum(a.nbytes for a in arrays)
+    response = await off_loop(request, size, write_answer, version, call, answer)
+    seen(request).require_time()
+    return response
 
 
 async def run_model(request: Request, predictor: Predictor, call: Call) -> Answer:
