@@ -12,6 +12,7 @@ MCDropoutError
 │       └── LayoutError        this way to sample it does not suit it; another may
 ├── RequestError               a request cannot be answered
 │   ├── InputError             what it asks is malformed or out of range
+│   ├── ForbiddenError         its API key has no right to it
 │   ├── TooLargeError          its rows or its answer take more memory than there may be
 │   ├── ModelNotFoundError     it names a model or version that is not there
 │   ├── ModelUnavailableError  the model is there but not ready
@@ -78,6 +79,10 @@ class RequestError(MCDropoutError):
 
 class InputError(RequestError):
     """A request is malformed or out of range."""
+
+
+class ForbiddenError(RequestError):
+    """A request's API key has no right to what it asks."""
 
 
 class TooLargeError(RequestError):

@@ -70,7 +70,9 @@ class Settings(BaseSettings):
     )
     max_body_mb: int = Field(default=64, ge=1, description="most MiB of a request's body")
     max_pending_mb: int = Field(
-        default=512, ge=1, description="most MiB of the bodies of all requests on their way"
+        default=512,
+        ge=1,
+        description="most MiB of the bodies and answers of all requests on their way",
     )
     max_queue: int = Field(
         default=512, ge=1, description="most requests on their way; more are answered 429"

@@ -113,6 +113,8 @@ FOUR = [[1.0] * 4]
 ENTROPY = ["predictive_entropy"]
 SHAPE = "… has shape … and dtype …; the model takes … of shape …."
 LINE = [0.0] * 63
+#: Its numbers fit a body of 1 MiB, and not beside it.
+LARGE = np.ones((1, 200_000), np.float32)
 #: A byte that is neither true nor false.
 TWO = packed({"BOOL": np.array([[0, 2]], np.uint8).view(bool)})
 CASES = [
@@ -121,6 +123,7 @@ CASES = [
     Case("the body is empty", V2),
     Case("the body is not JSON", V1, b"instances=1"),
     Case("the body is not JSON", "/v2/repository/index", b"\xff"),
+    Case("too many lists and objects", V1, b'{"instances":[' + b"[]," * 1_400_000 + b"[]]}"),
     Case("the body is wrong", V1, [ROW]),
     Case("give exactly one of", V1, {}),
     v1("give exactly one of", inputs=[ROW]),
@@ -205,7 +208,7 @@ CASES = [
     v1("seed is", seed=-1),
     Case("measures names", "/v1/models/co2:predict", {"instances": [[1.0]], "measures": ENTROPY}),
     v1("rate_scale is …; it must", rate_scale=-1),
-    v1("rate_scale is …; it must", rate_scale=10**400),
+    v1("Input should be …", rate_scale=10**400),
     v1("rate_scale is …, which takes", rate_scale=2.5),
     v1("sites names", sites=["x"]),
     v2("sites is empty", parameters={"sites": ""}),
@@ -221,6 +224,9 @@ CASES = [
     v2("'classification'", outputs=[{"name": "mean", "parameters": {"classification": 3}}]),
     # addresses
     Case("the version in the path", "/v1/models/digits/versions/latest:predict", {}),
+    Case("the path has a control character", f"{V1}%0A", {}),
+    file("No axis may be empty", NPY, npy(X[:, :0]), "/v1/models/free:predict", odd=True),
+    file("rows and its answer take", NPY, npy(LARGE), "/v1/models/free:predict", odd=True),
     Case("the version in the path", "/v2/models/digits/versions/-1", method="GET"),
     Case("there is no model", "/v2/models/nope", method="GET"),
     Case("there is no model", V1, method="GET"),

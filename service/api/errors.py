@@ -9,10 +9,10 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from service.api.observe import seen
-from service.api.versions import wrong_version
 from service.errors import (
     CancelledError,
     DeadlineError,
+    ForbiddenError,
     InputError,
     LoadError,
     MCDropoutError,
@@ -32,6 +32,7 @@ STATUS: dict[type, int] = {
     InputError: 400,
     RefusedRowsError: 400,
     LoadError: 400,
+    ForbiddenError: 403,
     ModelNotFoundError: 404,
     TooLargeError: 413,
     OutputError: 422,
@@ -55,9 +56,6 @@ def install_error_handlers(app: FastAPI) -> None:
 
 def error_answer(request: Request, error: Exception) -> JSONResponse:
     """What a request is answered that ended with an error."""
-    if isinstance(error, RequestValidationError):
-        # The only part of an address that has a type.
-        return error_response(400, wrong_version(str(error.errors()[0].get("input"))))
     if isinstance(error, HTTPException):
         _forget_frames(error)
         return _http(request, error)

@@ -1,18 +1,26 @@
-"""Who may do what: API keys with rights. Without keys in the settings everyone may."""
+"""Who may do what: API keys with rights. Without keys in the settings everyone may.
+
+`RequireKey` tells who asks. What a route takes beside a key that is known is declared where
+the route is, by `needs`: there is one reading of a path, the router's.
+"""
 
 import hashlib
 import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Literal
 
+from fastapi import Depends, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.errors import error_response
-from service.errors import SetupError
+from service.errors import ForbiddenError, SetupError
+
+Right = Literal["predict", "control"]
 
 #: What a key may be for: asking models, loading and unloading them, or both.
-_RIGHTS: Mapping[str, frozenset[str]] = {
+_RIGHTS: Mapping[str, frozenset[Right]] = {
     "predict": frozenset({"predict"}),
     "control": frozenset({"control"}),
     "all": frozenset({"predict", "control"}),
@@ -24,7 +32,8 @@ _OPEN = re.compile(
     r"/|/(v2/)?health/(live|ready)|/docs|/docs/oauth2-redirect|/redoc|/openapi\.json"
     r"|/static-offline-docs/.*"
 )
-_CONTROL = re.compile(r"/v2/repository/(?!index$).*")
+#: Where a request's scope has the rights of its key.
+_OF_KEY = "mcdropout.rights"
 
 
 @dataclass(frozen=True)
@@ -32,7 +41,7 @@ class Key:
     """A key, known by its hash alone."""
 
     digest: bytes
-    rights: frozenset[str]
+    rights: frozenset[Right]
 
 
 def parse_keys(text: str, source: str) -> list[Key]:
@@ -63,37 +72,42 @@ def _digest(key: bytes) -> bytes:
     return hashlib.sha256(key).digest()
 
 
+def needs(right: Right) -> Any:
+    """A route's dependency: its requests take a key with this right."""
+
+    async def check(request: Request) -> None:
+        rights = request.scope.get(_OF_KEY)
+        if rights is not None and right not in rights:
+            raise ForbiddenError(
+                f"this API key has no right to {right}; it may {', '.join(sorted(rights))}."
+            )
+
+    return Depends(check)
+
+
 class RequireKey:
-    """ASGI middleware that lets a request pass whose key has the right for it."""
+    """ASGI middleware that lets a request pass whose key is known."""
 
     def __init__(self, app: ASGIApp, keys: list[Key]) -> None:
         self._app = app
         self._keys = keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass it on, or answer 401 or 403."""
-        if scope["type"] != "http" or _OPEN.fullmatch(scope["path"]):
-            await self._app(scope, receive, send)
-            return
-        rights = self._rights(_presented(scope))
-        needed = _needed(scope)
-        if rights is None:
-            refused = error_response(
-                401,
-                "this server wants an API key that it knows: send it as 'Authorization: Bearer "
-                "<key>' or as 'X-API-Key: <key>'.",
-                {"WWW-Authenticate": "Bearer"},
-            )
-        elif needed and needed not in rights:
-            refused = error_response(
-                403, f"this API key has no right to {needed}; it may {', '.join(sorted(rights))}."
-            )
-        else:
-            await self._app(scope, receive, send)
-            return
-        await refused(scope, receive, send)
+        """Pass it on with its rights, or answer 401."""
+        if scope["type"] == "http" and not _OPEN.fullmatch(scope["path"]):
+            scope[_OF_KEY] = rights = self._rights(_presented(scope))
+            if rights is None:
+                refused = error_response(
+                    401,
+                    "this server wants an API key that it knows: send it as 'Authorization: Bearer "
+                    "<key>' or as 'X-API-Key: <key>'.",
+                    {"WWW-Authenticate": "Bearer"},
+                )
+                await refused(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
-    def _rights(self, presented: bytes) -> frozenset[str] | None:
+    def _rights(self, presented: bytes) -> frozenset[Right] | None:
         """Those of a key, or None; takes the same time whichever key it is, or none."""
         digest, found = _digest(presented), None
         for key in self._keys:
@@ -108,11 +122,3 @@ def _presented(scope: Scope) -> bytes:
     if scheme.lower() == b"bearer":
         return bytes(token.strip())
     return bytes(headers.get(b"x-api-key", b""))
-
-
-def _needed(scope: Scope) -> str | None:
-    """The right that a request takes; None: any key will do."""
-    if _CONTROL.fullmatch(scope["path"]):
-        return "control"
-    reads = scope["method"] in ("GET", "HEAD") or scope["path"] == "/v2/repository/index"
-    return None if reads else "predict"

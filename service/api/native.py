@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Request, Response
 from service.api import models, serving, wire
 from service.api.arrays import BINARY, NPZ, write_npz
 from service.api.body import describe_body, off_loop, read_body
+from service.api.keys import needs
 from service.api.observe import seen
 from service.api.schemas import (
     ERRORS,
@@ -18,6 +19,7 @@ from service.api.schemas import (
     PredictRequest,
     PredictResponse,
 )
+from service.api.versions import Number
 
 #: What a header's value may hold as it is; the rest of a model's name is percent-encoded.
 _PLAIN = "".join(map(chr, range(ord(" "), ord("~")))).replace("%", "")
@@ -36,11 +38,12 @@ _PREDICT: dict[str, Any] = {
 }
 
 # See `direct`.
-asking = APIRouter(prefix="/v1/models", tags=["models"], responses=ERRORS)
+asking = APIRouter(
+    prefix="/v1/models", tags=["models"], responses=ERRORS, dependencies=[needs("predict")]
+)
 router = APIRouter(prefix="/v1/models", tags=["models"], responses=ERRORS)
 
 Name = Annotated[str, Path(description="name of the model")]
-Number = Annotated[int, Path(description="number of the version", ge=0)]
 
 
 @router.get("", response_model=ModelList)

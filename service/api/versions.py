@@ -1,6 +1,11 @@
 """Versions in a path."""
 
-from service.errors import InputError
+from typing import Annotated
+
+from fastapi import Path
+from pydantic import BeforeValidator
+
+from service.errors import InputError, shortened
 
 
 def version_number(text: str) -> int:
@@ -11,13 +16,12 @@ def version_number(text: str) -> int:
     """
     # int() takes also signs, spaces, underscores and other scripts' digits.
     if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise InputError(wrong_version(text))
+        raise InputError(
+            f"the version in the path is {shortened(text)!r}; it takes a whole number of up to 18 "
+            "digits, such as 1."
+        )
     return int(text)
 
 
-def wrong_version(text: str) -> str:
-    """What is said of a path whose version is no number."""
-    return (
-        f"the version in the path is {text[:40]!r}; it takes a whole number of up to 18 digits, "
-        "such as 1."
-    )
+#: A route's parameter. pydantic by itself takes 1.0, +1 and 1_0 for numbers, too.
+Number = Annotated[int, BeforeValidator(version_number), Path(description="number of the version")]

@@ -7,6 +7,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from service.api.body import describe_body, parse_json, read_body
+from service.api.keys import needs
 from service.api.schemas import Error
 from service.api.serving import serving
 from service.api.v2 import metadata
@@ -49,6 +50,7 @@ async def list_models(request: Request) -> list[IndexEntry]:
 @router.post(
     "/models/{name}/load",
     responses=ERRORS,
+    dependencies=[needs("control")],
     openapi_extra=describe_body(ControlRequest, required=False),
 )
 async def load(request: Request, name: Name) -> dict[str, Any]:
@@ -61,6 +63,7 @@ async def load(request: Request, name: Name) -> dict[str, Any]:
 @router.post(
     "/models/{name}/unload",
     responses=ERRORS,
+    dependencies=[needs("control")],
     openapi_extra=describe_body(ControlRequest, required=False),
 )
 async def unload(request: Request, name: Name) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Request, Response
 
 from service.api import health
 from service.api.body import describe_body
+from service.api.keys import needs
 from service.api.schemas import ERRORS, Error
 from service.api.serving import serving
 from service.api.v2 import control, metadata
@@ -21,6 +22,7 @@ from service.api.v2.schemas import (
     ServerMetadata,
 )
 from service.api.v2.tensors import HEADER
+from service.api.versions import Number
 
 _BYTES = {
     "application/octet-stream": {
@@ -46,12 +48,13 @@ _INFER: dict[str, Any] = {
     "openapi_extra": describe_body(InferRequest, also=_BYTES),
 }
 
-asking = APIRouter(tags=["Open Inference Protocol"], responses=ERRORS)
+asking = APIRouter(
+    tags=["Open Inference Protocol"], responses=ERRORS, dependencies=[needs("predict")]
+)
 router = APIRouter(tags=["Open Inference Protocol"], responses=ERRORS)
 router.include_router(control.router)
 
 Name = Annotated[str, Path(description="name of the model")]
-Number = Annotated[int, Path(description="number of the version", ge=0)]
 
 
 @router.get("/v2", response_model=ServerMetadata)
