@@ -55,7 +55,7 @@ def _warn(name: str, number: int, report: PlanReport) -> None:
             "--activate-dropout turns them on",
             *(name, number, report.dead),
         )
-    if report.layout is Layout.SERIAL:
+    if report.layout.one_pass:
         log.warning(
             "model %s version %d runs one pass at a time, which is slow: %s",
             *(name, number, report.rejected.get(Layout.TILED, "")),

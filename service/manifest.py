@@ -4,6 +4,7 @@ It is the one contract between the exporter and the server, kept as JSON in the
 ONNX file's metadata under `METADATA_KEY`, so that a model is always one file.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -54,13 +55,38 @@ class SiteSpec(_Frozen):
     layer: str = Field(description="path of the Keras layer inside the model")
     kind: SiteKind
     rate: float | None = Field(ge=0, lt=1, description="of a dropout: the share of zeros")
-    shape: Shape = Field(
-        description="of the draw; axis 0 is the batch, or 1 where all rows of a call share it"
+    shape: Shape = Field(description="of the draw for a whole call; None marks a dynamic axis")
+    batch_axis: int | None = Field(
+        # Files from before this field have the batch on axis 0, or 1 there for all rows.
+        default_factory=lambda site: 0 if site["shape"][:1] == (None,) else None,
+        description="axis of the batch; null: one draw for a whole pass, whatever its rows",
+    )
+    row_elements: int | None = Field(
+        default=1,
+        description="elements that each row has on the batch's axis, one row's after the other's; "
+        "null: that depends on the input",
     )
     dtype: str
     always_on: bool = Field(
         default=False, description="on in Keras even with training=False; `training` switches it"
     )
+
+
+def rows_in(two: Sequence[int], three: Sequence[int]) -> tuple[int | None, int] | None:
+    """How a tensor lies to the rows, by its shapes for two and for three of them.
+
+    Returns:
+        The axis of the batch and how many elements of it each row has; axis None where
+        the shape does not depend on the rows. None where that cannot be told.
+    """
+    if len(two) != len(three):
+        return None
+    grows = [axis for axis, (a, b) in enumerate(zip(two, three, strict=True)) if a != b]
+    if not grows:
+        return None, 1
+    axis, each = grows[0], two[grows[0]] // 2
+    in_step = len(grows) == 1 and (two[axis], three[axis]) == (2 * each, 3 * each)
+    return (axis, each) if in_step and (axis == 0 or each == 1) else None
 
 
 def is_dropout(site: SiteSpec) -> bool:

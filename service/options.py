@@ -115,6 +115,8 @@ def require_draws(draws: Draws, plan: Plan) -> None:
     _require_rates(draws, plan)
     if draws.sites is not None:
         _require_sites(draws, draws.sites, plan)
+    if draws.masks == "per_row":
+        _require_rows_apart(draws.sites, plan)
 
 
 def _require_rates(draws: Draws, plan: Plan) -> None:
@@ -147,6 +149,16 @@ def _require_sites(draws: Draws, names: frozenset[str], plan: Plan) -> None:
     for site in plan.sites:
         if site.kind == "uniform" and site.name not in names:
             _require_switch(site, names, plan)
+
+
+def _require_rows_apart(names: frozenset[str] | None, plan: Plan) -> None:
+    for site, place in plan.places.items():
+        if place.axis is None and (names is None or site.name in names):
+            raise InputError(
+                f'masks is "per_row", and site {site.name!r} draws once for all rows of a pass: '
+                f"its draw of shape {list(site.shape)} has no axis for rows. Send "
+                '"masks": "shared", or leave this site out of "sites".'
+            )
 
 
 def _require_switch(site: SiteSpec, names: frozenset[str], plan: Plan) -> None:

@@ -19,14 +19,14 @@ from pydantic import BaseModel, Field
 from service.engine import CPU, Engine, Provider
 from service.errors import LayoutError, ModelError, ProofError
 from service.graph.artifact import Artifact
-from service.graph.costs import costs
+from service.graph.costs import Costs, costs
 from service.graph.plan import Layout, compile_plan, serialise
 from service.graph.site_shapes import site_shapes
 from service.graph.sites_as_inputs import Place, declared_place, draw_input, observed_place
 from service.manifest import TRAINING_INPUT, OutputSpec, SiteSpec
 from service.memory import mib, require_memory
 from service.proof import PASSES, ROWS, Proof, prove, trial_rows, trial_shape
-from service.runner import Rows, Runner
+from service.runner import Frontier, Rows, Runner
 from service.sampler import Sampler
 
 #: Each try moves the cut up by a node or more; models in use need one to three.
@@ -42,6 +42,8 @@ _PROOF_FACTOR = 9
 _DRAWN = 8
 #: More samples at a time gain nothing, and leave the cache.
 _MOST_SAMPLES = 4096
+#: Passes more, to see what one costs.
+_MORE = 8
 #: What drawing an element of a mask and multiplying by it take, in multiply-adds of a
 #: matrix product (on two cores of an x86 server: 0.28 and 0.2 ns, against 97 a ns).
 _DRAW, _APPLY = 27, 19
@@ -54,7 +56,8 @@ class PlanReport(BaseModel):
 
     layout: Layout = Field(
         description="split: what lies before the first draw runs once, the rest for all passes; "
-        "tiled: everything runs for all passes; serial: one pass at a time"
+        "tiled: everything runs for all passes; by_pass: as split, one pass at a time; serial: "
+        "everything, one pass at a time"
     )
     rejected: dict[Layout, str] = Field(description="faster layouts, and why they do not suit")
     frontier: list[str] = Field(description="tensors at which the graph is split")
@@ -156,22 +159,24 @@ def _bytes(spec: OutputSpec) -> int:
 def _report(
     artifact: Artifact, runner: Runner, memory: int, rejected: Mapping[Layout, str]
 ) -> PlanReport:
-    rows = trial_rows(artifact)
-    one = runner.frontier({name: x[: artifact.fixed_rows or 1] for name, x in rows.items()})
-    count = 1 if runner.plan.layout is Layout.SERIAL else 8
-    few, more = (
-        costs(runner.plan.tail, runner.arrays(one, runner.neutral(one, passes)))
-        for passes in (1, 1 + count)
-    )
+    rows, layout, fewest = trial_rows(artifact), runner.plan.layout, artifact.fixed_rows or 1
+    few = _tail_costs(runner, rows, fewest, 1)
+    tail, each = few.multiply_adds, few.bytes
+    if not layout.one_pass:
+        more = _tail_costs(runner, rows, fewest, 1 + _MORE)
+        tail, each = ((b - a) // _MORE for a, b in zip(few, more, strict=True))
+    # A draw for all rows is made once for each pass, and not for each row of it.
+    by_rows = layout is Layout.BY_PASS
+    row_bytes = _tail_costs(runner, rows, 2, 1).bytes - few.bytes if by_rows else each
     trunk, trunk_bytes = 0, 1
     if runner.plan.trunk:
         before = costs(runner.plan.trunk, {**rows, TRAINING_INPUT: np.array(False)})
         trunk, trunk_bytes = before.multiply_adds // ROWS, max(before.bytes // ROWS, 1)
-    tail = (more.multiply_adds - few.multiply_adds) // count
+    one = _frontier(runner, rows, fewest)
     elements = sum(math.prod(shape) for shape in one.shapes)
     passes = artifact.manifest.passes
     whole, floor = trunk + tail, trunk + passes * tail
-    each = max((more.bytes - few.bytes) // count, 1)
+    each = max(each, 1)
     budget = memory / _MEMORY_MARGIN
     return PlanReport(
         layout=runner.plan.layout,
@@ -182,15 +187,24 @@ def _report(
         floor_ratio=1 + passes * (_DRAW + _APPLY) * elements / floor if floor else None,
         bytes_per_sample=each,
         samples_per_chunk=max(1, min(int(budget / each), _MOST_SAMPLES)),
-        rows_at_a_time=max(1, min(int(budget / max(each, trunk_bytes)), _MOST_SAMPLES)),
+        rows_at_a_time=max(1, min(int(budget / max(row_bytes, trunk_bytes)), _MOST_SAMPLES)),
         seconds=0.0,
         dead=list(artifact.dead),
     )
 
 
+def _tail_costs(runner: Runner, rows: Rows, count: int, passes: int) -> Costs:
+    frontier = _frontier(runner, rows, count)
+    return costs(runner.plan.tail, runner.arrays(frontier, runner.neutral(frontier, passes)))
+
+
+def _frontier(runner: Runner, rows: Rows, count: int) -> Frontier:
+    return runner.frontier({name: x[:count] for name, x in rows.items()})
+
+
 def _runner(artifact: Artifact, layout: Layout, providers: Sequence[Provider]) -> Runner:
     places = _places(artifact, layout, providers)
-    if layout is not Layout.SPLIT:
+    if not layout.cuts:
         return Runner(compile_plan(artifact, layout, places=places), providers)
     never: frozenset[str] = frozenset()
     for _ in range(_MOST_TRIES):

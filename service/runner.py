@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from service.core.draws import draw, neutral
 from service.core.masks import mask_scale
 from service.engine import Engine, Provider, as_array
-from service.graph.plan import Layout, Plan
+from service.graph.plan import Plan
 from service.graph.sites_as_inputs import ROWS_INPUT, Place, draw_input, scale_input
 from service.graph.trunk import frontier_input, is_shape_input, shape_input
 from service.manifest import TRAINING_INPUT, SiteSpec, is_dropout
@@ -225,7 +225,7 @@ class Runner:
         """
         names = self.plan.stochastic if outputs is None else outputs
         passes = len(draws[0].numbers)
-        if self.plan.layout is Layout.SERIAL and passes > 1:
+        if self.plan.layout.one_pass and passes > 1:
             single = [self.run(frontier, _one(draws, i), on, names) for i in range(passes)]
             return {name: np.concatenate([one[name] for one in single]) for name in names}
         found = frontier.engine.run(self.feeds(frontier, draws, on), names)

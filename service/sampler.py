@@ -92,7 +92,7 @@ class Sampler:
     def joins(self, job: Job, other: Job) -> bool:
         """Whether both may go into one `run`, as long as `samples_per_chunk` allows."""
         reduced_alike = not self.plan.reduced or job.with_entropy == other.with_entropy
-        return self.plan.layout is not Layout.SERIAL and reduced_alike and job.joins(other)
+        return not self.plan.layout.one_pass and reduced_alike and job.joins(other)
 
     def run(
         self, jobs: Sequence[Job], most: Callable[[], int] = lambda: _NO_LIMIT
@@ -185,7 +185,7 @@ class Sampler:
     ) -> dict[str, Running | Summary]:
         """What was `found` before, with the passes of `drawn`."""
         plan, added = self.plan, dict[str, Running | Summary]()
-        reduced = () if with_entropy or plan.layout is Layout.SERIAL else plan.reduced
+        reduced = () if with_entropy else plan.reduced
         whole = [name for name in plan.stochastic if name not in reduced]
         parts = [part(name) for name in reduced for part in (mean_output, m2_output)]
         samples = self.runner.run(block, drawn, draws.sites, [*whole, *parts])

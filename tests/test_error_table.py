@@ -214,6 +214,7 @@ CASES = [
     v2("sites is empty", parameters={"sites": ""}),
     odd("it goes with", "linked", FOUR, sites=["drop", "first"]),
     odd("its file has no switch for it", "bare", FOUR, sites=["drop"]),
+    odd("draws once for all rows of a pass", "connect", FOUR, masks="per_row"),
     odd("no output without its random numbers", "bare", FOUR, training=False),
     odd("timeout is", "bare", FOUR, timeout=100),
     v1("timeout is", timeout=0),
@@ -262,6 +263,12 @@ ODD = {
         "[own] u = RandomUniformLike(x) k = Less(u, half) c = Cast <to = 1> (k) a = Mul(x, c) "
         "[drop] y = Dropout(a, half, on)",
         HALF,
+        "float[batch, 4] x",
+        "float[batch, 4] y",
+    ),
+    "connect": (
+        "[drop] w = Dropout(weights, half, on) y = Mul(x, w)",
+        HALF + ", float[4] weights = {1, 2, 3, 4}",
         "float[batch, 4] x",
         "float[batch, 4] y",
     ),

@@ -191,25 +191,31 @@ def _observe(
         )
     session = onnxruntime.InferenceSession(model.SerializeToString())
     calls = [session.run(shown, {**feeds, TRAINING_INPUT: np.array(True)}) for _ in range(2)]
-    for site, drawn in zip(sites, calls[0], strict=True):
-        if len(drawn) != (1 if site.shape[0] == 1 else repeats):
-            raise ExportError(
-                f"layer {site.layer!r} draws {len(drawn)} times for {repeats} rows: its first "
-                "axis is not the batch alone, as after a reshape that merges it with another. Let "
-                "it draw on a tensor of shape (batch, …). No file was written."
-            )
-    return {site.name: np.stack(pair) for site, *pair in zip(sites, *calls, strict=True)}
+    return {
+        site.name: np.stack([_by_row(site, drawn, repeats) for drawn in pair])
+        for site, *pair in zip(sites, *calls, strict=True)
+    }
+
+
+def _by_row(site: SiteSpec, drawn: Array, rows: int) -> Array:
+    """(rows, numbers) of what a site drew; (1, numbers) where all rows share it."""
+    if site.batch_axis is None:
+        return drawn.reshape(1, -1)
+    return np.moveaxis(drawn, site.batch_axis, 0).reshape(rows, -1)
 
 
 def _size(site: SiteSpec) -> int:
-    """Numbers that one row draws, a dynamic axis counted as one."""
-    return math.prod(size or 1 for size in site.shape[1:])
+    """Numbers that one row draws, or all that share them; a dynamic axis counted as one."""
+    others = [size or 1 for axis, size in enumerate(site.shape) if axis != site.batch_axis]
+    return math.prod(others) * (site.row_elements or 1)
 
 
 def _repeats(sites: tuple[SiteSpec, ...], row_size: int) -> int:
     """Rows that give every site enough decisions to see its rate, as far as memory goes."""
     wanted = [
-        _WANTED_DRAWS / (site.rate * (1 - site.rate) * _size(site)) for site in sites if site.rate
+        _WANTED_DRAWS / (site.rate * (1 - site.rate) * _size(site))
+        for site in sites
+        if site.rate and site.batch_axis is not None
     ]
     most = min(_MAX_REPEATS, _MAX_INPUT // row_size)
     return max(_MIN_REPEATS, min(math.ceil(max(wanted, default=64)), most))
@@ -268,7 +274,7 @@ def _require_variation(site: SiteSpec, draws: Array, changes: float) -> None:
     """
     if changes < LOG_CHANCE:
         return
-    shared = site.shape[0] == 1
+    shared = site.batch_axis is None
     same_calls = bool((draws[0] == draws[1]).all())
     if same_calls or (not shared and bool((draws == draws[:, :1]).all())):
         raise ExportError(
@@ -285,8 +291,12 @@ def _spread(session: Any, feeds: Feeds, repeats: int, manifest: Manifest) -> dic
         for output, *pair in zip(manifest.outputs, *calls, strict=True)
     }
     still = [o.name for o in manifest.outputs if o.stochastic and spread[o.name] == 0.0]
-    # A site of a small rate may not have dropped anything in so few rows.
-    rarest = min(repeats * _size(s) * (s.rate if s.rate else 1.0) for s in manifest.sites)
+    # A site of a small rate may not have dropped anything in so few rows, and one that all
+    # rows share draws once a call.
+    rarest = min(
+        (len(calls) if s.batch_axis is None else repeats) * _size(s) * (s.rate if s.rate else 1.0)
+        for s in manifest.sites
+    )
     if (still and rarest > LOG_CHANCE) or not any(o.stochastic for o in manifest.outputs):
         raise ExportError(
             f"with training=true, {repeats} repeats of one row give the same "

@@ -9,14 +9,14 @@ import onnx
 import tensorflow as tf
 import tf2onnx
 
-from models.export.recorder import MARKER
+from models.export.recorder import MARKER_OP
 from service.errors import ExportError
 
 #: ONNX domain of the marker node `Site`, which `lower` replaces.
 SITE_DOMAIN = "mcdropout"
 SITE_OP = "Site"
 #: Its attribute that says which site it is.
-SITE_NAME = "site"
+SITE_NUMBER = "number"
 
 
 def to_onnx(function: Any, signature: list[tf.TensorSpec], opset: int) -> onnx.ModelProto:
@@ -34,10 +34,10 @@ def to_onnx(function: Any, signature: list[tf.TensorSpec], opset: int) -> onnx.M
         signature,
         opset=opset,
         custom_op_handlers={
-            "CheckNumerics": (_convert_marker, []),
             "Erfc": (_convert_erfc, []),
             "ExtractImagePatches": (_convert_patches, []),
             "SelectV2": (_convert_select, []),
+            MARKER_OP: (_convert_marker, []),
         },
         extra_opset=[onnx.helper.make_opsetid(SITE_DOMAIN, 1)],
     )
@@ -86,19 +86,18 @@ def _convert_erfc(context: Any, node: Any, name: str, args: Any) -> None:
 
 
 def _convert_marker(context: Any, node: Any, name: str, args: Any) -> None:
-    """tf2onnx handler: a marker becomes a Site, any other CheckNumerics an Identity."""
-    message = node.get_attr_str("message")
-    is_marker = message.startswith(MARKER)
-    shapes, dtypes = node.output_shapes, node.output_dtypes
+    """tf2onnx handler: a marker becomes a Site."""
+    (_, x), shapes, dtypes = node.input, node.output_shapes, node.output_dtypes
+    outputs, number = list(node.output), node.get_attr_int("seed2")
     context.remove_node(node.name)
     context.make_node(
-        SITE_OP if is_marker else "Identity",
-        [node.input[0]],
+        SITE_OP,
+        [x],
         name=name,
-        domain=SITE_DOMAIN if is_marker else "",
+        domain=SITE_DOMAIN,
         # It also keeps tf2onnx from merging two draws of the same shape into one.
-        attr={SITE_NAME: message.removeprefix(MARKER)} if is_marker else {},
-        outputs=node.output,
+        attr={SITE_NUMBER: number},
+        outputs=outputs,
         shapes=shapes,
         dtypes=dtypes,
     )

@@ -20,6 +20,7 @@ from models.export.convert import to_onnx
 from models.export.hidden import require_no_hidden_draws
 from models.export.interface import Interface
 from models.export.lower import lower, outputs_after_sites
+from models.export.places import with_places
 from models.export.private_api import accepts_training, all_layers
 from models.export.source import fingerprint, float32_instead_of_bfloat16
 from models.export.trace import Draws, discover, emit, flag_signature, inference, still_training
@@ -115,11 +116,12 @@ class _Attempt:
         signature, interface = self.interface.signature, self.interface
         expected, names = self._expected(draws)
         self.on_stage(STAGES[1])
-        function, trace = emit(interface, signature, draws)
+        function, sites = emit(interface, signature, draws)
         self.on_stage(STAGES[2])
         flagged = [*signature, flag_signature()]
         converted = to_onnx(function, flagged, self.opset)
-        lowered = lower(converted, trace.sites, [spec.name for spec in signature], names)
+        lowered = lower(converted, sites, [spec.name for spec in signature], names)
+        placed = with_places(lowered, list(sites.values()), self.rows)
         self.on_stage(STAGES[3])
         if facts["task"] == "classification":
             check.require_probabilities(expected.off)
@@ -133,7 +135,7 @@ class _Attempt:
             | {"labels": describe.check_labels(facts["labels"], outputs)}
             | {"inputs": describe.input_specs(signature, self.rows, self.with_example)},
             outputs=outputs,
-            sites=tuple(trace.sites),
+            sites=placed,
             kept_off=draws.kept_off,
             tools=describe.tool_versions(),
         )

@@ -1,6 +1,6 @@
 """Turn marker nodes into live ONNX draws, and put the graph into contract form.
 
-Precondition: every `mcdropout.Site` node carries the name of a site as an attribute.
+Precondition: every `mcdropout.Site` node carries the number of a site as an attribute.
 Postcondition:
 1. the graph has a scalar bool input `training`;
 2. every site is a standard node of the site's name: `Dropout` with its ratio, or
@@ -14,30 +14,38 @@ Postcondition:
 4. inputs and outputs have the model's names, and a dynamic axis 0 named "batch".
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import onnx
 import onnx_ir as ir
 from onnx_ir.passes.common import NameFixPass, RemoveUnusedNodesPass, RemoveUnusedOpsetsPass
 
-from models.export.convert import SITE_DOMAIN, SITE_NAME, SITE_OP
+from models.export.convert import SITE_DOMAIN, SITE_NUMBER, SITE_OP
 from service.errors import ExportError
 from service.manifest import TRAINING_INPUT, SiteSpec, is_dropout
 
 
 def lower(
-    model: onnx.ModelProto, sites: list[SiteSpec], inputs: list[str], outputs: list[str]
+    model: onnx.ModelProto,
+    sites: Mapping[int, SiteSpec],
+    inputs: list[str],
+    outputs: list[str],
 ) -> ir.Model:
-    """Lower a converted model; `inputs` and `outputs` are the names in graph order."""
+    """Lower a converted model.
+
+    Args:
+        model: with a marker node for each site.
+        sites: number of a marker to its site.
+        inputs, outputs: names in graph order.
+    """
     lowered = ir.from_proto(model)
     _rename(lowered.graph.outputs, outputs)
     _order_inputs(lowered.graph, inputs)
     live = _live_flag(lowered.graph)
     _name_batch_axis([*lowered.graph.inputs[:-1], *lowered.graph.outputs])
-    by_name = {site.name: site for site in sites}
-    _free_names(lowered.graph, by_name)
-    _replace_markers(lowered.graph, by_name, live)
+    _free_names(lowered.graph, {site.name for site in sites.values()})
+    _replace_markers(lowered.graph, sites, live)
     for clean in (RemoveUnusedNodesPass(), RemoveUnusedOpsetsPass(), NameFixPass()):
         clean(lowered)
     return lowered
@@ -88,29 +96,47 @@ def _free_names(graph: ir.Graph, sites: Collection[str]) -> None:
             node.name = None  # NameFixPass finds another
 
 
-def _replace_markers(graph: ir.Graph, sites: dict[str, SiteSpec], live: ir.Value) -> None:
+def _replace_markers(graph: ir.Graph, sites: Mapping[int, SiteSpec], live: ir.Value) -> None:
     """Rules 2 and 3."""
     zero = _scalar(graph, f"{TRAINING_INPUT}/no_rate", 0.0)
     for node in [*graph.all_nodes()]:
         if (node.domain, node.op_type) != (SITE_DOMAIN, SITE_OP):
             continue
-        site = sites[node.attributes[SITE_NAME].as_string()]
+        site = sites[node.attributes.get_int(SITE_NUMBER)]
         (x,), (y,) = node.inputs, node.outputs
+        x, made = _without_filler(graph, site, x)
         if is_dropout(site):
             rate = _scalar(graph, f"{site.name}/rate", float(site.rate or 0))
             live_rate = ir.node("Where", [live, rate, zero])
             live_rate.outputs[0].name = f"{site.name}/live_rate"
             draw = ir.node("Dropout", [x, live_rate.outputs[0], live], name=site.name)
-            new = [live_rate, draw]
+            new = [*made, live_rate, draw]
         else:
             op, attributes = _NOISE[site.kind]
             draw = ir.node(op, [x], attributes, name=site.name)
-            new = [draw]
+            new = [*made, draw]
         draw.outputs[0].shape, draw.outputs[0].type = y.shape, y.type
         draw.outputs[0].name, y.name = y.name, None
         ir.convenience.replace_nodes_and_values(
             node.graph or graph, node, [node], new, [y], [draw.outputs[0]]
         )
+
+
+def _without_filler(graph: ir.Graph, site: SiteSpec, x: ir.Value) -> tuple[ir.Value, list[ir.Node]]:
+    """`x`, and the node that makes it if it is a constant of one number and lends its shape.
+
+    As many zeros as a layer has weights would double the file.
+    """
+    tensor = ir.convenience.get_const_tensor(x)
+    if tensor is None or tensor.size < 2 or np.ptp(tensor.numpy()) != 0:
+        return x, []
+    name = f"{site.name}/filler"
+    shape = ir.Value(name=f"{name}/shape", const_value=ir.tensor(np.array(tensor.shape, np.int64)))
+    graph.register_initializer(shape)
+    number = ir.tensor(tensor.numpy().reshape(-1)[:1])
+    made = ir.node("ConstantOfShape", [shape], {"value": number}, name=name)
+    made.outputs[0].name, made.outputs[0].shape, made.outputs[0].type = name, x.shape, x.type
+    return made.outputs[0], [made]
 
 
 #: Kind of noise to its operator and attributes.

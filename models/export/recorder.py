@@ -19,8 +19,11 @@ from models.export.private_api import accepts_training, draws_for, tensor_util
 from service.errors import ExportError
 from service.manifest import SiteKind, SiteSpec
 
-#: Prefix of a marker op's `message` attribute; the name of the site follows.
-MARKER = "mcdropout-site:"
+#: The op that marks a site, with this seed and, as its second one, the site's number. One
+#: draw for each element of a tensor has the tensor's shape. As a random op it is stateful,
+#: so TensorFlow neither folds nor merges nor removes it; and of the ops on a constant, such
+#: as a weight, tf2onnx folds all but those whose name begins with "Random".
+MARKER_OP, MARKER_SEED = "RandomGamma", 0x6D63_6472
 
 OWN_SWITCH = (
     "a tensor decides what Python code runs, as when the model has an input of its own that is "
@@ -52,7 +55,6 @@ class Recorder:
         trained: ids of the layers that ran with training on.
         given_false: ids of the layers that Keras gave training=False.
         graph: the graph being traced into.
-        one: the number 1 as a tensor of the graph.
         off: nothing is drawn, whatever a layer's `training` is.
     """
 
@@ -65,7 +67,6 @@ class Recorder:
     trained: set[int] = field(default_factory=set)
     given_false: set[int] = field(default_factory=set)
     graph: Any = None
-    one: Tensor = None
     _stack: list[Layer] = field(default_factory=list)
     _dynamic_steps: set[int] = field(default_factory=set)
     off: bool = False
@@ -125,10 +126,10 @@ class Recorder:
         if rate == 0 or self.off:
             return x
         shape = _static_shape(x if noise_shape is None else noise_shape, x)
-        name = self._add_site("dropout", shape, x, rate)
-        if not _broadcast_axes(shape, x):
-            return _marker(name, x)
-        return x * _marker(name, tf.ones(self._in_graph(shape, noise_shape), x.dtype))
+        self._add_site("dropout", shape, x, rate)
+        if not _is_shared(shape, x):
+            return self._marked(x)
+        return x * self._marked(tf.ones(noise_shape, x.dtype))
 
     def drop_all(self, x: Tensor) -> Tensor:
         """Rate 1 is no draw: 0 with training on."""
@@ -154,14 +155,18 @@ class Recorder:
         zeros = tf.zeros(shape, dtype)
         if self.off:
             raise ExportError(DRAWS_WHEN_OFF.format(layer=self.layer_path(), kind=kind))
-        static = tuple(zeros.shape.as_list())
-        name = self._add_site(kind, static, zeros, None)
-        return _marker(name, tf.zeros(self._in_graph(static, shape), dtype))
+        self._add_site(kind, tuple(zeros.shape.as_list()), zeros, None)
+        return self._marked(zeros)
+
+    def _marked(self, tensor: Tensor) -> Tensor:
+        """`tensor` behind the marker of the site that was added last."""
+        number, each = len(self.sites) - 1, tf.zeros([0], tf.int32)
+        return tf.raw_ops.RandomGamma(shape=each, alpha=tensor, seed=MARKER_SEED, seed2=number)
 
     def _add_site(
         self, kind: SiteKind, shape: tuple[int | None, ...], x: Tensor, rate: float | None
-    ) -> str:
-        """Record a draw of `shape` for the tensor `x`; returns the site's name."""
+    ) -> None:
+        """Record a draw of `shape` for the tensor `x`; where its rows lie, `places` sees."""
         path = self.layer_path()
         if tf.compat.v1.get_default_graph() is not self.graph:
             raise ExportError(
@@ -176,20 +181,13 @@ class Recorder:
                 "length. Give the input a length, keras.Input((steps, …)), or apply the wrapped "
                 "layer to the whole sequence instead of in TimeDistributed."
             )
-        if not shape or shape[0] not in (None, 1):
-            raise ExportError(
-                f"layer {path!r} draws random numbers of shape {shape}, whose first axis is "
-                "neither the batch nor 1, so rows cannot be told apart. Draw one for each row: "
-                "shape (batch, …)."
-            )
         taken = {site.name for site in self.sites}
         names = chain([path], (f"{path}:{number}" for number in count(1)))
-        broadcast = bool(_broadcast_axes(shape, x))
         self.sites.append(
             SiteSpec(
                 name=next(name for name in names if name not in taken),
                 layer=path,
-                kind="spatial_dropout" if kind == "dropout" and broadcast else kind,
+                kind="spatial_dropout" if kind == "dropout" and _is_shared(shape, x) else kind,
                 rate=rate,
                 shape=shape,
                 dtype=x.dtype.name,
@@ -200,11 +198,6 @@ class Recorder:
         self.holders[self.sites[-1].name] = [
             id(holder) for layer in self._stack for holder in (*draws_for(layer), layer)
         ]
-        return self.sites[-1].name
-
-    def _in_graph(self, static: tuple[int | None, ...], shape: Any) -> Any:
-        """`shape`, with a first axis of 1 that no optimiser knows: it would fold the marker."""
-        return [self.one, *static[1:]] if static[0] == 1 else shape
 
     def _constant_rate(self, rate: Any) -> float:
         value = rate if isinstance(rate, int | float) else tf.get_static_value(rate)
@@ -229,13 +222,11 @@ class Still(Recorder):
         return tf.zeros(shape, dtype)
 
 
-def _marker(site: str, tensor: Tensor) -> Tensor:
-    """CheckNumerics with the site's name as its message.
-
-    It keeps the shape, carries a string, and is stateful, so that no optimiser
-    merges or removes it. A constant `tensor` it would fold.
-    """
-    return tf.raw_ops.CheckNumerics(tensor=tensor, message=MARKER + site)
+def marked_site(node: Any) -> int | None:
+    """Number of the site that a node of a graph's definition marks; None where it marks none."""
+    if node.op != MARKER_OP or node.attr["seed"].i != MARKER_SEED:
+        return None
+    return int(node.attr["seed2"].i)
 
 
 def _static_shape(noise_shape: Any, x: Tensor) -> tuple[int | None, ...]:
@@ -246,7 +237,8 @@ def _static_shape(noise_shape: Any, x: Tensor) -> tuple[int | None, ...]:
     return tuple(shape.as_list())
 
 
-def _broadcast_axes(shape: tuple[int | None, ...], x: Tensor) -> tuple[int, ...]:
-    """Axes along which one draw is shared: 1 in the mask and not in `x`."""
-    pairs = zip(shape, x.shape.as_list(), strict=True)
-    return tuple(axis for axis, (mask, full) in enumerate(pairs) if mask == 1 and full != 1)
+def _is_shared(shape: tuple[int | None, ...], x: Tensor) -> bool:
+    """Whether one draw of a mask of `shape` is for several elements of `x`."""
+    full = x.shape.as_list()
+    mask = (1,) * (len(full) - len(shape)) + shape
+    return any(one == 1 and size != 1 for one, size in zip(mask, full, strict=True))

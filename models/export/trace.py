@@ -22,7 +22,7 @@ import tensorflow as tf
 
 from models.export.primitives import replaced
 from models.export.private_api import Operation, is_augmentation
-from models.export.recorder import DRAWS_WHEN_OFF, MARKER, OWN_SWITCH, Recorder, Still
+from models.export.recorder import DRAWS_WHEN_OFF, OWN_SWITCH, Recorder, Still, marked_site
 from models.export.rewrites import rewritten
 from models.export.wishes import Wishes
 from service.errors import ExportError
@@ -104,8 +104,7 @@ def _applied(recorder: Recorder, graph: Any) -> list[SiteSpec]:
 
     A recurrent layer always draws its masks, and applies them in training only.
     """
-    reached = _markers_before(graph.outputs)
-    return [site for site in recorder.sites if site.name in reached]
+    return [recorder.sites[number] for number in sorted(_markers_before(graph.outputs))]
 
 
 def _holders(recorder: Recorder, sites: list[SiteSpec]) -> frozenset[int]:
@@ -131,8 +130,8 @@ def _kept_off(
     return {path: found.wishers[path] for path in left}
 
 
-def _markers_before(outputs: list[Tensor]) -> set[str]:
-    """Names of the sites that some of the outputs depend on."""
+def _markers_before(outputs: list[Tensor]) -> set[int]:
+    """Numbers of the sites that some of the outputs depend on."""
     found, seen, waiting = set(), set(), [tensor.op for tensor in outputs]
     while waiting:
         op = waiting.pop()
@@ -140,15 +139,20 @@ def _markers_before(outputs: list[Tensor]) -> set[str]:
             continue
         seen.add(op)
         waiting += [tensor.op for tensor in op.inputs]
-        if op.type == "CheckNumerics":
-            found.add(op.get_attr("message").decode().removeprefix(MARKER))
+        number = marked_site(op.node_def)
+        if number is not None:
+            found.add(number)
     return found
 
 
-def emit(call: Call, signature: list[tf.TensorSpec], draws: Draws) -> tuple[Any, Recorder]:
-    """Trace the model with markers and a flag; returns its tf.function and the record.
+def emit(
+    call: Call, signature: list[tf.TensorSpec], draws: Draws
+) -> tuple[Any, dict[int, SiteSpec]]:
+    """Trace the model with markers and a flag.
 
-    The function takes the tensors and then the flag, and is traced already.
+    Returns:
+        Its tf.function, which takes the tensors and then the flag, and is traced already;
+        and the sites that an output depends on, by the numbers of their markers.
     """
     recorder = Recorder(draws.may_train, twice=draws.twice, always_on=draws.always_on)
 
@@ -160,8 +164,8 @@ def emit(call: Call, signature: list[tf.TensorSpec], draws: Draws) -> tuple[Any,
     with recording(recorder):
         # Traced here, under the replacements; whoever asks again gets this trace.
         traced = function.get_concrete_function(*signature, flag_signature())
-    recorder.sites = _applied(recorder, traced.graph)
-    return function, recorder
+    reached = sorted(_markers_before(traced.graph.outputs))
+    return function, {number: recorder.sites[number] for number in reached}
 
 
 def flag_signature() -> tf.TensorSpec:
@@ -199,7 +203,6 @@ def _function(recorder: Recorder, body: Call) -> Any:
 
     def traced(*tensors: Tensor) -> list[Tensor]:
         recorder.graph = tf.compat.v1.get_default_graph()
-        recorder.one = tf.minimum(tf.shape(tensors[0])[0], 1)
         return body(*tensors)
 
     return tf.function(traced, autograph=False)
@@ -248,7 +251,9 @@ def _refuse_other_draws(graph: Any) -> None:
     draws = [
         f"{node.op} at {node.name!r}"
         for node in nodes
-        if _RANDOM_OP.search(node.op) and not _SEEDING_OP.search(node.op)
+        if _RANDOM_OP.search(node.op)
+        and not _SEEDING_OP.search(node.op)
+        and marked_site(node) is None
     ]
     if draws:
         raise ExportError(

@@ -11,6 +11,7 @@ from scripts.supported_models import (  # noqa: F401  fill ROWS
     networks,
     own_layers,
     sequences,
+    shared_draws,
     training_argument,
 )
 from scripts.supported_models.registry import ROWS, Row

@@ -36,6 +36,8 @@ ROWS: dict[str, list[Row]] = {
     for group in (
         "Networks",
         "Masks",
+        "Draws that rows share",
+        "The batch in other places",
         "Layers of your own",
         "Graphs",
         "Subclassed models",

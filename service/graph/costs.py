@@ -7,8 +7,7 @@ whose length only the run knows.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -19,8 +18,7 @@ from numpy.typing import NDArray
 _MOST_SHAPE_NUMBERS = 16
 
 
-@dataclass(frozen=True)
-class Costs:
+class Costs(NamedTuple):
     """Of one run.
 
     Attributes:

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 import onnx_ir as ir
 
+from service.errors import LayoutError
 from service.graph.artifact import Artifact
 from service.graph.cut import Cut, cut
 from service.graph.join import join
@@ -28,7 +29,18 @@ class Layout(StrEnum):
 
     SPLIT = "split"  # trunk for B rows once, tail for P·B
     TILED = "tiled"  # the whole graph for P·B rows
+    BY_PASS = "by_pass"  # trunk for B rows once, tail for B rows, one pass at a time
     SERIAL = "serial"  # the whole graph, one pass at a time, for as many rows as it takes
+
+    @property
+    def one_pass(self) -> bool:
+        """Whether passes go through the graph one at a time."""
+        return self in (Layout.BY_PASS, Layout.SERIAL)
+
+    @property
+    def cuts(self) -> bool:
+        """Whether the graph is cut into trunk and tail."""
+        return self in (Layout.SPLIT, Layout.BY_PASS)
 
 
 @dataclass(frozen=True)
@@ -83,20 +95,29 @@ def compile_plan(
         layout: see `Layout`.
         never: values whose axis 0 was seen not to be the batch.
         places: where each site lies; by default where the manifest says.
+
+    Raises:
+        LayoutError: passes cannot run together, for a site has no axis for rows.
     """
     sites = artifact.manifest.sites
     places = places or {site: declared_place(site) for site in sites}
+    whole = [site for site, place in places.items() if not place.fits_rows]
+    if whole and not layout.one_pass:
+        raise LayoutError(
+            f"site {whole[0].name!r} draws once for a whole pass, in shape {whole[0].shape}, "
+            "which has no axis for the rows of several passes."
+        )
     names = {site.name for site in sites}
     model = artifact.model.clone()
     switches = add_switches(model, names)
-    where = cut(model, names, never if layout is Layout.SPLIT else None)
-    trunk, tail = make_trunk(model, where), make_tail(model, where, places)
+    where = cut(model, names, never if layout.cuts else None)
+    trunk, tail = make_trunk(model, where), make_tail(model, where, places, layout.one_pass)
     outputs = artifact.manifest.outputs
-    reduced = _reduce(tail, outputs, where)
+    reduced = frozenset[str]() if layout.one_pass else _reduce(tail, outputs, where)
     dynamic = any(None in place.row for place in places.values())
     trunk_bytes, tail_bytes = serialise(trunk) if trunk else b"", serialise(tail)
     small = len(trunk_bytes) + len(tail_bytes) <= LARGE
-    once = trunk and len(where.stochastic) == len(outputs) and small
+    once = trunk and len(where.stochastic) == len(outputs) and small and not layout.one_pass
     return Plan(
         layout=layout,
         trunk=trunk_bytes or None,

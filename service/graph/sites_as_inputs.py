@@ -7,8 +7,10 @@ they do not. In detail:
 1. a dropout multiplies x by its mask, 0 or 1 as uint8, and by the scalar input
    `scale_input(site)`. For that x of (P·B, …) becomes (P, B, …), and the mask
    broadcasts: a pass has its mask once, however many rows;
-2. any other site, noise or a dropout that is made for a whole call, becomes its
-   draws, repeated over the rows of its pass.
+2. noise becomes its draws, repeated over the rows of its pass;
+3. a draw for a whole pass is not repeated where the graph runs one pass at a time:
+   there it has the shape that the graph gives it. Where passes run together it is
+   repeated like a row's, which suits where it is joined with rows.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +20,7 @@ import numpy as np
 import onnx_ir as ir
 
 from service.graph.new_nodes import NewNodes, add_input
-from service.manifest import SiteSpec, is_dropout
+from service.manifest import SiteSpec, is_dropout, rows_in
 
 #: The scalar tail input that tells the number of rows, where a site needs it.
 ROWS_INPUT = "rows"
@@ -31,8 +33,9 @@ class Place:
     """How a site lies to the batch.
 
     Attributes:
-        row: shape of one row's draw; None marks a dynamic axis.
-        axis: of the site's tensor that is the batch; None: the draw is for the whole call.
+        row: shape of one row's draw, or of the whole pass's; None marks a dynamic axis.
+        axis: of the site's tensor that is the batch; None: one draw is for all rows of a
+            pass, and `row` is the tensor's own shape.
         merged: axis 0 holds several elements for each row, one after the other, as
             (batch × time) does; `row` begins with their number.
     """
@@ -43,32 +46,36 @@ class Place:
 
     def of_one_row(self, shape: Sequence[int]) -> tuple[int, ...]:
         """Shape of the draw, that of the site's tensor for one row being `shape`."""
-        if self.merged:
+        if self.merged or self.axis is None:
             return tuple(shape)
-        axis = self.axis or 0
-        return (*shape[:axis], *shape[axis + 1 :])
+        return (*shape[: self.axis], *shape[self.axis + 1 :])
+
+    @property
+    def fits_rows(self) -> bool:
+        """Whether the draw can be repeated for rows: it has an axis for them."""
+        return self.axis is not None or self.row[:1] == (1,)
 
 
 def declared_place(site: SiteSpec) -> Place:
     """Where the manifest says that a site lies."""
-    return Place(site.shape[1:], axis=0 if site.shape[0] is None else None)
+    return _place(site.shape, site.batch_axis, site.row_elements)
 
 
 def observed_place(two: Sequence[int], three: Sequence[int]) -> Place | None:
     """Where a site lies whose tensor has these shapes for two and for three rows.
 
-    None where no axis, or more than one, grows with the rows.
+    None where no single axis grows with the rows.
     """
-    if len(two) != len(three):
-        return None
-    grows = [axis for axis, (a, b) in enumerate(zip(two, three, strict=True)) if a != b]
-    if len(grows) != 1 or 3 * two[grows[0]] != 2 * three[grows[0]]:
-        return None
-    (axis,) = grows
-    each = two[axis] // 2
-    if each > 1:
-        return Place((each, *two[1:]), axis=0, merged=True) if axis == 0 else None
-    return Place((*two[:axis], *two[axis + 1 :]), axis=axis)
+    found = rows_in(two, three)
+    return None if found is None else _place(two, *found)
+
+
+def _place(shape: Sequence[int | None], axis: int | None, each: int | None) -> Place:
+    if axis is None:
+        return Place(tuple(shape), axis=None)
+    if each != 1:
+        return Place((each, *shape[1:]), merged=True)
+    return Place((*shape[:axis], *shape[axis + 1 :]), axis)
 
 
 def draw_input(site: SiteSpec) -> str:
@@ -85,12 +92,20 @@ class SiteInputs:
     """Puts inputs into the place of sites, in one graph."""
 
     def __init__(
-        self, graph: ir.Graph, draws: Mapping[SiteSpec, ir.Value], passes: ir.Value
+        self,
+        graph: ir.Graph,
+        draws: Mapping[SiteSpec, ir.Value],
+        passes: ir.Value,
+        one_pass: bool = False,
     ) -> None:
-        """`draws` are the inputs of each site; `passes` is P, as a vector of one."""
+        """`draws` are the inputs of each site; `passes` is P, as a vector of one.
+
+        With `one_pass`, P is 1 in every run.
+        """
         self._graph = graph
         self._draws = draws
         self._rows: ir.Value | None = None
+        self._one_pass = one_pass
         self.passes = passes
 
     def replace(
@@ -107,15 +122,43 @@ class SiteInputs:
         x = node.inputs[0]
         if x is None:
             return
-        if not is_dropout(site):
-            result = self._repeat(new, site, place, self._draws[site], x)
-        elif place.axis is None:
-            result = self._repeat(new, site, place, self._scaled_mask(new, site), x)
+        if place.axis is None:
+            result = self._for_all_rows(new, site, x)
+        elif not is_dropout(site):
+            result = self._noise(new, site, place, x)
         elif frontier is not None:
             result = self._mask_frontier(new, site, frontier)
         else:
             result = self._mask(new, site, place, x)
         new.replace(node, result)
+
+    def _for_all_rows(self, new: NewNodes, site: SiteSpec, x: ir.Value) -> ir.Value:
+        """Rule 3, for draws of (P, R, *the shape of x)."""
+        draws = self._scaled_mask(new, site) if is_dropout(site) else self._draws[site]
+        if self._one_pass:
+            own = new.add("Reshape", draws, new.dims(x))
+        else:
+            row = new.dims(self._draws[site], 3)
+            of_rows = new.add("Reshape", draws, new.join(self.passes, new.ints(-1), row))
+            repeated = self._repeat(new, of_rows, row)
+            own = new.add("Reshape", repeated, new.join(new.ints(-1), row))
+        return new.add("Mul", x, own) if is_dropout(site) else own
+
+    def _noise(self, new: NewNodes, site: SiteSpec, place: Place, x: ir.Value) -> ir.Value:
+        """Rule 2."""
+        axis, row = place.axis or 0, new.dims(self._draws[site], 2)
+        noise = self._repeat(new, self._draws[site], row)
+        if axis:
+            noise = new.add("Transpose", noise, perm=_axes_in_front(axis, len(place.row) - axis))
+        if axis or place.merged:
+            return new.add("Reshape", noise, new.add("Shape", x))
+        return new.add("Reshape", noise, new.join(new.ints(-1), row))
+
+    def _repeat(self, new: NewNodes, draws: ir.Value, row: ir.Value) -> ir.Value:
+        """(P, B, …) of (P, R, …), `row` being the shape from there on."""
+        if self._rows is None:
+            self._rows = add_input(self._graph, ROWS_INPUT, "int64", [1])
+        return new.add("Expand", draws, new.join(self.passes, self._rows, row))
 
     def _mask_frontier(self, new: NewNodes, site: SiteSpec, f: ir.Value) -> ir.Value:
         """Rule 1 for f of B rows: (1, B, …) times (P, R, …)."""
@@ -138,17 +181,6 @@ class SiteInputs:
         masked = new.add("Mul", grouped, mask)
         whole = new.add("Shape", x) if place.merged else new.join(new.ints(-1), row)
         return new.add("Reshape", masked, whole)
-
-    def _repeat(
-        self, new: NewNodes, site: SiteSpec, place: Place, draws: ir.Value, x: ir.Value
-    ) -> ir.Value:
-        """Rule 2."""
-        if self._rows is None:
-            self._rows = add_input(self._graph, ROWS_INPUT, "int64", [1])
-        row = new.dims(self._draws[site], 2)
-        grouped = new.add("Expand", draws, new.join(self.passes, self._rows, row))
-        whole = new.add("Shape", x) if place.merged or place.axis else new.join(new.ints(-1), row)
-        return new.add("Reshape", grouped, whole)
 
     def _scaled_mask(self, new: NewNodes, site: SiteSpec) -> ir.Value:
         """(P, R, …) of the site's dtype: 0 where it drops, the scale where it keeps."""

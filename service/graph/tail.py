@@ -21,15 +21,16 @@ from service.graph.trunk import drop_unused_inputs, frontier_input, shape_input
 from service.manifest import SiteSpec, is_dropout
 
 
-def make_tail(model: ir.Model, cut: Cut, places: Mapping[SiteSpec, Place]) -> ir.Model:
-    """The tail of `model` at `cut`, its sites being in `places`."""
+def make_tail(
+    model: ir.Model, cut: Cut, places: Mapping[SiteSpec, Place], one_pass: bool
+) -> ir.Model:
+    """The tail of `model` at `cut`, its sites being in `places`; with `one_pass`, P is 1."""
     tail = model.clone()
     graph = tail.graph
     graph.outputs[:] = [value for value in graph.outputs if value.name in cut.stochastic]
-    first = graph[0]
     head = NewNodes(graph, "plan")
     draws = {site: _draws(graph, site, place) for site, place in places.items()}
-    sites = SiteInputs(graph, draws, head.dims(next(iter(draws.values())), 0, 1))
+    sites = SiteInputs(graph, draws, head.dims(next(iter(draws.values())), 0, 1), one_pass)
     values = {str(v.name): v for v in graph.inputs}
     values |= {str(v.name): v for node in graph for v in node.outputs}
     frontier = {name: _frontier_value(graph, values[name]) for name in cut.frontier}
@@ -42,7 +43,7 @@ def make_tail(model: ir.Model, cut: Cut, places: Mapping[SiteSpec, Place]) -> ir
         _repeat(head, values[name], value, sites.passes)
     for name in cut.shapes:
         _more_rows(graph, head, values[name], sites.passes)
-    head.insert_before(first)
+    head.insert_before(graph[0])
     RemoveUnusedNodesPass()(tail)
     drop_unused_inputs(graph)
     tail.metadata_props.clear()

@@ -75,8 +75,8 @@ def test_a_batch_that_is_fixed_in_the_graph_is_run_serially(tmp_path: Path) -> N
     check(path, Layout.SERIAL)
     check(path, Layout.SERIAL, masks="per_row")
     _, model = loaded(path)
-    assert set(model.planned.report.rejected) == {Layout.SPLIT, Layout.TILED}
-    assert "its rows cannot be told apart" in model.planned.report.rejected[Layout.SPLIT]
+    assert set(model.planned.report.rejected) == {Layout.SPLIT, Layout.TILED, Layout.BY_PASS}
+    assert "the plan cannot run" in model.planned.report.rejected[Layout.SPLIT]
 
 
 def test_a_batch_of_four_is_filled_up(tmp_path: Path) -> None:

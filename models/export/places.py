@@ -1,0 +1,84 @@
+"""Find out how each site of a converted model lies to the batch, by running it on rows."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import onnxruntime
+from numpy.typing import NDArray
+
+from service.errors import ExportError
+from service.manifest import TRAINING_INPUT, SiteSpec, rows_in
+
+Array = NDArray[Any]
+
+_SHAPE = "shape of "
+
+
+def with_places(
+    model: ir.Model, sites: list[SiteSpec], rows: Mapping[str, Array]
+) -> tuple[SiteSpec, ...]:
+    """The sites, each with the axis that is the batch.
+
+    Args:
+        model: lowered, each site being a node of its name.
+        sites: as they were recorded.
+        rows: input name to (3 or more, …).
+
+    Raises:
+        ExportError: ONNX Runtime refuses the model, or a site's rows cannot be told apart.
+    """
+    session = _shapes_of_draws(model, {site.name for site in sites})
+    present = [value.name.removeprefix(_SHAPE) for value in session.get_outputs()]
+    two, three = (
+        dict(zip(present, session.run(None, _feeds(session, rows, count)), strict=True))
+        for count in (2, 3)
+    )
+    inputs = [value.shape for value in session.get_inputs()]
+    lengths_vary = any(not isinstance(size, int) for shape in inputs for size in shape[1:])
+    # One that is not in the graph any more is refused by the checks.
+    return tuple(
+        _placed(site, two[site.name].tolist(), three[site.name].tolist(), lengths_vary)
+        if site.name in two
+        else site
+        for site in sites
+    )
+
+
+def _feeds(session: Any, rows: Mapping[str, Array], count: int) -> dict[str, Array]:
+    feeds = {name: x[:count] for name, x in rows.items()} | {TRAINING_INPUT: np.array(False)}
+    names = {value.name for value in session.get_inputs()}
+    return {name: x for name, x in feeds.items() if name in names}
+
+
+def _shapes_of_draws(model: ir.Model, sites: set[str]) -> Any:
+    """A session of the model whose outputs are the shapes of the draws, named after the sites."""
+    proto = ir.to_proto(model)
+    del proto.graph.output[:]
+    for node in [node for node in proto.graph.node if node.name in sites]:
+        name = f"{_SHAPE}{node.name}"
+        proto.graph.node.append(onnx.helper.make_node("Shape", node.output[:1], [name]))
+        proto.graph.output.append(
+            onnx.helper.make_tensor_value_info(name, onnx.TensorProto.INT64, [None])
+        )
+    try:
+        return onnxruntime.InferenceSession(proto.SerializeToString())
+    except Exception as error:  # the runtime's exceptions share no public base
+        raise ExportError(
+            f"ONNX Runtime cannot open the exported model: {error} No file was written."
+        ) from error
+
+
+def _placed(site: SiteSpec, two: list[int], three: list[int], lengths_vary: bool) -> SiteSpec:
+    found = rows_in(two, three)
+    if found is None:
+        raise ExportError(
+            f"layer {site.layer!r} draws numbers of shape {tuple(two)} for two rows and "
+            f"{tuple(three)} for three, so its rows cannot be told apart. Draw them in shape "
+            "(batch, …), or (batch × steps, …). No file was written."
+        )
+    axis, each = found
+    place = {"batch_axis": axis, "row_elements": None if lengths_vary and each > 1 else each}
+    return site.model_copy(update=place)
