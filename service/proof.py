@@ -6,15 +6,18 @@ machine and provider that will serve, shows
 
 1. off: with draws that change nothing the plan gives the artifact's
    `training=false` output, where it has such an output;
-2. passes apart: one row of one pass gives the same alone as among others;
+2. passes apart: one row of one pass gives the same alone as among others, and no
+   pass gets what a site draws in another;
 3. alive: other draws of one site change the output, for each site;
 4. rates: each site's masks drop as often as its rate says, its noise has its mean
    and spread;
-5. replay: the same seed gives the same samples, another seed gives others;
-6. spread: every output behind a site differs between passes.
+5. replay: the same seed gives the same samples;
+6. variety: each site draws differently in another pass, and by another seed.
 """
 
+import itertools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -76,14 +79,15 @@ def prove(artifact: Artifact, sampler: Sampler) -> Proof:
         raise
     except ModelError as error:  # the runtime refused the graph, or its shapes
         raise LayoutError(f"the plan cannot run: {error}") from error
-    effects = _prove_alive(sampler, rows)
+    effects = _prove_alive(artifact, sampler, rows)
+    _prove_variety(sampler, rows)
     return Proof(
         off_difference=off_difference,
         pass_difference=pass_difference,
         site_effects={site: max(by_output.values()) for site, by_output in effects.items()},
         drop_rates=_prove_rates(sampler),
         noise=_prove_noise(sampler),
-        spread=_prove_spread(artifact, sampler, rows, effects, first),
+        spread={name: float(y.astype(np.float64).std(axis=0).max()) for name, y in first.items()},
     )
 
 
@@ -160,9 +164,10 @@ def _prove_passes_apart(artifact: Artifact, sampler: Sampler, rows: Rows) -> flo
     difference = 0.0
     for index in range(3):
         row = {name: x[index : index + 1] for name, x in rows.items()}
-        alone = sampler.sample(row, index + 1, Draws(seed=1))
+        # By itself: beside earlier passes it might take a draw of theirs here as there.
+        alone = sampler.sample(row, 1, Draws(seed=1), first=index)
         for name, samples in together.items():
-            found = _difference(alone[name][index, 0], samples[index, index])
+            found = _difference(alone[name][0, 0], samples[index, index])
             difference = max(difference, found)
     if not difference <= _tolerance(artifact):
         raise LayoutError(
@@ -173,29 +178,24 @@ def _prove_passes_apart(artifact: Artifact, sampler: Sampler, rows: Rows) -> flo
     return difference
 
 
-def _prove_alive(sampler: Sampler, rows: Rows) -> dict[str, dict[str, float]]:
+def _prove_alive(artifact: Artifact, sampler: Sampler, rows: Rows) -> dict[str, dict[str, float]]:
     """Largest change of each output when one site draws something else: site to output to it."""
     runner, block = sampler.runner, sampler.first_block(rows)
-    # Beside draws that change nothing, real ones: a uniform at its middle may be a mask
-    # that drops all, and hides what comes after it.
-    baselines = [runner.neutral(block, passes=1)]
+    # Beside draws that change nothing, others: a uniform at its middle may be a mask that
+    # drops all, and hides what comes after it; and so may most of its draws be.
+    neutral = runner.neutral(block, passes=1)
+    baselines = [neutral]
     baselines += [runner.draw(block, range(p, p + 1), Draws(seed=1)) for p in range(3)]
-    still = [runner.run(block, baseline) for baseline in baselines]
+    baselines += [_uniforms_at(sampler.sites, neutral, end) for end in _OTHER["uniform"]]
     effects = {}
     for index, site in enumerate(sampler.sites):
-        tries = (
-            (b, y, n) for b, y in zip(baselines, still, strict=True) for n in _OTHER[site.kind]
-        )
-        for baseline, outputs, number in tries:
-            draws = [*baseline]
-            draws[index] = _other_draw(site, draws[index], number)
-            moved = runner.run(block, draws)
-            effects[site.name] = {
-                # In float64: bools have no difference, and those of unsigned numbers wrap.
-                name: float(np.max(np.abs(moved[name].astype(np.float64) - y), initial=0.0))
-                for name, y in outputs.items()
-            }
+        for baseline, other in itertools.product(baselines, _OTHER[site.kind]):
+            pair = [_with(baseline, index, draw) for draw in _two(site, baseline[index], other)]
+            one, two = (runner.run(block, draws) for draws in pair)
+            effects[site.name] = {name: _change(one[name], two[name]) for name in one}
             if max(effects[site.name].values()) > 0.0:
+                both = runner.run(block, [_after(*draws) for draws in zip(*pair, strict=True)])
+                _require_own_draws(artifact, site, both, (one, two))
                 break
         else:
             raise ProofError(
@@ -204,21 +204,59 @@ def _prove_alive(sampler: Sampler, rows: Rows) -> dict[str, dict[str, float]]:
     return effects
 
 
-def _other_draw(site: SiteSpec, neutral: SiteDraw, number: float) -> SiteDraw:
-    if site.rate is None:
-        return SiteDraw(np.full_like(neutral.numbers, number))
-    return SiteDraw(neutral.numbers, scale=number)
-
-
-#: Draws far from the neutral ones, tried until one shows. A large one shows a
-#: branch too faint for float32 beside the others; a uniform is often compared with
-#: a rate, on either side.
+#: What a site draws in two passes that show its effect, tried until one does: of a
+#: dropout what kept elements are multiplied by, for a large number shows a branch too
+#: faint for float32 beside the others; of noise numbers far from the neutral ones, and
+#: of a uniform, which is often compared with a rate, on either side.
 _OTHER = {
-    "dropout": (0.0, 1e3),
-    "spatial_dropout": (0.0, 1e3),
+    "dropout": (1.0, 1e3),
+    "spatial_dropout": (1.0, 1e3),
     "uniform": (0.0, 0.999),
     "normal": (2.0, 1e3),
 }
+
+
+def _two(site: SiteSpec, base: SiteDraw, number: float) -> tuple[SiteDraw, SiteDraw]:
+    """Two draws of a site, alike in their scale: of a dropout one keeps all, and one nothing."""
+    if site.rate is None:
+        return base, SiteDraw(np.full_like(base.numbers, number))
+    ones = np.ones_like(base.numbers)
+    return SiteDraw(ones, number), SiteDraw(0 * ones, number)
+
+
+def _uniforms_at(sites: Sequence[SiteSpec], draws: list[SiteDraw], end: float) -> list[SiteDraw]:
+    return [
+        SiteDraw(np.full_like(draw.numbers, end)) if site.kind == "uniform" else draw
+        for site, draw in zip(sites, draws, strict=True)
+    ]
+
+
+def _with(draws: list[SiteDraw], index: int, draw: SiteDraw) -> list[SiteDraw]:
+    return [*draws[:index], draw, *draws[index + 1 :]]
+
+
+def _after(one: SiteDraw, two: SiteDraw) -> SiteDraw:
+    """The draws of two passes."""
+    return SiteDraw(np.concatenate([one.numbers, two.numbers]), one.scale)
+
+
+def _change(one: Array, two: Array) -> float:
+    # In float64: bools have no difference, and those of unsigned numbers wrap.
+    return float(np.max(np.abs(one.astype(np.float64) - two), initial=0.0))
+
+
+def _require_own_draws(
+    artifact: Artifact, site: SiteSpec, both: Rows, alone: tuple[Rows, Rows]
+) -> None:
+    """Each of two passes gets its own draw of a site, as it does alone."""
+    for index, wanted in enumerate(alone):
+        difference = max(_difference(both[name][index], y[0]) for name, y in wanted.items())
+        if not difference <= _tolerance(artifact):
+            raise LayoutError(
+                f"a pass's answer changes by {difference:.1e} of its scale with what layer "
+                f"{site.layer!r} draws in other passes of the same call, as where the model takes "
+                "one element of a draw for the whole batch."
+            )
 
 
 def _observe(index: int, site: SiteSpec) -> Array:
@@ -267,41 +305,23 @@ def _prove_replay(sampler: Sampler, rows: Rows) -> Rows:
     return first
 
 
-def _prove_spread(
-    artifact: Artifact,
-    sampler: Sampler,
-    rows: Rows,
-    effects: dict[str, dict[str, float]],
-    first: Rows,
-) -> dict[str, float]:
-    other = sampler.sample(rows, PASSES, Draws(seed=2))
-    drawn = sampler.runner.draw(sampler.first_block(rows), range(PASSES), Draws(seed=1))
-    spread = {}
-    for output in artifact.manifest.outputs:
-        name, samples = output.name, first[output.name]
-        spread[name] = float(samples.astype(np.float64).std(axis=0).max())
-        if not output.stochastic or _expected_changes(sampler, drawn, effects, name) < 20.0:
-            continue
-        if spread[name] == 0.0:
-            raise ProofError(f"output {name!r} is the same in all of {PASSES} passes.")
-        if np.array_equal(samples, other[name]):
-            raise ProofError(f"output {name!r} is the same for two different seeds.")
-    return spread
+def _prove_variety(sampler: Sampler, rows: Rows) -> None:
+    """Each site draws differently by pass, and by seed.
 
-
-def _expected_changes(
-    sampler: Sampler, draws: list[SiteDraw], effects: dict[str, dict[str, float]], output: str
-) -> float:
-    """How many draws unlike the neutral one should have reached an output.
-
-    Where that is 20 or more, none did by chance once in 5e8. A small layer of a
-    small rate has fewer, and that its draws reach the output is shown already.
+    Looked at where it draws: an output may be the same in many passes, as behind a rare coin.
     """
-    return sum(
-        drawn.numbers.size * (1.0 if site.rate is None else min(site.rate, 1 - site.rate))
-        for site, drawn in zip(sampler.sites, draws, strict=True)
-        if effects[site.name][output] > 0.0
-    )
+    block = sampler.first_block(rows)
+    first, other = (sampler.runner.draw(block, range(PASSES), Draws(seed)) for seed in (1, 2))
+    for site, (one, _), (two, _) in zip(sampler.sites, first, other, strict=True):
+        rate = 0.5 if site.rate is None else site.rate
+        # Draws unlike the neutral one. Of 20 expected, none is there by chance once in
+        # 5e8; a small layer of a small rate has fewer.
+        if one.size * min(rate, 1 - rate) < 20.0:
+            continue
+        if np.array_equal(one, np.broadcast_to(one[:1], one.shape)):
+            raise ProofError(f"layer {site.layer!r} draws the same in all of {PASSES} passes.")
+        if np.array_equal(one, two):
+            raise ProofError(f"layer {site.layer!r} draws the same for two different seeds.")
 
 
 def _difference(found: Array, wanted: Array) -> float:

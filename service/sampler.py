@@ -62,14 +62,17 @@ class Sampler:
         return job.outputs()
 
     def sample(
-        self, rows: Rows, passes: int, draws: Draws, apart: bool = False
+        self, rows: Rows, passes: int, draws: Draws, apart: bool = False, first: int = 0
     ) -> dict[str, Array]:
-        """All samples: output name to (P, B, …); trunk and tail run `apart`, or as may be."""
+        """All samples, from pass `first` on: output name to (P, B, …).
+
+        Trunk and tail run `apart`, or as may be.
+        """
         parts = []
         for block, count in self._blocks(rows, None if apart else passes):
             chunks = [
                 self.runner.run(block, drawn, draws.sites)
-                for drawn in self._drawn(block, passes, draws)
+                for drawn in self._drawn(block, range(first, first + passes), draws)
             ]
             found = {
                 name: np.concatenate([chunk[name] for chunk in chunks])
@@ -233,11 +236,11 @@ class Sampler:
     def _passes_at_a_time(self, rows: int, most: int = _NO_LIMIT) -> int:
         return max(1, min(min(self.samples_per_chunk, most) // rows, _MOST_PASSES))
 
-    def _drawn(self, block: Frontier, passes: int, draws: Draws) -> Iterator[Sequence[SiteDraw]]:
+    def _drawn(self, block: Frontier, passes: range, draws: Draws) -> Iterator[Sequence[SiteDraw]]:
         """The draws of chunk after chunk."""
         size = self._passes_at_a_time(block.rows)
-        for first in range(0, passes, size):
-            yield self.runner.draw(block, range(first, min(first + size, passes)), draws)
+        for first in range(0, len(passes), size):
+            yield self.runner.draw(block, passes[first : first + size], draws)
 
 
 def _filled_up(x: Array, size: int) -> Array:

@@ -291,12 +291,8 @@ def _spread(session: Any, feeds: Feeds, repeats: int, manifest: Manifest) -> dic
         for output, *pair in zip(manifest.outputs, *calls, strict=True)
     }
     still = [o.name for o in manifest.outputs if o.stochastic and spread[o.name] == 0.0]
-    # A site of a small rate may not have dropped anything in so few rows, and one that all
-    # rows share draws once a call.
-    rarest = min(
-        (len(calls) if s.batch_axis is None else repeats) * _size(s) * (s.rate if s.rate else 1.0)
-        for s in manifest.sites
-    )
+    # A rare draw may not have come in so few rows, and may hide all others.
+    rarest = min(_unusual_draws(site, repeats) for site in manifest.sites)
     if (still and rarest > LOG_CHANCE) or not any(o.stochastic for o in manifest.outputs):
         raise ExportError(
             f"with training=true, {repeats} repeats of one row give the same "
@@ -304,6 +300,17 @@ def _spread(session: Any, feeds: Feeds, repeats: int, manifest: Manifest) -> dic
             "example row is unusual (all zeros, say): give a real one. No file was written."
         )
     return spread
+
+
+def _unusual_draws(site: SiteSpec, repeats: int) -> float:
+    """How many draws unlike the rest two calls should have, at least.
+
+    Rows may share their draws. A uniform is often compared with a rate that only the
+    graph knows; 0.01 is taken for it.
+    """
+    count = 2 if site.batch_axis is None else repeats
+    chance = {"uniform": 0.01, "normal": 1.0}.get(site.kind, site.rate or 0.0)
+    return count * _size(site) * chance
 
 
 def require_probabilities(outputs: Iterable[Array]) -> None:

@@ -100,6 +100,13 @@ def own_stateless() -> keras.Model:
     )
 
 
+@row("Layers of your own", "own noise, keras.random.normal((1,))[0]: one number for all rows", 1)
+def own_shared() -> keras.Model:
+    return sequential(
+        (6,), OwnMask(lambda x: tf.zeros_like(x) + keras.random.normal((1,))[0]), layers.Dense(2)
+    )
+
+
 class Autograph(layers.Layer):
     """A tf.function with an `if` on a tensor, and dropout after it."""
 

@@ -10,6 +10,7 @@ from service.errors import ArtifactError, ProofError
 from service.graph.plan import Layout
 from service.options import Limits
 from service.runner import Draws
+from tests.conftest import SIGMAS
 from tests.service.reference import loaded, own_samples, save
 
 W = (
@@ -104,6 +105,41 @@ def test_a_site_that_only_one_pass_at_a_time_can_place(tmp_path: Path) -> None:
     constants = f"{ON}, int64[2] m = {{-1, 4}}, int64[3] s = {{3, -1, 4}}"
     shape = "float[batch, 3, 4]"
     check(save(body, tmp_path / "model.onnx", constants, f"{shape} x", f"{shape} y"), Layout.SERIAL)
+
+
+ONE_FOR_ALL = {
+    "the first row's normals": (1.0, "n = RandomNormalLike(x) f = Gather<axis = 0>(n, first)"),
+    "one normal": (
+        1.0,
+        "n = RandomNormalLike(x) a = Gather<axis = 0>(n, first) f = Gather<axis = 0>(a, first)",
+    ),
+    # Which few of a handful of passes would show.
+    "a rare coin": (
+        0.02,
+        "u = RandomUniformLike(x) a = Gather<axis = 0>(u, first) b = Less(a, low) "
+        "f = Cast<to = 1>(b)",
+    ),
+    "the first row's mask": (
+        1.5,
+        "zero = Sub(x, x) one = Exp(zero) [e] m = Dropout(one, third, on) "
+        "f = Gather<axis = 0>(m, first)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ONE_FOR_ALL)
+def test_a_draw_of_which_an_element_is_taken_for_the_whole_batch(tmp_path: Path, name: str) -> None:
+    """y = x m f with E f² = `square`; beside other passes f would be that of the first."""
+    square, factor = ONE_FOR_ALL[name]
+    body = f"{factor} [d] h = Dropout(x, half, on) y = Mul(h, f)"
+    constants = f"{ON.replace('0.3}', '0.33333333}')}, int64 first = {{0}}, float low = {{0.02}}"
+    path = save(body, tmp_path / "model.onnx", constants, "float[batch, 4] x", "float[batch, 4] y")
+    _, model = loaded(path)
+    assert model.planned.report.layout is Layout.BY_PASS
+    x, passes = np.ones((1, 4), np.float32), 4000
+    samples = model._sampler.sample({"x": x}, passes, Draws(seed=1))["y"].astype(np.float64)
+    error = (samples**2).std(axis=0) / np.sqrt(passes)
+    assert (np.abs((samples**2).mean(axis=0) - 2 * square) < SIGMAS * error).all()
 
 
 def test_a_model_that_mixes_the_rows_of_its_batch_is_refused(tmp_path: Path) -> None:

@@ -106,9 +106,9 @@ class MixedRows(Runner):
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
-        (FrozenMasks, "is the same in all of 16 passes"),
-        (NoMasks, "is the same in all of 16 passes"),
-        (OneSeed, "is the same for two different seeds"),
+        (FrozenMasks, "draws the same in all of 16 passes"),
+        (NoMasks, "draws the same in all of 16 passes"),
+        (OneSeed, "draws the same for two different seeds"),
         (UnseededMasks, "differs between two runs of one seed"),
         (DeadSite, "draws of layer 'drop_hidden' do not reach any output"),
         (UnscaledMasks, "with dropout off the plan differs from the artifact by"),
