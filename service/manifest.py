@@ -136,6 +136,11 @@ class Manifest(_Frozen):
         description="layers that draw nothing, as in Keras' model(x, training=True): in all or "
         "some of their calls the model gives them training=False, or no output depends on them",
     )
+    same_seed: tuple[tuple[str, ...], ...] = Field(
+        default=(),
+        description="names of the sites that Keras draws alike because they have one seed, or of "
+        "one site that it draws alike in every call; here all are independent",
+    )
     tools: dict[str, str] = Field(description="version of each tool that made the artifact")
     source: Source
     checks: Checks | None = None

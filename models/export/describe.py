@@ -9,6 +9,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from models.export.private_api import installed_version
+from models.export.trace import Emitted
 from service.errors import ExportError
 from service.manifest import InputSpec, Manifest, OutputSpec
 
@@ -126,6 +127,22 @@ def notes(manifest: Manifest) -> Iterator[str]:
             "model's own code calls them with training=False, at least once, or no output depends "
             "on them."
         )
+    for group in manifest.same_seed:
+        yield (
+            f"Keras draws {' and '.join(group)} from one seed, and so "
+            f"{'alike' if len(group) > 1 else 'the same in every call'}. The exported model draws "
+            "them independently of each other, for each pass anew, as Monte Carlo dropout means."
+        )
+
+
+def same_seeds(traced: Emitted) -> tuple[tuple[str, ...], ...]:
+    """The sites that Keras draws alike: one with the other, or all of its calls."""
+    alive = {site.name for site in traced.sites.values()}
+    groups = [
+        (number, tuple(name for name in names if name in alive))
+        for (_, number), names in traced.seeds.items()
+    ]
+    return tuple(group for number, group in groups if len(group) > (number > 0))
 
 
 def tool_versions() -> dict[str, str]:

@@ -116,18 +116,18 @@ class _Attempt:
         signature, interface = self.interface.signature, self.interface
         expected, names = self._expected(draws)
         self.on_stage(STAGES[1])
-        function, sites = emit(interface, signature, draws)
+        traced = emit(interface, signature, draws)
         self.on_stage(STAGES[2])
         flagged = [*signature, flag_signature()]
-        converted = to_onnx(function, flagged, self.opset)
-        lowered = lower(converted, sites, [spec.name for spec in signature], names)
-        placed = with_places(lowered, list(sites.values()), self.rows)
+        converted = to_onnx(traced.function, flagged, self.opset)
+        lowered = lower(converted, traced.sites, [spec.name for spec in signature], names)
+        placed = with_places(lowered, list(traced.sites.values()), self.rows)
         self.on_stage(STAGES[3])
         if facts["task"] == "classification":
             check.require_probabilities(expected.off)
         outputs = describe.output_specs(
             names,
-            function.get_concrete_function(*flagged).outputs,
+            traced.function.get_concrete_function(*flagged).outputs,
             outputs_after_sites(lowered),
         )
         manifest = Manifest(
@@ -137,6 +137,7 @@ class _Attempt:
             outputs=outputs,
             sites=placed,
             kept_off=draws.kept_off,
+            same_seed=describe.same_seeds(traced),
             tools=describe.tool_versions(),
         )
         with _draft(self.path) as draft:

@@ -41,6 +41,9 @@ class Recorder(Protocol):
     def normal(self, shape: Any, dtype: Any) -> Tensor:
         """Standard normal numbers."""
 
+    def seed(self, seed: Any) -> Tensor:
+        """(2,) numbers to draw from, in place of Keras' own."""
+
     def refuse_python(self, *args: Any, **kwargs: Any) -> Tensor:
         """Python code that is to run inside the graph."""
 
@@ -73,7 +76,7 @@ def replaced(recorder: Recorder) -> Iterator[None]:
         (gen_stateless_random_ops_v2, "stateless_random_uniform_v2", stateless(recorder.uniform)),
         (gen_stateless_random_ops_v2, "stateless_random_normal_v2", stateless(recorder.normal)),
         # No random state is read or advanced.
-        (keras_random, "draw_seed", lambda seed: tf.zeros([2], tf.int32)),
+        (keras_random, "draw_seed", recorder.seed),
         (gen_stateful_random_ops, "rng_read_and_skip", lambda *_, **__: tf.zeros([3], tf.int64)),
         (Function, "__call__", call_inlined),
         (script_ops, "_internal_py_func", recorder.refuse_python),

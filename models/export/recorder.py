@@ -7,12 +7,14 @@ with a draw of its own is run twice, with training on and off, and the flag sele
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import chain, count
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from models.export.private_api import accepts_training, draws_for, tensor_util
@@ -53,6 +55,8 @@ class Recorder:
         sites: in the order in which they were reached.
         holders: name of a site to the ids of the layers it is in, the innermost last.
         trained: ids of the layers that ran with training on.
+        seeds: seed and number of the draw from it in Keras to the names of the sites that
+            draw there; of a plain number as seed each draw is number 0.
         given_false: ids of the layers that Keras gave training=False.
         graph: the graph being traced into.
         off: nothing is drawn, whatever a layer's `training` is.
@@ -66,8 +70,11 @@ class Recorder:
     holders: dict[str, list[int]] = field(default_factory=dict)
     trained: set[int] = field(default_factory=set)
     given_false: set[int] = field(default_factory=set)
+    seeds: dict[tuple[int, int], list[str]] = field(default_factory=dict)
     graph: Any = None
     _stack: list[Layer] = field(default_factory=list)
+    _seed: tuple[int, int] | None = None
+    _drawn_from: Counter[int] = field(default_factory=Counter)
     _dynamic_steps: set[int] = field(default_factory=set)
     off: bool = False
 
@@ -143,6 +150,19 @@ class Recorder:
         """A marker around zeros, which lends its shape."""
         return self._draw("normal", shape, dtype)
 
+    def seed(self, seed: Any) -> Tensor:
+        """Note what Keras would draw from next: a seed and how often it was drawn from."""
+        if self.off:
+            return tf.zeros([2], tf.int32)
+        if isinstance(seed, keras.random.SeedGenerator):
+            with tf.init_scope():  # its state is a variable, and the graph has no value of it
+                start, drawn = (int(part) for part in np.asarray(seed.state.value))
+            self._drawn_from[id(seed)] += 1
+            self._seed = (start, drawn + self._drawn_from[id(seed)])
+        elif isinstance(seed, int):
+            self._seed = (seed, 0)
+        return tf.zeros([2], tf.int32)
+
     def refuse_python(self, *args: Any, **kwargs: Any) -> Tensor:
         """ONNX cannot hold Python code, and whatever it draws would be lost."""
         raise ExportError(
@@ -198,6 +218,9 @@ class Recorder:
         self.holders[self.sites[-1].name] = [
             id(holder) for layer in self._stack for holder in (*draws_for(layer), layer)
         ]
+        if self._seed is not None:
+            self.seeds.setdefault(self._seed, []).append(self.sites[-1].name)
+            self._seed = None
 
     def _constant_rate(self, rate: Any) -> float:
         value = rate if isinstance(rate, int | float) else tf.get_static_value(rate)

@@ -145,15 +145,23 @@ def _markers_before(outputs: list[Tensor]) -> set[int]:
     return found
 
 
-def emit(
-    call: Call, signature: list[tf.TensorSpec], draws: Draws
-) -> tuple[Any, dict[int, SiteSpec]]:
-    """Trace the model with markers and a flag.
+@dataclass(frozen=True)
+class Emitted:
+    """A model that was traced with markers and a flag.
 
-    Returns:
-        Its tf.function, which takes the tensors and then the flag, and is traced already;
-        and the sites that an output depends on, by the numbers of their markers.
+    Attributes:
+        function: takes the tensors and then the flag, and is traced already.
+        sites: that an output depends on, by the numbers of their markers.
+        seeds: see `Recorder`.
     """
+
+    function: Any
+    sites: dict[int, SiteSpec]
+    seeds: dict[tuple[int, int], list[str]]
+
+
+def emit(call: Call, signature: list[tf.TensorSpec], draws: Draws) -> Emitted:
+    """Trace the model with markers and a flag."""
     recorder = Recorder(draws.may_train, twice=draws.twice, always_on=draws.always_on)
 
     def flagged(*tensors: Tensor) -> list[Tensor]:
@@ -165,7 +173,8 @@ def emit(
         # Traced here, under the replacements; whoever asks again gets this trace.
         traced = function.get_concrete_function(*signature, flag_signature())
     reached = sorted(_markers_before(traced.graph.outputs))
-    return function, {number: recorder.sites[number] for number in reached}
+    sites = {number: recorder.sites[number] for number in reached}
+    return Emitted(function, sites, recorder.seeds)
 
 
 def flag_signature() -> tf.TensorSpec:
