@@ -1,6 +1,7 @@
 """The demo models in the store are what their Keras files give, and their doubts are honest."""
 
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -20,17 +21,25 @@ def test_exporting_again_gives_the_same_model(name: str, tmp_path: Path) -> None
     again = tmp_path / "model.onnx"
     export_demo(name, again)
     stored, fresh = load_model(path), load_model(again)
-    unmeasured = {"checks"}
-    assert fresh.manifest.model_dump(exclude=unmeasured) == stored.manifest.model_dump(
-        exclude=unmeasured
+    # What was measured, and by which versions, is of an export, and not of the model.
+    of_the_export = {"checks", "tools"}
+    assert fresh.manifest.model_dump(exclude=of_the_export) == stored.manifest.model_dump(
+        exclude=of_the_export
     )
+    assert fresh.manifest.tools.keys() == stored.manifest.tools.keys()
     x = ZOO[name].example()
     for a, b in zip(
         (stored.predict_deterministic(x), stored.predict(x, seed=7).mean),
         (fresh.predict_deterministic(x), fresh.predict(x, seed=7).mean),
         strict=True,
     ):
-        np.testing.assert_equal(a, b)
+        # TensorFlow folds constants by the instructions of the machine, and these differ in bits.
+        for one, other in zip(*map(_arrays, (a, b)), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
+def _arrays(found: Any) -> list[Any]:
+    return list(found.values()) if isinstance(found, dict) else [found]
 
 
 @pytest.mark.parametrize("name", ZOO)
