@@ -3,7 +3,8 @@
 import asyncio
 import gc
 import json
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
@@ -32,17 +33,43 @@ T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 
 
-async def read_body(request: Request) -> bytes:
+#: What JSON is sent as. `curl -d` calls it a form, and many clients do not call it anything.
+_JSON = re.compile(r"|(application|text)/json|application/x-www-form-urlencoded|[^/]+/[^/]+\+json")
+
+
+def content_type(request: Request, also: Collection[str] = ()) -> str:
+    """What the body is said to be, without its parameters and in small letters.
+
+    Args:
+        request: of any route that has a body.
+        also: what the route takes beside JSON.
+
+    Raises:
+        HTTPException: 415, it is neither JSON nor of `also`.
+    """
+    kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind not in also and not _JSON.fullmatch(kind):
+        taken = " or ".join(["application/json", *also])
+        raise HTTPException(415, f"Content-Type is {kind[:40]!r}; send {taken}.")
+    return kind
+
+
+async def read_body(request: Request, also: Collection[str] = ()) -> bytes:
     """The whole body, of at most `request.app.state.max_body` bytes.
 
     What it claims to hold is never allocated, only what has arrived.
 
+    Args:
+        request: whose body it is.
+        also: see `content_type`.
+
     Raises:
-        HTTPException: 413, it is longer; 415, it is compressed.
+        HTTPException: 413, it is longer; 415, it is compressed, or of a type that is not taken.
         QueueFullError: others' bodies take all the room there is.
         CancelledError: the client left before it had sent it all.
         InputError: the parser took what follows the headers for another protocol's.
     """
+    content_type(request, also)
     encoding = request.headers.get("Content-Encoding", "identity")
     if encoding.lower() != "identity":
         text = f"Content-Encoding is {encoding[:40]!r}; send the body without compression."

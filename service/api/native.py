@@ -4,10 +4,11 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Request, Response
+from starlette.convertors import StringConvertor, register_url_convertor
 
 from service.api import models, serving, wire
 from service.api.arrays import BINARY, NPZ, write_npz
-from service.api.body import describe_body, off_loop, read_body
+from service.api.body import content_type, describe_body, off_loop, read_body
 from service.api.keys import needs
 from service.api.observe import seen
 from service.api.schemas import (
@@ -43,6 +44,17 @@ asking = APIRouter(
 )
 router = APIRouter(prefix="/v1/models", tags=["models"], responses=ERRORS)
 
+
+class _Part(StringConvertor):
+    """A part of a path that is no method of TensorFlow Serving's, so that those are other pages."""
+
+    regex = "[^/]+" + "".join(
+        f"(?<!:{method})" for method in ("predict", "classify", "regress", "explain")
+    )
+
+
+register_url_convertor("part", _Part())
+
 Name = Annotated[str, Path(description="name of the model")]
 
 
@@ -52,14 +64,14 @@ async def list_models(request: Request) -> ModelList:
     return models.model_list(serving.serving(request).repository)
 
 
-@router.get("/{name}", response_model=ModelDetails)
+@router.get("/{name:part}", response_model=ModelDetails)
 async def describe_model(request: Request, name: Name) -> ModelDetails:
     """Inputs, outputs, dropout sites, plan and proof of the version that answers."""
     shared = serving.serving(request)
     return models.model_details(shared.repository, shared.device, name)
 
 
-@router.get("/{name}/versions/{version}", response_model=ModelDetails)
+@router.get("/{name}/versions/{version:part}", response_model=ModelDetails)
 async def describe_version(request: Request, name: Name, version: Number) -> ModelDetails:
     """The same, of one version."""
     shared = serving.serving(request)
@@ -94,9 +106,9 @@ async def predict_version(request: Request, name: Name, version: Number) -> Resp
 
 
 async def _predict(request: Request, name: str, number: int | None) -> Response:
-    content = await read_body(request)
+    content = await read_body(request, BINARY)
     version, predictor = serving.find(request, name, number)
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = content_type(request, BINARY)
     query = request.query_params
     call = await off_loop(request, len(content), wire.read_call, predictor, kind, query, content)
     head: dict[str, Any] = {"model": version.name, "version": str(version.number)}

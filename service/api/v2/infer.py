@@ -8,6 +8,7 @@ from fastapi import Request, Response
 from numpy.typing import NDArray
 
 from service.api import serving
+from service.api.arrays import RAW
 from service.api.body import off_loop, parse_json, read_body
 from service.api.observe import seen
 from service.api.v2.outputs import MOMENTS, Selected, select
@@ -75,7 +76,7 @@ async def infer(request: Request, name: str, number: int | None) -> Response:
         MCDropoutError: it cannot be answered, saying why.
         HTTPException: its body is too large or compressed.
     """
-    body = await read_body(request)
+    body = await read_body(request, (RAW,))
     version, predictor = serving.find(request, name, number)
     header = request.headers.get(HEADER)
     call = await off_loop(request, len(body), read_call, body, header, predictor)

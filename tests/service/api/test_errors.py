@@ -1,5 +1,6 @@
 """Whatever is sent, the answer is {"error": …} that says what, where, and what would be right."""
 
+import json
 import shutil
 import time
 from pathlib import Path
@@ -126,9 +127,11 @@ def test_a_body_that_is_no_good_json_is_explained(
             "the version in the path is 'x'; it takes a whole number of up to 18 digits",
         ),
         ("GET", "/v1/models/digits/versions/x", 400, "the version in the path is 'x'; it takes a"),
-        ("POST", "/v1/models/digits:classify", 405, "this page takes GET alone. GET /docs lists"),
+        ("POST", "/v1/models/digits:classify", 404, "there is no such page."),
         ("GET", "/nowhere", 404, "GET /nowhere: there is no such page."),
-        ("GET", "/v1/models/digits:predict", 404, "no model 'digits:predict'"),
+        ("GET", "/v1/models/digits:predict", 405, "this page takes POST alone. GET /docs lists"),
+        ("GET", "/v1/models/digits/versions/1:predict", 405, "this page takes POST alone."),
+        ("POST", "/v1/models/digits", 405, "this page takes GET alone."),
         ("DELETE", "/v1/models/digits", 405, "this page takes GET alone. GET /docs lists what"),
     ],
 )
@@ -137,6 +140,33 @@ def test_a_wrong_address_is_explained(
 ) -> None:
     body = {"instances": [ROW]} if method == "POST" else None
     assert message in error_of(client.request(method, path, json=body), status)
+
+
+def test_a_wrong_method_is_answered_with_the_right_ones(client: httpx.Client) -> None:
+    assert client.get(URL).headers["Allow"] == "POST"
+    assert client.post("/v1/models").headers["Allow"] == "GET"
+
+
+@pytest.mark.parametrize("path", [URL, "/v2/models/digits/infer", "/v2/repository/index"])
+@pytest.mark.parametrize("kind", ["text/csv", "multipart/form-data; boundary=x", "image/png", "x"])
+def test_a_body_of_a_type_that_is_not_taken_is_refused(
+    client: httpx.Client, path: str, kind: str
+) -> None:
+    message = error_of(client.post(path, content=b"{}", headers={"Content-Type": kind}), 415)
+    assert f"Content-Type is {kind.partition(';')[0]!r}; send application/json" in message
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *(None, "", "application/json; charset=utf-8", "Application/JSON", "text/json"),
+        *("application/vnd.api+json", "application/x-www-form-urlencoded"),
+    ],
+)
+def test_json_may_be_called_by_its_other_names(client: httpx.Client, kind: str | None) -> None:
+    headers = {} if kind is None else {"Content-Type": kind}
+    content = json.dumps({"instances": [ROW]})
+    assert client.post(URL, content=content, headers=headers).status_code == 200
 
 
 def test_a_broken_model_is_reported_and_the_others_serve(tmp_path: Path) -> None:
