@@ -1,8 +1,10 @@
 """What a request may choose, and what is wrong with its choice."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
 
 from service.core.summary import CLASSIFICATION_MEASURES
 from service.errors import InputError
@@ -35,6 +37,54 @@ class Options:
     masks: Masks = "shared"
     rate_scale: float = 1.0
     sites: Sequence[str] | None = None
+
+
+def read_options(given: Options) -> Options:
+    """The options that a caller from Python means, in the types that they are declared as.
+
+    NumPy's numbers and any iterables of names are taken.
+
+    Raises:
+        InputError: naming the option, what it is and what it must be.
+    """
+    return Options(
+        passes=None if given.passes is None else _whole("passes", given.passes),
+        seed=None if given.seed is None else _whole("seed", given.seed),
+        measures=_names("measures", given.measures),
+        masks=given.masks,
+        rate_scale=_number("rate_scale", given.rate_scale),
+        sites=None if given.sites is None else _names("sites", given.sites),
+    )
+
+
+def _whole(option: str, value: Any) -> int:
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return int(value)
+    raise InputError(f"{option} is {_said(value)}; it must be a whole number, an int.")
+
+
+def _number(option: str, value: Any) -> float:
+    if isinstance(value, Real) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except OverflowError:
+            return math.inf
+    raise InputError(f"{option} is {_said(value)}; it must be a number.")
+
+
+def _names(option: str, value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        raise InputError(f"{option} is the string {value!r}; give a list of names: [{value!r}].")
+    names = tuple(value) if isinstance(value, Iterable) else (value,)
+    wrong = [name for name in names if not isinstance(name, str)]
+    if wrong:
+        raise InputError(f"{option} is {_said(value)}; it must be a list of names.")
+    return names
+
+
+def _said(value: Any) -> str:
+    """What a value is, of a length that a message bears."""
+    return f"{repr(value)[:40]} of type {type(value).__name__}"
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from service.options import (
     SEED_LIMIT,
     Limits,
     Options,
+    read_options,
     require_draws,
     require_measures,
     require_passes,
@@ -36,9 +37,9 @@ Array = NDArray[Any]
 _seeds = random.Random()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OutputPrediction:
-    """What the passes say of one output.
+    """What the passes say of one output. Equal to another with the same numbers.
 
     Attributes:
         mean: (B, …) float64, mean over passes.
@@ -49,6 +50,18 @@ class OutputPrediction:
     mean: Array
     variance: Array
     measures: Mapping[str, Array] = field(default_factory=dict)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, OutputPrediction):
+            return NotImplemented
+        return (
+            np.array_equal(self.mean, other.mean)
+            and np.array_equal(self.variance, other.variance)
+            and self.measures.keys() == other.measures.keys()
+            and all(np.array_equal(y, other.measures[k]) for k, y in self.measures.items())
+        )
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 @dataclass(frozen=True)
@@ -144,8 +157,8 @@ class Predictor:
             InputError: naming what is wrong, where, and what would be right.
             OutputError: the model answered with NaN or infinity.
         """
-        options = Options(passes, seed, measures, masks, rate_scale, sites)
-        return self.prediction(self._run(self.prepare(x, options)), measures)
+        options = read_options(Options(passes, seed, measures, masks, rate_scale, sites))
+        return self.prediction(self._run(self.prepare(x, options)), options.measures)
 
     def predict_deterministic(self, x: Any) -> dict[str, Array]:
         """The Keras model's own inference output, with dropout off: output name to (B, …)."""

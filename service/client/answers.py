@@ -18,7 +18,7 @@ Float64 = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class OutputPrediction:
-    """What the passes say of one output.
+    """What the passes say of one output. Equal to another with the same numbers.
 
     Attributes:
         mean: (B, …) float64, mean over passes.
@@ -30,10 +30,24 @@ class OutputPrediction:
     variance: Float64
     measures: Mapping[str, Float64] = field(default_factory=dict)
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, OutputPrediction):
+            return NotImplemented
+        return (
+            np.array_equal(self.mean, other.mean)
+            and np.array_equal(self.variance, other.variance)
+            and self.measures.keys() == other.measures.keys()
+            and all(np.array_equal(y, other.measures[k]) for k, y in self.measures.items())
+        )
 
-@dataclass(frozen=True, eq=False)
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True)
 class Prediction(Mapping[str, OutputPrediction]):
     """Output name to prediction. With one output, `mean` and `variance` are its own.
+
+    Equal to another of the same model and version with the same passes, seed and numbers.
 
     Attributes:
         outputs: the same mapping.
@@ -48,7 +62,7 @@ class Prediction(Mapping[str, OutputPrediction]):
     seed: int
     model: str
     version: int
-    request_id: str
+    request_id: str = field(compare=False)
 
     def __getitem__(self, name: str) -> OutputPrediction:
         return self.outputs[name]

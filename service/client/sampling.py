@@ -1,7 +1,9 @@
 """How a model is to be sampled, in the words of the protocol."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
+from numbers import Integral, Real
 from typing import Any, Literal, TypeAlias
 
 from service.client.answers import quantity
@@ -25,17 +27,20 @@ class Sampling:
     sites: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
-        """Check what cannot be said in the protocol.
+        """Check what the protocol has no form for, and bring NumPy's numbers into Python's.
 
         Raises:
             InvalidCallError: naming the option and what would be right.
         """
-        for option in ("measures", "sites"):
-            value = getattr(self, option)
-            if isinstance(value, str):
-                raise InvalidCallError(
-                    f"{option} is the string {value!r}; give a list: [{value!r}]."
-                )
+        read = {
+            "passes": None if self.passes is None else _whole("passes", self.passes),
+            "seed": None if self.seed is None else _whole("seed", self.seed),
+            "measures": _names("measures", self.measures),
+            "rate_scale": _number("rate_scale", self.rate_scale),
+            "sites": None if self.sites is None else _names("sites", self.sites),
+        }
+        for option, value in read.items():
+            object.__setattr__(self, option, value)
         for name in self.sites or ():
             if "," in name:
                 raise InvalidCallError(f"the site {name!r} has a comma, and cannot be sent.")
@@ -51,10 +56,38 @@ class Sampling:
         outputs = [{"name": quantity(o, name)} for o in signature.outputs for name in asked]
         given = {"passes": self.passes, "seed": self.seed, "masks": self.masks}
         parameters: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
-        parameters["rate_scale"] = float(self.rate_scale)
+        parameters["rate_scale"] = self.rate_scale
         if self.sites is not None:
             parameters["sites"] = ",".join(self.sites)
         return {"outputs": outputs, "parameters": parameters}
+
+
+def _whole(option: str, value: Any) -> int:
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return int(value)
+    raise InvalidCallError(f"{option} is {_said(value)}; it must be a whole number, an int.")
+
+
+def _number(option: str, value: Any) -> float:
+    if isinstance(value, Real) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except OverflowError:
+            return inf
+    raise InvalidCallError(f"{option} is {_said(value)}; it must be a number.")
+
+
+def _names(option: str, value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        raise InvalidCallError(f"{option} is the string {value!r}; give a list: [{value!r}].")
+    names = tuple(value) if isinstance(value, Iterable) else (value,)
+    if not all(isinstance(name, str) for name in names):
+        raise InvalidCallError(f"{option} is {_said(value)}; it must be a list of names.")
+    return names
+
+
+def _said(value: Any) -> str:
+    return f"{repr(value)[:40]} of type {type(value).__name__}"
 
 
 def deterministic(signature: Signature) -> Question:

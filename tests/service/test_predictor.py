@@ -1,4 +1,5 @@
 import math
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,18 @@ def test_prediction_is_a_mapping_of_outputs(digits: Predictor) -> None:
         ({"rate_scale": 3.0}, r"rate of site 'drop_hidden' from 0.5 to 1.5; .* at most 2\."),
         ({"sites": ["drop"]}, r"sites names \['drop'\]; the model has \['drop_maps',"),
         ({"sites": []}, r"sites is empty, which leaves nothing to vary\. Name some of"),
+        ({"passes": 10.0}, r"passes is 10\.0 of type float; it must be a whole number"),
+        ({"passes": True}, "passes is True of type bool; it must be a whole number"),
+        ({"seed": 1.5}, r"seed is 1\.5 of type float; it must be a whole number"),
+        ({"seed": "7"}, "seed is '7' of type str; it must be a whole number"),
+        ({"rate_scale": "a"}, "rate_scale is 'a' of type str; it must be a number"),
+        ({"rate_scale": False}, "rate_scale is False of type bool; it must be a number"),
+        ({"rate_scale": 10**400}, "rate_scale is inf; it must be 0 or more"),
+        ({"sites": "drop"}, r"sites is the string 'drop'; give a list of names: \['drop'\]"),
+        ({"sites": [None]}, r"sites is \[None\] of type list; it must be a list of names"),
+        ({"sites": 3}, "sites is 3 of type int; it must be a list of names"),
+        ({"measures": "predictive_entropy"}, "measures is the string 'predictive_entropy'; give a"),
+        ({"measures": None}, "measures is None of type NoneType; it must be a list of names"),
         ({"measures": ["kurtosis"]}, r"measures names \['kurtosis'\]; .*predictive_entropy"),
     ],
 )
@@ -83,6 +96,28 @@ def test_predict_refuses_bad_options(
 ) -> None:
     with pytest.raises(InputError, match=message):
         digits.predict(ROWS, **options)  # type: ignore[arg-type]
+
+
+def test_predict_takes_numpy_s_numbers_and_any_iterable_of_names(digits: Predictor) -> None:
+    site = digits.manifest.sites[0].name
+    found = digits.predict(
+        *(ROWS, np.int32(5), np.int64(7), iter(["predictive_entropy"])),  # type: ignore[arg-type]
+        rate_scale=np.float32(0.5),  # type: ignore[arg-type]
+        sites=np.array([site]),  # type: ignore[arg-type]
+    )
+    wanted = digits.predict(ROWS, 5, 7, ["predictive_entropy"], rate_scale=0.5, sites=[site])
+    assert found == wanted
+    assert (type(found.passes), type(found.seed)) == (int, int)
+
+
+def test_predictions_are_equal_if_their_numbers_are(digits: Predictor) -> None:
+    one = digits.predict(ROWS, 5, 7)
+    assert one == digits.predict(ROWS, 5, 7)
+    assert one == pickle.loads(pickle.dumps(one))
+    assert one != digits.predict(ROWS, 5, 8)
+    assert one != digits.predict(ROWS, 5, 7, ["predictive_entropy"])
+    assert one["probabilities"] == one["probabilities"]
+    assert one["probabilities"] != 0
 
 
 def test_measures_of_classes_are_refused_for_a_regression() -> None:

@@ -145,7 +145,6 @@ def test_models_and_their_states(ask: Any) -> None:
         ({"model": "nope"}, 404, "there is no model 'nope'; this server has: co2, digits."),
         ({"version": 9}, 404, "model 'digits' has no version 9; it has [1]."),
         ({"passes": 1}, 400, "passes is 1; a variance needs at least 2."),
-        ({"passes": 2.5}, 400, "parameters.passes is 2.5: Input should be a valid integer."),
         ({"seed": -1}, 400, "seed is -1; it must be from 0 to"),
         ({"measures": ["doubt"]}, 400, "'probabilities.doubt'; there are ['mean', 'variance',"),
         ({"sites": []}, 400, "sites is empty"),
@@ -164,6 +163,13 @@ def test_a_refusal_is_in_the_server_s_words(
         ask.predict(**{"model": "digits", "x": X, **options})
     assert caught.value.status == status
     assert message in str(caught.value)
+
+
+def test_options_of_numpy_are_taken_and_predictions_compared(ask: Any) -> None:
+    one = ask.predict("digits", X, np.int32(5), np.int64(7), rate_scale=np.float32(1))
+    assert one == ask.predict("digits", X, 5, 7)
+    assert one != ask.predict("digits", X, 6, 7)
+    assert one != ask.predict("digits", X, 5, 8)
 
 
 def test_models_are_not_loaded_unless_a_setting_says_so(ask: Any) -> None:

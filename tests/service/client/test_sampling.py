@@ -1,0 +1,42 @@
+"""How to sample: what of it is refused before anything is sent."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from service.client.errors import InvalidCallError
+from service.client.sampling import Sampling
+from service.client.signature import Signature
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"passes": 10.0}, r"passes is 10\.0 of type float; it must be a whole number"),
+        ({"passes": True}, "passes is True of type bool; it must be a whole number"),
+        ({"seed": 1.5}, r"seed is 1\.5 of type float; it must be a whole number"),
+        ({"rate_scale": "a"}, "rate_scale is 'a' of type str; it must be a number"),
+        ({"rate_scale": True}, "rate_scale is True of type bool; it must be a number"),
+        ({"measures": "mutual_information"}, r"give a list: \['mutual_information'\]"),
+        ({"measures": None}, "measures is None of type NoneType; it must be a list of names"),
+        ({"sites": "drop"}, r"sites is the string 'drop'; give a list: \['drop'\]"),
+        ({"sites": [1]}, r"sites is \[1\] of type list; it must be a list of names"),
+        ({"sites": ["a,b"]}, "the site 'a,b' has a comma"),
+    ],
+)
+def test_an_option_of_another_type_is_named(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidCallError, match=message):
+        Sampling(**options)
+
+
+def test_numpy_s_numbers_are_sent_as_numbers() -> None:
+    given = Sampling(np.int64(5), np.uint8(7), rate_scale=np.float32(0.5))  # type: ignore[arg-type]
+    sent = given.question(Signature((), ("y",)))["parameters"]
+    assert json.loads(json.dumps(sent)) == {
+        "passes": 5,
+        "seed": 7,
+        "masks": "shared",
+        "rate_scale": 0.5,
+    }
