@@ -15,12 +15,16 @@ from dataclasses import dataclass, field
 import onnx_ir as ir
 
 from service.errors import ArtifactError
-from service.graph.adopt.constants import before_casts, constant_number, without_noise
 from service.graph.adopt.feature_dropout import write_feature_dropouts
 from service.graph.adopt.free_names import free_names
 from service.graph.adopt.replacement import Replacement, live_flag
 from service.graph.adopt.standard_form import inner_nodes
-from service.graph.adopt.training_mode import Switched, give_training_input, training_mode
+from service.graph.adopt.training_mode import (
+    Mode,
+    Switched,
+    dropout_mode,
+    give_training_input,
+)
 from service.manifest import Shape, SiteKind, SiteSpec
 
 #: Operators that draw what no site can stand for, and why.
@@ -68,21 +72,21 @@ def rewrite_random_nodes(graph: ir.Graph, where: str, activate: bool) -> RandomN
     for node in random:
         if node.op_type in _REFUSED:
             raise ArtifactError(f"{where}: {node.op_type} {node.name!r} {_REFUSED[node.op_type]}.")
-    modes = {n: training_mode(n, where) for n in random if n.op_type == "Dropout"}
+    modes = {n: dropout_mode(n, graph, where) for n in random if n.op_type == "Dropout"}
     give_training_input(graph, _switches(modes, where), where)
     rewriter = _Rewriter(graph, where)
     for node in random:
         if node.op_type == "Dropout":
-            rewriter.dropout(node, on=bool(modes[node]) or activate)
+            rewriter.dropout(node, modes[node].rate, on=bool(modes[node].on) or activate)
         else:
             rewriter.noise(node)
     return rewriter.found
 
 
-def _switches(modes: dict[ir.Node, bool | Switched], where: str) -> dict[ir.Value, bool]:
+def _switches(modes: dict[ir.Node, Mode], where: str) -> dict[ir.Value, bool]:
     """The inputs that switch dropouts, and whether false means on there."""
     switches: dict[ir.Value, bool] = {}
-    for node, mode in modes.items():
+    for node, mode in ((node, mode.on) for node, mode in modes.items()):
         if isinstance(mode, Switched) and switches.setdefault(mode.by, mode.turned) != mode.turned:
             raise ArtifactError(
                 f"{where}: the input {mode.by.name!r} switches Dropout {node.name!r} off where it "
@@ -101,9 +105,9 @@ class _Rewriter:
         self._live: tuple[ir.Value, ir.Value] | None = None
         self.found = RandomNodes()
 
-    def dropout(self, node: ir.Node, on: bool) -> None:
+    def dropout(self, node: ir.Node, rate: float, on: bool) -> None:
         """Make a site of it, or take it out."""
-        x, rate = self._data(node), _rate(node)
+        x = self._data(node)
         if rate == 0 or not on:
             self._take_out(node, x)
             if rate != 0:
@@ -190,11 +194,7 @@ class _Rewriter:
             raise self._refusal(node, "has no input")
         return x
 
-    def _usable(self, rate: float | None, node: ir.Node) -> float:
-        if rate is None:
-            raise self._refusal(
-                node, "has a ratio that is computed. It has to be a constant of the file"
-            )
+    def _usable(self, rate: float, node: ir.Node) -> float:
         if not 0 < rate < 1:
             raise self._refusal(
                 node, f"has ratio {rate}. It has to be at least 0, and below 1: 1 keeps nothing"
@@ -232,21 +232,6 @@ def _is_used(node: ir.Node, output: int) -> bool:
         return False
     value = node.outputs[output]
     return bool(value.uses()) or value.is_graph_output()
-
-
-def _rate(dropout: ir.Node) -> float | None:
-    """Its ratio; None where that is not constant."""
-    ratio = dropout.inputs[1] if len(dropout.inputs) > 1 else None
-    if ratio is None:
-        return 0.5  # ONNX's default
-    number = constant_number(ratio)
-    maker = before_casts(ratio).producer()
-    if number is None and maker is not None and maker.op_type == "Where":
-        # As the exporter writes it: a rate where it is on, and 0 where it is off.
-        condition, rate, zero = maker.inputs
-        if dropout.inputs[2:] == (condition,) and rate is not None and zero is not None:
-            number = constant_number(rate) if constant_number(zero) == 0 else None
-    return None if number is None else without_noise(number)
 
 
 def _draw_shape(x: ir.Value) -> Shape:

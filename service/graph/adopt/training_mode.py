@@ -1,8 +1,8 @@
-"""What turns a Dropout on: a constant of the file, or one of its inputs.
+"""When a Dropout drops, and at what rate: by constants of the file, or by one of its inputs.
 
-Exporters write the `training_mode` of a Dropout as a constant, leave it out, which
-is off, or have it come from a scalar bool input. The last is the file's own switch;
-it may be turned around on the way, as by Not(deterministic).
+Exporters write the `training_mode` of a Dropout as a constant, leave it out, which is
+off, or have it follow from a scalar bool input, as by Not(deterministic). That input is
+the file's own switch. The ratio may follow from it, too.
 """
 
 from collections.abc import Mapping
@@ -11,11 +11,10 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from service.errors import ArtifactError
+from service.graph.adopt.constants import without_noise
+from service.graph.adopt.folding import Folded, NotKnownError, fold
 from service.graph.adopt.free_names import free_names
 from service.manifest import TRAINING_INPUT
-
-#: Operators that hand a flag on, as it is or turned around.
-_CARRIERS = {"Identity", "Cast", "Not"}
 
 
 @dataclass(frozen=True)
@@ -31,38 +30,59 @@ class Switched:
     turned: bool
 
 
-def training_mode(dropout: ir.Node, where: str) -> bool | Switched:
-    """Whether the file has `dropout` on, off, or switched by an input.
+@dataclass(frozen=True)
+class Mode:
+    """How a file has a Dropout.
+
+    Attributes:
+        rate: where it is on; of one that is off, what it would be.
+        on: whether it is on, always or by a switch.
+    """
+
+    rate: float
+    on: bool | Switched
+
+
+def dropout_mode(dropout: ir.Node, graph: ir.Graph, where: str) -> Mode:
+    """How the file has `dropout`, of `graph` or of a body inside it.
 
     Raises:
-        ArtifactError: that is computed in a way that cannot be read from the graph.
+        ArtifactError: that depends on more than constants and one scalar bool input.
     """
-    value = dropout.inputs[2] if len(dropout.inputs) > 2 else None
+    ratio = _folded(dropout, 1, 0.5, graph, where)
+    mode = _folded(dropout, 2, 0.0, graph, where)
+    flags = {folded.flag for folded in (ratio, mode) if folded.flag is not None}
+    off, on = (rate if state else 0.0 for rate, state in zip(*_states(ratio, mode), strict=True))
+    if len(flags) > 1 or 0 != off != on != 0:
+        inputs = " and ".join(sorted(repr(flag.name) for flag in flags))
+        raise ArtifactError(
+            f"{where}: Dropout {dropout.name!r} is switched by {inputs} so that it has several "
+            "rates. It has to be on or off, by one scalar bool input of the model."
+        )
+    if off == on:
+        return Mode(on or max(ratio.off, ratio.on), on != 0)
+    (flag,) = flags
+    return Mode(on or off, Switched(flag, turned=on == 0))
+
+
+def _states(ratio: Folded, mode: Folded) -> tuple[tuple[float, float], tuple[float, float]]:
+    return (ratio.off, ratio.on), (mode.off, mode.on)
+
+
+def _folded(node: ir.Node, index: int, default: float, graph: ir.Graph, where: str) -> Folded:
+    """An input of a Dropout; rates without the digits that float32 made up."""
+    value = node.inputs[index] if len(node.inputs) > index else None
     if value is None:
-        return False
-    root, turned = _root(value)
-    constant = ir.convenience.get_const_tensor(root)
-    if constant is not None and constant.size == 1:
-        return bool(constant.numpy().reshape(-1)[0]) != turned
-    if root.is_graph_input() and root.dtype == ir.DataType.BOOL and not root.shape:
-        return Switched(root, turned)
-    maker = root.producer()
-    made = f"by {maker.op_type} {maker.name!r}" if maker else f"from the input {root.name!r}"
-    raise ArtifactError(
-        f"{where}: the training_mode of Dropout {dropout.name!r} is computed {made}. It has to "
-        "be a constant, or a scalar bool input of the model, or the Not of one."
-    )
-
-
-def _root(value: ir.Value) -> tuple[ir.Value, bool]:
-    """Where a flag comes from, and whether it was turned around on the way."""
-    turned = False
-    node = value.producer()
-    while node is not None and node.op_type in _CARRIERS and node.inputs[0] is not None:
-        turned ^= node.op_type == "Not"
-        value = node.inputs[0]
-        node = value.producer()
-    return value, turned
+        return Folded(None, default, default)
+    try:
+        found = fold(value, graph)
+    except NotKnownError as error:
+        what = ("ratio", "training_mode")[index - 1]
+        raise ArtifactError(
+            f"{where}: the {what} of Dropout {node.name!r} is {error}. It has to follow from "
+            "constants of the file, and from one scalar bool input at most."
+        ) from error
+    return Folded(found.flag, without_noise(found.off), without_noise(found.on))
 
 
 def give_training_input(graph: ir.Graph, switches: Mapping[ir.Value, bool], where: str) -> None:

@@ -170,9 +170,73 @@ def test_dropout_that_is_written_out_gets_a_switch() -> None:
     assert not adopted(graph(WRITTEN_OUT.format(divisor="other"), constants)).has_off
 
 
+#: Bodies that a scalar bool input `t` switches on.
+FOLLOWING = [
+    "f = And(t, on) [d] y = Dropout(x, half, f)",
+    "f = Or(off, t) [d] y = Dropout(x, half, f)",
+    "n = Not(t) f = Equal(n, off) [d] y = Dropout(x, half, f)",
+    "i = Cast<to = 7>(t) f = Equal(i, one) [d] y = Dropout(x, half, f)",
+    "r = Where(t, half, none) [d] y = Dropout(x, r, on)",
+    "r = Where(t, half, quarter) [d] y = Dropout(x, r, t)",
+    "c = Cast<to = 1>(t) r = Mul(c, half) f = Xor(t, off) [d] y = Dropout(x, r, f)",
+]
+CONSTANTS = (
+    "bool on = {1}, bool off = {0}, int64 one = {1}, float half = {0.5}, float none = {0}, "
+    "float quarter = {0.25}, float[1] many = {0.25}, float lone = {1}"
+)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("body", FOLLOWING)
+def test_a_switch_is_followed_through_what_constants_make_of_it(body: str, turned: bool) -> None:
+    """`turned`: the input is that of Not(t)."""
+    body = f"t = Not(own) {body}" if turned else body
+    inputs = f"float[batch, 4] x, bool {'own' if turned else 't'}"
+    result = adopted(graph(body, CONSTANTS, inputs=inputs))
+    assert sites(result) == {"d": ("dropout", 0.5)}
+    assert [value.name for value in result.model.graph.inputs] == ["x", "training"]
+    np.testing.assert_array_equal(run(result, training=False)["y"], ONES)
+    _assert_drops(run(result, training=True)["y"], 0.5)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "r = Sub(half, quarter) [d] y = Dropout(x, r, on)",
+        "k = Constant<value_float = 0.75>() q = Neg(k) r = Add(q, lone) [d] y = Dropout(x, r, on)",
+        "r = Squeeze(many) [d] y = Dropout(x, r, on)",
+        "t = Not(on) r = Where(t, half, quarter) f = Or(t, on) [d] y = Dropout(x, r, f)",
+    ],
+)
+def test_a_ratio_may_be_computed_from_constants(body: str) -> None:
+    result = adopted(graph(body, CONSTANTS))
+    assert sites(result) == {"d": ("dropout", 0.25)}
+    _assert_drops(run(result, training=True)["y"], 0.25)
+
+
+@pytest.mark.parametrize(
+    ("body", "inputs", "message"),
+    [
+        ("[d] y = Dropout(x, p, on)", "float p", "the ratio of Dropout 'd' is the input 'p'"),
+        ("f = And(a, b) [d] y = Dropout(x, half, f)", "bool a, bool b", "the inputs 'a' and 'b'"),
+        ("r = Where(t, half, quarter) [d] y = Dropout(x, r, on)", "bool t", "has several rates"),
+        ("f = Cast<to = 9>(i) [d] y = Dropout(x, half, f)", "int64 i", "Cast 'f' from the input"),
+    ],
+)
+def test_what_follows_from_more_than_one_switch_is_refused(
+    body: str, inputs: str, message: str
+) -> None:
+    with pytest.raises(ArtifactError, match=message):
+        adopted(graph(body, CONSTANTS, inputs=f"float[batch, 4] x, {inputs}"))
+
+
 REFUSED = [
     ("[d] y = Dropout(x, one, on)", r"Dropout 'd' has ratio 1\.0\. It has to be .* below 1"),
-    ("r = ReduceMean<keepdims = 0>(x) [d] y = Dropout(x, r, on)", "'d' has a ratio that is comp"),
+    (
+        "r = ReduceMean<keepdims = 0>(x) [d] y = Dropout(x, r, on)",
+        "the ratio of Dropout 'd' is computed by ReduceMean 'r' from the input 'x'",
+    ),
+    ("[d] y = Dropout(x, two, on)", "the ratio of Dropout 'd' is of shape .2,. and float32"),
     (
         "z = ReduceSum<keepdims = 0>(x) [g] f = Greater(z, one) [d] y = Dropout(x, half, f)",
         "training_mode of Dropout 'd' is computed by Greater 'g'",
@@ -198,7 +262,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("body", "message"), REFUSED)
 def test_what_cannot_be_served_is_refused_by_name(body: str, message: str) -> None:
-    constants = "bool on = {1}, float half = {0.5}, float one = {1}"
+    constants = "bool on = {1}, float half = {0.5}, float one = {1}, float[2] two = {0.5, 0.5}"
     with pytest.raises(ArtifactError, match=rf"^m\.onnx: .*{message}"):
         adopted(graph(body, constants))
 
