@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from service.graph.adopt.standard_form import inner_nodes
 
 #: Operators whose result is another each time, whatever goes in.
-_RANDOM = {
+RANDOM = {
     *("Dropout", "Bernoulli", "Multinomial"),
     *("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"),
 }
@@ -71,7 +71,7 @@ class _Above:
         constant, node = ir.convenience.get_const_tensor(value), value.producer()
         if constant is not None:
             self.constants[str(value.name)] = constant
-        elif node is not None and not node.domain and node.op_type not in _RANDOM:
+        elif node is not None and not node.domain and node.op_type not in RANDOM:
             if any(inner_nodes(node)):
                 raise NotKnownError(f"by {node.op_type} {node.name!r}, which has a body")
             for above in node.inputs:

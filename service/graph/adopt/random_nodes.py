@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import onnx_ir as ir
 
 from service.errors import ArtifactError
+from service.graph.adopt.conditionals import write_conditionals
 from service.graph.adopt.feature_dropout import write_feature_dropouts
 from service.graph.adopt.free_names import free_names
 from service.graph.adopt.replacement import Replacement, live_flag
@@ -67,6 +68,7 @@ def rewrite_random_nodes(graph: ir.Graph, where: str, activate: bool) -> RandomN
     Raises:
         ArtifactError: a node draws in a way that cannot be served.
     """
+    write_conditionals(graph, where)
     write_feature_dropouts(graph)
     random = [n for n in graph.all_nodes() if n.op_type in _DRAWS and not n.domain]
     for node in random:
