@@ -1,9 +1,13 @@
 """What runs the models: the CPU or a GPU, as asked for and as it is."""
 
+import re
 from dataclasses import dataclass
 
 from service.engine import CPU, CUDA, Provider, cuda_fault
 from service.errors import SetupError
+
+#: What a device may be.
+DEVICES = "it takes auto, cpu, cuda, or cuda:N for GPU number N"
 
 
 @dataclass(frozen=True)
@@ -23,12 +27,20 @@ class Device:
     providers: tuple[Provider, ...]
 
 
+def is_device(text: str) -> bool:
+    """Whether a device may be called so."""
+    return re.fullmatch(r"auto|cpu|cuda(:[0-9]+)?", text) is not None
+
+
 def choose_device(asked: str) -> Device:
     """Find the device; a GPU counts only if a graph has just run on it.
 
     Raises:
-        SetupError: CUDA was asked for and is not there; says what is missing.
+        SetupError: there is no such device; or CUDA was asked for and is not there, and
+            what is missing.
     """
+    if not is_device(asked):
+        raise SetupError(f"the device is {asked!r}; {DEVICES}.")
     if asked == "cpu":
         return Device(asked, "cpu", "It was asked for.", (CPU,))
     number = asked.partition(":")[2] or "0"

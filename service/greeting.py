@@ -20,9 +20,8 @@ def greeting(repository: Repository, url: str) -> str:
         lines.append("There is no model yet: put one at <name>/<version>/model.onnx.")
     for name in repository.names():
         version = repository.version(name)
-        lines.append(
-            f"  {name} version {version.number}: {version.state} {version.reason}".rstrip()
-        )
+        reason = f": {version.reason}" if version.reason else ""
+        lines.append(f"  {name} version {version.number}: {version.state}{reason}")
     for name in repository.names():
         version = repository.version(name)
         command = (

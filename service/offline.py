@@ -41,7 +41,8 @@ def read_rows(source: str, specs: Sequence[InputSpec]) -> Any:
     try:
         rows = readers[path.suffix](path)
     except (OSError, ValueError) as error:
-        raise InputError(f"{source} cannot be read: {error}.") from error
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"{source} cannot be read: {why}.") from error
     if path.suffix == ".csv" and len(specs) == 1:
         return _in_shape(rows, specs[0])
     return rows

@@ -221,7 +221,8 @@ def _cannot_listen(host: str, port: int, error: Exception) -> str:
             "--port (make serve PORT=…), or --port 0 for any that is free."
         )
     # A name that is not found has a number of its own kind; one that is no name has none.
-    why = os.strerror(number) if number > 0 else getattr(error, "strerror", None) or error
+    said = str(getattr(error, "strerror", None) or error).partition(" (while")[0]
+    why = os.strerror(number) if number > 0 else said
     return (
         f"cannot listen on {host!r}: {why}. --host (make serve HOST=…) takes an address of this "
         "machine, such as 127.0.0.1, or 0.0.0.0 for all of them."

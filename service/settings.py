@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.device import DEVICES, is_device
 from service.errors import SetupError
 from service.logs import Format
 from service.policy import parse_policy
@@ -101,8 +102,8 @@ class Settings(BaseSettings):
     @field_validator("device")
     @classmethod
     def _known_device(cls, device: str) -> str:
-        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", device):
-            raise ValueError("it takes auto, cpu, cuda, or cuda:N for GPU number N")
+        if not is_device(device):
+            raise ValueError(DEVICES)
         return device
 
     @field_validator("version_policy")

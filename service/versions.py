@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from service.graph.misplaced import lying_in
+from service.graph.misplaced import a_level_off, lying_in
 from service.policy import Rule
 from service.predictor import Predictor
 from service.scan import MODEL_FILE, Files
@@ -80,7 +80,7 @@ def all_versions(
             0,
             State.FAILED,
             f"{folder} has no version folder. Put the file at {folder / '1' / MODEL_FILE}; a "
-            f"version is a whole number.{lying_in(folder, folder / '1')}",
+            f"version is a whole number.{a_level_off(folder) or lying_in(folder, folder / '1')}",
         )
     return {**listed, **tried}
 

@@ -7,6 +7,7 @@ from pathlib import Path
 #: What a Keras model is saved to: an archive with this member, or HDF5.
 _ZIP, _MEMBER, _HDF5 = b"PK\x03\x04", b"config.json", b"\x89HDF\r\n\x1a\n"
 _SUFFIXES = (".keras", ".h5")
+_FILE = "model.onnx"
 
 
 def is_keras(content: bytes) -> bool:
@@ -43,5 +44,15 @@ def lying_in(folder: Path, output: Path | None = None) -> str:
         if path.suffix in _SUFFIXES:
             return f" {path} is a Keras model. Export it: {export_command(path, place)}"
         if path.suffix == ".onnx" and path.is_file():
-            return f" Move {path} to {place / 'model.onnx'}."
+            return f" Move {path} to {place / _FILE}."
+    return ""
+
+
+def a_level_off(folder: Path) -> str:
+    """What to serve in place of the folder that holds this one of a model; "" if that is right."""
+    inside = next(folder.glob(f"*/[0-9]*/{_FILE}"), None)
+    if inside is not None:
+        return f" The folder of models seems to be this one: --models {folder}"
+    if folder.name.isdigit() and (folder / _FILE).is_file():
+        return f" This seems to be a version of a model: --models {folder.parent.parent}"
     return ""

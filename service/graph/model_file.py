@@ -84,12 +84,15 @@ def _read(path: Path, max_bytes: int | None) -> bytes:
         with open(opened, "rb") as file:
             found = os.fstat(opened)
             if not stat.S_ISREG(found.st_mode):
-                right = "Give the file in it" if path.is_dir() else "Put the model's file there"
-                raise ArtifactError(f"{path} is no regular file. {right}.")
+                raise ArtifactError(f"{path} is no regular file. Put the model's file there.")
             _require_size(path, found.st_size, max_bytes)
             return file.read(found.st_size)
     except OSError as error:
-        hint = lying_in(path.parent, path.parent) if isinstance(error, FileNotFoundError) else ""
+        hint = ""
+        if isinstance(error, FileNotFoundError):
+            hint = lying_in(path.parent, path.parent)
+        elif isinstance(error, IsADirectoryError):
+            hint = f" Give a file, such as {path / 'model.onnx'}."
         raise ArtifactError(f"{path} cannot be read: {error.strerror}.{hint}") from error
 
 

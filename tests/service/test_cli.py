@@ -31,9 +31,13 @@ def serve(*flags: str, **variables: str) -> subprocess.CompletedProcess[str]:
     [
         (["--models", "/nowhere"], "error: there is no model folder '/nowhere'. Give one that"),
         (["--port", "70000"], "error: setting port (--port) is 70000: Input"),
-        (["--host", "nohost.invalid"], "error: cannot listen on 'nohost.invalid': "),
         (["--host", "192.0.2.1"], "error: cannot listen on '192.0.2.1': Cannot assign requested "),
         (["--host", "a..b"], "error: cannot listen on 'a..b': "),
+        (
+            ["--host", "nohost.invalid"],
+            "error: cannot listen on 'nohost.invalid': Name or service "
+            "not known. --host (make serve HOST=…) takes an address of this machine",
+        ),
         (["--host", ""], "error: setting host (--host) is '': String should have at least 1"),
         (["--device", "tpu"], "error: setting device (--device) is 'tpu'"),
         (["--device", "cuda"], "error: the device is set to 'cuda', and CUDA is not there: "),
@@ -154,6 +158,18 @@ def test_inspect_can_turn_dropouts_on() -> None:
     ended = inspect(file, "--activate-dropout")
     assert ended.returncode == 0
     assert "/2/Dropout" in ended.stdout
+
+
+def test_inspect_of_a_folder_or_on_a_device_that_is_none_says_what_to_give() -> None:
+    folder = STORE / "co2" / "1"
+    assert (
+        f"Is a directory. Give a file, such as {folder / 'model.onnx'}"
+        in inspect(str(folder)).stderr
+    )
+    ended = inspect(str(folder / "model.onnx"), "--device", "gpu")
+    assert ended.stderr.startswith(
+        "error: the device is 'gpu'; it takes auto, cpu, cuda, or cuda:N"
+    )
 
 
 def test_connections_send_at_once() -> None:

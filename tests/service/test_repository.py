@@ -71,6 +71,14 @@ def test_a_file_of_another_name_is_told_with_what_to_do(
     assert f"{export}top.keras --output {tmp_path}/top/1" in caplog.text
 
 
+def test_a_folder_of_models_that_is_a_level_off_is_told(tmp_path: Path, digits_path: Path) -> None:
+    place(tmp_path / "store", "digits", 1, digits_path.read_bytes())
+    (above,) = repository(tmp_path).versions("store")
+    assert above.reason.endswith(f"seems to be this one: --models {tmp_path / 'store'}")
+    (below,) = repository(tmp_path / "store" / "digits").versions("1")
+    assert below.reason.endswith(f"a version of a model: --models {tmp_path / 'store'}")
+
+
 def test_under_latest_the_newest_that_loads_answers(tmp_path: Path, digits_path: Path) -> None:
     for number in (1, 2, 10):
         place(tmp_path, "digits", number, digits_path.read_bytes() if number < 10 else b"broken")
