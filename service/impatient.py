@@ -1,91 +1,167 @@
-"""HTTP connections that do not wait for ever: a request has to arrive within a time."""
+"""HTTP connections that wait for nobody for ever: requests come, and answers go, in time."""
 
 import asyncio
 import json
-import re
+import select
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
-_UPGRADE = re.compile(rb"\r\nupgrade:[^\r\n]*", re.IGNORECASE)
 
 
 def impatient(seconds: float) -> type[asyncio.Protocol]:
-    """Uvicorn's HTTP protocol with a limit.
+    """Uvicorn's HTTP protocol with limits; see `Impatient`."""
+    return type("Impatient", (Impatient,), {"seconds": seconds})
 
-    Uvicorn by itself keeps a connection whose request never ends (a "slow loris"), until
-    there are no file descriptors left. Its own answers become {"error": …}, too.
 
-    Args:
-        seconds: from a request's first byte, or the connection, to the request's last byte.
+class Impatient(HttpToolsProtocol):
+    """Uvicorn's HTTP protocol with limits, and its own answers as {"error": …}, too.
+
+    Uvicorn by itself keeps a connection whose request never ends (a "slow loris"), or whose
+    client never reads, until there are no file descriptors or no memory left. Here the server
+    looks at each connection again and again.
+
+    Attributes:
+        seconds: from a request's first byte, or the connection, to the request's last byte; and
+            for each piece of an answer that the network does not take at once.
     """
 
-    class Impatient(HttpToolsProtocol):
-        _reading: asyncio.TimerHandle | None = None
-        _begun = False  # whether a request's first byte came, and not its last
+    seconds = 30.0
+    #: The request that is being answered; uvicorn's `cycle` is the last whose headers came.
+    _active: Any = None
+    #: When the first byte of a request came whose last did not; when the connection was made.
+    _reading: float | None = None
+    #: Since when bytes wait for the client to read.
+    _writing: float | None = None
+    _begun = False  # whether a request's first byte came, and not its last
 
-        def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)
-            self._expect()
+    def look(self, now: float, crowded: bool) -> None:
+        """End the connection if its client lets it wait for too long.
 
-        def data_received(self, data: bytes) -> None:
-            if not self._begun:
-                data = _without_upgrade(data)
-            super().data_received(data)
-
-        def on_message_begin(self) -> None:
-            self._begun = True
-            super().on_message_begin()
-            self._expect()
-
-        def on_message_complete(self) -> None:
-            self._begun = False
-            super().on_message_complete()
-            self._arrived()
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._arrived()
-            super().connection_lost(exc)
-
-        def send_400_response(self, msg: str) -> None:
-            text = "this is not HTTP, or its headers are too large; nothing of it was read."
-            self._refuse(b"400 Bad Request", text)
-
-        def _expect(self) -> None:
-            if self._reading is None:
-                self._reading = self.loop.call_later(seconds, self._give_up)
-
-        def _arrived(self) -> None:
-            if self._reading is not None:
-                self._reading.cancel()
-                self._reading = None
-
-        def _give_up(self) -> None:
-            self._reading = None
-            cycle = self.cycle
-            if cycle is not None and cycle.response_started and not cycle.response_complete:
-                self.transport.close()
-            elif not self.transport.is_closing():
-                self._refuse(
-                    b"408 Request Timeout",
-                    f"the request did not arrive within {seconds:g} s. Send it faster, or less.",
-                )
-
-        def _refuse(self, status: bytes, text: str) -> None:
-            body = json.dumps({"error": text}).encode()
-            self.transport.write(
-                b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
-                b"Connection: close\r\n\r\n%s" % (status, len(body), body)
-            )
+        Args:
+            now: of the event loop.
+            crowded: whether there are so many that one without a request is one too many.
+        """
+        if crowded and self._idle():
             self.transport.close()
+        if not self.transport.get_write_buffer_size():
+            self._writing = None
+        elif self._writing is None:
+            self._writing = now
+        elif now - self._writing > self.seconds:
+            self.transport.abort()
+            return
+        if self._reading is None or self.transport.is_closing():
+            return
+        if self._owes():
+            self._reading = now  # what waits for its turn is not read meanwhile
+        elif now - self._reading > self.seconds:
+            self._give_up()
 
-    return Impatient
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._reading = self.loop.time()
 
+    def data_received(self, data: bytes) -> None:
+        if self._reading is None:
+            self._reading = self.loop.time()
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._go_on_without_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self.send_400_response("")
 
-def _without_upgrade(data: bytes) -> bytes:
-    """The begin of a request without its header Upgrade, which a server may ignore.
+    def on_message_begin(self) -> None:
+        self._begun = True
+        self._reading = self.loop.time()
+        super().on_message_begin()
 
-    Java's client, for one, offers HTTP/2 so; httptools would take the body for HTTP/2.
-    """
-    head, end, rest = data.partition(b"\r\n\r\n")
-    return _UPGRADE.sub(b"", head) + end + rest if _UPGRADE.search(head) else data
+    def on_headers_complete(self) -> None:
+        if not self._upgrades():
+            super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        if not self._upgrades():
+            self._begun = False
+            self._reading = None
+            super().on_message_complete()
+
+    def resume_writing(self) -> None:
+        self._writing = None  # a piece was taken
+        super().resume_writing()
+
+    def shutdown(self) -> None:
+        """At the end, close what waits for no answer and has sent nothing."""
+        if self._answers() or self._idle():
+            super().shutdown()
+
+    def send_400_response(self, msg: str) -> None:
+        text = "this is not HTTP, or its headers are too large; nothing of it was read."
+        self._refuse(b"400 Bad Request", text)
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._active = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _answers(self) -> bool:
+        return self._active is not None and not self._active.response_complete
+
+    def _owes(self) -> bool:
+        """Whether a request that has come wholly is not answered yet."""
+        return self._answers() and not self._active.more_body
+
+    def _idle(self) -> bool:
+        """Whether it waits for a request of which nothing has come."""
+        return not (self._answers() or self._begun or self._has_come())
+
+    def _has_come(self) -> bool:
+        """Whether there are bytes that the event loop has not read yet."""
+        poll = select.poll()
+        poll.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return bool(poll.poll(0))
+
+    def _upgrades(self) -> bool:
+        upgrades: bool = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+        return upgrades
+
+    def _go_on_without_upgrade(self, rest: bytes) -> None:
+        """Read a request again without its header Upgrade, which a server may ignore.
+
+        Java's client, for one, offers HTTP/2 so; the parser takes the body for HTTP/2.
+        """
+        line = (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
+        head = [b"%s %s HTTP/%s" % line]
+        head += [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn does
+        self.data_received(b"\r\n".join([*head, b"", b""]) + rest)
+
+    def _give_up(self) -> None:
+        self._reading = None
+        active = self._active
+        # One whose answer has begun takes no other, and who has one may just say nothing more.
+        if active is not None and (
+            active.response_started if active.more_body else not self._begun
+        ):
+            self.transport.close()
+        else:
+            self._refuse(
+                b"408 Request Timeout",
+                f"the request did not arrive within {self.seconds:g} s. Send it faster, or less.",
+            )
+
+    def _refuse(self, status: bytes, text: str) -> None:
+        """Answer what no application sees, and close; what came before is answered first."""
+        if self._owes():
+            self._active.keep_alive = False
+            self.pipeline.clear()
+            self.flow.pause_reading()
+            return
+        body = json.dumps({"error": text}).encode()
+        self.transport.write(
+            b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
+            b"Connection: close\r\n\r\n%s" % (status, len(body), body)
+        )
+        self.transport.close()

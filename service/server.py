@@ -4,6 +4,7 @@ import asyncio
 import errno
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -34,6 +35,8 @@ from service.settings import Settings, split_origins
 
 #: Seconds for which connections are kept for a request that is on its way, at the end.
 _LAST_CALL = 0.5
+#: Seconds from one look at the connections to the next.
+_LOOK = 0.25
 
 log = logging.getLogger("mcdropout")
 
@@ -176,6 +179,8 @@ class _Server(uvicorn.Server):
         """At the first signal finish what is under way; at the second end at once."""
         if self.should_exit:
             os._exit(128 + sig)
+        # From now on each answer says that it is its connection's last.
+        self._shared.draining.set()
         log.info(
             "%s: finishing what is under way, for at most %g s; again ends at once",
             *(signal.Signals(sig).name, self._grace),
@@ -184,6 +189,22 @@ class _Server(uvicorn.Server):
         # Uvicorn would raise the signal again after its end; the end in good order is 0.
         self._captured_signals.clear()
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and look after the connections until the process ends."""
+        await super().startup(sockets)
+        self._looking = asyncio.create_task(self._look_after_connections())
+
+    async def _look_after_connections(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK)
+            connections = list(self.server_state.connections)
+            # Each takes a file descriptor, of which models and logs need some, too.
+            most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+            crowded = most != resource.RLIM_INFINITY and len(connections) > most / 2
+            now = asyncio.get_running_loop().time()
+            for connection in connections:
+                connection.look(now, crowded)  # type: ignore[union-attr]  # all are `Impatient`
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let the work be finished, or tell those who wait that it will not be."""
         for server in self.servers:
@@ -191,9 +212,7 @@ class _Server(uvicorn.Server):
         scheduler = self._shared.scheduler
         stopped = StoppingError("the server stopped before the answer was there. Send it again.")
         late = asyncio.get_running_loop().call_later(self._grace, scheduler.close, stopped)
-        # Uvicorn closes connections that wait for their next request, and would lose one
-        # that is just coming. So each answer says for a moment that it is the last.
-        self._shared.draining.set()
+        # Then those are closed that wait for their next request, unless it is just coming.
         await asyncio.sleep(min(_LAST_CALL, self._grace))
         await super().shutdown(sockets)
         late.cancel()

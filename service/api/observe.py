@@ -26,6 +26,8 @@ from service.predictor import Prediction
 _PROBE = re.compile(r"/(v2/)?health/(live|ready)|/metrics")
 #: Together they make an id that no other process has.
 _PROCESS, _number = secrets.token_hex(6), itertools.count(1)
+#: Bytes of an answer that are handed to the network at a time.
+_PIECE = 256 << 10
 _ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 
@@ -119,7 +121,10 @@ class Observe:
                 if self._draining.is_set():
                     headers.append((b"connection", b"close"))
                 message["headers"] = headers
-            await send(message)
+            if len(message.get("body", b"")) > _PIECE:
+                await _send_in_pieces(send, message)
+            else:
+                await send(message)
 
         begun = harmless("traces", self._tracing.begin, scope, mine)
         try:
@@ -144,6 +149,15 @@ class Observe:
             self._metrics.answered(mine.model, mine.version, ticket)
         if mine.found:
             self._metrics.uncertainty.observe(mine.model, mine.version, *mine.found)
+
+
+async def _send_in_pieces(send: Send, message: Message) -> None:
+    """A client that does not read leaves one piece in the server's buffers, and no more."""
+    body = message["body"]
+    for first in range(0, len(body), _PIECE):
+        more = message.get("more_body", False) or first + _PIECE < len(body)
+        piece = body[first : first + _PIECE]
+        await send({"type": message["type"], "body": piece, "more_body": more})
 
 
 def _id_of(scope: Scope) -> str:
