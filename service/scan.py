@@ -5,9 +5,13 @@ version, and for `model.onnx`, as Kubernetes mounts files. What a file itself na
 its data files, is held to stricter rules (see `service.graph.model_file`).
 """
 
+import logging
 import os
 import re
+from functools import cache
 from pathlib import Path
+
+log = logging.getLogger("mcdropout")
 
 MODEL_FILE = "model.onnx"
 
@@ -55,7 +59,19 @@ def _folders(folder: Path) -> list[str]:
         for name in os.listdir(folder)
         if not name.startswith(".")
         and (os.path.isdir(folder / name) or not os.path.exists(folder / name))
+        and _is_text(name)
     ]
+
+
+@cache
+def _is_text(name: str) -> bool:
+    """Whether a name can be written in an answer; tells the log once if not."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        log.warning("the folder %r is passed over: its name is not UTF-8", os.fsencode(name))
+        return False
+    return True
 
 
 def _files(folder: Path) -> Files:

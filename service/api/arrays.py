@@ -2,13 +2,14 @@
 
 import io
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.errors import InputError
+from service.errors import InputError, shortened
 from service.manifest import InputSpec
 
 Array = NDArray[Any]
@@ -16,6 +17,8 @@ Array = NDArray[Any]
 NPY, NPZ, RAW = "application/x-npy", "application/x-npz", "application/octet-stream"
 #: What a body may be beside JSON.
 BINARY = (NPY, NPZ, RAW)
+#: As many axes, and fewer elements where an axis is empty, than NumPy's arrays can have.
+_AXES, _ELEMENTS = 32, 1 << 47
 
 
 def read_binary(kind: str, content: bytes, specs: Sequence[InputSpec]) -> Any:
@@ -52,22 +55,33 @@ def write_npz(arrays: Mapping[str, Array]) -> bytes:
 
 def _read_npz(content: bytes) -> dict[str, Array]:
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            found = {}
-            for member in archive.infolist():
-                # A compressed one may grow a thousandfold.
-                if member.compress_type != zipfile.ZIP_STORED:
-                    raise InputError(
-                        f"the body's array {member.filename!r} is compressed; write it with "
-                        "numpy.savez."
-                    )
-                name = member.filename.removesuffix(".npy")
-                found[name] = _read_npy(archive.read(member), f"the body's array {name!r}")
-            return found
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        members = _members(content)
+    except InputError:
+        raise
+    except Exception as error:  # zipfile's parser of what may be anything has no common base
         raise InputError(
-            f"the body is not an .npz file ({error}). Write it with numpy.savez."
+            f"the body is not an .npz file ({shortened(error, 80)}). Write it with numpy.savez."
         ) from error
+    return {
+        name: _read_npy(member, f"the body's array {shortened(name)!r}")
+        for name, member in members.items()
+    }
+
+
+def _members(content: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        found = archive.infolist()
+        for member in found:
+            # A compressed one may grow a thousandfold.
+            if member.compress_type != zipfile.ZIP_STORED:
+                raise InputError(
+                    f"the body's array {shortened(member.filename)!r} is compressed; write it with "
+                    "numpy.savez."
+                )
+        # Many may be said to lie at one place.
+        if sum(member.file_size for member in found) > len(content):
+            raise ValueError("its arrays overlap")
+        return {member.filename.removesuffix(".npy"): archive.read(member) for member in found}
 
 
 def _read_npy(content: bytes, what: str) -> Array:
@@ -79,14 +93,22 @@ def _read_npy(content: bytes, what: str) -> Array:
             (2, 0): np.lib.format.read_array_header_2_0,
         }[version]
         shape, fortran, dtype = read(file)
+        _require_shape(shape)
     except Exception as error:  # NumPy's parser of what may be anything has no common base
         raise InputError(
             f"{what} is not an .npy file. Write it with numpy.save(file, array)."
         ) from error
-    if dtype.hasobject or dtype.names is not None or dtype.subdtype is not None:
-        raise InputError(f"{what} holds {dtype}; send numbers.")
+    if dtype.kind not in "biuf":
+        raise InputError(f"{what} holds {shortened(dtype)}; send numbers.")
     flat = _whole(content[file.tell() :], dtype, shape, what)
     return flat.reshape(shape, order="F" if fortran else "C")
+
+
+def _require_shape(shape: tuple[int, ...]) -> None:
+    """Check that it is one; NumPy's header may hold True and more than an array can have."""
+    sizes = all(type(size) is int and size >= 0 for size in shape)
+    if not sizes or len(shape) > _AXES or prod(size or 1 for size in shape) >= _ELEMENTS:
+        raise ValueError(shape)
 
 
 def _read_raw(content: bytes, spec: InputSpec) -> Array:
@@ -102,16 +124,36 @@ def _read_raw(content: bytes, spec: InputSpec) -> Array:
             f"the body has {len(content)} bytes; a row of {spec.dtype} of shape "
             f"{list(row)} has {size}, and whole rows are needed."
         )
-    return np.frombuffer(content, dtype).reshape(-1, *[n or 1 for n in row])
+    return _from_bytes(content, dtype, "the body").reshape(-1, *[n or 1 for n in row])
 
 
 def _whole(content: bytes, dtype: Any, shape: tuple[int, ...], what: str) -> Array:
-    count = 1
-    for size in shape:
-        count *= size
-    if min(shape, default=0) < 0 or count * dtype.itemsize != len(content):
+    count = prod(shape)
+    if count * dtype.itemsize != len(content):
         raise InputError(
             f"{what} has {len(content)} bytes of numbers; shape {list(shape)} of {dtype} takes "
             f"{count * dtype.itemsize}."
         )
+    return _from_bytes(content, dtype, what)
+
+
+def _from_bytes(content: bytes, dtype: Any, what: str) -> Array:
+    if dtype == np.bool_:
+        require_bools(content, lambda index: f"{what}[{index}]")
     return np.frombuffer(content, dtype)
+
+
+def require_bools(content: bytes | memoryview, named: Callable[[int], str]) -> None:
+    """Check bytes that are to be bools; of others than 0 and 1 no meaning is defined.
+
+    Args:
+        content: the bytes.
+        named: index of a byte to what it is called in messages.
+
+    Raises:
+        InputError: naming the first that is neither.
+    """
+    wrong = np.flatnonzero(np.frombuffer(content, np.uint8) > 1)
+    if len(wrong):
+        index = int(wrong[0])
+        raise InputError(f"{named(index)} is the byte {content[index]}; BOOL takes 0 or 1.")

@@ -10,6 +10,7 @@ import orjson
 from fastapi import Response
 from numpy.typing import NDArray
 
+from service.api.arrays import require_bools
 from service.api.v2.datatypes import DATATYPES, datatype_of
 from service.api.v2.json_data import from_json, nested_places, unravel
 from service.api.v2.schemas import InferInput
@@ -121,14 +122,8 @@ def _require_binary(sizes: Sequence[int | None], binary: memoryview | None) -> N
 def _from_bytes(tensor: InferInput, content: memoryview, place: str) -> Array:
     dtype = np.dtype(DATATYPES[tensor.datatype])
     if dtype == np.bool_:
-        # Other bytes than 0 and 1 in an array of bools have no defined meaning.
-        wrong = np.flatnonzero(np.frombuffer(content, np.uint8) > 1)
-        if len(wrong):
-            indices = unravel(int(wrong[0]), tensor.shape)
-            byte = content[int(wrong[0])]
-            raise InputError(
-                f"{nested_places(place)(indices)} is the byte {byte}; BOOL takes 0 or 1."
-            )
+        where = nested_places(place)
+        require_bools(content, lambda index: where(unravel(index, tensor.shape)))
     array = np.frombuffer(content, dtype.newbyteorder("<")).reshape(tensor.shape)
     # The JSON before it has any length, and ONNX Runtime reads whole elements.
     return np.require(array, requirements="A")

@@ -98,7 +98,7 @@ HEADER = npy(X)[:80]
         (NPY, npy(X)[:-4] + b"12345678", "has 1284 bytes of numbers;"),
         (NPY, npy(X[:, :3]), "the body has shape (5, 3) and dtype float32; the model takes"),
         (NPY, npy(X[0]), "For one row, add an axis in front: (1, 64)."),
-        (NPY, npy(np.array([["a"]])), "the body has shape (1, 1) and dtype <U1"),
+        (NPY, npy(np.array([["a"]])), "the body holds <U1; send numbers."),
         (NPY, npy(np.array([[{}]]), allow_pickle=True), "the body holds object; send numbers."),
         (NPY, npy(np.zeros(2, "i4,f4")), "the body holds [('f0', '<i4'), ('f1', '<f4')]; send"),
         (NPZ, b"abc", "the body is not an .npz file (File is not a zip file)."),
