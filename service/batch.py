@@ -2,20 +2,18 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from service.jobs import Job
 from service.sampler import Sampler
+from service.sizes import Sizes
 
 #: Seconds that a turn is to take: short for whoever waits, and long against what it costs
 #: beside the passes. The first of a batch may take twice as long, so that most batches
 #: need no second.
 TURN = 0.025
-#: Seconds that a turn costs beside its passes.
-_FIXED = 0.0003
-_FEW = 32
 
 
 @dataclass(eq=False)
@@ -55,27 +53,42 @@ class Turn:
 
 
 class Batch:
-    """Jobs of one sampler that run together."""
+    """Jobs of one sampler that run together. It is itself the pace of their steps."""
 
-    def __init__(
-        self, tickets: Sequence[Ticket], samples_in: Callable[[Sampler, float], int]
-    ) -> None:
-        """`samples_in` tells how many rows × passes a sampler does in so many seconds."""
+    def __init__(self, tickets: Sequence[Ticket]) -> None:
+        """Of one job or more; nothing runs yet."""
         self.tickets = list(tickets)
         self.sampler = tickets[0].sampler
         self._label = tickets[0].label
         self._begun = False
-        self._samples_in = samples_in
-        self._steps = self.sampler.run([ticket.job for ticket in tickets], self._samples)
+        self._steps = self.sampler.run([ticket.job for ticket in tickets], self)
 
-    def _samples(self) -> int:
-        return self._samples_in(self.sampler, TURN if self._begun else 2 * TURN)
+    def rows(self, sizes: Sizes) -> int:
+        """How many rows a step may begin with (see `Pace`)."""
+        speed = self.sampler.speed
+        return speed.rows_in(sizes, self._seconds) if speed.known else 1
+
+    def samples(self, sizes: Sizes) -> int:
+        """How many rows × passes a step may have."""
+        speed = self.sampler.speed
+        return speed.samples_in(sizes, self._seconds) if speed.known else 1
+
+    @property
+    def _seconds(self) -> float:
+        return TURN if self._begun else 2 * TURN
 
     def step(self) -> Turn:
-        """Run a chunk."""
-        jobs, start = len(self.tickets), time.perf_counter()
-        step = next(self._steps, None)
-        seconds = time.perf_counter() - start
+        """Run a chunk, after the trunk that it needs if that is short."""
+        jobs, seconds = len(self.tickets), 0.0
+        while True:
+            start = time.perf_counter()
+            step = next(self._steps, None)
+            took = time.perf_counter() - start
+            seconds += took
+            if step:
+                self.sampler.speed.learn(step, took)
+            if step is None or step.passes or seconds > TURN:
+                break
         for ticket in self.tickets:
             ticket.computing += seconds
         rows, passes = (step.rows, step.passes) if step else (0, 0)
@@ -91,31 +104,3 @@ class Batch:
             # stay until Python's collector comes to such circles.
             self._steps.close()
         return ended
-
-
-class Speed:
-    """What a sampler's last turns took: a begin, and so much for each sample.
-
-    The quickest turns count: the first runs of a shape take longer, and so does whatever
-    runs beside others.
-    """
-
-    def __init__(self) -> None:
-        self._each = self._begin = math.inf
-
-    def add(self, turn: Turn) -> None:
-        """Learn from a turn of at least one sample."""
-        samples = turn.rows * turn.passes
-        # A few samples say more of the machine's hiccups than of the model.
-        each = max(turn.seconds - _FIXED, turn.seconds / 10) / max(samples, _FEW)
-        self._each = min(each, 1.1 * self._each)
-        if turn.first:
-            self._begin = min(max(turn.seconds - samples * self._each, 0.0), 1.1 * self._begin)
-
-    def seconds_for(self, job: Job) -> float:
-        """For a job that runs alone, its trunk included."""
-        return self._begin + job.count * job.passes * self._each
-
-    def samples_in(self, seconds: float) -> int:
-        """How many samples a turn of so many seconds has, at least one."""
-        return max(1, int(seconds / self._each))

@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,20 +20,20 @@ from pydantic import BaseModel, Field
 from service.engine import CPU, Engine, Provider
 from service.errors import LayoutError, ModelError, ProofError
 from service.graph.artifact import Artifact
-from service.graph.costs import Costs, costs
+from service.graph.costs import costs
 from service.graph.plan import Layout, compile_plan, serialise
 from service.graph.site_shapes import site_shapes
 from service.graph.sites_as_inputs import Place, declared_place, draw_input, observed_place
 from service.manifest import TRAINING_INPUT, OutputSpec, SiteSpec
 from service.memory import mib, require_memory
 from service.proof import PASSES, ROWS, Proof, prove, trial_rows, trial_shape
-from service.runner import Frontier, Rows, Runner
+from service.runner import Draws, Rows, Runner
 from service.sampler import Sampler
+from service.sizes import MEMORY_MARGIN, Measure, Sizes, Sizing
+from service.speed import Step
 
 #: Each try moves the cut up by a node or more; models in use need one to three.
 _MOST_TRIES = 20
-#: ONNX Runtime's arena keeps more than is alive.
-_MEMORY_MARGIN = 2.0
 #: Bytes that planning and proof take at the most for a byte of the graph, beside what
 #: reading it left (see `service.graph.model_file`).
 _PLAN_FACTOR = 10
@@ -40,10 +41,8 @@ _PLAN_FACTOR = 10
 _PROOF_FACTOR = 9
 #: Trial rows are drawn in float64.
 _DRAWN = 8
-#: More samples at a time gain nothing, and leave the cache.
-_MOST_SAMPLES = 4096
-#: Passes more, to see what one costs.
-_MORE = 8
+#: Seconds that passes are tried for, to learn how long they take.
+_TRIED = 0.005
 #: What drawing an element of a mask and multiplying by it take, in multiply-adds of a
 #: matrix product (on two cores of an x86 server: 0.28 and 0.2 ns, against 97 a ns).
 _DRAW, _APPLY = 27, 19
@@ -72,6 +71,7 @@ class PlanReport(BaseModel):
         "and tail without draws"
     )
     bytes_per_sample: int = Field(description="memory that one row of one pass takes")
+    bytes_per_row: int = Field(description="memory that one row takes before the first draw")
     samples_per_chunk: int = Field(description="rows x passes that run at a time")
     rows_at_a_time: int = Field(description="most rows that the trunk runs for at a time")
     seconds: float = Field(description="that compiling and loading the plan took, proof excluded")
@@ -112,12 +112,13 @@ def plan_model(artifact: Artifact, providers: Sequence[Provider], memory: int) -
         try:
             started = time.perf_counter()
             runner = _runner(artifact, layout, providers)
-            report = _report(artifact, runner, memory, rejected)
+            measure = Measure(runner, artifact.fixed_rows)
+            report = _report(artifact, measure, memory, rejected)
             seconds = time.perf_counter() - started
-            sampler = Sampler(
-                runner, report.samples_per_chunk, report.rows_at_a_time, artifact.fixed_rows
-            )
+            sampler = _sampler(artifact, measure, memory, report)
             proof = prove(artifact, sampler)
+            count = artifact.fixed_rows or 1
+            _try_speed(sampler, {k: x[:count] for k, x in trial_rows(artifact).items()})
             return Planned(sampler, proof, report.model_copy(update={"seconds": seconds}))
         except LayoutError as error:
             rejected[layout] = str(error)
@@ -138,7 +139,7 @@ def _require_memory(artifact: Artifact) -> None:
     feeds[TRAINING_INPUT] = np.array(False)
     rows = _DRAWN * sum(x.size for x in feeds.values())
     try:
-        rows += int(_MEMORY_MARGIN * costs(artifact.content, feeds).bytes)
+        rows += int(MEMORY_MARGIN * costs(artifact.content, feeds).bytes)
     except Exception:  # onnx cannot tell the shapes, and raises errors of its own
         log.debug("the shapes of %s are unknown", artifact.path, exc_info=True)
     samples = _PROOF_FACTOR * ROWS * PASSES * sum(_bytes(spec) for spec in manifest.outputs)
@@ -157,27 +158,16 @@ def _bytes(spec: OutputSpec) -> int:
 
 
 def _report(
-    artifact: Artifact, runner: Runner, memory: int, rejected: Mapping[Layout, str]
+    artifact: Artifact, measure: Measure, memory: int, rejected: Mapping[Layout, str]
 ) -> PlanReport:
-    rows, layout, fewest = trial_rows(artifact), runner.plan.layout, artifact.fixed_rows or 1
-    few = _tail_costs(runner, rows, fewest, 1)
-    tail, each = few.multiply_adds, few.bytes
-    if not layout.one_pass:
-        more = _tail_costs(runner, rows, fewest, 1 + _MORE)
-        tail, each = ((b - a) // _MORE for a, b in zip(few, more, strict=True))
-    # A draw for all rows is made once for each pass, and not for each row of it.
-    by_rows = layout is Layout.BY_PASS
-    row_bytes = _tail_costs(runner, rows, 2, 1).bytes - few.bytes if by_rows else each
-    trunk, trunk_bytes = 0, 1
-    if runner.plan.trunk:
-        before = costs(runner.plan.trunk, {**rows, TRAINING_INPUT: np.array(False)})
-        trunk, trunk_bytes = before.multiply_adds // ROWS, max(before.bytes // ROWS, 1)
-    one = _frontier(runner, rows, fewest)
+    rows, runner = trial_rows(artifact), measure.runner
+    one = runner.frontier({name: x[: artifact.fixed_rows or 1] for name, x in rows.items()})
+    row, sample = measure.row(rows), measure.sample(one)
+    sizes = Sizes.within(memory, measure.sample_bytes(sample), max(row.bytes, 1))
+    trunk, tail = row.multiply_adds, sample.multiply_adds
     elements = sum(math.prod(shape) for shape in one.shapes)
     passes = artifact.manifest.passes
     whole, floor = trunk + tail, trunk + passes * tail
-    each = max(each, 1)
-    budget = memory / _MEMORY_MARGIN
     return PlanReport(
         layout=runner.plan.layout,
         rejected=dict(rejected),
@@ -185,21 +175,49 @@ def _report(
         trunk_share=trunk / whole if whole else None,
         speedup_limit=passes * whole / floor if floor else None,
         floor_ratio=1 + passes * (_DRAW + _APPLY) * elements / floor if floor else None,
-        bytes_per_sample=each,
-        samples_per_chunk=max(1, min(int(budget / each), _MOST_SAMPLES)),
-        rows_at_a_time=max(1, min(int(budget / max(row_bytes, trunk_bytes)), _MOST_SAMPLES)),
+        bytes_per_sample=sizes.sample,
+        bytes_per_row=sizes.row,
+        samples_per_chunk=sizes.samples,
+        rows_at_a_time=sizes.rows,
         seconds=0.0,
         dead=list(artifact.dead),
     )
 
 
-def _tail_costs(runner: Runner, rows: Rows, count: int, passes: int) -> Costs:
-    frontier = _frontier(runner, rows, count)
-    return costs(runner.plan.tail, runner.arrays(frontier, runner.neutral(frontier, passes)))
+def _sampler(artifact: Artifact, measure: Measure, memory: int, report: PlanReport) -> Sampler:
+    sizes = Sizes(
+        report.bytes_per_sample,
+        report.bytes_per_row,
+        report.samples_per_chunk,
+        report.rows_at_a_time,
+    )
+    dynamic = any(None in spec.shape[1:] for spec in artifact.manifest.inputs)
+    if not dynamic and sizes.sample > memory:
+        log.warning(
+            "%s: one pass of one row takes about %d MiB, more than the %d that passes may take at "
+            "a time (MCDROPOUT_MEMORY). It runs one at a time",
+            *(artifact.path, mib(sizes.sample), mib(memory)),
+        )
+    find = partial(measure.within, memory) if dynamic else None
+    return Sampler(measure.runner, Sizing(sizes, find), artifact.fixed_rows)
 
 
-def _frontier(runner: Runner, rows: Rows, count: int) -> Frontier:
-    return runner.frontier({name: x[:count] for name, x in rows.items()})
+def _try_speed(sampler: Sampler, rows: Rows) -> None:
+    """Learn how long a row and a pass take, before a request has to find it out."""
+    sizes = sampler.sizing(rows)
+    for _ in range(2):  # the first run of a graph takes longer
+        started = time.perf_counter()
+        frontier = sampler.runner.frontier(rows)
+        count = frontier.rows
+        sampler.speed.learn(Step(sizes, count, 0, count), time.perf_counter() - started)
+    passes, seconds = 1, 0.0
+    while seconds < _TRIED and passes * count <= sizes.samples:
+        started = time.perf_counter()
+        drawn = sampler.runner.draw(frontier, range(passes), Draws(seed=0))
+        sampler.runner.run(frontier, drawn)
+        seconds = time.perf_counter() - started
+        sampler.speed.learn(Step(sizes, count, passes), seconds)
+        passes *= 4
 
 
 def _runner(artifact: Artifact, layout: Layout, providers: Sequence[Provider]) -> Runner:

@@ -65,6 +65,7 @@ class Frontier:
         rows: B.
         first: index in the request of the first of these rows.
         engine: that runs the passes.
+        whole: whether that engine runs the trunk, too.
     """
 
     engine: Engine
@@ -73,6 +74,7 @@ class Frontier:
     shapes: Sequence[tuple[int, ...]]
     rows: int
     first: int = 0
+    whole: bool = False
 
     def take(self, index: Array) -> "Frontier":
         """That of some of its rows, (R,) indices, alone."""
@@ -133,7 +135,7 @@ class Runner:
         count, shapes = row_count(rows), self._draw_shapes(rows)
         if once and self._whole is not None:
             taken = {name: x for name, x in rows.items() if name in self._whole.inputs}
-            return Frontier(self._whole, taken, {}, shapes, count, first)
+            return Frontier(self._whole, taken, {}, shapes, count, first, whole=True)
         given = {name: x for name, x in rows.items() if name in self._tail.inputs}
         made: Mapping[str, Any] = {}
         if self._trunk is not None:
@@ -182,6 +184,14 @@ class Runner:
             SiteDraw(neutral(site.kind, passes, shape, site.dtype))
             for site, shape in zip(self._sites, frontier.shapes, strict=True)
         ]
+
+    def stubs(self, frontier: Frontier, passes: int) -> dict[str, Array]:
+        """The tail's inputs as arrays of the right shapes; those of draws take no memory."""
+        draws = [
+            SiteDraw(np.broadcast_to(neutral(site.kind, 1, (), site.dtype)[0], (passes, 1, *shape)))
+            for site, shape in zip(self._sites, frontier.shapes, strict=True)
+        ]
+        return {name: as_array(value) for name, value in self.feeds(frontier, draws).items()}
 
     def feeds(
         self, frontier: Frontier, draws: Sequence[SiteDraw], on: frozenset[str] | None = None

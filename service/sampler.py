@@ -1,8 +1,8 @@
 """Passes over rows, in chunks that fit the memory, each summarised and forgotten."""
 
 import itertools
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,20 +13,39 @@ from service.graph.plan import Layout
 from service.graph.reductions import m2_output, mean_output
 from service.jobs import Job, Part, join_draws, join_rows
 from service.runner import Draws, Frontier, Rows, Runner, SiteDraw, row_count
+from service.sizes import Sizes, Sizing
+from service.speed import Speed, Step
 
 Array = NDArray[Any]
 
 #: So many passes are cheap to start, and their draws small: of one row, 100,000 passes
 #: then take the memory of 1,000.
 _MOST_PASSES = 1024
-_NO_LIMIT = 1 << 62
 
 
-class Step(NamedTuple):
-    """So many passes of so many rows were run."""
+class Pace(Protocol):
+    """How long the next step may be. It is asked before each, so that it can learn."""
 
-    rows: int
-    passes: int
+    def rows(self, sizes: Sizes) -> int:
+        """How many rows a step may begin with, each of which has a pass at least."""
+
+    def samples(self, sizes: Sizes) -> int:
+        """How many rows × passes a step may have."""
+
+
+class Unhurried:
+    """Steps as long as the memory allows."""
+
+    def rows(self, sizes: Sizes) -> int:
+        """Any number."""
+        return sizes.rows
+
+    def samples(self, sizes: Sizes) -> int:
+        """Any number."""
+        return sizes.samples
+
+
+UNHURRIED = Unhurried()
 
 
 class Sampler:
@@ -35,23 +54,21 @@ class Sampler:
     def __init__(
         self,
         runner: Runner,
-        samples_per_chunk: int = 4096,
-        rows_at_a_time: int = 4096,
+        sizing: Sizing | None = None,
         fixed_rows: int | None = None,
     ) -> None:
         """Sample with `runner`.
 
         Args:
             runner: of a plan.
-            samples_per_chunk: how many rows × passes go through the tail at a time.
-            rows_at_a_time: how many rows go through the trunk at a time.
+            sizing: how much may run at a time; by default 4096 rows or samples.
             fixed_rows: the number of rows that a serial plan's graph takes; None: any.
         """
         self.runner = runner
         self.plan = runner.plan
         self.sites = runner.sites
-        self.samples_per_chunk = samples_per_chunk
-        self.rows_at_a_time = rows_at_a_time
+        self.sizing = sizing or Sizing(Sizes())
+        self.speed = Speed()
         self._serial_rows = fixed_rows or 1
 
     def deterministic(self, rows: Rows) -> dict[str, Array]:
@@ -68,11 +85,11 @@ class Sampler:
 
         Trunk and tail run `apart`, or as may be.
         """
-        parts = []
-        for block, count in self._blocks(rows, None if apart else passes):
+        parts, sizes = [], self.sizing(rows)
+        for block, count in self._blocks(rows, sizes, None if apart else passes):
             chunks = [
                 self.runner.run(block, drawn, draws.sites)
-                for drawn in self._drawn(block, range(first, first + passes), draws)
+                for drawn in self._drawn(block, sizes, range(first, first + passes), draws)
             ]
             found = {
                 name: np.concatenate([chunk[name] for chunk in chunks])
@@ -93,53 +110,60 @@ class Sampler:
         return job.summaries()
 
     def joins(self, job: Job, other: Job) -> bool:
-        """Whether both may go into one `run`, as long as `samples_per_chunk` allows."""
+        """Whether both may go into one `run`, as long as their sizes allow."""
         reduced_alike = not self.plan.reduced or job.with_entropy == other.with_entropy
         return not self.plan.layout.one_pass and reduced_alike and job.joins(other)
 
-    def run(
-        self, jobs: Sequence[Job], most: Callable[[], int] = lambda: _NO_LIMIT
-    ) -> Generator[Step, None, None]:
+    def run(self, jobs: Sequence[Job], pace: Pace = UNHURRIED) -> Generator[Step, None, None]:
         """Run jobs together, a chunk of passes at a step; memory does not grow with P.
 
         Each pass of a job draws what it would draw alone. A job whose fault is set
         leaves before the next step, and the others go on.
 
         Args:
-            jobs: one, or several of which each `joins` the first, of no more than
-                `rows_at_a_time` rows together.
-            most: asked before each step, how many rows × passes it may take.
+            jobs: one, or several of which each `joins` the first, of no more rows together
+                than go through the trunk at a time.
+            pace: how long the steps may be; the rows of several jobs begin in one.
 
         Yields:
             After each step, what it did.
+
+        Raises:
+            InputError: a single row takes more memory than there is.
         """
         if jobs[0].draws is None:
-            yield from self._run_off(jobs[0])
+            yield from self._run_off(jobs[0], pace)
             return
         rows = join_rows(jobs)
+        sizes = self.sizing(rows)
         longest = max(job.passes for job in jobs)
         alike = all(job.passes == longest for job in jobs)
-        for block, count in self._blocks(rows, longest if alike else None, most=most()):
-            if len(jobs) > 1:
+        once, several = longest if alike else None, len(jobs) > 1
+        for block, count in self._blocks(rows, sizes, once, pace=pace, together=several):
+            if several:
                 parts = [Part(job, job.draws, 0, job.count, job.count) for job in jobs if job.draws]
             else:
                 parts = [Part(jobs[0], jobs[0].draws, block.first, block.rows, count)]
-            yield from self._run_block(block, parts, most)
+            if not block.whole and self.plan.trunk is not None:
+                yield Step(sizes, block.rows, 0, block.rows)
+            yield from self._run_block(block, parts, sizes, pace)
 
-    def _run_off(self, job: Job) -> Iterator[Step]:
-        for block, count in self._blocks(job.rows, 1, training=False):
+    def _run_off(self, job: Job, pace: Pace) -> Iterator[Step]:
+        sizes = self.sizing(job.rows)
+        for block, count in self._blocks(job.rows, sizes, 1, training=False, pace=pace):
             if job.fault is not None:
                 return
             drawn = self.runner.neutral(block, passes=1)
             found = self.runner.run(block, drawn, on=frozenset())
             both = {name: y[0] for name, y in found.items()} | dict(block.fixed)
             job.add({name: y[:count] for name, y in both.items()}, count)
-            yield Step(block.rows, 1)
+            yield Step(sizes, block.rows, 1, block.rows)
 
     def _run_block(
-        self, block: Frontier, parts: Sequence[Part], most: Callable[[], int]
+        self, block: Frontier, parts: Sequence[Part], sizes: Sizes, pace: Pace
     ) -> Iterator[Step]:
         """All passes of the rows in one block."""
+        trunk_rows = block.rows if block.whole else 0
         done, found = 0, dict[str, Running | Summary]()
         while parts:
             going = [part.job.fault is None and part.job.passes > done for part in parts]
@@ -150,7 +174,7 @@ class Sampler:
                 parts = list(itertools.compress(parts, going))
                 continue
             least = min(part.job.passes for part in parts) - done
-            passes = min(self._passes_at_a_time(block.rows, most()), least)
+            passes = min(_passes_at_a_time(block.rows, sizes, pace), least)
             drawn = [self._draw(block, part, range(done, done + passes)) for part in parts]
             numbers = join_draws(drawn, [part.rows for part in parts])
             entropy = any(part.job.with_entropy for part in parts)
@@ -161,7 +185,7 @@ class Sampler:
                 if part.job.passes == done:
                     self._finish(block, part, slice(first, first + part.real), found)
                 first += part.rows
-            yield Step(block.rows, passes)
+            yield Step(sizes, block.rows, passes, trunk_rows)
 
     def _draw(self, block: Frontier, part: Part, passes: range) -> Sequence[SiteDraw]:
         own = range(part.first, part.first + part.rows)
@@ -205,42 +229,50 @@ class Sampler:
 
     def first_block(self, rows: Rows) -> Frontier:
         """The frontier of the first rows, as many as are run at a time."""
-        return next(self._blocks(rows))[0]
+        return next(self._blocks(rows, self.sizing(rows)))[0]
 
     def _blocks(
         self,
         rows: Rows,
+        sizes: Sizes,
         passes: int | None = None,
         training: bool = True,
-        most: int = _NO_LIMIT,
+        *,
+        pace: Pace = UNHURRIED,
+        together: bool = False,
     ) -> Iterator[tuple[Frontier, int]]:
         """The frontiers of blocks of rows, and how many rows count; the rest fill up.
 
-        With `passes`, how many there will be, a frontier may be one for a single run.
+        With `passes`, how many there will be, a frontier may be one for a single run. Rows
+        that have to stay `together` are one block.
         """
-        count = row_count(rows)
+        count, first = row_count(rows), 0
         serial = self.plan.layout is Layout.SERIAL
-        size = (
-            self._serial_rows if serial else min(count, self.samples_per_chunk, self.rows_at_a_time)
-        )
-        once = passes is not None and passes <= self._passes_at_a_time(size, most)
-        for first in range(0, count, size):
+        while first < count:
+            size = self._serial_rows if serial else count
+            if not serial and not together:
+                size = min(count - first, sizes.samples, sizes.rows, pace.rows(sizes))
             block, real = rows, count
             if size != count:
                 block = {name: x[first : first + size] for name, x in rows.items()}
                 real = row_count(block)
             if real < size and serial:
                 block = {name: _filled_up(x, size) for name, x in block.items()}
+            once = passes is not None and passes <= _passes_at_a_time(size, sizes, pace)
             yield self.runner.frontier(block, first, training, once), real
+            first += size
 
-    def _passes_at_a_time(self, rows: int, most: int = _NO_LIMIT) -> int:
-        return max(1, min(min(self.samples_per_chunk, most) // rows, _MOST_PASSES))
-
-    def _drawn(self, block: Frontier, passes: range, draws: Draws) -> Iterator[Sequence[SiteDraw]]:
+    def _drawn(
+        self, block: Frontier, sizes: Sizes, passes: range, draws: Draws
+    ) -> Iterator[Sequence[SiteDraw]]:
         """The draws of chunk after chunk."""
-        size = self._passes_at_a_time(block.rows)
+        size = _passes_at_a_time(block.rows, sizes, UNHURRIED)
         for first in range(0, len(passes), size):
             yield self.runner.draw(block, passes[first : first + size], draws)
+
+
+def _passes_at_a_time(rows: int, sizes: Sizes, pace: Pace) -> int:
+    return max(1, min(min(sizes.samples, pace.samples(sizes)) // rows, _MOST_PASSES))
 
 
 def _filled_up(x: Array, size: int) -> Array:

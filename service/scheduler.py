@@ -14,9 +14,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
-from service.batch import Batch, Speed, Ticket, Turn
+from service.batch import TURN, Batch, Ticket, Turn
 from service.errors import MCDropoutError, QueueFullError, StoppingError
 from service.harmless import harmless
 from service.jobs import Job
@@ -24,8 +23,6 @@ from service.sampler import Sampler
 
 #: Seconds for which `run_now` may hold the caller up.
 _NOW = 0.003
-#: Samples (rows × passes) of a sampler's first turn, before its speed is known.
-_FIRST_TURN = 512
 #: A batch of so many samples is as fast as a larger one, by measurement: of one row and
 #: 100 passes of a dense network, 32 jobs that wait go through 2.0 times as fast together.
 _FULL = 2048
@@ -75,8 +72,6 @@ class Scheduler:
         self._tickets: set[Ticket] = set()
         self._newcomers_next = True
         self._closed = False
-        # A model that is unloaded must not be held here.
-        self._speeds: WeakKeyDictionary[Sampler, Speed] = WeakKeyDictionary()
         self._seconds_a_job = 0.0
         for number in range(threads):
             threading.Thread(target=self._work, name=f"passes-{number}", daemon=True).start()
@@ -128,10 +123,9 @@ class Scheduler:
             The ticket, its future done; None: the job has to be submitted.
         """
         with self._changed:
-            speed = self._speeds.get(sampler)
-            if self._tickets or self._closed or speed is None or self._batching.delay:
+            if self._tickets or self._closed or self._batching.delay:
                 return None
-            if job.draws is None or speed.seconds_for(job) > _NOW:
+            if not _seconds_for(job, sampler) <= _NOW:
                 return None
             ticket = self._take_in(job, sampler, label)
             batch = self._batch([ticket])
@@ -239,30 +233,35 @@ class Scheduler:
         now = time.monotonic()
         for ticket in tickets:
             ticket.began = min(ticket.began, now) if ticket.began == ticket.began else now
-        return Batch(tickets, self._samples_in)
+        return Batch(tickets)
 
     def _joins(self, batch: Sequence[Ticket], ticket: Ticket) -> bool:
         first, sampler = batch[0], ticket.sampler
         jobs = [*(t.job for t in batch), ticket.job]
         rows = sum(job.count for job in jobs)
+        sizes = sampler.sizing.known(first.job.rows)
         return (
             sampler is first.sampler
+            and sizes is not None
             and _is_small(first.job)
             and _is_small(ticket.job)
-            and rows <= min(self._batching.rows, sampler.rows_at_a_time)
-            and rows * max(job.passes for job in jobs) <= min(_FULL, sampler.samples_per_chunk)
+            and rows <= min(self._batching.rows, sizes.rows, sampler.speed.rows_in(sizes, 2 * TURN))
+            and rows * max(job.passes for job in jobs)
+            <= min(_FULL, sizes.samples, sampler.speed.samples_in(sizes, 2 * TURN))
             and sampler.joins(first.job, ticket.job)
         )
 
-    def _samples_in(self, sampler: Sampler, seconds: float) -> int:
-        speed = self._speeds.get(sampler)
-        return _FIRST_TURN if speed is None else speed.samples_in(seconds)
-
     def _learn(self, turn: Turn, ended: int) -> None:
-        if turn.passes:
-            self._speeds.setdefault(turn.sampler, Speed()).add(turn)
         if ended:
             self._seconds_a_job += 0.1 * (turn.seconds / ended - self._seconds_a_job)
+
+
+def _seconds_for(job: Job, sampler: Sampler) -> float:
+    """How long a job takes that runs alone; infinity where that is unknown."""
+    sizes = sampler.sizing.known(job.rows)
+    if sizes is None or not sampler.speed.known:
+        return math.inf
+    return sampler.speed.seconds_for(sizes, job.count, job.count * job.passes)
 
 
 def _is_small(job: Job) -> bool:

@@ -51,6 +51,8 @@ ORDER = (
     "device",
     "runner",
     "jobs",
+    "sizes",
+    "speed",
     "sampler",
     "inputs",
     "proof",

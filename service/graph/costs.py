@@ -7,7 +7,8 @@ whose length only the run knows.
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import onnx
@@ -16,28 +17,62 @@ from numpy.typing import NDArray
 
 #: Inputs of so few numbers may be shapes, and shapes of others depend on them.
 _MOST_SHAPE_NUMBERS = 16
+#: Where ONNX keeps the numbers of a tensor.
+_NUMBERS = ("raw_data", "float_data", "int32_data", "int64_data", "double_data", "uint64_data")
 
 
-class Costs(NamedTuple):
+@dataclass(frozen=True)
+class Costs:
     """Of one run.
 
     Attributes:
         multiply_adds: of matrix products, convolutions and recurrent layers.
         bytes: the most that inputs and intermediate tensors take at a time.
+        outputs: name of an output to its number of elements.
     """
 
     multiply_adds: int
     bytes: int
+    outputs: Mapping[str, int] = field(default_factory=dict)
+
+    def minus(self, other: "Costs") -> "Costs":
+        """What this costs more."""
+        outputs = {name: size - other.outputs[name] for name, size in self.outputs.items()}
+        more = self.multiply_adds - other.multiply_adds
+        return Costs(more, self.bytes - other.bytes, outputs)
+
+    def over(self, count: int) -> "Costs":
+        """The part of each of `count`."""
+        outputs = {name: size // count for name, size in self.outputs.items()}
+        return Costs(self.multiply_adds // count, self.bytes // count, outputs)
+
+
+class CostModel:
+    """A graph without the numbers of its weights, to be asked about run after run."""
+
+    def __init__(self, model: bytes) -> None:
+        """Of a serialised model."""
+        self._model = onnx.load_model_from_string(model)
+        for tensor in self._model.graph.initializer:
+            if math.prod(tensor.dims) > _MOST_SHAPE_NUMBERS:
+                for numbers in _NUMBERS:
+                    tensor.ClearField(numbers)
+
+    def __call__(self, feeds: Mapping[str, NDArray[Any]]) -> Costs:
+        """What a run with these inputs costs; of most their shapes are enough."""
+        graph = _with_shapes(self._model, feeds).graph
+        outputs = {str(v.name): math.prod(_dims(v) or (0,)) for v in graph.outputs}
+        return Costs(sum(map(_multiply_adds, graph)), _peak_bytes(graph), outputs)
 
 
 def costs(model: bytes, feeds: Mapping[str, NDArray[Any]]) -> Costs:
     """What a run of a serialised model with these inputs costs."""
-    graph = _with_shapes(model, feeds).graph
-    return Costs(sum(map(_multiply_adds, graph)), _peak_bytes(graph))
+    return CostModel(model)(feeds)
 
 
-def _with_shapes(model: bytes, feeds: Mapping[str, NDArray[Any]]) -> ir.Model:
-    proto = onnx.load_model_from_string(model)
+def _with_shapes(model: onnx.ModelProto, feeds: Mapping[str, NDArray[Any]]) -> ir.Model:
+    proto = onnx.ModelProto()
+    proto.CopyFrom(model)
     inputs = list(proto.graph.input)
     del proto.graph.input[:]
     for value in inputs:

@@ -184,7 +184,7 @@ WIDEN = "{y}a = Expand({x}, wide) {y}b = Relu({y}a) {y} = ReduceMean <keepdims =
 @pytest.mark.parametrize(
     ("body", "samples", "rows"),
     [
-        (f"{WIDEN.format(x='x', y='v')} [d] y = Dropout(v, half, on)", 4096, 5),
+        (f"{WIDEN.format(x='x', y='v')} [d] y = Dropout(v, half, on)", 1065, 5),
         (f"[d] v = Dropout(x, half, on) {WIDEN.format(x='v', y='y')}", 5, 5),
     ],
 )

@@ -15,7 +15,8 @@ from service.graph.plan import Layout, compile_plan
 from service.jobs import Job
 from service.planner import plan_model
 from service.runner import Draws, Runner
-from service.sampler import Sampler, Step
+from service.sampler import Sampler
+from service.sizes import Sizes, Sizing
 from tests.conftest import SIGMAS, STORE
 
 ROWS = {"year": np.array([[1985.0], [2010.0], [1960.0]], np.float32)}
@@ -24,7 +25,7 @@ ROWS = {"year": np.array([[1985.0], [2010.0], [1960.0]], np.float32)}
 def co2(layout: Layout = Layout.SPLIT, samples_per_chunk: int = 4096) -> Sampler:
     """Five sites of one shape and rate."""
     plan = compile_plan(read_artifact(STORE / "co2" / "1" / "model.onnx"), layout)
-    return Sampler(Runner(plan, [CPU]), samples_per_chunk)
+    return Sampler(Runner(plan, [CPU]), Sizing(Sizes(samples=samples_per_chunk)))
 
 
 @pytest.fixture(scope="module")
@@ -118,8 +119,21 @@ def test_a_call_repeats_bit_for_bit_also_while_others_run(sampler: Sampler) -> N
 YEARS = np.array([[1985.0], [2010.0], [1960.0], [1999.0], [1971.0], [2001.0]], np.float32)
 
 
+class Steady:
+    """Steps of so many samples."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+
+    def rows(self, sizes: Sizes) -> int:
+        return self._most
+
+    def samples(self, sizes: Sizes) -> int:
+        return self._most
+
+
 def finish(sampler: Sampler, jobs: list[Job], most: int = 1 << 40) -> None:
-    for _ in sampler.run(jobs, lambda: most):
+    for _ in sampler.run(jobs, Steady(most)):
         pass
 
 
@@ -187,8 +201,9 @@ def test_what_runs_in_jobs_is_what_is_sampled(sampler: Sampler) -> None:
 
 def test_a_job_with_a_fault_leaves_and_the_others_go_on(sampler: Sampler) -> None:
     jobs = [Job({"year": YEARS[i : i + 1]}, 30, Draws(i)) for i in range(3)]
-    steps = sampler.run(jobs, lambda: 30)
-    assert next(steps) == Step(3, 10)
+    steps = sampler.run(jobs, Steady(30))
+    assert next(steps)[1:] == (3, 0, 3)  # the trunk
+    assert next(steps)[1:] == (3, 10, 0)
     jobs[1].stop(CancelledError("gone"))
     assert [step.rows for step in steps] == [2, 2]
     assert [job.done for job in jobs] == [True, False, True]

@@ -260,10 +260,6 @@ def test_a_short_job_that_is_alone_runs_on_the_caller_s_thread(
 ) -> None:
     scheduler = start()
     options = Options(50, 3)
-    job = digits.prepare(ROW, options)
-    assert scheduler.run_now(job, digits.sampler) is None  # its speed is not known yet
-    for _ in range(5):
-        submit(scheduler, digits, ROW, options).future.result(30)
     for _ in range(50):  # a hiccup of the machine makes it look long
         ticket = scheduler.run_now(digits.prepare(ROW, options), digits.sampler)
         if ticket:
@@ -296,7 +292,7 @@ def test_what_fails_on_the_caller_s_thread_is_told(start: Start, digits: Predict
 
 
 def test_what_a_batch_holds_is_freed_with_it(digits: Predictor) -> None:
-    batch = Batch([Ticket(digits.prepare(ROW, Options(10, 0)), digits.sampler)], lambda *_: 1 << 20)
+    batch = Batch([Ticket(digits.prepare(ROW, Options(10, 0)), digits.sampler)])
     gc.disable()
     try:
         while batch.tickets:

@@ -1,0 +1,163 @@
+"""How much of a model may run at a time, by the memory that it takes.
+
+Where a model has dynamic axes beside the batch, a row of 20,000 steps takes 2,500 times the
+memory of one of 8: what fits is found for each shape of rows that comes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.errors import InputError
+from service.graph.costs import CostModel, Costs
+from service.manifest import TRAINING_INPUT
+from service.memory import mib
+from service.runner import Frontier, Rows, Runner
+
+#: ONNX Runtime's arena keeps more than is alive.
+MEMORY_MARGIN = 2.0
+#: More samples at a time gain nothing, and leave the cache.
+_MOST_SAMPLES = 4096
+#: Bytes that an element of a sample takes once it has left the graph: some float64.
+_SUMMARISED = 32
+#: Shapes that are remembered; a client may send as many as it likes.
+_MOST_SHAPES = 1024
+_ROWS = 4
+#: Passes more, to see what one costs.
+_MORE = 8
+
+Shapes = tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What fits, for rows of one shape.
+
+    Attributes:
+        sample: bytes that one row of one pass takes in the tail.
+        row: bytes that one row takes in the trunk.
+        samples: how many rows × passes go through the tail at a time.
+        rows: how many rows go through the trunk at a time.
+    """
+
+    sample: int = 1
+    row: int = 1
+    samples: int = 4096
+    rows: int = 4096
+
+    @classmethod
+    def within(cls, memory: int, sample: int, row: int) -> "Sizes":
+        """Those that a budget of `memory` bytes allows; at least one."""
+        budget = memory / MEMORY_MARGIN
+        samples = max(1, min(int(budget / sample), _MOST_SAMPLES))
+        rows = max(1, min(int(budget / max(sample, row)), _MOST_SAMPLES))
+        return cls(sample, row, samples, rows)
+
+
+class Sizing:
+    """The sizes of a model. Safe to use from several threads."""
+
+    def __init__(self, sizes: Sizes, find: Callable[[Rows], Sizes] | None = None) -> None:
+        """Tell sizes.
+
+        Args:
+            sizes: of rows of static shapes.
+            find: finds those of the given rows; None where all shapes are static.
+        """
+        self._sizes = sizes
+        self._find = find
+        self._known: dict[Shapes, Sizes] = {}
+
+    def known(self, rows: Rows) -> Sizes | None:
+        """The sizes for these rows, if they are known without any work."""
+        return self._sizes if self._find is None else self._known.get(_shapes(rows))
+
+    def __call__(self, rows: Rows) -> Sizes:
+        """The sizes for these rows.
+
+        Raises:
+            InputError: a single row takes more than there is.
+        """
+        sizes = self.known(rows)
+        if sizes is None and self._find is not None:
+            sizes = self._find(rows)
+            if len(self._known) >= _MOST_SHAPES:
+                self._known.clear()
+            self._known[_shapes(rows)] = sizes
+        return sizes or self._sizes
+
+
+def _shapes(rows: Rows) -> Shapes:
+    return tuple(x.shape[1:] for x in rows.values())
+
+
+class Measure:
+    """Tells what rows cost in the graphs of a plan.
+
+    Attributes:
+        runner: of the plan.
+    """
+
+    def __init__(self, runner: Runner, fixed_rows: int | None) -> None:
+        """`fixed_rows` as in `Sampler`."""
+        self.runner = runner
+        self._fixed_rows = fixed_rows
+        self._tail = CostModel(runner.plan.tail)
+        self._trunk = CostModel(runner.plan.trunk) if runner.plan.trunk else None
+        self._shapes = CostModel(runner.plan.shapes) if runner.plan.shapes else None
+
+    def row(self, rows: Rows) -> Costs:
+        """Of one row in the trunk; nothing runs."""
+        if self._trunk is None:
+            return Costs(0, 0, {})
+        return self._trunk(_stubs(rows, _ROWS)).over(_ROWS)
+
+    def sample(self, frontier: Frontier) -> Costs:
+        """Of one row of one pass in the tail."""
+        one = self._tail(self.runner.stubs(frontier, 1))
+        if self.runner.plan.layout.one_pass:
+            return one  # whose draws are for this pass alone
+        return self._tail(self.runner.stubs(frontier, 1 + _MORE)).minus(one).over(_MORE)
+
+    def within(self, memory: int, rows: Rows) -> Sizes:
+        """The sizes for these rows.
+
+        Raises:
+            InputError: a single row takes more than `memory` bytes.
+        """
+        row = self.row(rows).bytes
+        # What tells the shapes of draws runs what lies before the last of them, for one row.
+        shapes = self._shapes(_stubs(rows, 1)).bytes if self._shapes else 0
+        _require_room(max(row, shapes), memory, rows)
+        one = {name: x[: self._fixed_rows or 1] for name, x in rows.items()}
+        sample = self.sample_bytes(self.sample(self.runner.frontier(one)))
+        _require_room(sample, memory, rows)
+        return Sizes.within(memory, sample, max(row, 1))
+
+    def sample_bytes(self, sample: Costs) -> int:
+        """Bytes of a sample, with what is made of it behind the graph."""
+        plan = self.runner.plan
+        whole = [name for name in plan.stochastic if name not in plan.reduced]
+        elements = sum(sample.outputs.get(name, 0) for name in whole)
+        return max(sample.bytes + _SUMMARISED * elements, 1)
+
+
+def _require_room(needed: int, memory: int, rows: Rows) -> None:
+    if needed > memory:
+        shapes = ", ".join(f"{list(x.shape[1:])} of {name!r}" for name, x in rows.items())
+        raise InputError(
+            f"one pass of one row of shape {shapes} takes about {mib(needed)} MiB; this server "
+            f"allows {mib(memory)} MiB. Send shorter rows."
+        )
+
+
+def _stubs(rows: Rows, count: int) -> dict[str, NDArray[Any]]:
+    """`count` such rows, and the training flag, in arrays that take no memory."""
+    feeds: dict[str, NDArray[Any]] = {
+        name: np.broadcast_to(np.zeros((), x.dtype), (count, *x.shape[1:]))
+        for name, x in rows.items()
+    }
+    return {**feeds, TRAINING_INPUT: np.array(False)}
