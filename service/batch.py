@@ -24,6 +24,8 @@ class Ticket:
         job: what is run.
         sampler: what runs it.
         label: whose it is, for who measures.
+        deadline: by which it has to be done, on the monotonic clock.
+        cost: seconds that it takes alone, as foreseen when it came.
         future: done when the job is; an exception of it says why there is no answer.
         arrived, began, ended: times on the monotonic clock.
         computing: seconds of the turns that it took part in.
@@ -32,6 +34,8 @@ class Ticket:
     job: Job
     sampler: Sampler
     label: tuple[str, ...] = ()
+    deadline: float = math.inf
+    cost: float = 0.0
     future: "Future[None]" = field(default_factory=Future)
     arrived: float = field(default_factory=time.monotonic)
     began: float = math.nan
@@ -41,7 +45,10 @@ class Ticket:
 
 @dataclass(frozen=True)
 class Turn:
-    """What one turn did: `passes` of `rows` rows of `jobs` jobs, their `first` ones or later."""
+    """What one turn did: `passes` of `rows` rows of `jobs` jobs, their `first` ones or later.
+
+    It took so many seconds, and so many were `foreseen`.
+    """
 
     sampler: Sampler
     label: tuple[str, ...]
@@ -50,6 +57,7 @@ class Turn:
     rows: int
     passes: int
     seconds: float
+    foreseen: float
 
 
 class Batch:
@@ -59,7 +67,12 @@ class Batch:
         """Of one job or more; nothing runs yet."""
         self.tickets = list(tickets)
         self.sampler = tickets[0].sampler
+        self.cost = sum(ticket.cost for ticket in tickets)
+        self.deadline = min(ticket.deadline for ticket in tickets)
+        self.is_long = self.cost > 2 * TURN and len(tickets) == 1
         self._label = tickets[0].label
+        self._samples = sum(t.job.count for t in tickets) * max(t.job.passes for t in tickets)
+        self._sizes: Sizes | None = None
         self._begun = False
         self._steps = self.sampler.run([ticket.job for ticket in tickets], self)
 
@@ -74,26 +87,38 @@ class Batch:
         return speed.samples_in(sizes, self._seconds) if speed.known else 1
 
     @property
+    def left(self) -> float:
+        """Seconds that the rest of it takes, as foreseen now."""
+        if self._sizes is None:
+            return self.cost
+        return self.sampler.speed.seconds_for(self._sizes, 0, max(self._samples, 0))
+
+    @property
     def _seconds(self) -> float:
         return TURN if self._begun else 2 * TURN
 
     def step(self) -> Turn:
         """Run a chunk, after the trunk that it needs if that is short."""
-        jobs, seconds = len(self.tickets), 0.0
+        jobs, seconds, foreseen = len(self.tickets), 0.0, 0.0
+        speed = self.sampler.speed
         while True:
             start = time.perf_counter()
             step = next(self._steps, None)
             took = time.perf_counter() - start
             seconds += took
             if step:
-                self.sampler.speed.learn(step, took)
+                samples = step.rows * step.passes
+                self._sizes, self._samples = step.sizes, self._samples - samples
+                if speed.known:
+                    foreseen += speed.seconds_for(step.sizes, step.trunk_rows, samples)
+                speed.learn(step, took)
             if step is None or step.passes or seconds > TURN:
                 break
         for ticket in self.tickets:
             ticket.computing += seconds
         rows, passes = (step.rows, step.passes) if step else (0, 0)
         first, self._begun = not self._begun, True
-        return Turn(self.sampler, self._label, first, jobs, rows, passes, seconds)
+        return Turn(self.sampler, self._label, first, jobs, rows, passes, seconds, foreseen)
 
     def take_ended(self) -> list[Ticket]:
         """Those that need no further step, which the batch then forgets."""

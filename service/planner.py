@@ -27,7 +27,7 @@ from service.graph.sites_as_inputs import Place, declared_place, draw_input, obs
 from service.manifest import TRAINING_INPUT, OutputSpec, SiteSpec
 from service.memory import mib, require_memory
 from service.proof import PASSES, ROWS, Proof, prove, trial_rows, trial_shape
-from service.runner import Draws, Rows, Runner
+from service.runner import Draws, Rows, Runner, row_count
 from service.sampler import Sampler
 from service.sizes import MEMORY_MARGIN, Measure, Sizes, Sizing
 from service.speed import Step
@@ -41,8 +41,8 @@ _PLAN_FACTOR = 10
 _PROOF_FACTOR = 9
 #: Trial rows are drawn in float64.
 _DRAWN = 8
-#: Seconds that passes are tried for, to learn how long they take.
-_TRIED = 0.005
+#: Seconds for which rows and passes are tried, to learn how long they take, and most passes.
+_TRIED, _MOST_TRIED = 0.02, 256
 #: What drawing an element of a mask and multiplying by it take, in multiply-adds of a
 #: matrix product (on two cores of an x86 server: 0.28 and 0.2 ns, against 97 a ns).
 _DRAW, _APPLY = 27, 19
@@ -204,20 +204,22 @@ def _sampler(artifact: Artifact, measure: Measure, memory: int, report: PlanRepo
 
 def _try_speed(sampler: Sampler, rows: Rows) -> None:
     """Learn how long a row and a pass take, before a request has to find it out."""
-    sizes = sampler.sizing(rows)
-    for _ in range(2):  # the first run of a graph takes longer
+    sizes, count = sampler.sizing(rows), row_count(rows)
+    frontier, end = sampler.runner.frontier(rows), time.perf_counter() + _TRIED
+    for _ in range(10):
         started = time.perf_counter()
         frontier = sampler.runner.frontier(rows)
-        count = frontier.rows
-        sampler.speed.learn(Step(sizes, count, 0, count), time.perf_counter() - started)
-    passes, seconds = 1, 0.0
-    while seconds < _TRIED and passes * count <= sizes.samples:
+        now = time.perf_counter()
+        sampler.speed.learn(Step(sizes, count, 0, count), now - started)
+        if now > end:
+            break
+    passes, end = 1, time.perf_counter() + _TRIED
+    while time.perf_counter() < end:
         started = time.perf_counter()
         drawn = sampler.runner.draw(frontier, range(passes), Draws(seed=0))
         sampler.runner.run(frontier, drawn)
-        seconds = time.perf_counter() - started
-        sampler.speed.learn(Step(sizes, count, passes), seconds)
-        passes *= 4
+        sampler.speed.learn(Step(sizes, count, passes), time.perf_counter() - started)
+        passes = min(4 * passes, max(1, min(sizes.samples // count, _MOST_TRIED)))
 
 
 def _runner(artifact: Artifact, layout: Layout, providers: Sequence[Provider]) -> Runner:

@@ -35,8 +35,14 @@ V1, V2 = "/v1/models/digits:predict", "/v2/models/digits/infer"
 ROW = [4.0] * 64
 X = np.full((1, 64), 4, np.float32)
 LONG = {"instances": [ROW] * 4, "passes": 200_000}
+FREE = "/v1/models/free:predict"
 NPY, NPZ, RAW = "application/x-npy", "application/x-npz", "application/octet-stream"
 TENSOR = tensor("pixels", X)
+
+
+def unforeseen(length: int) -> dict[str, Any]:
+    """A long request of the model `free`. How long rows of a new length take, nobody knows."""
+    return {"instances": [[0.0] * length], "passes": 500_000}
 
 
 @dataclass(frozen=True)
@@ -255,7 +261,9 @@ CASES = [
     odd("internal error", "frail", [[1e9, 1e9]]),
     odd("is failed", "broken", [[1.0]]),
     Case("no version that can answer", "/health/ready", method="GET", odd=True),
-    odd("the answer was not there within", "digits", **LONG, timeout=0.2),
+    odd("one pass of one row of shape", "pairs", [[[0.0]] * 12_000]),
+    odd("by itself, and", "digits", **LONG, timeout=0.2),
+    odd("the answer was not there within", "free", **unforeseen(20_000), timeout=0.2),
 ]
 
 
@@ -302,6 +310,13 @@ ODD = {
         HALF,
         "float[batch, 1] a, float[batch, 1] b",
         "float[batch, 1] y",
+    ),
+    "pairs": (  # memory grows with the square of the steps
+        "k = Dropout(x, half, on) t = Transpose <perm = [0, 2, 1]> (k) p = MatMul(k, t) "
+        "y = ReduceMax <keepdims = 0> (p, axes)",
+        HALF + ", int64[2] axes = {1, 2}",
+        "float[batch, steps, 1] x",
+        "float[batch] y",
     ),
     "words": (
         "e = Gather(table, x) k = Dropout(e, half, on) y = Squeeze(k, one)",
@@ -402,11 +417,24 @@ def test_a_request_is_refused_as_the_table_says(
 def test_a_full_queue(narrow: Odd) -> None:
     until(lambda: in_flight(narrow.client) == 0)
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(narrow.client.post, V1, json=LONG | {"timeout": 1})
+        pool.submit(narrow.client.post, FREE, json=unforeseen(20_001) | {"timeout": 1})
         until(lambda: in_flight(narrow.client) == 1)
         refused = narrow.client.post(V1, json={"instances": [ROW]})
         require("requests are on their way, the most", refused)
         assert int(refused.headers["Retry-After"]) >= 1
+
+
+@proves("for other requests are before it")
+def test_a_request_that_would_be_late(server: LocalServer, client: httpx.Client) -> None:
+    long, late = json.dumps(LONG).encode(), LONG | {"passes": 40_000, "timeout": 2}
+    with begun(server, V1, len(long)) as one, begun(server, V1, len(long)) as two:
+        one.sendall(long)
+        two.sendall(long)
+        until(lambda: in_flight(client) == 2)
+        refused = client.post(V1, json=late)
+        require("for other requests are before it", refused)
+        assert 1 <= int(refused.headers["Retry-After"]) <= 60
+    until(lambda: in_flight(client) == 0)
 
 
 @proves("the requests on their way hold", "the request did not arrive")
@@ -445,7 +473,7 @@ def test_what_serves_no_more(narrow: Odd) -> None:
 
 
 def _left(narrow: Odd) -> int:
-    return sum(f" {V1} 499 " in line for line in narrow.server.lines)
+    return sum(" 499 " in line for line in narrow.server.lines)
 
 
 @proves(*UNSEEN)
@@ -456,8 +484,9 @@ def test_clients_that_leave(narrow: Odd) -> None:
     before = _left(narrow)
     with begun(narrow.server, V1, 900):
         pass
-    with begun(narrow.server, V1, len(json.dumps(LONG))) as leaving:
-        leaving.sendall(json.dumps(LONG).encode())
+    long = json.dumps(unforeseen(20_002)).encode()
+    with begun(narrow.server, FREE, len(long)) as leaving:
+        leaving.sendall(long)
         until(lambda: in_flight(narrow.client) == 1)
     until(lambda: _left(narrow) == before + 2)
     for text, file in UNSEEN.items():

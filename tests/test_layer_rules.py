@@ -60,6 +60,7 @@ ORDER = (
     "options",
     "predictor",
     "batch",
+    "backlog",
     "scheduler",
     "inspection",
     "policy",

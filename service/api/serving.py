@@ -118,7 +118,8 @@ async def _run(
     if await _alone(shared, mine):
         ticket = shared.scheduler.run_now(job, predictor.sampler, label)
     if ticket is None:
-        ticket = shared.scheduler.submit(job, predictor.sampler, label)
+        deadline = mine.arrived + mine.seconds
+        ticket = shared.scheduler.submit(job, predictor.sampler, label, deadline)
         await _finish(request, shared.scheduler, ticket, mine)
     ticket.future.result()
     mine.tickets.append(ticket)

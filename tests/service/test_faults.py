@@ -21,6 +21,7 @@ from tests.service.reference import save
 URL = "/v1/models/digits:predict"
 BODY = {"instances": [[4.0] * 64], "passes": 50, "seed": 7}
 LONG = {"instances": [[4.0] * 64] * 4, "passes": 200_000}
+FEWER = {**LONG, "passes": 4_000}
 
 
 @pytest.fixture
@@ -198,22 +199,22 @@ def narrow() -> Iterator[LocalServer]:
 def test_a_full_queue_says_when_to_come_again(narrow: LocalServer) -> None:
     with ThreadPoolExecutor(12) as pool:
         answers = list(
-            pool.map(lambda _: httpx.post(narrow.url + URL, json=LONG, timeout=60), range(12))
+            pool.map(lambda _: httpx.post(narrow.url + URL, json=FEWER, timeout=60), range(12))
         )
     statuses = [answer.status_code for answer in answers]
-    assert set(statuses) == {429, 504}
-    refused = answers[statuses.index(429)]
-    assert "3 requests are on their way, the most that this server takes." in refused.text
-    assert 1 <= int(refused.headers["Retry-After"]) <= 60
-    late = answers[statuses.index(504)]
-    assert late.json()["error"].startswith("the answer was not there within 2 s, and the work was")
+    assert set(statuses) == {200, 429}
+    refused = [answer for answer in answers if answer.status_code == 429]
+    text = "3 requests are on their way, the most that this server takes."
+    assert any(text in answer.text for answer in refused)
+    for answer in refused:
+        assert 1 <= int(answer.headers["Retry-After"]) <= 60
     assert httpx.post(narrow.url + URL, json=BODY).status_code == 200
 
 
 @pytest.mark.parametrize(
     ("body", "status", "message"),
     [
-        ({**LONG, "timeout": 0.2}, 504, "the answer was not there within 0.2 s"),
+        ({**LONG, "timeout": 0.2}, 504, " s are left for it, so it was not begun."),
         ({**BODY, "timeout": 3}, 400, "timeout is 3 s; it must be more than 0 and at most 2, this"),
         ({**BODY, "timeout": 0}, 400, "timeout is 0 s; it must be more than 0"),
         ({**BODY, "timeout": "x"}, 400, "timeout is the string 'x': Input should be a valid num"),
