@@ -2,21 +2,25 @@
 
 A new kind of random layer needs nothing here if it draws by dropout, by uniform
 or by normal numbers, which is what nearly all do. A new kind of *draw* is one
-more row in `replaced`.
+more row in `replaced`, made of these (see `distributions`).
 """
 
+import inspect
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, NoReturn, Protocol
 from unittest import mock
 
 import tensorflow as tf
 
+from models.export import distributions
 from models.export.private_api import (
     Function,
     call_inlined,
     gen_random_ops,
     gen_stateful_random_ops,
+    gen_stateless_random_ops,
     gen_stateless_random_ops_v2,
     keras_random,
     nn_ops,
@@ -44,8 +48,11 @@ class Recorder(Protocol):
     def seed(self, seed: Any) -> Tensor:
         """(2,) numbers to draw from, in place of Keras' own."""
 
-    def refuse_python(self, *args: Any, **kwargs: Any) -> Tensor:
+    def refuse_python(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Python code that is to run inside the graph."""
+
+    def refuse(self, reason: str) -> NoReturn:
+        """Raise that the layer being called `reason`."""
 
 
 @contextmanager
@@ -62,19 +69,13 @@ def replaced(recorder: Recorder) -> Iterator[None]:
             return recorder.drop_all(x)
         return keras_dropout(x, rate, *args, **kwargs)
 
-    def stateful(draw: Callable[[Any, Any], Tensor]) -> Callable[..., Tensor]:
-        return lambda shape, dtype, *_, **__: draw(shape, dtype)
-
-    def stateless(draw: Callable[[Any, Any], Tensor]) -> Callable[..., Tensor]:
-        return lambda shape, key, counter, alg, dtype=tf.float32, name=None: draw(shape, dtype)
-
     replacements: list[tuple[Any, str, Callable[..., Any]]] = [
+        *(
+            (owner, name, _by_name(getattr(owner, name), draw, recorder))
+            for owner, name, draw in _draws(recorder)
+        ),
         (nn_ops, "_dropout", dropout),
         (keras_random, "dropout", dropout_below_one),
-        (gen_random_ops, "random_uniform", stateful(recorder.uniform)),
-        (gen_random_ops, "random_standard_normal", stateful(recorder.normal)),
-        (gen_stateless_random_ops_v2, "stateless_random_uniform_v2", stateless(recorder.uniform)),
-        (gen_stateless_random_ops_v2, "stateless_random_normal_v2", stateless(recorder.normal)),
         # No random state is read or advanced.
         (keras_random, "draw_seed", recorder.seed),
         (gen_stateful_random_ops, "rng_read_and_skip", lambda *_, **__: tf.zeros([3], tf.int64)),
@@ -85,3 +86,47 @@ def replaced(recorder: Recorder) -> Iterator[None]:
         for owner, name, replacement in replacements:
             stack.enter_context(mock.patch.object(owner, name, replacement))
         yield
+
+
+def _draws(recorder: Recorder) -> list[tuple[Any, str, Callable[..., Tensor]]]:
+    """Each primitive, and what answers it with those of its arguments that have the same name."""
+    truncated_normal, integers, categorical, binomial = (
+        partial(draw, recorder.uniform)
+        for draw in (
+            distributions.truncated_normal,
+            distributions.integers,
+            distributions.categorical,
+            distributions.binomial,
+        )
+    )
+    return [
+        (gen_random_ops, "random_uniform", recorder.uniform),
+        (gen_random_ops, "random_standard_normal", recorder.normal),
+        (gen_random_ops, "truncated_normal", truncated_normal),
+        (gen_random_ops, "random_uniform_int", integers),
+        (gen_random_ops, "multinomial", categorical),
+        (gen_stateless_random_ops_v2, "stateless_random_uniform_v2", recorder.uniform),
+        (gen_stateless_random_ops_v2, "stateless_random_normal_v2", recorder.normal),
+        (gen_stateless_random_ops_v2, "stateless_truncated_normal_v2", truncated_normal),
+        (gen_stateless_random_ops_v2, "stateless_random_uniform_int_v2", integers),
+        (gen_stateless_random_ops, "stateless_multinomial", categorical),
+        (gen_stateless_random_ops, "stateless_random_binomial", binomial),
+        (gen_stateful_random_ops, "stateful_random_binomial", binomial),
+    ]
+
+
+def _by_name(
+    primitive: Callable[..., Tensor], draw: Callable[..., Tensor], recorder: Recorder
+) -> Callable[..., Tensor]:
+    """`draw`, called with the primitive's arguments of the names that it takes."""
+    signature, names = inspect.signature(primitive), inspect.signature(draw).parameters
+
+    def drawn(*args: Any, **kwargs: Any) -> Tensor:
+        given = signature.bind(*args, **kwargs)
+        given.apply_defaults()
+        try:
+            return draw(**{name: given.arguments[name] for name in names})
+        except distributions.LimitError as error:
+            recorder.refuse(str(error))
+
+    return drawn

@@ -56,6 +56,7 @@ from tensorflow.python.framework import tensor_util  # noqa: E402
 from tensorflow.python.ops import (  # noqa: E402
     gen_random_ops,
     gen_stateful_random_ops,
+    gen_stateless_random_ops,
     gen_stateless_random_ops_v2,
     nn_ops,
     script_ops,
@@ -125,10 +126,12 @@ __all__ = [
     "all_layers",
     "call_inlined",
     "draws_for",
-    # Where tf.random.uniform and tf.random.normal arrive.
+    # Where tf.random.uniform, tf.random.normal and their like arrive.
     "gen_random_ops",
     # A tf.random.Generator advances its state by `rng_read_and_skip`.
     "gen_stateful_random_ops",
+    # Where stateless categorical and binomial draws arrive.
+    "gen_stateless_random_ops",
     # Where keras.random, tf.random.stateless_* and tf.random.Generator arrive.
     "gen_stateless_random_ops_v2",
     "input_structure",

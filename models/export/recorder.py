@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import chain, count
-from typing import Any
+from typing import Any, NoReturn
 
 import keras
 import numpy as np
@@ -163,13 +163,16 @@ class Recorder:
             self._seed = (seed, 0)
         return tf.zeros([2], tf.int32)
 
-    def refuse_python(self, *args: Any, **kwargs: Any) -> Tensor:
+    def refuse_python(self, *args: Any, **kwargs: Any) -> NoReturn:
         """ONNX cannot hold Python code, and whatever it draws would be lost."""
-        raise ExportError(
-            f"layer {self.layer_path()!r} runs Python code inside the graph (tf.py_function or "
-            "tf.numpy_function), which ONNX cannot hold. Write it with operations of TensorFlow "
-            "or Keras."
+        self.refuse(
+            "runs Python code inside the graph (tf.py_function or tf.numpy_function), which ONNX "
+            "cannot hold. Write it with operations of TensorFlow or Keras"
         )
+
+    def refuse(self, reason: str) -> NoReturn:
+        """Raise that the layer being called draws in a way that cannot be exported."""
+        raise ExportError(f"layer {self.layer_path()!r} {reason}.")
 
     def _draw(self, kind: SiteKind, shape: Any, dtype: Any) -> Tensor:
         zeros = tf.zeros(shape, dtype)

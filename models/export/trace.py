@@ -267,6 +267,7 @@ def _refuse_other_draws(graph: Any) -> None:
     if draws:
         raise ExportError(
             f"the model draws random numbers in a way that ONNX cannot express: {draws[0]}. The "
-            "name begins with the layers it is in. Dropout, uniform and normal draws can be "
-            "exported; rewrite the layer with one of them."
+            "name begins with the layers it is in. Dropout, and uniform, normal, truncated normal, "
+            "integer, categorical and binomial draws can be exported; rewrite the layer with one "
+            "of them."
         )

@@ -136,6 +136,27 @@ class Concrete(layers.Layer):
         return inputs * (1 - ops.sigmoid(logit / 0.1)) / (1 - self.p)
 
 
+class OtherNumbers(layers.Layer):
+    """Truncated normal, integer, categorical and binomial numbers."""
+
+    def call(self, inputs: Any, training: Any = None) -> Any:
+        if not training:
+            return inputs
+        shape = keras.ops.shape(inputs)
+        chosen = keras.random.categorical(inputs, 1)[:, 0]
+        return (
+            inputs * keras.random.truncated_normal(shape, 1.0, 0.3)
+            + keras.ops.cast(keras.random.randint(shape, -1, 2), inputs.dtype)
+            + keras.ops.one_hot(chosen, 6)
+            + keras.random.binomial(shape, 2.0, 0.3)
+        )
+
+
+@row("Layers of your own", "truncated normal, integer, categorical and binomial numbers", 4)
+def other_numbers() -> keras.Model:
+    return sequential((6,), OtherNumbers(), layers.Dense(2))
+
+
 @row("Layers of your own", "tf.function with an `if` on a tensor", 1)
 def autograph() -> keras.Model:
     return sequential((6,), Autograph(), layers.Dense(2))

@@ -286,10 +286,10 @@ def map_over_rows(x: Any) -> Any:
 @pytest.mark.parametrize(
     ("in_training", "message"),
     [
-        (lambda x: x + keras.random.truncated_normal(tf.shape(x)), "StatelessTruncatedNormal"),
         (lambda x: x * keras.random.gamma(tf.shape(x), 2.0), "StatelessRandomGamma"),
-        (lambda x: x * keras.random.binomial(tf.shape(x), 1.0, 0.5), "StatelessRandomBinomial"),
-        (lambda x: x + tf.cast(keras.random.randint(tf.shape(x), 0, 2), x.dtype), "UniformInt"),
+        (lambda x: x * tf.random.gamma(tf.shape(x), 2.0), "RandomGamma"),
+        (lambda x: x * tf.random.poisson((), x), "RandomPoisson"),
+        (lambda x: tf.random.shuffle(x), "RandomShuffle"),
         (map_over_rows, "layer 'own' draws random numbers inside a loop"),
         (lambda x: tf.nn.dropout(x, tf.reduce_mean(x)), "has a drop rate that is not a constant"),
         (
