@@ -61,6 +61,10 @@ def export(
     path = output / MODEL_FILE
     if path.exists() and not force:
         raise _ended(_is_there(path), 2)
+    # Looked at before the model is run, and made only once it is right.
+    folder = next(f for f in (output, *output.absolute().parents) if f.exists())
+    if not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise _ended(f"nothing can be written to {output}: {folder} is no writable folder.", 2)
     with console.status("Starting TensorFlow …"):
         export_model, load_keras = _exporter()
     # A package.module:function is looked for where the command is run; only now, so that
@@ -149,8 +153,13 @@ def _read_example(path: Path | None) -> Any:
     try:
         rows = np.load(path, allow_pickle=False)
         return rows if isinstance(rows, np.ndarray) else dict(rows)
-    except (OSError, ValueError) as error:
-        raise ExportError(f"--example {str(path)!r} is not a .npy or .npz file: {error}") from error
+    except OSError as error:
+        raise ExportError(f"--example {str(path)!r} cannot be read: {error.strerror}.") from error
+    except ValueError as error:  # NumPy's text tells how to load it unsafely
+        raise ExportError(
+            f"--example {str(path)!r} is not a .npy or .npz file of numbers. Write it with "
+            "numpy.save(file, array), or numpy.savez with an array for each input."
+        ) from error
 
 
 def _site_table(manifest: Manifest) -> Table:

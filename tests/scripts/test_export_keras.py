@@ -49,6 +49,13 @@ def test_what_is_there_is_replaced_by_force_alone(tmp_path: Path) -> None:
     assert file.read_bytes() == b"precious"
 
 
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    ended = export(DIGITS, "--output", "file/mine/1", cwd=tmp_path)
+    assert ended.returncode == 2
+    assert f"nothing can be written to file/mine/1: {tmp_path / 'file'} is no" in ended.stderr
+
+
 def test_custom_objects_and_lambdas_are_loaded_on_request(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
         "import keras\n"
