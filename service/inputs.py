@@ -64,6 +64,8 @@ def read_inputs(
 
 def read_rows(value: Any, spec: InputSpec, where: Where) -> Array:
     """Read the rows of one input; see `read_inputs`."""
+    if np.ma.is_masked(value):
+        raise InputError(f"{where(())} has masked values. Fill them, or leave their rows out.")
     array = np.asarray(value) if hasattr(value, "__array__") else _from_lists(value, spec, where)
     allowed = "b" if spec.dtype == "bool" else "iuf"
     if array.dtype.kind not in allowed or not _fits(array, spec):

@@ -82,6 +82,11 @@ class Listing:
             if version.predictor is not None and (after is None or after.predictor is None):
                 why = "its folder is gone." if after is None else after.reason
                 log.info("model %s version %d is dropped: %s", name, number, why)
+        for number, version in versions.items():
+            # One that was tried is told of when that was (see `loading`).
+            failed = version.state is State.FAILED and version.tried is None
+            if failed and version != known.get(number):
+                log.error("model %s version %d failed: %s", name, number, version.reason)
         if known == versions:
             return False
         self._models = {**self._models, name: versions}

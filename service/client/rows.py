@@ -39,6 +39,8 @@ def read_rows(x: Any, signature: Signature) -> dict[str, Array]:
 
 
 def _read(value: Any, spec: Tensor, place: str) -> Array:
+    if np.ma.is_masked(value):
+        raise InvalidCallError(f"{place} has masked values. Fill them, or leave their rows out.")
     try:
         array = np.asarray(value)
     except (ValueError, TypeError) as error:

@@ -46,6 +46,7 @@ def test_read_inputs_casts_to_the_dtype_of_the_model(
     ("spec", "value", "message"),
     [
         (FLAT, [], "rows is empty; send at least one row."),
+        (FLAT, np.ma.masked_less([[1.0, 2.0, 3.0]], 2), "rows has masked values. Fill them, or"),
         (FLAT, [[1, 2]], r"rows[0] has 2 values; the model takes 3 there"),
         (FLAT, [[1, 2, 3], [1, 2]], r"rows[1] has 2 values; the model takes 3 there"),
         (FLAT, [[1, 2, 3], 4], r"rows[1] is the number 4; the model takes lists"),

@@ -31,7 +31,7 @@ def states(models: Repository, name: str = "digits") -> dict[int, str]:
 
 
 def test_a_broken_model_fails_with_a_reason_and_the_others_serve(
-    tmp_path: Path, digits_path: Path
+    tmp_path: Path, digits_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     content = digits_path.read_bytes()
     place(tmp_path, "good", 1, content)
@@ -46,6 +46,11 @@ def test_a_broken_model_fails_with_a_reason_and_the_others_serve(
     assert models.names() == ["broken", "empty", "good", "hollow"]
     assert models.predictor("good")[0].state is State.READY
     reasons = {name: models.version(name).reason for name in ("broken", "empty", "hollow")}
+    for name in reasons:
+        told = [
+            r.getMessage() for r in caplog.records if r.getMessage().startswith(f"model {name} ")
+        ]
+        assert [line.partition(" failed: ")[2] for line in told] == [reasons[name]]
     assert "is not a whole ONNX file" in reasons["broken"]
     assert "has no version folder. Put the file at" in reasons["empty"]
     assert "cannot be read: No such file" in reasons["hollow"]

@@ -68,6 +68,7 @@ def test_numbers_of_the_model_s_dtype_are_not_copied() -> None:
         ([[1, 10**400]], "x has elements of type object"),
         ([[1, 1e39]], r"x\[0\]\[1\] is 1e\+39, which float32 cannot hold"),
         ({"y": [[1, 2]]}, r"x names inputs \['y'\]; the model has \['x'\]"),
+        (np.ma.masked_less([[1.0, 2.0]], 2), "x has masked values. Fill them"),
         ({}, r"x names inputs \[\]; the model has \['x'\]"),
     ],
 )
