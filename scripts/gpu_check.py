@@ -24,8 +24,8 @@ from service import Predictor, load_model
 from service.device import Device, choose_device
 from service.errors import SetupError
 from service.graph.artifact import read_artifact
-from service.proof import trial_rows
 from service.runner import Draws
+from service.trials import trial_rows
 
 STORE = Path(__file__).resolve().parent.parent / "models" / "store"
 PASSES, SEED = 200, 7

@@ -106,11 +106,23 @@ class Checks(_Frozen):
     """What the exporter measured on the finished file."""
 
     rows: int = Field(description="rows the outputs were compared on")
-    off_difference: float = Field(description="max |artifact - Keras|, relative to max |Keras|")
-    off_tolerance: float
+    nan_rows: int = Field(
+        default=0,
+        description="of these, rows with NaN or infinity in Keras, and in the artifact alike",
+    )
+    off_difference: float = Field(
+        description="max |artifact - Keras| of a row, relative to its max |Keras|; of the row that "
+        "came nearest to its tolerance"
+    )
+    off_tolerance: float = Field(
+        description="what was allowed of that row, by the error of Keras' own arithmetic"
+    )
     frozen_difference: float = Field(
         description="as off_difference, with training=true and every rate set to 0: "
         "what normalisation layers would move (noise at its middle)"
+    )
+    frozen_tolerance: float | None = Field(
+        default=None, description="what was allowed; null of older exports: off_tolerance"
     )
     drop_rates: dict[str, float] = Field(description="observed share of zeros, by dropout site")
     noise: dict[str, tuple[float, float]] = Field(

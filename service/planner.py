@@ -26,11 +26,12 @@ from service.graph.site_shapes import site_shapes
 from service.graph.sites_as_inputs import Place, declared_place, draw_input, observed_place
 from service.manifest import TRAINING_INPUT, OutputSpec, SiteSpec
 from service.memory import mib, require_memory
-from service.proof import PASSES, ROWS, Proof, prove, trial_rows, trial_shape
+from service.proof import PASSES, Proof, prove
 from service.runner import Draws, Rows, Runner, row_count
 from service.sampler import Sampler
 from service.sizes import MEMORY_MARGIN, Measure, Sizes, Sizing
 from service.speed import Step
+from service.trials import ROWS, trial_rows, trial_shape
 
 #: Each try moves the cut up by a node or more; models in use need one to three.
 _MOST_TRIES = 20

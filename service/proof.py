@@ -26,24 +26,33 @@ from pydantic import BaseModel, Field
 
 from service.core.draws import draw
 from service.core.masks import quantised_rate
+from service.core.rounding import (
+    LEAST,
+    LEAST_OF_HALF,
+    NEIGHBOURS,
+    Difference,
+    allowed,
+    difference,
+    neighbour,
+    share_of,
+    worst,
+)
 from service.engine import Engine
 from service.errors import LayoutError, ModelError, ProofError
 from service.graph.artifact import Artifact
-from service.manifest import TRAINING_INPUT, InputSpec, SiteSpec
+from service.manifest import TRAINING_INPUT, SiteSpec
 from service.runner import Draws, Rows, SiteDraw
 from service.sampler import Sampler
+from service.trials import ROWS, trial_rows
 
 Array = NDArray[Any]
 
-ROWS, PASSES = 4, 16
-#: Largest difference, relative to the largest output, between two ways to the same number.
-TOLERANCE = 1e-5
-#: The same for float16, whose numbers have 11 bits.
-HALF_TOLERANCE = 5e-3
+PASSES = 16
+#: Share of the largest output from which on the effect of a draw is no rounding.
+_SEEN = 1e-3
 #: Decisions drawn for each site, and standard errors that its rate may be off
 #: (by chance once in 5e8 loads).
 _DRAWS, _SIGMAS = 1 << 16, 6.0
-_DYNAMIC_SIZES = {3: 16, 4: 64, 5: 16}
 
 
 class Proof(BaseModel):
@@ -79,7 +88,7 @@ def prove(artifact: Artifact, sampler: Sampler) -> Proof:
         raise
     except ModelError as error:  # the runtime refused the graph, or its shapes
         raise LayoutError(f"the plan cannot run: {error}") from error
-    effects = _prove_alive(artifact, sampler, rows)
+    effects = _prove_alive(sampler, rows)
     _prove_variety(sampler, rows)
     return Proof(
         off_difference=off_difference,
@@ -87,67 +96,52 @@ def prove(artifact: Artifact, sampler: Sampler) -> Proof:
         site_effects={site: max(by_output.values()) for site, by_output in effects.items()},
         drop_rates=_prove_rates(sampler),
         noise=_prove_noise(sampler),
-        spread={name: float(y.astype(np.float64).std(axis=0).max()) for name, y in first.items()},
+        spread={name: _spread(samples) for name, samples in first.items()},
     )
 
 
-def trial_rows(artifact: Artifact) -> Rows:
-    """Rows to try the model on: input name to (ROWS, …)."""
-    return {spec.name: _rows(spec) for spec in artifact.manifest.inputs}
+def _least(artifact: Artifact) -> float:
+    """Share of a row's largest output that counts as rounding (see `service.core.rounding`).
 
-
-def trial_shape(spec: InputSpec) -> tuple[int, ...]:
-    """The shape of one row to try: that of the manifest's example, or likely lengths."""
-    if spec.example is not None:
-        return np.shape(spec.example)
-    return tuple(size or _DYNAMIC_SIZES.get(len(spec.shape), 8) for size in spec.shape[1:])
-
-
-def _rows(spec: InputSpec) -> Array:
-    """Rows to try: the manifest's example, and random ones of its location and scale."""
-    rng = np.random.default_rng(0)
-    dtype = np.dtype(spec.dtype)
-    example = None if spec.example is None else np.asarray(spec.example, dtype)
-    shape = trial_shape(spec)
-    rows: Array
-    if np.issubdtype(dtype, np.floating):
-        rows = rng.standard_normal((ROWS, *shape))
-        if example is not None:
-            rows = rows * (float(example.std()) or 1.0) + float(example.mean())
-    else:
-        rows = rng.integers(0, 2, (ROWS, *shape))
-    rows = rows.astype(dtype)
-    if example is not None:
-        rows[0] = example
-    return rows
-
-
-def _tolerance(artifact: Artifact) -> float:
-    """What the export was checked to; by default, more where something is float16."""
+    What the export was checked to; by default, more where something is float16.
+    """
     manifest = artifact.manifest
     if manifest.checks:
-        return max(TOLERANCE, manifest.checks.off_tolerance)
+        return max(LEAST, share_of(manifest.checks.off_tolerance))
     kinds = {spec.dtype for spec in manifest.outputs} | {site.dtype for site in manifest.sites}
-    return HALF_TOLERANCE if "float16" in kinds else TOLERANCE
+    return LEAST_OF_HALF if "float16" in kinds else LEAST
 
 
 def _prove_off(artifact: Artifact, sampler: Sampler, rows: Rows) -> float | None:
     if not artifact.has_off:
         return None
-    off, wanted = sampler.deterministic(rows), _reference(artifact, sampler, rows)
-    difference = max(_difference(off[name], wanted[name]) for name in wanted)
-    allowed = _tolerance(artifact)
-    if not difference <= allowed:
-        raise LayoutError(
-            f"with dropout off the plan differs from the artifact by {difference:.1e} of the "
-            f"output's scale; {allowed:.0e} is allowed."
-        )
-    return difference
-
-
-def _reference(artifact: Artifact, sampler: Sampler, rows: Rows) -> Rows:
-    """The artifact's own output with dropout off, by as many rows at a time as it takes."""
     engine = Engine(artifact.content, sampler.runner.providers)
+    off, wanted = sampler.deterministic(rows), _off(artifact, engine, rows)
+    others = [_off(artifact, engine, _neighbours(rows, seed)) for seed in range(NEIGHBOURS)]
+    found = _worst(artifact, off, wanted, others)
+    if not found.is_rounding:
+        raise LayoutError(
+            f"with dropout off the plan differs from the artifact by {found.found:.1e} of the "
+            f"output's scale; {found.allowed:.0e} is allowed."
+        )
+    return found.found
+
+
+def _neighbours(rows: Rows, seed: int) -> Rows:
+    return {name: neighbour(x, seed) for name, x in rows.items()}
+
+
+def _worst(artifact: Artifact, found: Rows, wanted: Rows, others: Sequence[Rows]) -> Difference:
+    """The difference of (B, …) outputs from `wanted`, which moves to `others` by rounding."""
+    least = _least(artifact)
+    limits = {
+        name: allowed(y, [other[name] for other in others], least) for name, y in wanted.items()
+    }
+    return worst([difference(found[name], y, limits[name]) for name, y in wanted.items()])
+
+
+def _off(artifact: Artifact, engine: Engine, rows: Rows) -> Rows:
+    """The artifact's own output with dropout off, by as many rows at a time as it takes."""
     feeds = {name: x for name, x in rows.items() if name in engine.inputs}
     if TRAINING_INPUT in engine.inputs:
         feeds[TRAINING_INPUT] = np.array(False)
@@ -160,25 +154,27 @@ def _reference(artifact: Artifact, sampler: Sampler, rows: Rows) -> Rows:
 
 
 def _prove_passes_apart(artifact: Artifact, sampler: Sampler, rows: Rows) -> float:
-    together = sampler.sample(rows, 3, Draws(seed=1), apart=True)
-    difference = 0.0
+    together, seen = sampler.sample(rows, 3, Draws(seed=1), apart=True), []
     for index in range(3):
         row = {name: x[index : index + 1] for name, x in rows.items()}
         # By itself: beside earlier passes it might take a draw of theirs here as there.
-        alone = sampler.sample(row, 1, Draws(seed=1), first=index)
-        for name, samples in together.items():
-            found = _difference(alone[name][0, 0], samples[index, index])
-            difference = max(difference, found)
-    if not difference <= _tolerance(artifact):
+        alone, *others = (
+            {name: y[0] for name, y in sampler.sample(x, 1, Draws(seed=1), first=index).items()}
+            for x in (row, *(_neighbours(row, seed) for seed in range(NEIGHBOURS)))
+        )
+        among = {name: y[index, index : index + 1] for name, y in together.items()}
+        seen.append(_worst(artifact, among, alone, others))
+    found = worst(seen)
+    if not found.is_rounding:
         raise LayoutError(
-            f"a row's answer changes by {difference:.1e} of its scale with the other rows and "
+            f"a row's answer changes by {found.found:.1e} of its scale with the other rows and "
             "passes of the same call, so the model mixes rows of its batch and cannot be sampled "
             "in one."
         )
-    return difference
+    return found.found
 
 
-def _prove_alive(artifact: Artifact, sampler: Sampler, rows: Rows) -> dict[str, dict[str, float]]:
+def _prove_alive(sampler: Sampler, rows: Rows) -> dict[str, dict[str, float]]:
     """Largest change of each output when one site draws something else: site to output to it."""
     runner, block = sampler.runner, sampler.first_block(rows)
     # Beside draws that change nothing, others: a uniform at its middle may be a mask that
@@ -195,7 +191,7 @@ def _prove_alive(artifact: Artifact, sampler: Sampler, rows: Rows) -> dict[str, 
             effects[site.name] = {name: _change(one[name], two[name]) for name in one}
             if max(effects[site.name].values()) > 0.0:
                 both = runner.run(block, [_after(*draws) for draws in zip(*pair, strict=True)])
-                _require_own_draws(artifact, site, both, (one, two))
+                _require_own_draws(site, both, (one, two))
                 break
         else:
             raise ProofError(
@@ -241,21 +237,24 @@ def _after(one: SiteDraw, two: SiteDraw) -> SiteDraw:
 
 
 def _change(one: Array, two: Array) -> float:
-    # In float64: bools have no difference, and those of unsigned numbers wrap.
-    return float(np.max(np.abs(one.astype(np.float64) - two), initial=0.0))
+    """Largest difference; NaN, as of a row of padding alone, tells nothing."""
+    with np.errstate(invalid="ignore"):
+        # In float64: bools have no difference, and those of unsigned numbers wrap.
+        changes = np.abs(one.astype(np.float64) - two)
+    return float(np.max(changes, initial=0.0, where=~np.isnan(changes)))
 
 
-def _require_own_draws(
-    artifact: Artifact, site: SiteSpec, both: Rows, alone: tuple[Rows, Rows]
-) -> None:
+def _require_own_draws(site: SiteSpec, both: Rows, alone: tuple[Rows, Rows]) -> None:
     """Each of two passes gets its own draw of a site, as it does alone."""
-    for index, wanted in enumerate(alone):
-        difference = max(_difference(both[name][index], y[0]) for name, y in wanted.items())
-        if not difference <= _tolerance(artifact):
+    for name, one in alone[0].items():
+        effect = _change(one, alone[1][name])
+        moved = max(_change(both[name][index], y[name][0]) for index, y in enumerate(alone))
+        # Rounding moves less than what was drawn, where that is more than rounding itself.
+        if moved > 0.5 * effect and effect > _SEEN * _change(one, np.zeros_like(one)):
             raise LayoutError(
-                f"a pass's answer changes by {difference:.1e} of its scale with what layer "
-                f"{site.layer!r} draws in other passes of the same call, as where the model takes "
-                "one element of a draw for the whole batch."
+                f"a pass's answer changes by {moved:.1e} with what layer {site.layer!r} draws in "
+                "other passes of the same call, as where the model takes one element of a draw "
+                "for the whole batch."
             )
 
 
@@ -305,6 +304,13 @@ def _prove_replay(sampler: Sampler, rows: Rows) -> Rows:
     return first
 
 
+def _spread(samples: Array) -> float:
+    """Largest standard deviation over passes of what is finite."""
+    with np.errstate(invalid="ignore"):
+        deviations = samples.astype(np.float64).std(axis=0)
+    return float(np.max(deviations, initial=0.0, where=np.isfinite(deviations)))
+
+
 def _prove_variety(sampler: Sampler, rows: Rows) -> None:
     """Each site draws differently by pass, and by seed.
 
@@ -322,11 +328,3 @@ def _prove_variety(sampler: Sampler, rows: Rows) -> None:
             raise ProofError(f"layer {site.layer!r} draws the same in all of {PASSES} passes.")
         if np.array_equal(one, two):
             raise ProofError(f"layer {site.layer!r} draws the same for two different seeds.")
-
-
-def _difference(found: Array, wanted: Array) -> float:
-    """max |found - wanted| / max |wanted|; NaN counts as infinite."""
-    a, b = found.astype(np.float64), wanted.astype(np.float64)
-    scale = float(np.max(np.abs(b), initial=0.0)) or 1.0
-    difference = float(np.max(np.abs(a - b), initial=0.0)) / scale
-    return math.inf if math.isnan(difference) else difference

@@ -55,6 +55,7 @@ ORDER = (
     "speed",
     "sampler",
     "inputs",
+    "trials",
     "proof",
     "planner",
     "options",

@@ -24,7 +24,7 @@ _DYNAMIC_SIZES = {3: 16, 4: 64, 5: 16}
 def check_rows(
     signature: list[tf.TensorSpec], example: Array | Mapping[str, Array] | None, rows: int
 ) -> dict[str, Array]:
-    """Input name to a (rows, …) array: half of it from the example if there is one, else noise.
+    """Input name to a (rows, …) array: the example's rows over and over, else noise.
 
     Raises:
         ExportError: the example does not fit the inputs.
@@ -43,18 +43,13 @@ def check_rows(
 
 
 def _example_rows(spec: tf.TensorSpec, example: Any, rows: int) -> Array:
-    """The example's rows, then noise of its location and scale: real rows alone may saturate."""
     array = np.asarray(example).astype(spec.dtype.as_numpy_dtype)
     if not len(array) or not spec.shape.is_compatible_with(array.shape):
         raise ExportError(
             f"the example for input {spec.name!r} has shape {array.shape}; the model takes "
             f"(rows, {', '.join(map(str, spec.shape[1:]))})."
         )
-    result = np.resize(array, (rows, *array.shape[1:]))
-    if np.issubdtype(array.dtype, np.floating):
-        noise = np.random.default_rng(0).standard_normal(result[rows // 2 :].shape)
-        result[rows // 2 :] = noise * array.std() + array.mean()
-    return result
+    return np.resize(array, (rows, *array.shape[1:]))
 
 
 def _random_rows(spec: tf.TensorSpec, rows: int, rng: np.random.Generator) -> Array:
@@ -132,6 +127,12 @@ def notes(manifest: Manifest) -> Iterator[str]:
             f"Keras draws {' and '.join(group)} from one seed, and so "
             f"{'alike' if len(group) > 1 else 'the same in every call'}. The exported model draws "
             "them independently of each other, for each pass anew, as Monte Carlo dropout means."
+        )
+    if manifest.checks and manifest.checks.nan_rows:
+        yield (
+            f"{manifest.checks.nan_rows} of the {manifest.checks.rows} rows that the checks used "
+            "are NaN in Keras, and in the exported model alike, as the mean of a row of padding "
+            "alone is. An example of real rows would check more."
         )
 
 

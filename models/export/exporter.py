@@ -22,9 +22,12 @@ from models.export.interface import Interface
 from models.export.lower import lower, outputs_after_sites
 from models.export.places import with_places
 from models.export.private_api import accepts_training, all_layers
+from models.export.reference import reference
 from models.export.source import fingerprint, float32_instead_of_bfloat16
 from models.export.trace import Draws, discover, emit, flag_signature, inference, still_training
-from service.errors import ExportError
+from service import load_model
+from service.core.rounding import LEAST, LEAST_OF_HALF
+from service.errors import ExportError, MCDropoutError
 from service.manifest import METADATA_KEY, Manifest, Source, Task
 
 Array = NDArray[Any]
@@ -62,8 +65,9 @@ def export_model(
         task: what the outputs mean. "classification" needs probabilities.
         labels: class names, one for each value of the output's last axis.
         example: real rows, (rows, …) or {input name: (rows, …)}. The checks use
-            them, and the first row becomes the manifest's example. Without it
-            the checks use standard normal numbers (0 and 1 for integers).
+            up to 8 of them as they are, and the first row becomes the manifest's
+            example. Without it the checks use standard normal
+            numbers (0 and 1 for integers).
         passes: number of passes that a request runs when it names none.
         opset: of the file, one of `OPSETS`.
         source: where the model came from; by default its own fingerprint.
@@ -124,7 +128,7 @@ class _Attempt:
         placed = with_places(lowered, list(traced.sites.values()), self.rows)
         self.on_stage(STAGES[3])
         if facts["task"] == "classification":
-            check.require_probabilities(expected.off)
+            check.require_probabilities(expected.off.outputs)
         outputs = describe.output_specs(
             names,
             traced.function.get_concrete_function(*flagged).outputs,
@@ -145,17 +149,17 @@ class _Attempt:
             checks = check.check_artifact(draft, manifest, expected)
             if fingerprint(self.model) != before:
                 raise ExportError("the export changed the Keras model. No file was written.")
-            self.on_stage(STAGES[4])
             manifest = manifest.model_copy(update={"checks": checks})
             lowered.metadata_props[METADATA_KEY] = manifest.model_dump_json()
             onnx.save(ir.to_proto(lowered), draft)
+            _require_loadable(draft)
+            self.on_stage(STAGES[4])
         for note in describe.notes(manifest):
             log.warning("%s", note)
         return manifest
 
     def _expected(self, draws: Draws) -> tuple[check.Expected, list[str]]:
         """What Keras answers, and the names of the outputs."""
-        tensors = [tf.constant(row) for row in self.rows.values()]
         names: list[str] = []
 
         def named(training: bool, *inputs: Any) -> list[Any]:
@@ -163,15 +167,21 @@ class _Attempt:
             names[:] = [name for name, _ in outputs]
             return [value for _, value in outputs]
 
-        off = [np.asarray(value) for value in inference(named, tensors, draws)]
+        half = any(layer.compute_dtype == "float16" for layer in all_layers(self.model))
+        least = LEAST_OF_HALF if half else LEAST
+
+        def ask(run: Callable[..., list[Any]]) -> check.Reference:
+            def answer(rows: Sequence[Array]) -> list[Array]:
+                tensors = [tf.constant(x) for x in rows]
+                return [np.asarray(value) for value in run(named, tensors, draws)]
+
+            return reference(self.model, answer, list(self.rows.values()), least)
+
+        off = ask(inference)
         # Where dropout is all that training changes, the output without it has to be
         # the one of inference: a normalisation that moved would show.
-        still = off
-        if draws.twice:
-            still = [np.asarray(value) for value in still_training(named, tensors, draws)]
-        half = any(layer.compute_dtype == "float16" for layer in all_layers(self.model))
-        tolerance = check.HALF_TOLERANCE if half else check.OFF_TOLERANCE
-        return check.Expected(self.rows, off, still, tolerance), names
+        still = ask(still_training) if draws.twice else off
+        return check.Expected(self.rows, off, still), names
 
 
 def _custom_layers_twice(model: keras.Model, draws: Draws) -> Draws:
@@ -196,6 +206,17 @@ def _draft(path: Path) -> Iterator[Path]:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _require_loadable(draft: Path) -> None:
+    """The server takes the file: it is loaded as anyone may load one."""
+    try:
+        load_model(draft)
+    except MCDropoutError as error:
+        raise ExportError(
+            f"the exported model fails the verification that a server makes when it loads one: "
+            f"{error} No file was written."
+        ) from error
 
 
 def _require_exportable(model: Any, opset: int) -> None:

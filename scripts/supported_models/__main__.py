@@ -24,9 +24,10 @@ def kinds(manifest: Manifest) -> str:
 HEADER = """# Supported models
 
 Every row is a model that the tests export, and that the server then samples. *Difference* is the
-largest, relative to the largest output, between the exported file and Keras with dropout off, or
-with every draw at its middle; 1e-5 is allowed, and 5e-3 where a layer computes in float16. This
-page is written by `python -m scripts.supported_models`.
+largest, relative to a row's largest output, between the exported file and Keras with dropout off,
+or with every draw at its middle; what is allowed follows from the rounding of Keras itself
+([architecture.md](architecture.md)). *Kept off* are layers that the model's own code calls with
+`training=False`. This page is written by `python -m scripts.supported_models`.
 """
 
 

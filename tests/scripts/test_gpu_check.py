@@ -7,7 +7,7 @@ from service import Predictor
 from service.device import Device
 from service.engine import CPU, CUDA
 from service.graph.artifact import read_artifact
-from service.proof import trial_rows
+from service.trials import trial_rows
 from tests.conftest import ROOT
 
 COMMAND = [sys.executable, "-m", "scripts.gpu_check"]

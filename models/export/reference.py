@@ -1,0 +1,43 @@
+"""What Keras answers, and by how much its own arithmetic moves that."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from models.export.check import Reference
+from service.core.rounding import NEIGHBOURS, allowed, neighbour
+
+Array = NDArray[Any]
+Answer = Callable[[Sequence[Array]], list[Array]]
+
+
+def reference(model: keras.Model, answer: Answer, rows: Sequence[Array], least: float) -> Reference:
+    """Ask Keras for rows, for their neighbours, and for each row alone.
+
+    Args:
+        model: that answers.
+        answer: of an array for each input.
+        rows: (B, …) of each input.
+        least: see `allowed`.
+    """
+    outputs = answer(rows)
+    moved = [_moved(model, answer, rows, seed) for seed in range(NEIGHBOURS)]
+    alone = [answer([x[i : i + 1] for x in rows]) for i in range(len(rows[0]))]
+    variants = [*moved, [np.concatenate(parts) for parts in zip(*alone, strict=True)]]
+    limits = [
+        allowed(wanted, others, least) for wanted, *others in zip(outputs, *variants, strict=True)
+    ]
+    return Reference(outputs, limits)
+
+
+def _moved(model: keras.Model, answer: Answer, rows: Sequence[Array], seed: int) -> list[Array]:
+    """The answer for neighbours of the rows; where none is a float, of the weights."""
+    if any(np.issubdtype(x.dtype, np.floating) for x in rows):
+        return answer([neighbour(x, seed) for x in rows])
+    values = [(weight, np.asarray(weight.value)) for weight in model.weights]
+    mapping = [(weight, neighbour(value, seed)) for weight, value in values]
+    with keras.StatelessScope(mapping):
+        return answer(rows)
