@@ -14,6 +14,9 @@ from service.errors import ArtifactError
 METADATA_KEY = "mcdropout.manifest"
 TRAINING_INPUT = "training"
 
+#: A drop rate nearer to 0 or to 1 cannot be drawn.
+SMALLEST_RATE = 2.0**-24
+
 Task = Literal["classification", "regression", "heteroscedastic_regression", "other"]
 SiteKind = Literal["dropout", "spatial_dropout", "uniform", "normal"]
 Shape = tuple[int | None, ...]
@@ -87,6 +90,11 @@ def rows_in(two: Sequence[int], three: Sequence[int]) -> tuple[int | None, int] 
     axis, each = grows[0], two[grows[0]] // 2
     in_step = len(grows) == 1 and (two[axis], three[axis]) == (2 * each, 3 * each)
     return (axis, each) if in_step and (axis == 0 or each == 1) else None
+
+
+def is_drawable(rate: float) -> bool:
+    """Whether masks of a drop rate can be drawn, and vary."""
+    return SMALLEST_RATE <= rate <= 1 - SMALLEST_RATE
 
 
 def is_dropout(site: SiteSpec) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from service.core.summary import CLASSIFICATION_MEASURES
 from service.errors import InputError
 from service.graph.plan import Plan
-from service.manifest import SiteSpec
+from service.manifest import SMALLEST_RATE, SiteSpec, is_drawable
 from service.runner import Draws, Masks
 
 #: JSON numbers are exact up to here in every client, and a seed travels as one.
@@ -176,10 +176,22 @@ def _require_rates(draws: Draws, plan: Plan) -> None:
     highest = max((site for site in plan.sites if site.rate), key=_rate, default=None)
     if highest is not None and scale * _rate(highest) > 1:
         raise InputError(
-            f"rate_scale is {scale:g}, which takes the rate of site {highest.name!r} from "
-            f"{highest.rate:g} to {scale * _rate(highest):g}; for this model it may be at most "
-            f"{1 / _rate(highest):g}."
+            f"{_change(scale, highest)}; for this model it may be at most {1 / _rate(highest):g}."
         )
+    for site in (site for site in plan.sites if site.rate and scale):
+        rate = scale * _rate(site)
+        if not is_drawable(rate) and not math.isclose(rate, 1, rel_tol=1e-12):
+            raise InputError(
+                f"{_change(scale, site)}, which cannot be drawn; a rate may be from "
+                f"{SMALLEST_RATE:.0e} to 1 - {SMALLEST_RATE:.0e}, or 1. Send 0 to turn dropout off."
+            )
+
+
+def _change(scale: float, site: SiteSpec) -> str:
+    return (
+        f"rate_scale is {scale:g}, which takes the rate of site {site.name!r} from "
+        f"{site.rate:g} to {scale * _rate(site):.12g}"
+    )
 
 
 def _rate(site: SiteSpec) -> float:

@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from models.export.private_api import accepts_training, draws_for, tensor_util
 from service.errors import ExportError
-from service.manifest import SiteKind, SiteSpec
+from service.manifest import SMALLEST_RATE, SiteKind, SiteSpec, is_drawable
 
 #: The op that marks a site, with this seed and, as its second one, the site's number. One
 #: draw for each element of a tensor has the tensor's shape. As a random op it is stateful,
@@ -228,9 +228,14 @@ class Recorder:
     def _constant_rate(self, rate: Any) -> float:
         value = rate if isinstance(rate, int | float) else tf.get_static_value(rate)
         if value is None or not math.isfinite(value) or not 0 <= value < 1:
-            raise ExportError(
-                f"layer {self.layer_path()!r} has a drop rate that is not a constant in [0, 1): "
-                f"{rate!r}. Make the rate a plain number."
+            self.refuse(
+                f"has a drop rate that is not a constant in [0, 1): {rate!r}. Make the rate a "
+                "plain number"
+            )
+        if value and not is_drawable(value):
+            self.refuse(
+                f"has the drop rate {value:.9g}, which cannot be drawn; it may be 0, or from "
+                f"{SMALLEST_RATE:.0e} to 1 - {SMALLEST_RATE:.0e}"
             )
         return float(value)
 

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from service.core.streams import random_numbers
 
-_BITS = 16
-_LEVELS = 1 << _BITS
+#: Random bits that an element takes: those of a usual rate, and those of one below
+#: 1/256 or above 255/256, which 16 bits would miss by more than 1 in 512.
+_BITS, _FINE_BITS = 16, 32
+_FINE_BELOW = 1 / 256
 #: Up to so many significant bits, a mask is cheaper made of whole words of bits.
 _MAX_PLANES = 4
 
@@ -19,12 +21,12 @@ _MAX_PLANES = 4
 def quantised_rate(rate: float) -> float:
     """The drop rate that masks really have: `rate` to the nearest 1/65536.
 
-    A rate below 1 that rounds to 1 is taken down to 65535/65536, so that the
-    scale stays finite. A rate of 1 stays: it keeps nothing.
+    One that is below 1/256, or above 255/256, to the nearest 2**-32: from 2**-24 to
+    1 - 2**-24 the share of the rarer elements is right to 1 in 512.
     """
-    if rate >= 1.0:
-        return 1.0
-    return min(round(rate * _LEVELS), _LEVELS - 1) / _LEVELS
+    fine = min(rate, 1 - rate) < _FINE_BELOW
+    levels = 1 << (_FINE_BITS if fine else _BITS)
+    return round(rate * levels) / levels
 
 
 def mask_scale(rate: float) -> float:
@@ -43,7 +45,8 @@ def draw_masks(
     """Draw one mask for each pass: 0 where it drops, 1 where it keeps.
 
     An element is kept with probability k/65536, k being the nearest whole number
-    to (1 - rate)·65536: 16 random bits below k. Where k has few significant
+    to (1 - rate)·65536: 16 random bits below k (32 for a rate next to 0 or 1, see
+    `quantised_rate`). Where k has few significant
     bits, as for the rates 0.5 and 0.25, as many random bits do. They are combined
     from the least significant bit of k upwards: with x an element's next bit,
     kept becomes (x or kept) where the bit of k is 1, and (x and kept) where it
@@ -64,15 +67,16 @@ def draw_masks(
     elif bits <= _MAX_PLANES:
         masks = _by_planes(seed, site, passes, size, keep, bits, row)
     else:
-        numbers = random_numbers(seed, site, passes, size, "u2", row=row)
-        masks = (numbers < keep << _BITS - bits).view(np.uint8)
+        width = _BITS if bits <= _BITS else _FINE_BITS
+        numbers = random_numbers(seed, site, passes, size, f"u{width // 8}", row=row)
+        masks = (numbers < keep << width - bits).view(np.uint8)
     return masks.reshape(len(passes), *shape)
 
 
 @lru_cache(maxsize=1024)
 def _threshold(rate: float) -> tuple[int, int]:
     """An element is kept with probability k/2**bits: (k, bits), as small as can be."""
-    kept = Fraction(_LEVELS - round(quantised_rate(rate) * _LEVELS), _LEVELS)
+    kept = 1 - Fraction(quantised_rate(rate))
     return kept.numerator, kept.denominator.bit_length() - 1
 
 

@@ -13,9 +13,11 @@ from service.graph.adopt import adopt
 from service.graph.model_file import no_onnx_file, read_model_file
 from service.manifest import (
     METADATA_KEY,
+    SMALLEST_RATE,
     TRAINING_INPUT,
     Manifest,
     SiteSpec,
+    is_drawable,
     is_dropout,
     parse_manifest,
 )
@@ -125,11 +127,17 @@ def find_sites(model: ir.Model, manifest: Manifest, where: str) -> dict[SiteSpec
                 "was changed after its export. Export the model again."
             )
         rate = _rate(nodes[site.name]) if is_dropout(site) else None
-        if is_dropout(site) and not np.isclose(rate or -1, site.rate or 0, atol=1e-6):
+        if is_dropout(site) and not np.isclose(rate or -1, site.rate or 0, rtol=1e-5, atol=0):
             raise ArtifactError(
                 f"{where}: site {site.name!r} drops at rate {rate} in the graph and "
                 f"{site.rate} in the manifest. Export the model again."
             )
+    undrawable = [s for s in manifest.sites if s.rate is not None and not is_drawable(s.rate)]
+    if undrawable:
+        raise ArtifactError(
+            f"{where}: site {undrawable[0].name!r} has rate {undrawable[0].rate:.9g}, which cannot "
+            f"be drawn; it may be from {SMALLEST_RATE:.0e} to 1 - {SMALLEST_RATE:.0e}."
+        )
     extra = sorted(nodes.keys() - {site.name for site in manifest.sites})
     if extra:
         raise ArtifactError(

@@ -73,6 +73,14 @@ def test_prediction_is_a_mapping_of_outputs(digits: Predictor) -> None:
         ({"masks": "own"}, "masks is 'own'; it must be"),
         ({"rate_scale": -1.0}, "rate_scale is -1.0; it must be 0 or more"),
         ({"rate_scale": math.nan}, "rate_scale is nan; it must be"),
+        (
+            {"rate_scale": 1e-9},
+            "'drop_maps' from 0.1 to 1e-10, which cannot be drawn",
+        ),
+        (
+            {"rate_scale": 2 - 1e-9},
+            "from 0.5 to 0.9999999995, which cannot be drawn",
+        ),
         ({"rate_scale": 3.0}, r"rate of site 'drop_hidden' from 0.5 to 1.5; .* at most 2\."),
         ({"sites": ["drop"]}, r"sites names \['drop'\]; the model has \['drop_maps',"),
         ({"sites": []}, r"sites is empty, which leaves nothing to vary\. Name some of"),

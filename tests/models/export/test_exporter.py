@@ -290,6 +290,7 @@ def map_over_rows(x: Any) -> Any:
         (lambda x: x * tf.random.gamma(tf.shape(x), 2.0), "RandomGamma"),
         (lambda x: x * tf.random.poisson((), x), "RandomPoisson"),
         (lambda x: tf.random.shuffle(x), "RandomShuffle"),
+        (lambda x: tf.nn.dropout(x, 1e-9), "layer 'own' has the drop rate 1e-09, which cannot be"),
         (map_over_rows, "layer 'own' draws random numbers inside a loop"),
         (lambda x: tf.nn.dropout(x, tf.reduce_mean(x)), "has a drop rate that is not a constant"),
         (

@@ -21,6 +21,8 @@ def draw(
 
 #: Drawn by planes of bits up to 0.9375, the others by 16 bits an element.
 RATES = [0.5, 0.25, 0.125, 0.9375, 0.001, 0.1, 0.3, 0.9, 0.999]
+#: 16 bits would miss each by half of it or more.
+EXTREME = [1e-5, 3e-6, 1e-6, 1 - 1e-5, 1 - 1e-6]
 
 
 @pytest.mark.parametrize("rate", RATES)
@@ -61,11 +63,27 @@ def test_rate_zero_keeps_everything_and_rate_one_nothing() -> None:
     assert (mask_scale(0.0), mask_scale(1.0)) == (1.0, 0.0)
 
 
-def test_quantised_rate_is_within_half_a_level_and_below_one() -> None:
+def test_quantised_rate_is_within_half_a_level() -> None:
     for rate in (0.1, 1 / 3, 0.7):
         assert abs(quantised_rate(rate) - rate) <= 0.5 / 65536
-    assert quantised_rate(1 - 1e-9) == 65535 / 65536
+    assert quantised_rate(0.0) == 0.0
     assert quantised_rate(1.0) == 1.0
+
+
+@pytest.mark.parametrize("rate", [*EXTREME, 1 / 257, 2**-24, 1 - 2**-24])
+def test_quantised_rate_is_right_to_one_in_512_next_to_zero_and_one(rate: float) -> None:
+    q = quantised_rate(rate)
+    assert q == pytest.approx(rate, abs=min(rate, 1 - rate) / 512)
+    assert 0 < q < 1
+
+
+@pytest.mark.parametrize("rate", EXTREME)
+def test_masks_next_to_zero_and_one_drop_at_their_rate(rate: float) -> None:
+    parts = [draw_masks(7, 0, range(n, n + 50), (1 << 17,), rate) for n in range(0, 400, 50)]
+    rare = min(rate, 1 - rate)
+    found = sum(int((part == (rate < 0.5)).size - (part == (rate < 0.5)).sum()) for part in parts)
+    wanted = rare * sum(part.size for part in parts)
+    assert abs(found - wanted) < SIGMAS * math.sqrt(wanted)
 
 
 @pytest.mark.parametrize("rate", [0.5, 0.25, 0.3])
