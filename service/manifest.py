@@ -58,6 +58,9 @@ class SiteSpec(_Frozen):
     layer: str = Field(description="path of the Keras layer inside the model")
     kind: SiteKind
     rate: float | None = Field(ge=0, lt=1, description="of a dropout: the share of zeros")
+    trained_rate: bool = Field(
+        default=False, description="the rate comes from variables of the model: its value at export"
+    )
     shape: Shape = Field(description="of the draw for a whole call; None marks a dynamic axis")
     batch_axis: int | None = Field(
         # Files from before this field have the batch on axis 0, or 1 there for all rows.

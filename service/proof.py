@@ -63,7 +63,8 @@ class Proof(BaseModel):
     )
     pass_difference: float = Field(description="a pass alone against among others, relative")
     site_effects: dict[str, float] = Field(
-        description="largest change of an output when the site draws something else"
+        description="largest change of an output when the site draws something else; 0 where that "
+        "cannot be, whatever the rows, as of a dropout on a state of zeros"
     )
     drop_rates: dict[str, float] = Field(description="observed share of dropped elements")
     noise: dict[str, tuple[float, float]] = Field(
@@ -194,9 +195,15 @@ def _prove_alive(sampler: Sampler, rows: Rows) -> dict[str, dict[str, float]]:
                 _require_own_draws(site, both, (one, two))
                 break
         else:
-            raise ProofError(
-                f"the draws of layer {site.layer!r} do not reach any output: others change nothing."
-            )
+            own = [baseline[index] for baseline in baselines]
+            own += [drawn for other in _OTHER[site.kind] for drawn in _two(site, own[0], other)]
+            first, *ends = runner.before_data(block, site, own)
+            if not first or any(_change(end[name], y) for end in ends for name, y in first.items()):
+                raise ProofError(
+                    f"the draws of layer {site.layer!r} do not reach any output: others change "
+                    "nothing."
+                )
+            effects[site.name] = dict.fromkeys(runner.plan.stochastic, 0.0)
     return effects
 
 

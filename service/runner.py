@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from service.core.draws import draw, neutral
 from service.core.masks import mask_scale
 from service.engine import Engine, Provider, as_array
+from service.graph.idle import where_draws_meet_data
 from service.graph.plan import Plan
 from service.graph.sites_as_inputs import ROWS_INPUT, Place, draw_input, scale_input
 from service.graph.trunk import frontier_input, is_shape_input, shape_input
@@ -243,6 +244,18 @@ class Runner:
             name: y.reshape(passes, -1, *y.shape[1:]) if name in self.plan.stochastic else y
             for name, y in found.items()
         }
+
+    def before_data(
+        self, frontier: Frontier, site: SiteSpec, draws: Sequence[SiteDraw]
+    ) -> list[dict[str, Array]]:
+        """What each draw of a site comes to before it meets rows or other draws (see `idle`)."""
+        engine = Engine(where_draws_meet_data(self.plan.tail, site), self.providers)
+        feeds, found = self.feeds(frontier, self.neutral(frontier, passes=1)), []
+        for numbers, scale in draws:
+            feeds[draw_input(site)] = numbers
+            feeds[scale_input(site)] = np.array(scale, site.dtype)
+            found.append(engine.run({k: x for k, x in feeds.items() if k in engine.inputs}))
+        return found
 
     def _draw_shapes(self, rows: Rows) -> list[tuple[int, ...]]:
         """Shape of each site's draw for one row."""

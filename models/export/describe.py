@@ -122,6 +122,11 @@ def notes(manifest: Manifest) -> Iterator[str]:
             "model's own code calls them with training=False, at least once, or no output depends "
             "on them."
         )
+    for site in (site for site in manifest.sites if site.trained_rate):
+        yield (
+            f"{site.name} has a drop rate that is computed from variables: the exported model "
+            f"drops at {site.rate:g}, its value now."
+        )
     for group in manifest.same_seed:
         yield (
             f"Keras draws {' and '.join(group)} from one seed, and so "

@@ -22,19 +22,24 @@ from models.export.private_api import (
     gen_stateful_random_ops,
     gen_stateless_random_ops,
     gen_stateless_random_ops_v2,
+    keras_backend,
     keras_random,
     nn_ops,
     script_ops,
 )
+from models.export.unroll import Forgetful, unrolling
 
 Tensor = Any  # tf.Tensor; TensorFlow ships no types
 
 
-class Recorder(Protocol):
+class Recorder(Forgetful, Protocol):
     """What takes the place of a draw."""
 
     def dropout(self, x: Tensor, rate: Any, noise_shape: Any) -> Tensor:
         """`x` with elements dropped at `rate`, each draw shared along axes of 1."""
+
+    def known_rate(self, rate: Any) -> float:
+        """The number behind a drop rate."""
 
     def drop_all(self, x: Tensor) -> Tensor:
         """`x` at rate 1."""
@@ -64,10 +69,10 @@ def replaced(recorder: Recorder) -> Iterator[None]:
         return recorder.dropout(tf.convert_to_tensor(x), rate, noise_shape)
 
     def dropout_below_one(x: Tensor, rate: Any, *args: Any, **kwargs: Any) -> Tensor:
-        # Keras answers rate 1 with zeros before it asks any random primitive.
-        if isinstance(rate, int | float) and rate >= 1:
-            return recorder.drop_all(x)
-        return keras_dropout(x, rate, *args, **kwargs)
+        # Keras compares the rate in Python, which a tensor cannot be, and answers rate 1
+        # with zeros before it asks any random primitive.
+        rate = recorder.known_rate(rate)
+        return recorder.drop_all(x) if rate >= 1 else keras_dropout(x, rate, *args, **kwargs)
 
     replacements: list[tuple[Any, str, Callable[..., Any]]] = [
         *(
@@ -80,6 +85,7 @@ def replaced(recorder: Recorder) -> Iterator[None]:
         (keras_random, "draw_seed", recorder.seed),
         (gen_stateful_random_ops, "rng_read_and_skip", lambda *_, **__: tf.zeros([3], tf.int64)),
         (Function, "__call__", call_inlined),
+        (keras_backend, "rnn", unrolling(keras_backend.rnn, recorder)),
         (script_ops, "_internal_py_func", recorder.refuse_python),
     ]
     with ExitStack() as stack:

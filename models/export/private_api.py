@@ -40,6 +40,7 @@ def require_tested_versions() -> None:
 require_tested_versions()
 
 import keras  # noqa: E402
+import keras.src.backend as keras_backend  # noqa: E402
 import keras.src.backend.tensorflow.numpy as keras_numpy  # noqa: E402
 import keras.src.backend.tensorflow.random as keras_random  # noqa: E402
 from keras.src.export.export_utils import get_input_signature  # noqa: E402
@@ -136,6 +137,8 @@ __all__ = [
     "gen_stateless_random_ops_v2",
     "input_structure",
     "is_augmentation",
+    # Where recurrent layers ask for a loop over their steps: `rnn`.
+    "keras_backend",
     # Its `signbit` looks at bits, which ONNX cannot.
     "keras_numpy",
     # Keras draws a seed from a variable before each random op, and so advances

@@ -18,6 +18,8 @@ import numpy as np
 import tensorflow as tf
 
 from models.export.private_api import accepts_training, draws_for, tensor_util
+from models.export.rates import TrainedRate, known_rate
+from models.export.unroll import MOST_STEPS, DrawInLoopError
 from service.errors import ExportError
 from service.manifest import SMALLEST_RATE, SiteKind, SiteSpec, is_drawable
 
@@ -129,7 +131,9 @@ class Recorder:
         One that shares its draws along some axis becomes `x` times a marker
         around ones.
         """
-        rate = self._constant_rate(rate)
+        rate = self.known_rate(rate)
+        if rate >= 1:
+            return self.drop_all(x)
         if rate == 0 or self.off:
             return x
         shape = _static_shape(x if noise_shape is None else noise_shape, x)
@@ -192,11 +196,12 @@ class Recorder:
         """Record a draw of `shape` for the tensor `x`; where its rows lie, `places` sees."""
         path = self.layer_path()
         if tf.compat.v1.get_default_graph() is not self.graph:
-            raise ExportError(
+            raise DrawInLoopError(
                 f"layer {path!r} draws random numbers inside a loop or a branch of the graph "
                 "(tf.map_fn, tf.while_loop, tf.cond, or a recurrent layer around a cell that "
-                "holds a dropout layer), where each turn would need masks of its own. Take the "
-                "draw out of the loop; a recurrent layer can be given unroll=True."
+                f"draws, on a sequence of unknown length or more than {MOST_STEPS} steps), where "
+                "each turn would need masks of its own. Take the draw out of the loop; a recurrent "
+                "layer can be given a length, keras.Input((steps, …)), or unroll=True."
             )
         if self._dynamic_steps.intersection(map(id, self._stack)):
             raise ExportError(
@@ -211,7 +216,8 @@ class Recorder:
                 name=next(name for name in names if name not in taken),
                 layer=path,
                 kind="spatial_dropout" if kind == "dropout" and _is_shared(shape, x) else kind,
-                rate=rate,
+                rate=None if rate is None else float(rate),
+                trained_rate=isinstance(rate, TrainedRate),
                 shape=shape,
                 dtype=x.dtype.name,
                 always_on=id(self._stack[-1]) in self.always_on,
@@ -225,19 +231,31 @@ class Recorder:
             self.seeds.setdefault(self._seed, []).append(self.sites[-1].name)
             self._seed = None
 
-    def _constant_rate(self, rate: Any) -> float:
-        value = rate if isinstance(rate, int | float) else tf.get_static_value(rate)
-        if value is None or not math.isfinite(value) or not 0 <= value < 1:
+    def mark(self) -> int:
+        """How many sites there are (see `unroll`)."""
+        return len(self.sites)
+
+    def forget(self, mark: int) -> None:
+        """Forget the sites after a mark: of a loop whose steps will be written out."""
+        for site in self.sites[mark:]:
+            del self.holders[site.name]
+        del self.sites[mark:]
+
+    def known_rate(self, rate: Any) -> float:
+        """The number behind a rate (see `rates`), 0 or more."""
+        value = known_rate(rate)
+        if value is None or not math.isfinite(value) or value < 0:
             self.refuse(
-                f"has a drop rate that is not a constant in [0, 1): {rate!r}. Make the rate a "
-                "plain number"
+                "has a drop rate that rows decide, or that is no rate: "
+                f"{rate if value is None else float(value)!r}. Make it a number in [0, 1), or "
+                "compute it from variables of the model"
             )
-        if value and not is_drawable(value):
+        if value and value < 1 and not is_drawable(value):
             self.refuse(
                 f"has the drop rate {value:.9g}, which cannot be drawn; it may be 0, or from "
                 f"{SMALLEST_RATE:.0e} to 1 - {SMALLEST_RATE:.0e}"
             )
-        return float(value)
+        return value
 
 
 class Still(Recorder):

@@ -152,6 +152,25 @@ class OtherNumbers(layers.Layer):
         )
 
 
+class TrainedRates(layers.Layer):
+    """Drops at rates that are variables."""
+
+    def build(self, shape: Any) -> None:
+        self.logit = self.add_weight(shape=(), initializer=keras.initializers.Constant(-1.0))
+        self.p = self.add_weight(shape=(), initializer=keras.initializers.Constant(0.2))
+
+    def call(self, inputs: Any, training: Any = None) -> Any:
+        if not training:
+            return inputs
+        halved = tf.nn.dropout(inputs, tf.sigmoid(self.logit) / 2)
+        return keras.random.dropout(halved, self.p)
+
+
+@row("Layers of your own", "rates that are trained variables", 2)
+def trained_rates() -> keras.Model:
+    return sequential((6,), TrainedRates(), layers.Dense(2))
+
+
 @row("Layers of your own", "truncated normal, integer, categorical and binomial numbers", 4)
 def other_numbers() -> keras.Model:
     return sequential((6,), OtherNumbers(), layers.Dense(2))

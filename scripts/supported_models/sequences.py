@@ -38,6 +38,38 @@ for _name, (_build, _sites) in RECURRENT.items():
     row("Recurrent", _name, _sites)(_recurrent)
 
 
+class DroppingCell(layers.Layer):
+    """A cell that drops its input and what it adds to its state, anew at each step."""
+
+    def __init__(self, units: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.units = self.state_size = units
+        self.read, self.drop = layers.Dense(units, "tanh"), layers.Dropout(0.4)
+
+    def call(self, inputs: Any, states: Any, training: Any = None) -> Any:
+        added = self.drop(self.read(self.drop(inputs, training=training)), training=training)
+        state = 0.7 * states[0] + added
+        return state, [state]
+
+
+@row("Recurrent", "a cell of your own with Dropout at each step", 8)
+def own_cell() -> keras.Model:
+    return sequential((4, 3), layers.RNN(DroppingCell(5)), layers.Dense(2))
+
+
+class DroppingState(DroppingCell):
+    """A cell that drops its state, which is 0 at the first step."""
+
+    def call(self, inputs: Any, states: Any, training: Any = None) -> Any:
+        state = self.read(inputs) + self.drop(states[0], training=training)
+        return state, [state]
+
+
+@row("Recurrent", "a cell of your own with Dropout on its state, at first of zeros", 4)
+def own_state() -> keras.Model:
+    return sequential((4, 3), layers.RNN(DroppingState(5)), layers.Dense(2))
+
+
 @row("Recurrent", "LSTM on a masked Embedding", 1)
 def masked_lstm() -> keras.Model:
     return sequential(

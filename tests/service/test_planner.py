@@ -216,3 +216,31 @@ def test_report_of_the_split(tmp_path: Path) -> None:
     assert report.floor_ratio == pytest.approx(1 + 100 * 46 * 12 / (48 + 100 * 2 * 48))
     assert report.samples_per_chunk == 4096
     assert 0 < report.seconds < 5
+
+
+def test_a_site_on_zeros_is_shown_to_have_no_effect(tmp_path: Path) -> None:
+    """As at the first step of an unrolled cell: a state of as many zeros as there are rows."""
+    body = (
+        "s = Shape <start = 0, end = 1> (x) n = Concat <axis = 0> (s, tail) "
+        "z = ConstantOfShape(n) [idle] k = Dropout(z, half, on) a = Add(x, k) "
+        "[d] y = Dropout(a, half, on)"
+    )
+    constants = f"{ON}, int64[1] tail = {{4}}"
+    shape = "float[batch, 4]"
+    path = save(body, tmp_path / "model.onnx", constants, f"{shape} x", f"{shape} y")
+    _, model = loaded(path)
+    assert model.proof.site_effects["idle"] == 0.0
+    assert model.proof.site_effects["d"] > 0
+
+
+def test_a_site_whose_data_hides_it_is_refused(tmp_path: Path) -> None:
+    """Other rows might show what it draws."""
+    body = (
+        "n = Clip(x, low, low) [idle] k = Dropout(n, half, on) a = Add(x, k) "
+        "[d] y = Dropout(a, half, on)"
+    )
+    constants = f"{ON}, float low = {{0}}"
+    shape = "float[batch, 4]"
+    path = save(body, tmp_path / "model.onnx", constants, f"{shape} x", f"{shape} y")
+    with pytest.raises(ProofError, match="'idle' do not reach any output"):
+        loaded(path)

@@ -12,6 +12,8 @@ from keras import layers
 
 from models.export import STAGES, export_model
 from models.export.source import fingerprint
+from scripts.supported_models.own_layers import trained_rates
+from scripts.supported_models.sequences import DroppingCell
 from service import load_model
 from service.errors import ExportError
 from service.manifest import METADATA_KEY, parse_manifest
@@ -292,7 +294,7 @@ def map_over_rows(x: Any) -> Any:
         (lambda x: tf.random.shuffle(x), "RandomShuffle"),
         (lambda x: tf.nn.dropout(x, 1e-9), "layer 'own' has the drop rate 1e-09, which cannot be"),
         (map_over_rows, "layer 'own' draws random numbers inside a loop"),
-        (lambda x: tf.nn.dropout(x, tf.reduce_mean(x)), "has a drop rate that is not a constant"),
+        (lambda x: tf.nn.dropout(x, tf.reduce_mean(x)), "has a drop rate that rows decide"),
         (
             lambda x: tf.cond(x[0, 0] > 0, lambda: tf.nn.dropout(x, 0.5), lambda: x),
             "layer 'own' draws random numbers inside a loop or a branch",
@@ -312,6 +314,28 @@ def test_randomness_that_cannot_be_exported_is_refused_by_layer(
     assert message in found
     assert "own" in found
     assert "Exception encountered" not in found
+
+
+@pytest.mark.parametrize("steps", [None, 65])
+def test_a_drawing_cell_on_many_or_unknown_steps_is_refused(
+    steps: int | None, tmp_path: Path
+) -> None:
+    model = keras.Sequential([keras.Input((steps, 3)), layers.RNN(DroppingCell(5), name="own")])
+    found = refused(model, tmp_path / "model.onnx")
+    assert "on a sequence of unknown length or more than 64 steps" in found
+    assert "layer 'own/dropping_cell/dropout' draws" in found
+
+
+def test_a_rate_that_is_a_variable_is_exported_with_its_value(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = trained_rates()
+    model.layers[0].p.assign(0.3)
+    manifest = export_model(model, tmp_path / "model.onnx", task="other")
+    rates = [site.rate for site in manifest.sites]
+    np.testing.assert_allclose(rates, [0.5 / (1 + np.e), 0.3], rtol=1e-6)
+    assert all(site.trained_rate for site in manifest.sites)
+    assert "drops at 0.3, its value now" in caplog.text
 
 
 def test_time_distributed_dropout_on_an_unknown_length_is_refused(tmp_path: Path) -> None:
