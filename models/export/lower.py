@@ -122,13 +122,15 @@ def _replace_markers(graph: ir.Graph, sites: Mapping[int, SiteSpec], live: ir.Va
         )
 
 
-def _without_filler(graph: ir.Graph, site: SiteSpec, x: ir.Value) -> tuple[ir.Value, list[ir.Node]]:
+def _without_filler(
+    graph: ir.Graph, site: SiteSpec, x: ir.Value | None
+) -> tuple[ir.Value | None, list[ir.Node]]:
     """`x`, and the node that makes it if it is a constant of one number and lends its shape.
 
     As many zeros as a layer has weights would double the file.
     """
-    tensor = ir.convenience.get_const_tensor(x)
-    if tensor is None or tensor.size < 2 or np.ptp(tensor.numpy()) != 0:
+    tensor = None if x is None else ir.convenience.get_const_tensor(x)
+    if x is None or tensor is None or tensor.size < 2 or np.ptp(tensor.numpy()) != 0:
         return x, []
     name = f"{site.name}/filler"
     shape = ir.Value(name=f"{name}/shape", const_value=ir.tensor(np.array(tensor.shape, np.int64)))
