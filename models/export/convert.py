@@ -1,7 +1,7 @@
 """Convert a traced function to ONNX by way of tf2onnx, markers included."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import onnx
 import tensorflow as tf
 import tf2onnx
 
+from models.export import resize
 from models.export.recorder import MARKER_OP
 from service.errors import ExportError
 
@@ -38,6 +39,7 @@ def to_onnx(function: Any, signature: list[tf.TensorSpec], opset: int) -> onnx.M
             "ExtractImagePatches": (_convert_patches, []),
             "SelectV2": (_convert_select, []),
             MARKER_OP: (_convert_marker, []),
+            **resize.HANDLERS,
         },
         extra_opset=[onnx.helper.make_opsetid(SITE_DOMAIN, 1)],
     )
@@ -165,8 +167,23 @@ def _require_standard_ops(model: onnx.ModelProto) -> None:
         listed = ", ".join(f"{op} (at {name!r})" for op, name in sorted(foreign.items()))
         raise ExportError(
             f"the model uses operations that cannot be converted to ONNX: {listed}. "
-            "Replace the layers named there with ones made of standard operations."
+            f"{_instead(foreign)}"
         )
+
+
+def _instead(operations: Collection[str]) -> str:
+    """What would be right in place of operations that ONNX does not have."""
+    advice = [_INSTEAD[op] for op in sorted(operations) if op in _INSTEAD]
+    if advice:
+        return advice[0]
+    return "Replace the layers named there with ones made of standard operations."
+
+
+_SIZED = (
+    "Give the input a height and a width, or resize with interpolation 'nearest' or 'bilinear' "
+    "and without antialias."
+)
+_INSTEAD = dict.fromkeys(("ResizeBicubic", "ResizeArea", "ScaleAndTranslate"), _SIZED)
 
 
 def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:

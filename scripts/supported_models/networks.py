@@ -198,6 +198,21 @@ def unet() -> keras.Model:
     return keras.Model(x, layers.Conv2DTranspose(2, 3, padding="same")(layers.Dropout(0.3)(up)))
 
 
+@row("Graphs", "Resizing to other proportions, antialiased; bicubic UpSampling2D", 1)
+def resized() -> keras.Model:
+    return sequential(
+        (11, 17, 3),
+        layers.Rescaling(1 / 255),
+        layers.Resizing(9, 8, antialias=True),
+        layers.Conv2D(4, 3),
+        layers.SpatialDropout2D(0.3),
+        layers.UpSampling2D(2, interpolation="bicubic"),
+        layers.Resizing(16, 9, crop_to_aspect_ratio=True),
+        layers.Flatten(),
+        layers.Dense(2),
+    )
+
+
 @row("Graphs", "mean and log variance as outputs", 1)
 def heteroscedastic() -> keras.Model:
     x = keras.Input((3,))
