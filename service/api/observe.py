@@ -1,5 +1,6 @@
 """Around every request: its id, its line in the log, its numbers, its span."""
 
+import asyncio
 import itertools
 import logging
 import math
@@ -21,11 +22,14 @@ from service.errors import DeadlineError
 from service.harmless import harmless
 from service.logs import access
 from service.manifest import Manifest
+from service.memory import give_back
 from service.predictor import Prediction
 
 _PROBE = re.compile(r"/(v2/)?health/(live|ready)|/metrics")
 #: Together they make an id that no other process has.
 _PROCESS, _number = secrets.token_hex(6), itertools.count(1)
+#: Bytes of a request after which memory is given back to the system.
+_MUCH = 1 << 20
 #: Bytes of an answer that are handed to the network at a time.
 _PIECE = 256 << 10
 _ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
@@ -136,7 +140,8 @@ class Observe:
         finally:
             # The client has its answer: what is done here, it does not wait for.
             seconds = time.perf_counter() - start
-            self._room.leave(scope)
+            if self._room.leave(scope) > _MUCH:
+                asyncio.get_running_loop().run_in_executor(None, give_back)
             if begun is not None:
                 harmless("traces", self._tracing.end, begun, scope, mine)
             harmless("metrics", self._count, mine, seconds)

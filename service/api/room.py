@@ -37,6 +37,8 @@ class Room:
         self._taken += size
         scope[_HELD] = scope.get(_HELD, 0) + size
 
-    def leave(self, scope: Scope) -> None:
-        """The request is over."""
-        self._taken -= scope.pop(_HELD, 0)
+    def leave(self, scope: Scope) -> int:
+        """The request is over; returns how many bytes it held."""
+        held: int = scope.pop(_HELD, 0)
+        self._taken -= held
+        return held

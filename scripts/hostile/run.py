@@ -1,0 +1,164 @@
+"""Send many cases to a server, and judge it."""
+
+import os
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import httpx
+import psutil
+
+from scripts.hostile import addresses, arrays, framing, values
+from scripts.hostile.cases import Case, Maker
+from scripts.hostile.send import CLOSED, HANG, PATIENCE, Outcome, send
+from scripts.load_test.drive import ROOT
+from scripts.local_server import LocalServer, local_server
+
+#: What makes cases, and how often in a thousand.
+MAKERS: list[tuple[Maker, int]] = [
+    (values.damaged_json, 330),
+    (values.bulky, 2),
+    (arrays.damaged_array, 110),
+    (arrays.binary_tensor, 80),
+    (addresses.odd_address, 110),
+    (addresses.odd_headers, 60),
+    (framing.odd_line, 60),
+    (framing.odd_length, 60),
+    (framing.odd_chunks, 60),
+    (framing.pipeline, 40),
+    (framing.pieces, 50),
+    (framing.noise, 38),
+]
+#: The server's time is over for what a request asks: it earned that. Nothing else of 5xx is.
+ALLOWED = {"504"}
+#: These are right as HTTP, and are owed an answer.
+_ANSWERED = {"damaged JSON", "bulky JSON", "damaged array", "binary tensor", "odd address"}
+#: How much more memory a server may have afterwards, and seconds for giving it back.
+GROWTH, WAIT = 1.10, 30.0
+_ASKED = {"instances": [[1985.0], [2010.0]], "passes": 50, "seed": 7}
+
+
+@dataclass
+class Report:
+    """What was seen.
+
+    Attributes:
+        counts: (kind, result) to how often.
+        failures: what each was, and the number of its case.
+        before, after: bytes of the server's memory.
+        wrong: what is wrong with the server as a whole.
+    """
+
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    failures: list[tuple[int, str]] = field(default_factory=list)
+    before: int = 0
+    after: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.failures and not self.wrong
+
+
+def make(seed: int, number: int) -> Case:
+    """The case with a number; each has random numbers of its own."""
+    rng = random.Random(f"{seed}/{number}")
+    (maker,) = rng.choices([m for m, _ in MAKERS], [weight for _, weight in MAKERS])
+    return maker(rng)
+
+
+@contextmanager
+def own_server() -> Iterator[LocalServer]:
+    """One with the demo models and little patience, so that slow cases end soon."""
+    env = {"MCDROPOUT_READ_TIMEOUT": "1", "MCDROPOUT_TIMEOUT": "5", "MCDROPOUT_ACCESS_LOG": "false"}
+    with local_server(ROOT / "models" / "store", os.environ | env) as server:
+        yield server
+
+
+def run(
+    server: LocalServer, seed: int, count: int, clients: int, progress: Callable[[], object]
+) -> Report:
+    """Send `count` cases by so many clients.
+
+    The first twentieth, at least 500, is left out of the comparison of memory: a server takes
+    some at its first requests of a kind, and keeps it.
+    """
+    report = Report()
+    url = httpx.URL(server.url)
+    wanted = _predict(server)
+    first = min(count, max(500, count // 20))
+    with ThreadPoolExecutor(clients) as pool:
+        _send_all(pool, url, seed, range(first), report, progress)
+        report.before = _memory_once_down_to(0, server, 2)
+        _send_all(pool, url, seed, range(first, count), report, progress)
+    report.after = _memory_once_down_to(int(report.before * GROWTH), server, WAIT)
+    if report.after > report.before * GROWTH:
+        report.wrong.append(f"memory grew from {report.before >> 20} to {report.after >> 20} MiB")
+    try:
+        if httpx.get(f"{server.url}/health/live", timeout=PATIENCE).status_code != 200:
+            report.wrong.append("it is not live")
+        if _predict(server) != wanted:
+            report.wrong.append("it does not answer as before")
+    except httpx.HTTPError as error:
+        report.wrong.append(f"it does not answer: {error!r}")
+    return report
+
+
+def judge(outcome: Outcome) -> str | None:
+    """What is wrong with an outcome, if anything is."""
+    for result in outcome.results:
+        if result == HANG:
+            return f"no answer within {PATIENCE:g} s"
+        if result.startswith("5") and result not in ALLOWED:
+            return f"status {result}"
+        if result == CLOSED and outcome.kind in _ANSWERED:
+            return "no answer"
+    return None
+
+
+def _send_all(
+    pool: ThreadPoolExecutor,
+    url: httpx.URL,
+    seed: int,
+    numbers: range,
+    report: Report,
+    progress: Callable[[], object],
+) -> None:
+    mine, lock = threading.local(), threading.Lock()
+
+    def one(number: int) -> None:
+        if not hasattr(mine, "client"):
+            mine.client = httpx.Client(timeout=PATIENCE)
+        case = make(seed, number)
+        outcome = send(case, url, mine.client)
+        if judge(outcome) == "no answer":
+            # The connection may have been ended behind the answer before it.
+            with httpx.Client(timeout=PATIENCE) as fresh:
+                outcome = send(case, url, fresh)
+        wrong = judge(outcome)
+        with lock:
+            report.counts.update((outcome.kind, result) for result in outcome.results)
+            if wrong:
+                report.failures.append((number, f"{outcome.kind}: {wrong}: {outcome.text}"))
+        progress()
+
+    list(pool.map(one, numbers))
+
+
+def _predict(server: LocalServer) -> object:
+    url = f"{server.url}/v1/models/co2:predict"
+    return httpx.post(url, json=_ASKED, timeout=PATIENCE).raise_for_status().json()
+
+
+def _memory_once_down_to(most: int, server: LocalServer, seconds: float) -> int:
+    """The server's memory in bytes, after so many seconds at most."""
+    process, until = psutil.Process(server.process.pid), time.monotonic() + seconds
+    while (size := int(process.memory_info().rss)) > most and time.monotonic() < until:
+        time.sleep(0.25)
+    return size
