@@ -1,12 +1,12 @@
 # syntax=docker/dockerfile:1
 # Targets: cpu (default) and gpu. Build: docker build --target cpu -t mcdropout .
 
-FROM python:3.11-slim-bookworm AS builder
+FROM python:3.11.14-slim-bookworm AS builder
 ENV UV_COMPILE_BYTECODE=1 \
     UV_LINK_MODE=copy \
     VIRTUAL_ENV=/opt/venv
 WORKDIR /src
-RUN pip install --no-cache-dir "uv==0.13.8" && uv venv /opt/venv
+RUN pip install --no-cache-dir "uv==0.13.9" && uv venv /opt/venv
 COPY pyproject.toml README.md LICENSE ./
 
 FROM builder AS builder-cpu
@@ -29,7 +29,7 @@ COPY models/__init__.py models/
 COPY models/export/ models/export/
 RUN uv pip install --no-deps .
 
-FROM python:3.11-slim-bookworm AS runtime
+FROM python:3.11.14-slim-bookworm AS runtime
 # A user of its own, without a home, a shell or any right to write.
 RUN useradd --system --no-create-home --shell /usr/sbin/nologin --uid 10001 mcdropout
 ENV PATH=/opt/venv/bin:$PATH \

@@ -4,6 +4,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 MODELS ?= models/store
 MINUTES ?= 10
+COUNT ?= 100000
 
 # Overridable, so that a test can use an environment of its own.
 VENV ?= .venv
@@ -12,7 +13,7 @@ UV := $(BIN)/uv
 # Printed by uv itself on each install otherwise; a failure still says why.
 UV_QUIET ?= --quiet
 
-.PHONY: help serve test lint format models evaluate loadtest soak bench serverbench export keras2 supported lock clean
+.PHONY: help serve test lint format models evaluate loadtest soak hostile bench serverbench export keras2 supported lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,7 +21,7 @@ help:  ## list the commands
 $(UV):
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) was not found; say where Python 3.11 is: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check "uv>=0.9,<1"
+	$(BIN)/pip install --quiet --disable-pip-version-check "uv==0.13.9"
 
 # What the server needs, and no more.
 $(VENV)/serve.stamp: $(UV) pyproject.toml requirements/cpu.txt
@@ -63,6 +64,9 @@ loadtest: $(VENV)/dev.stamp  ## 1 to 32 clients against a server of its own; tak
 
 soak: $(VENV)/dev.stamp  ## 32 clients for MINUTES=10, and what becomes of the server's memory
 	$(BIN)/python -m scripts.load_test soak --minutes $(MINUTES) $(ARGS)
+
+hostile: $(VENV)/dev.stamp  ## COUNT=100000 malformed requests, and what becomes of the server
+	$(BIN)/python -m scripts.hostile --count $(COUNT) $(ARGS)
 
 bench: $(VENV)/dev.stamp  ## the server's way against others, in one run; takes a quarter of an hour
 	$(BIN)/python -m scripts.benchmark --figures docs/images $(ARGS)

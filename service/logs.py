@@ -1,6 +1,7 @@
 """What the process writes about itself: lines for people, or JSON for machines."""
 
 import logging
+import os
 import threading
 import time
 from contextlib import suppress
@@ -51,6 +52,19 @@ class _Handler(logging.StreamHandler[TextIO]):
                     self.flush()
 
 
+def _open_standard_streams() -> None:
+    """Open those that whoever started the process has closed, on nothing.
+
+    Their numbers would go to files and connections, and what is written to standard error,
+    by libraries too, into these.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+
+
 def configure(form: Format, requests: bool = True) -> None:
     """Write to standard error.
 
@@ -58,6 +72,7 @@ def configure(form: Format, requests: bool = True) -> None:
         form: "console", or "json" with one object a line.
         requests: whether each request is a line.
     """
+    _open_standard_streams()
     handler = _Handler()
     handler.setFormatter(
         JsonFormatter(

@@ -152,7 +152,9 @@ class Manifest(_Frozen):
     inputs: tuple[InputSpec, ...]
     outputs: tuple[OutputSpec, ...]
     labels: tuple[str, ...] | None = None
-    passes: int = Field(default=100, ge=2, description="passes run when a request names none")
+    passes: int = Field(
+        default=100, ge=2, le=1_000_000, description="passes run when a request names none"
+    )
     sites: tuple[SiteSpec, ...]
     kept_off: tuple[str, ...] = Field(
         default=(),

@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import socket
+import stat
 import sys
 import threading
 from collections.abc import Callable
@@ -122,6 +123,11 @@ def _keys(settings: Settings) -> list[Key]:
         text = settings.api_keys_file.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise SetupError(f"the file of API keys cannot be read: {error}.") from error
+    if settings.api_keys_file.stat().st_mode & stat.S_IROTH:
+        log.warning(
+            "every user of this machine may read the API keys in %s; chmod 600 helps",
+            settings.api_keys_file,
+        )
     found = parse_keys(text, str(settings.api_keys_file))
     if not found:
         raise SetupError(f"the file of API keys {str(settings.api_keys_file)!r} holds none.")

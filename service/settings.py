@@ -20,6 +20,8 @@ PREFIX = "MCDROPOUT_"
 _OF_KUBERNETES = re.compile(rf"{PREFIX}(SERVICE_(HOST|PORT)|PORT_\d+_)")
 #: Names the file; itself no setting.
 CONFIG = f"{PREFIX}CONFIG"
+#: Seconds: the clocks of the system and the event loop do not take any number.
+_LONGEST = 7 * 86_400
 
 
 #: Scheme, host and port, the port only where the scheme does not imply it.
@@ -37,7 +39,9 @@ def split_origins(origins: str) -> list[str]:
 class Settings(BaseSettings):
     """A flag of `mcdropout serve` wins over its variable, and that over the file."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", allow_inf_nan=False
+    )
 
     host: str = Field(default="127.0.0.1", min_length=1, description="address to listen on")
     port: int = Field(default=8000, ge=0, le=65535, description="port; 0 picks a free one")
@@ -55,7 +59,7 @@ class Settings(BaseSettings):
         default="latest", description="which versions of a model are served"
     )
     poll_seconds: float = Field(
-        default=0.0, ge=0, description="how often to look for changed models; 0: never"
+        default=0.0, ge=0, le=_LONGEST, description="how often to look for changed models; 0: never"
     )
     repository_control: bool = Field(
         default=False, description="whether requests may load and unload models"
@@ -78,16 +82,23 @@ class Settings(BaseSettings):
     max_queue: int = Field(
         default=512, ge=1, description="most requests on their way; more are answered 429"
     )
-    timeout: float = Field(default=60.0, gt=0, description="most seconds of one request")
-    read_timeout: float = Field(
-        default=30.0, gt=0, description="seconds within which a request has to have arrived"
+    timeout: float = Field(
+        default=60.0, gt=0, le=_LONGEST, description="most seconds of one request"
     )
-    grace: float = Field(default=20.0, ge=0, description="seconds for what is under way at the end")
+    read_timeout: float = Field(
+        default=30.0,
+        gt=0,
+        le=_LONGEST,
+        description="seconds within which a request has to have arrived",
+    )
+    grace: float = Field(
+        default=20.0, ge=0, le=_LONGEST, description="seconds for what is under way at the end"
+    )
     max_batch_rows: int = Field(
         default=64, ge=1, description="most rows of requests that run together; 1: none do"
     )
     max_queue_delay_ms: float = Field(
-        default=0.0, ge=0, description="how long an idle server waits for company"
+        default=0.0, ge=0, le=60_000, description="how long an idle server waits for company"
     )
     api_keys: SecretStr = Field(
         default=SecretStr(""), description="`right:key` items; without any, everyone may ask"

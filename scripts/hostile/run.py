@@ -130,11 +130,12 @@ def _send_all(
     report: Report,
     progress: Callable[[], object],
 ) -> None:
-    mine, lock = threading.local(), threading.Lock()
+    mine, lock, made = threading.local(), threading.Lock(), list[httpx.Client]()
 
     def one(number: int) -> None:
         if not hasattr(mine, "client"):
             mine.client = httpx.Client(timeout=PATIENCE)
+            made.append(mine.client)
         case = make(seed, number)
         outcome = send(case, url, mine.client)
         if judge(outcome) == "no answer":
@@ -149,6 +150,8 @@ def _send_all(
         progress()
 
     list(pool.map(one, numbers))
+    for client in made:
+        client.close()
 
 
 def _predict(server: LocalServer) -> object:

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
@@ -131,7 +131,7 @@ def parse_json(model: type[M], content: bytes, example: str) -> M:
     try:
         return model.model_validate(_loads(content, example))
     except ValidationError as error:
-        text = invalid(error, example, model.model_fields)
+        text = invalid(error, example)
     raise InputError(text)  # here, for the error above holds all that was sent
 
 
@@ -166,21 +166,15 @@ def _require_few_lists(content: bytes) -> None:
         )
 
 
-def invalid(
-    error: ValidationError, example: str, fields: Iterable[str], root: str = "the body"
-) -> str:
+def invalid(error: ValidationError, example: str, root: str = "the body") -> str:
     """The first fault that pydantic found, in a sentence.
 
     Args:
         error: what it found.
         example: what to send.
-        fields: that there are.
         root: what to call the whole.
     """
     first = error.errors(include_url=False)[0]
-    if first["type"] == "extra_forbidden":
-        name = str(first["loc"][-1])[:40]
-        return f"{root}: there is no field {name!r}; there are {list(fields)}."
     place = _place(first["loc"])
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] in _WORDS:

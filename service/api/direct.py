@@ -49,7 +49,8 @@ class Direct:
 async def _answer(route: APIRoute, request: Request, parameters: dict[str, Any]) -> Response:
     try:
         for needed in route.dependencies:
-            await needed.dependency(request)
+            if needed.dependency is not None:
+                await needed.dependency(request)
         if "version" in parameters:
             parameters["version"] = version_number(parameters["version"])
         response: Response = await route.endpoint(request, **parameters)

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from service.api.observe import seen
+from service.api.serving import serving, without_folder
 from service.errors import (
     CancelledError,
     DeadlineError,
@@ -23,9 +24,13 @@ from service.errors import (
     RefusedRowsError,
     StoppingError,
     TooLargeError,
+    shortened,
 )
 
 log = logging.getLogger("mcdropout")
+
+#: Characters of a text: names that a request sent, or that there are, may be many and long.
+_LONGEST = 2000
 
 #: The most specific class that fits decides. What is not here is a fault of ours.
 STATUS: dict[type, int] = {
@@ -64,7 +69,8 @@ def error_answer(request: Request, error: Exception) -> JSONResponse:
         return _internal(request, error)
     _forget_frames(error)
     seconds = getattr(error, "retry_after", None)
-    return error_response(status, str(error), {"Retry-After": str(seconds)} if seconds else None)
+    text = without_folder(serving(request).repository, str(error))
+    return error_response(status, text, {"Retry-After": str(seconds)} if seconds else None)
 
 
 def _forget_frames(error: BaseException | None) -> None:
@@ -103,5 +109,5 @@ def _wrong_method(error: HTTPException) -> str:
 def error_response(
     status: int, message: str, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
-    """A response in the one form of errors."""
-    return JSONResponse({"error": message}, status, headers=headers)
+    """A response in the one form of errors, of `_LONGEST` characters at most."""
+    return JSONResponse({"error": shortened(message, _LONGEST)}, status, headers=headers)

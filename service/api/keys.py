@@ -64,6 +64,11 @@ def parse_keys(text: str, source: str) -> list[Key]:
                 f"the key in item {number} of {source} has {len(key)} characters; it needs at "
                 f"least {_SHORTEST}. `openssl rand -hex 24` makes a good one."
             )
+        if not key.isascii():
+            raise SetupError(
+                f"the key in item {number} of {source} has characters other than ASCII, which no "
+                "header holds. `openssl rand -hex 24` makes a good one."
+            )
         keys.append(Key(_digest(key.encode()), _RIGHTS[right]))
     return keys
 

@@ -12,6 +12,7 @@ from service.api.schemas import (
     ServingVersion,
     VersionStatus,
 )
+from service.api.serving import without_folder
 from service.device import Device
 from service.manifest import TensorSpec
 from service.repository import Repository, State, Version
@@ -29,7 +30,7 @@ def model_list(repository: Repository) -> ModelList:
     """All models and the state of their versions."""
     return ModelList(
         models=[
-            ModelStatus(name=name, versions=[_status(v) for v in versions])
+            ModelStatus(name=name, versions=[_status(repository, v) for v in versions])
             for name, versions in repository.models().items()
         ]
     )
@@ -42,9 +43,9 @@ def model_details(
     version = repository.version(name, number)
     details = ModelDetails(
         name=name,
-        versions=[_status(v) for v in repository.versions(name)],
-        model_version_status=[_serving(v) for v in repository.versions(name)],
-        **_status(version).model_dump(),
+        versions=[_status(repository, v) for v in repository.versions(name)],
+        model_version_status=[_serving(repository, v) for v in repository.versions(name)],
+        **_status(repository, version).model_dump(),
     )
     if version.predictor is None:
         return details
@@ -61,13 +62,15 @@ def model_details(
     )
 
 
-def _status(version: Version) -> VersionStatus:
-    return VersionStatus(version=str(version.number), state=version.state, reason=version.reason)
+def _status(repository: Repository, version: Version) -> VersionStatus:
+    reason = without_folder(repository, version.reason)
+    return VersionStatus(version=str(version.number), state=version.state, reason=reason)
 
 
-def _serving(version: Version) -> ServingVersion:
+def _serving(repository: Repository, version: Version) -> ServingVersion:
     state, code = _SERVING_STATES[version.state]
-    status = ServingStatus.model_validate({"error_code": code, "error_message": version.reason})
+    reason = without_folder(repository, version.reason)
+    status = ServingStatus.model_validate({"error_code": code, "error_message": reason})
     return ServingVersion.model_validate(
         {"version": str(version.number), "state": state, "status": status}
     )

@@ -13,6 +13,7 @@ from pydantic import (
     model_validator,
 )
 
+from service.api.known import Items, Known
 from service.manifest import InputSpec, OutputSpec, SiteSpec, Task
 from service.options import Options
 from service.planner import PlanReport
@@ -26,11 +27,10 @@ Measure = Literal["predictive_entropy", "mutual_information"]
 _OF_PASSES = {"passes", "seed", "measures", "masks", "rate_scale", "sites"}
 
 
-class PredictRequest(BaseModel):
+class PredictRequest(Known):
     """Rows and how to sample them. Give exactly one of `instances` and `inputs`."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={"example": {"instances": [[1985.0]], "passes": 100, "seed": 7}},
     )
 
@@ -49,7 +49,7 @@ class PredictRequest(BaseModel):
     training: StrictBool = Field(
         default=True, description="false: one pass with dropout off, the Keras model's own output"
     )
-    measures: list[Measure] = Field(
+    measures: Items[Measure] = Field(
         default=[], description="further measures of a classification model, in nats"
     )
 
@@ -61,7 +61,7 @@ class PredictRequest(BaseModel):
     rate_scale: StrictFloat = Field(
         default=1.0, description="multiplies every drop rate, 0 or more; none may exceed 1"
     )
-    sites: list[StrictStr] | None = Field(
+    sites: Items[StrictStr] | None = Field(
         default=None, description="names of the sites that draw, the others off; default: all"
     )
     timeout: StrictFloat | None = Field(

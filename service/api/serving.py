@@ -1,6 +1,7 @@
 """From a request to its job's end: the queue, the deadline, the client that leaves."""
 
 import asyncio
+import os
 import threading
 from dataclasses import dataclass, field
 from math import prod
@@ -59,6 +60,12 @@ def serving(request: Request) -> Serving:
     """That of the application a request came to."""
     found: Serving = request.app.state.serving
     return found
+
+
+def without_folder(repository: Repository, text: str) -> str:
+    """A text without the path of the models, which is the operators' alone and in the log."""
+    folder = str(repository.folder)
+    return text.replace(f"{folder}{os.sep}", "").replace(folder, "the folder of models")
 
 
 def find(request: Request, name: str, number: int | None) -> tuple[Version, Predictor]:

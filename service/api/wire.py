@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from service.api.arrays import BINARY, read_binary
 from service.api.body import invalid, parse_json
 from service.api.schemas import PredictRequest
-from service.errors import InputError
+from service.errors import InputError, shortened
 from service.inputs import Where, at
 from service.jobs import Job
 from service.options import Options
@@ -77,19 +77,22 @@ def read_call(predictor: Predictor, kind: str, query: Mapping[str, str], content
 
 def _from_query(query: Mapping[str, str]) -> PredictRequest:
     """The options of a request whose body is rows alone."""
+    there_are = [name for name in PredictRequest.model_fields if name not in _ROWS]
     fields: dict[str, Any] = {"instances": []}
     for name, text in query.items():
         if name in _ROWS:
             raise InputError(f"{name} is in the address; the rows are the body.")
+        if name not in there_are:
+            known = f"there is no field {shortened(name)!r}; there are {there_are}."
+            raise InputError(f"the address: {known}")
         fields[name] = (
             text.split(",") if name in _LISTS else _plain(text) if name in _PLAIN else text
         )
     try:
         return PredictRequest.model_validate(fields)
     except ValidationError as error:
-        there_are = [name for name in PredictRequest.model_fields if name not in _ROWS]
-        example = "?passes=100&seed=7 in the address"
-        raise InputError(invalid(error, example, there_are, "the address")) from error
+        text = invalid(error, "?passes=100&seed=7 in the address", "the address")
+    raise InputError(text)
 
 
 def _require_no_options(query: Mapping[str, str]) -> None:

@@ -16,7 +16,9 @@ from service.manifest import (
     SMALLEST_RATE,
     TRAINING_INPUT,
     Manifest,
+    Shape,
     SiteSpec,
+    TensorSpec,
     is_drawable,
     is_dropout,
     parse_manifest,
@@ -78,6 +80,7 @@ def read_artifact(
         return _adopt(path, content, model, activate_dropout)
     artifact = Artifact(path, content, model, parse_manifest(text, str(path)))
     _require_names(artifact)
+    _require_shapes(artifact)
     find_sites(artifact.model, artifact.manifest, str(path))
     return artifact
 
@@ -160,6 +163,53 @@ def _require_names(artifact: Artifact) -> None:
             f"{artifact.path} has outputs {[value.name for value in graph.outputs]} and its "
             f"manifest names {[spec.name for spec in manifest.outputs]}. Export the model again."
         )
+
+
+def _require_shapes(artifact: Artifact) -> None:
+    """Check what the manifest says of tensors and draws against the graph, as far as it tells."""
+    manifest, graph = artifact.manifest, artifact.model.graph
+    nodes = {node.name: node for node in graph.all_nodes()}
+    said = [
+        *zip(manifest.inputs, graph.inputs, strict=False),
+        *zip(manifest.outputs, graph.outputs, strict=True),
+    ]
+    wrong = [spec.name for spec, value in said if not _agrees(spec, value)]
+    wrong += [site.name for site in manifest.sites if not _draws(site, nodes.get(site.name))]
+    if wrong:
+        raise ArtifactError(
+            f"{artifact.path} has another type or shape of {wrong} in its graph than in its "
+            "manifest. Export the model again."
+        )
+    last = manifest.outputs[0].shape[-1] if len(manifest.outputs) == 1 else None
+    if manifest.labels is not None and last is not None and len(manifest.labels) != last:
+        raise ArtifactError(
+            f"{artifact.path} has {len(manifest.labels)} labels in its manifest for {last} "
+            "classes. Export the model again."
+        )
+
+
+def _agrees(spec: TensorSpec, value: ir.Value) -> bool:
+    if value.dtype is not None and value.dtype.numpy().name != spec.dtype:
+        return False
+    return value.shape is None or _fits(spec.shape, value.shape, broadcasts=False)
+
+
+def _draws(site: SiteSpec, node: ir.Node | None) -> bool:
+    """Whether what a node multiplies or adds can have draws of a site's shape."""
+    shape = None if node is None else node.outputs[0].shape
+    return (
+        shape is None or len(shape) != len(site.shape) or _fits(site.shape, shape, broadcasts=True)
+    )
+
+
+def _fits(said: Shape, shape: ir.Shape, *, broadcasts: bool) -> bool:
+    """Whether the sizes behind the batch are those of a shape, where both are known."""
+    if len(said) != len(shape):
+        return False
+    return all(
+        want is None or not isinstance(size, int) or want == size or (broadcasts and want == 1)
+        for want, size in zip(said[1:], tuple(shape)[1:], strict=True)
+    )
 
 
 def _rate(dropout: ir.Node) -> float | None:

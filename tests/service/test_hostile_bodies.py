@@ -80,6 +80,13 @@ BODIES: dict[str, tuple[str, Callable[[], bytes]]] = {
     "numbers": (URL, lambda: b'{"inputs":[[' + b"0.5," * 6_000_000 + b"0]]}"),
     "strings": (URL, lambda: b'{"inputs":[[' + b'"abcde",' * 3_000_000 + b"0]]}"),
     "a wide string": (URL, lambda: ('{"inputs":["' + "a" * 24_000_000 + '\U0001f600"]}').encode()),
+    "wrong tensors": (V2, lambda: b'{"inputs":[' + b"[]," * 1_000_000 + b"0]}"),
+    "wrong sizes": (V2, lambda: b'{"inputs":[{"shape":[' + b"-1," * 3_000_000 + b"0]}]}"),
+    "wrong sites": (URL, lambda: b'{"sites":[' + b"1," * 3_000_000 + b"0]}"),
+    "unknown fields": (
+        URL,
+        lambda: b"{" + b",".join(b'"%d":0' % n for n in range(700_000)) + b"}",
+    ),
     "a wrong row at the end": (URL, lambda: b'{"instances":[' + b"[1]," * 499_000 + b"[]]}"),
 }
 

@@ -3,9 +3,7 @@
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     StrictBool,
     StrictFloat,
@@ -14,43 +12,8 @@ from pydantic import (
     model_validator,
 )
 
+from service.api.known import Known
 from service.options import Options
-
-
-class Known(BaseModel):
-    """An object that says which fields there are when it is given another.
-
-    Attributes:
-        IGNORED: fields that clients send and that mean nothing here.
-        IGNORED_PREFIX: how such fields begin.
-        ELSEWHERE: fields that belong into its `parameters`.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    IGNORED: ClassVar[frozenset[str]] = frozenset()
-    IGNORED_PREFIX: ClassVar[str | None] = None
-    ELSEWHERE: ClassVar[frozenset[str]] = frozenset()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _only_known(cls, value: Any) -> Any:
-        if not isinstance(value, dict):
-            return value
-        for name in value:
-            if name not in cls.model_fields and not cls._is_ignored(name):
-                raise ValueError(cls._unknown(name))
-        return {name: item for name, item in value.items() if name in cls.model_fields}
-
-    @classmethod
-    def _is_ignored(cls, name: str) -> bool:
-        prefix = cls.IGNORED_PREFIX
-        return name in cls.IGNORED or (prefix is not None and name.startswith(prefix))
-
-    @classmethod
-    def _unknown(cls, name: str) -> str:
-        if name in cls.ELSEWHERE:
-            return f"{name!r} belongs into 'parameters'"
-        return f"there is no field {name[:40]!r}; there are {list(cls.model_fields)}"
 
 
 def _whole(value: Any) -> Any:

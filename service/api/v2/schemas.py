@@ -12,8 +12,9 @@ from pydantic import (
     model_validator,
 )
 
+from service.api.known import Items, Known
 from service.api.v2.datatypes import DATATYPES, known_datatype
-from service.api.v2.parameters import InferParameters, Known
+from service.api.v2.parameters import InferParameters
 
 EXAMPLE = (
     'an object such as {"inputs": [{"name": "year", "shape": [1, 1], "datatype": "FP32", '
@@ -25,7 +26,7 @@ Datatype = Annotated[
 ]
 #: numpy has at most 64 axes, and a size that no 64 bits hold is no size.
 Shape = Annotated[
-    list[Annotated[StrictInt, Field(ge=1, le=(1 << 63) - 1)]], Field(min_length=1, max_length=32)
+    Items[Annotated[StrictInt, Field(ge=1, le=(1 << 63) - 1)]], Field(min_length=1, max_length=32)
 ]
 
 
@@ -94,8 +95,8 @@ class InferRequest(Known):
 
     id: str | None = Field(default=None, description="comes back in the answer")
     parameters: InferParameters | None = None
-    inputs: list[InferInput] = Field(min_length=1)
-    outputs: list[RequestedOutput] | None = Field(
+    inputs: Items[InferInput] = Field(min_length=1)
+    outputs: Items[RequestedOutput] | None = Field(
         default=None,
         description="by default mean and variance of every output of the model, or with "
         "`training` false every output itself",

@@ -106,7 +106,7 @@ def test_a_damaged_npz_file_is_read_or_refused() -> None:
     for _ in range(3000):
         damaged = bytearray(whole)
         for place in rng.integers(0, len(whole), rng.integers(1, 5)):
-            damaged[place] = rng.choice([0, 255, rng.integers(256)])
+            damaged[place] = int(rng.choice([0, 255, int(rng.integers(256))]))
         with suppress(InputError):
             read_binary(NPZ, bytes(damaged), [SPEC])
 

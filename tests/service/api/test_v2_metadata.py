@@ -120,6 +120,8 @@ def test_openapi_describes_infer(client: httpx.Client) -> None:
 class Controlled:
     """Stands in for a repository, and notes what it is asked to load and unload."""
 
+    folder = STORE
+
     def __init__(self) -> None:
         self.calls: list[tuple[str, str]] = []
 
