@@ -122,6 +122,10 @@ class Backlog:
                 return True
         return False
 
+    def batch_of(self, ticket: Ticket) -> Batch | None:
+        """The batch that has begun with this job."""
+        return next((batch for batch in self._begun if ticket in batch.tickets), None)
+
     def take_waiting(self) -> list[Ticket]:
         """All that wait, which the backlog then forgets."""
         taken = [*self._short, *self._long]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+from service.engine import Stop
 from service.jobs import Job
 from service.sampler import Sampler
 from service.sizes import Sizes
@@ -74,6 +75,7 @@ class Batch:
         self._samples = sum(t.job.count for t in tickets) * max(t.job.passes for t in tickets)
         self._sizes: Sizes | None = None
         self._begun = False
+        self._stop = Stop()
         self._steps = self.sampler.run([ticket.job for ticket in tickets], self)
 
     def rows(self, sizes: Sizes) -> int:
@@ -103,7 +105,7 @@ class Batch:
         speed = self.sampler.speed
         while True:
             start = time.perf_counter()
-            step = next(self._steps, None)
+            step = self._stop.over(next, self._steps, None)
             took = time.perf_counter() - start
             seconds += took
             if step:
@@ -119,6 +121,11 @@ class Batch:
         rows, passes = (step.rows, step.passes) if step else (0, 0)
         first, self._begun = not self._begun, True
         return Turn(self.sampler, self._label, first, jobs, rows, passes, seconds, foreseen)
+
+    def stop_if_forgotten(self) -> None:
+        """Break off its run if nobody waits for any of its jobs."""
+        if all(ticket.job.fault is not None for ticket in self.tickets):
+            self._stop.set()
 
     def take_ended(self) -> list[Ticket]:
         """Those that need no further step, which the batch then forgets."""

@@ -2,9 +2,10 @@
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 import onnx
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from service.errors import ModelError, RefusedRowsError, SetupError
 
 Array = NDArray[Any]
+P = ParamSpec("P")
+T = TypeVar("T")
 #: A tensor that stays on the device that made it (onnxruntime.OrtValue, or an array on the CPU).
 Held = Any
 #: An execution provider by name, or with its options.
@@ -60,6 +63,37 @@ require_one_runtime()
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import onnxruntime  # noqa: E402
+
+
+class Stop:
+    """Breaks off runs from another thread, such as one of a loop without end.
+
+    A run ends at its next operator. Loading a graph is not a run, and goes on.
+    """
+
+    def __init__(self) -> None:
+        self._options = onnxruntime.RunOptions()
+
+    def set(self) -> None:
+        """End the run that is under way, if any, and each that follows."""
+        self._options.terminate = True
+
+    def over(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What `work` returns; the runs that it makes on this thread can be stopped.
+
+        Raises:
+            ModelError: they were.
+        """
+        before = getattr(_running, "options", None)
+        _running.options = self._options
+        try:
+            return work(*args, **kwargs)
+        finally:
+            _running.options = before
+
+
+#: Of this thread: the options of runs.
+_running = threading.local()
 
 
 class Engine:
@@ -122,7 +156,8 @@ class Engine:
         if self._bound:
             binding = self._bind(feeds, names, "cpu")
             return dict(zip(names, binding.copy_outputs_to_cpu(), strict=True))
-        return dict(zip(names, self._guard(self._session.run, names, dict(feeds)), strict=True))
+        found = self._guard(self._session.run, names, dict(feeds), _options_of_runs())
+        return dict(zip(names, found, strict=True))
 
     def hold(self, feeds: Mapping[str, Array]) -> dict[str, Held]:
         """As `run`, but the outputs stay on the device, to be fed to another engine's `run`."""
@@ -141,7 +176,7 @@ class Engine:
                 binding.bind_cpu_input(name, value)
         for name in outputs:
             binding.bind_output(name, device, self._device_id if device == "cuda" else 0)
-        self._guard(self._session.run_with_iobinding, binding)
+        self._guard(self._session.run_with_iobinding, binding, _options_of_runs())
         return binding
 
     @staticmethod
@@ -159,6 +194,10 @@ def as_array(value: Held) -> Array:
     """The array of what `Engine.hold` gave."""
     array: Array = value.numpy() if isinstance(value, onnxruntime.OrtValue) else value
     return array
+
+
+def _options_of_runs() -> Any:
+    return getattr(_running, "options", None)
 
 
 def _options() -> Any:

@@ -1,6 +1,7 @@
 """What is known of the models, for all who ask."""
 
 import logging
+import threading
 from collections.abc import Mapping
 
 from service.errors import ModelNotFoundError, ModelUnavailableError
@@ -14,11 +15,12 @@ class Listing:
     """Models and their versions, read without waiting.
 
     All of it is one immutable snapshot, replaced as a whole: each answer is of one
-    moment. One thread at a time may replace it.
+    moment. One thread at a time may replace a model.
     """
 
     def __init__(self) -> None:
         self._models: Mapping[str, Mapping[int, Version]] = {}
+        self._replacing = threading.RLock()
 
     def names(self) -> list[str]:
         """Names of the models, sorted."""
@@ -89,14 +91,16 @@ class Listing:
                 log.error("model %s version %d failed: %s", name, number, version.reason)
         if known == versions:
             return False
-        self._models = {**self._models, name: versions}
+        with self._replacing:
+            self._models = {**self._models, name: versions}
         return True
 
     def _drop(self, name: str) -> bool:
         """Forget a model; returns if it was there."""
         known = name in self._models
         self._put(name, {})
-        self._models = {key: value for key, value in self._models.items() if key != name}
+        with self._replacing:
+            self._models = {key: value for key, value in self._models.items() if key != name}
         return known
 
 

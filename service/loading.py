@@ -1,11 +1,15 @@
 """Load one version, and say how it went: in the log, and in its reason."""
 
 import logging
+import math
+import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
-from service.errors import MCDropoutError
+from service.engine import Stop
+from service.errors import MCDropoutError, ModelError
 from service.graph.plan import Layout
 from service.planner import PlanReport
 from service.predictor import Predictor
@@ -15,6 +19,45 @@ from service.versions import State, Version
 Load = Callable[[Path], Predictor]
 
 log = logging.getLogger("mcdropout")
+
+
+#: Seconds that a load has to end in after it was told to.
+_LAST = 5.0
+
+
+def limited(load: Load, seconds: float) -> Load:
+    """A `load` that ends after so many seconds at the latest, with a ModelError.
+
+    What runs then is stopped. What cannot be stopped, as ONNX Runtime at the making of a
+    session, is left to a thread of its own, whose result nobody wants any more.
+    """
+
+    def load_in_time(path: Path) -> Predictor:
+        stop, found = Stop(), Future[Predictor]()
+
+        def work() -> None:
+            try:
+                found.set_result(stop.over(load, path))
+            except BaseException as error:
+                found.set_exception(error)
+
+        # A daemon: the process does not wait for it at its end.
+        threading.Thread(target=work, name=f"load {path.parent}", daemon=True).start()
+        try:
+            return found.result(seconds if seconds < math.inf else None)
+        except TimeoutError:
+            stop.set()
+        what = "was stopped"
+        try:
+            found.exception(_LAST)
+        except TimeoutError:
+            what = "goes on in a thread that cannot be stopped, and keeps a processor busy"
+        raise ModelError(
+            f"{path} was not loaded within {seconds:g} s; its load {what}. Does it hold a loop "
+            "that does not end? MCDROPOUT_LOAD_TIMEOUT allows more time."
+        )
+
+    return load_in_time
 
 
 def load_version(load: Load, path: Path, files: Files, before: Version) -> Version:

@@ -200,7 +200,8 @@ def _sampler(artifact: Artifact, measure: Measure, memory: int, report: PlanRepo
             *(artifact.path, mib(sizes.sample), mib(memory)),
         )
     find = partial(measure.within, memory) if dynamic else None
-    return Sampler(measure.runner, Sizing(sizes, find), artifact.fixed_rows)
+    loops = any(node.op_type == "Loop" for node in artifact.model.graph.all_nodes())
+    return Sampler(measure.runner, Sizing(sizes, find), artifact.fixed_rows, loops)
 
 
 def _try_speed(sampler: Sampler, rows: Rows) -> None:

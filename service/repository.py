@@ -14,11 +14,13 @@ Rules:
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from service.errors import LoadError, ModelError, SetupError
+from service.errors import LoadError, ModelError, ModelUnavailableError, SetupError
 from service.graph.misplaced import lying_in
 from service.listing import Listing
 from service.loading import Load, load_version
@@ -29,6 +31,10 @@ from service.versions import State, Version, all_versions, unloaded_versions
 
 __all__ = ["MODEL_FILE", "Repository", "State", "Version"]
 
+#: Seconds after which the next model is loaded beside one that takes longer.
+_PATIENCE = 10.0
+#: Seconds that a request waits while its model is being loaded for another reason.
+_TURN = 2.0
 #: Whether a version may be loaded now from these files.
 _May = Callable[[int, Files, Version | None], bool]
 
@@ -54,7 +60,7 @@ class Repository(Listing):
         self.folder = folder
         self._load_file = load
         self._policy = policy
-        self._lock = threading.RLock()  # of all that loads and drops
+        self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
         self._polling = threading.Lock()
         self._stopping, self._all_loaded = threading.Event(), threading.Event()
         self._unloaded: set[str] = set()  # by request; polling leaves them alone
@@ -72,17 +78,32 @@ class Repository(Listing):
         self.requested = frozenset(names)
 
     def load_all(self) -> None:
-        """Load every model, one after the other, until done or stopped."""
+        """Load every model until done or stopped: one after the other, but for slow ones."""
         if hint := lying_in(self.folder):
             log.warning("a file lies beside the models in %s.%s", self.folder, hint)
         for name in sorted(set(self._policy.models) - set(self.names())):
             log.warning("the version policy names model %r, and there is none", name)
-        for name in self.names():
-            with self._lock:
-                if name not in self._unloaded and not self._stopping.is_set():
-                    self._start(name, lambda *_: True)
+        loads = [
+            threading.Thread(target=self._load_first, args=(name,), daemon=True)
+            for name in self.names()
+        ]
+        for load in loads:
+            load.start()
+            load.join(_PATIENCE)
+        for load in loads:
+            load.join()
         if not self._stopping.is_set():
             self._all_loaded.set()
+
+    def _load_first(self, name: str) -> None:
+        with self._locks[name]:
+            if name in self._unloaded or self._stopping.is_set():
+                return
+            try:
+                self._start(name, lambda *_: True)
+            except Exception as error:  # of one model; the others are to serve
+                log.exception("loading model %s failed", name)
+                self._put(name, {0: Version(name, 0, State.FAILED, str(error))})
 
     def load(self, name: str) -> None:
         """Bring a model up to what lies in its folder now, unloaded before or not.
@@ -92,8 +113,9 @@ class Repository(Listing):
         Raises:
             ModelNotFoundError: there is no such model.
             LoadError: a version that the policy selects could not be loaded; saying why.
+            ModelUnavailableError: it is being loaded already, and for long.
         """
-        with self._lock:
+        with self._only(name):
             if name not in self._names():
                 if self._serves(name):
                     raise LoadError(
@@ -119,8 +141,9 @@ class Repository(Listing):
 
         Raises:
             ModelNotFoundError: there is no such model.
+            ModelUnavailableError: it is being loaded, and for long.
         """
-        with self._lock:
+        with self._only(name):
             self.versions(name)
             self._unloaded.add(name)
             if self._put(name, unloaded_versions(name, self._models[name])):
@@ -138,18 +161,39 @@ class Repository(Listing):
             for name in sorted({*names, *self._models}):
                 if self._stopping.is_set():
                     return
-                with self._lock:
+                before = self._seen.get(name)
+                if self._locks[name].acquire(blocking=False):
                     try:
-                        found = self._scan(name) if name in names else None
+                        before = self._look_at(name, name in names)
                     except ModelError as error:
                         log.error("%s", error)
-                        if name in self._seen:
-                            seen[name] = self._seen[name]
-                        continue
-                    if found is not None:
-                        seen[name] = found
-                    self._poll_model(name, found)
+                    finally:
+                        self._locks[name].release()
+                if before is not None:
+                    seen[name] = before
             self._seen = seen
+
+    def _look_at(self, name: str, there: bool) -> dict[int, Files] | None:
+        """Follow what has become of a model's folder; returns what is in it."""
+        found = self._scan(name) if there else None
+        self._poll_model(name, found)
+        return found
+
+    @contextmanager
+    def _only(self, name: str) -> Iterator[None]:
+        """Nobody else loads or drops this model meanwhile."""
+        if name not in self._models and name not in self._names():
+            self.versions(name)  # raises; a name that there is not gets no lock
+        if not self._locks[name].acquire(timeout=_TURN):
+            raise ModelUnavailableError(
+                f"model {name!r} is being loaded, and that takes long. Try again in a while; "
+                "GET /v1/models says how it ends.",
+                retry_after=10,
+            )
+        try:
+            yield
+        finally:
+            self._locks[name].release()
 
     def stop(self) -> None:
         """Begin no other load; one that runs is not broken off."""

@@ -56,6 +56,7 @@ class Sampler:
         runner: Runner,
         sizing: Sizing | None = None,
         fixed_rows: int | None = None,
+        loops: bool = False,
     ) -> None:
         """Sample with `runner`.
 
@@ -63,12 +64,15 @@ class Sampler:
             runner: of a plan.
             sizing: how much may run at a time; by default 4096 rows or samples.
             fixed_rows: the number of rows that a serial plan's graph takes; None: any.
+            loops: whether the graph has loops, which may turn as often as the values of rows
+                say, and so for any time.
         """
         self.runner = runner
         self.plan = runner.plan
         self.sites = runner.sites
         self.sizing = sizing or Sizing(Sizes())
         self.speed = Speed()
+        self.loops = loops
         self._serial_rows = fixed_rows or 1
 
     def deterministic(self, rows: Rows) -> dict[str, Array]:

@@ -22,6 +22,8 @@ from service.sampler import Sampler
 
 __all__ = ["Batching", "Scheduler"]
 
+#: Seconds after which the run of a job that nobody waits for is broken off.
+_PATIENCE = 2.0
 #: Seconds for which `run_now` may hold the caller up.
 _NOW = 0.003
 #: Seconds of a job of which nobody knows how long it takes: more than a short one's.
@@ -115,7 +117,7 @@ class Scheduler:
             The ticket, its future done; None: the job has to be submitted.
         """
         with self._changed:
-            if self._tickets or self._closed or self._batching.delay:
+            if self._tickets or self._closed or self._batching.delay or sampler.loops:
                 return None
             cost = _seconds_for(job, sampler)
             if not cost <= _NOW:
@@ -133,6 +135,13 @@ class Scheduler:
             ticket.job.stop(fault)
             if self._backlog.remove(ticket):
                 self._end(ticket)
+                return
+            batch = self._backlog.batch_of(ticket)
+        if batch is not None:
+            # Its slice ends by itself soon, unless the model runs on these rows without end.
+            late = threading.Timer(_PATIENCE, batch.stop_if_forgotten)
+            late.daemon = True
+            late.start()
 
     def close(self, fault: MCDropoutError) -> None:
         """Take no more jobs, and end all that are on their way with a fault."""

@@ -26,6 +26,7 @@ from service.errors import SetupError, StoppingError
 from service.greeting import greeting
 from service.harmless import harmless
 from service.impatient import impatient
+from service.loading import limited
 from service.logs import Format
 from service.options import Limits
 from service.policy import parse_policy
@@ -67,7 +68,8 @@ def run(settings: Settings) -> None:
             max_bytes=settings.max_model_mb << 20,
         )
 
-    repository = Repository(settings.models, load, parse_policy(settings.version_policy))
+    policy = parse_policy(settings.version_policy)
+    repository = Repository(settings.models, limited(load, settings.load_timeout), policy)
     metrics = Metrics()
     batching = Batching(settings.max_batch_rows, settings.max_queue_delay_ms / 1000)
     scheduler = Scheduler(batching, settings.max_queue, on_turn=metrics.turn)

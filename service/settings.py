@@ -65,6 +65,9 @@ class Settings(BaseSettings):
         default=False, description="whether requests may load and unload models"
     )
     max_model_mb: int = Field(default=4096, ge=1, description="most MiB of a model's files")
+    load_timeout: float = Field(
+        default=300.0, gt=0, description="most seconds of loading one version of a model"
+    )
     memory: int = Field(
         default=512, ge=1, description="MiB that the passes of a request take at a time"
     )

@@ -35,12 +35,13 @@ def require_ready(shared: Serving) -> None:
     repository = shared.repository
     if shared.draining.is_set():
         raise ModelUnavailableError("the server is stopping.", 1)
-    if not repository.loaded:
-        raise ModelUnavailableError("the models are loading; try again in a moment.", 1)
     # One that came later and failed must not take the others out of the traffic.
     models = repository.models().items()
-    requested = {n: first_choice(found) for n, found in models if n in repository.requested}
-    failed = [name for name, version in requested.items() if version.state is State.FAILED]
+    states = {n: first_choice(found).state for n, found in models if n in repository.requested}
+    if not repository.loaded:
+        loading = [name for name, state in states.items() if state is State.LOADING]
+        raise ModelUnavailableError(f"the models are loading: {loading}. Try again in a moment.", 1)
+    failed = [name for name, state in states.items() if state is State.FAILED]
     if failed:
         raise ModelUnavailableError(
             f"these models have no version that can answer: {failed}. GET /v1/models says why; "

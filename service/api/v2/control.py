@@ -1,9 +1,11 @@
 """The model repository extension: list, load and unload models."""
 
+import asyncio
+from collections.abc import Callable
 from typing import Annotated, Any, Protocol, cast
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Path, Request
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from service.api.body import describe_body, parse_json, read_body
@@ -12,6 +14,11 @@ from service.api.schemas import Error
 from service.api.serving import serving
 from service.api.v2 import metadata
 from service.api.v2.schemas import ControlRequest, IndexEntry, IndexRequest
+from service.errors import DeadlineError
+
+#: Loads and unloads at a time. They have threads of their own, so that however many wait, no
+#: other request waits for a thread with them.
+_LOADS = CapacityLimiter(8)
 
 SETTING = "MCDROPOUT_REPOSITORY_CONTROL"
 
@@ -56,7 +63,7 @@ async def list_models(request: Request) -> list[IndexEntry]:
 async def load(request: Request, name: Name) -> dict[str, Any]:
     """Load a model as it is in the server's folder, or load it again."""
     repository = await _controlled(request)
-    await run_in_threadpool(repository.load, name)
+    await _in_time(request, repository.load, name)
     return {}
 
 
@@ -69,7 +76,7 @@ async def load(request: Request, name: Name) -> dict[str, Any]:
 async def unload(request: Request, name: Name) -> dict[str, Any]:
     """Free a model; it cannot answer until it is loaded again."""
     repository = await _controlled(request)
-    await run_in_threadpool(repository.unload, name)
+    await _in_time(request, repository.unload, name)
     return {}
 
 
@@ -84,3 +91,20 @@ async def _controlled(request: Request) -> Controllable:
     parse_json(ControlRequest, body or b"{}", "nothing, or {}")
     repository: Any = shared.repository
     return cast(Controllable, repository)
+
+
+async def _in_time(request: Request, work: Callable[[str], object], name: str) -> None:
+    """Do what may take long, and wait for its end no longer than for any answer.
+
+    Raises:
+        DeadlineError: it goes on.
+    """
+    seconds = serving(request).timeout
+    try:
+        async with asyncio.timeout(seconds):
+            await to_thread.run_sync(work, name, abandon_on_cancel=True, limiter=_LOADS)
+    except TimeoutError as error:
+        raise DeadlineError(
+            f"model {name!r} took longer than {seconds:g} s and goes on. GET /v1/models/{name} "
+            "says how it ends."
+        ) from error
