@@ -13,7 +13,7 @@ UV := $(BIN)/uv
 # Printed by uv itself on each install otherwise; a failure still says why.
 UV_QUIET ?= --quiet
 
-.PHONY: help serve test lint format models evaluate loadtest soak hostile bench serverbench export keras2 supported lock clean
+.PHONY: help serve test lint format models evaluate loadtest soak goodput hostile bench serverbench export keras2 supported lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -67,6 +67,9 @@ soak: $(VENV)/dev.stamp  ## 32 clients for MINUTES=10, and what becomes of the s
 
 hostile: $(VENV)/dev.stamp  ## COUNT=100000 malformed requests, and what becomes of the server
 	$(BIN)/python -m scripts.hostile --count $(COUNT) $(ARGS)
+
+goodput: $(VENV)/dev.stamp  ## answers in time at 1 to 8 times the server's capacity; takes a minute
+	$(BIN)/python -m scripts.goodput --figures docs/images $(ARGS)
 
 bench: $(VENV)/dev.stamp  ## the server's way against others, in one run; takes a quarter of an hour
 	$(BIN)/python -m scripts.benchmark --figures docs/images $(ARGS)

@@ -118,7 +118,10 @@ def show(found: dict[str, Any], console: Console) -> None:
 
 def draw(results: dict[str, Any], path: Path) -> None:
     """Goodput over load, both as shares of the capacity."""
-    import matplotlib.pyplot as plt  # takes long to import
+    import matplotlib  # takes long to import
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(figsize=(6, 3.6), layout="constrained")
     for name, found in results["runs"].items():

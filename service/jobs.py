@@ -56,6 +56,14 @@ class Job:
         """Forget what was found."""
         self._found, self._rows_done = [], 0
 
+    @property
+    def found_bytes(self) -> int:
+        """About how many bytes its answer has, as far as it was found."""
+        values = (value for part in self._found for value in part.values())
+        return sum(
+            2 * v.moments.mean.nbytes if isinstance(v, Summary) else int(v.nbytes) for v in values
+        )
+
     def summaries(self) -> dict[str, Summary]:
         """Output name to the summary of (P, B, …) samples."""
         return {name: Summary.stack([p[name] for p in self._found]) for name in self._found[0]}

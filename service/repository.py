@@ -34,7 +34,7 @@ __all__ = ["MODEL_FILE", "Repository", "State", "Version"]
 #: Seconds after which the next model is loaded beside one that takes longer.
 _PATIENCE = 10.0
 #: Seconds that a request waits while its model is being loaded for another reason.
-_TURN = 2.0
+_TURN = 1.0
 #: Whether a version may be loaded now from these files.
 _May = Callable[[int, Files, Version | None], bool]
 

@@ -22,6 +22,7 @@ from tests.error_table import Row, row_of, rows
 from tests.service.api.protocol import HEADER, packed, save_all_types, tensor
 from tests.service.api.test_arrays import npy, npz
 from tests.service.reference import save
+from tests.service.test_endless import endless
 from tests.service.test_faults import in_flight, read_all
 
 KEYS = {right: f"{right}-0123456789abcdef" for right in ("predict", "control", "all")}
@@ -358,6 +359,7 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Odd]:
     env = os.environ | {
         "MCDROPOUT_API_KEYS": " ".join(f"{right}:{key}" for right, key in KEYS.items()),
         "MCDROPOUT_CORS_ORIGINS": "https://a.example",
+        "MCDROPOUT_LOAD_TIMEOUT": "5",
         "MCDROPOUT_MAX_BODY_MB": "1",
         "MCDROPOUT_MAX_PENDING_MB": "1",
         "MCDROPOUT_MAX_QUEUE": "1",
@@ -423,6 +425,20 @@ def test_a_full_queue(narrow: Odd) -> None:
         refused = narrow.client.post(V1, json={"instances": [ROW]})
         require("requests are on their way, the most", refused)
         assert int(refused.headers["Retry-After"]) >= 1
+
+
+@proves("and that takes long", "s and goes on")
+def test_a_load_without_end(narrow: Odd) -> None:
+    endless(narrow.store / "endless" / "1" / "model.onnx")
+    url = "/v2/repository/models/endless/load"
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(narrow.client.post, url)
+        until(lambda: narrow.client.get("/v1/models/endless").status_code == 200)
+        second = narrow.client.post(url)
+        require("s and goes on", first.result())
+        require("and that takes long", second)
+        assert second.headers["Retry-After"] == "10"
+    until(lambda: narrow.client.get("/v1/models/endless").json()["state"] == "failed")
 
 
 @proves("for other requests are before it")

@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import Request
 
+from service.api.body import off_loop
 from service.api.metrics import Metrics
 from service.api.observe import Seen, seen
 from service.api.tracing import Tracing
@@ -99,7 +100,7 @@ async def predict(
     """
     kinds = 2 + len(options.measures)
     await _run(request, predictor, job, timeout, kinds)
-    found = predictor.prediction(job, options.measures)
+    found = await off_loop(request, job.found_bytes, predictor.prediction, job, options.measures)
     seen(request).found = (predictor.manifest, found)
     return found
 
@@ -109,7 +110,7 @@ async def predict_deterministic(
 ) -> dict[str, Any]:
     """The same with dropout off: output name to (B, …)."""
     await _run(request, predictor, job, timeout, 1)
-    return predictor.outputs(job)
+    return await off_loop(request, job.found_bytes, predictor.outputs, job)
 
 
 async def _run(

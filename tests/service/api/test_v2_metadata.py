@@ -144,7 +144,7 @@ def app() -> FastAPI:
     app.include_router(asking)
     app.include_router(router)
     install_error_handlers(app)
-    app.state.serving = SimpleNamespace(repository=Controlled(), control=True)
+    app.state.serving = SimpleNamespace(repository=Controlled(), control=True, timeout=60.0)
     return app
 
 
