@@ -162,9 +162,9 @@ def _report(
     artifact: Artifact, measure: Measure, memory: int, rejected: Mapping[Layout, str]
 ) -> PlanReport:
     rows, runner = trial_rows(artifact), measure.runner
+    row, sample = measure.row(rows), measure.sample(rows)
+    sizes = measure.sizes(memory, rows, row, sample)
     one = runner.frontier({name: x[: artifact.fixed_rows or 1] for name, x in rows.items()})
-    row, sample = measure.row(rows), measure.sample(one)
-    sizes = Sizes.within(memory, measure.sample_bytes(sample), max(row.bytes, 1))
     trunk, tail = row.multiply_adds, sample.multiply_adds
     elements = sum(math.prod(shape) for shape in one.shapes)
     passes = artifact.manifest.passes

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from service.errors import InputError
 from service.graph.costs import CostModel, Costs
+from service.graph.plan import Layout
 from service.manifest import TRAINING_INPUT
 from service.memory import mib
-from service.runner import Frontier, Rows, Runner
+from service.runner import Rows, Runner
 
 #: ONNX Runtime's arena keeps more than is alive.
 MEMORY_MARGIN = 2.0
@@ -25,9 +26,8 @@ _MOST_SAMPLES = 4096
 _SUMMARISED = 32
 #: Shapes that are remembered; a client may send as many as it likes.
 _MOST_SHAPES = 1024
-_ROWS = 4
-#: Passes more, to see what one costs.
-_MORE = 8
+#: Rows of the trunk, and passes more than one, to see what one costs.
+_ROWS, _MORE = 4, 8
 
 Shapes = tuple[tuple[int, ...], ...]
 
@@ -38,7 +38,7 @@ class Sizes:
 
     Attributes:
         sample: bytes that one row of one pass takes in the tail.
-        row: bytes that one row takes in the trunk.
+        row: bytes that one row takes in the trunk, or in a pass if that is more.
         samples: how many rows × passes go through the tail at a time.
         rows: how many rows go through the trunk at a time.
     """
@@ -50,10 +50,16 @@ class Sizes:
 
     @classmethod
     def within(cls, memory: int, sample: int, row: int) -> "Sizes":
-        """Those that a budget of `memory` bytes allows; at least one."""
+        """Those that a budget of `memory` bytes allows; at least one.
+
+        Args:
+            memory: bytes.
+            sample: bytes of one.
+            row: bytes of one, in the trunk or in a pass of the tail.
+        """
         budget = memory / MEMORY_MARGIN
         samples = max(1, min(int(budget / sample), _MOST_SAMPLES))
-        rows = max(1, min(int(budget / max(sample, row)), _MOST_SAMPLES))
+        rows = max(1, min(int(budget / row), _MOST_SAMPLES))
         return cls(sample, row, samples, rows)
 
 
@@ -104,7 +110,7 @@ class Measure:
     def __init__(self, runner: Runner, fixed_rows: int | None) -> None:
         """`fixed_rows` as in `Sampler`."""
         self.runner = runner
-        self._fixed_rows = fixed_rows
+        self._fewest = fixed_rows or 1
         self._tail = CostModel(runner.plan.tail)
         self._trunk = CostModel(runner.plan.trunk) if runner.plan.trunk else None
         self._shapes = CostModel(runner.plan.shapes) if runner.plan.shapes else None
@@ -115,12 +121,20 @@ class Measure:
             return Costs(0, 0, {})
         return self._trunk(_stubs(rows, _ROWS)).over(_ROWS)
 
-    def sample(self, frontier: Frontier) -> Costs:
-        """Of one row of one pass in the tail."""
-        one = self._tail(self.runner.stubs(frontier, 1))
+    def sample(self, rows: Rows) -> Costs:
+        """Of one row of one pass in the tail; the trunk runs for a row."""
+        few = self._tail_of(rows, self._fewest, 1)
         if self.runner.plan.layout.one_pass:
-            return one  # whose draws are for this pass alone
-        return self._tail(self.runner.stubs(frontier, 1 + _MORE)).minus(one).over(_MORE)
+            return few
+        return self._tail_of(rows, self._fewest, 1 + _MORE).minus(few).over(_MORE)
+
+    def sizes(self, memory: int, rows: Rows, row: Costs, sample: Costs) -> Sizes:
+        """What fits, where a row and a sample cost so much."""
+        each = held = self._bytes(sample)
+        if self.runner.plan.layout is Layout.BY_PASS:
+            # A draw for all rows is made once for each pass, and not for each row of it.
+            held = self._bytes(self._tail_of(rows, 2, 1).minus(sample))
+        return Sizes.within(memory, each, max(row.bytes, held))
 
     def within(self, memory: int, rows: Rows) -> Sizes:
         """The sizes for these rows.
@@ -128,17 +142,20 @@ class Measure:
         Raises:
             InputError: a single row takes more than `memory` bytes.
         """
-        row = self.row(rows).bytes
+        row = self.row(rows)
         # What tells the shapes of draws runs what lies before the last of them, for one row.
         shapes = self._shapes(_stubs(rows, 1)).bytes if self._shapes else 0
-        _require_room(max(row, shapes), memory, rows)
-        one = {name: x[: self._fixed_rows or 1] for name, x in rows.items()}
-        sample = self.sample_bytes(self.sample(self.runner.frontier(one)))
-        _require_room(sample, memory, rows)
-        return Sizes.within(memory, sample, max(row, 1))
+        _require_room(max(row.bytes, shapes), memory, rows)
+        sizes = self.sizes(memory, rows, row, self.sample(rows))
+        _require_room(sizes.sample, memory, rows)
+        return sizes
 
-    def sample_bytes(self, sample: Costs) -> int:
-        """Bytes of a sample, with what is made of it behind the graph."""
+    def _tail_of(self, rows: Rows, count: int, passes: int) -> Costs:
+        some = {name: x[:1].repeat(count, axis=0) for name, x in rows.items()}
+        return self._tail(self.runner.stubs(self.runner.frontier(some), passes))
+
+    def _bytes(self, sample: Costs) -> int:
+        """With what is made of the outputs behind the graph."""
         plan = self.runner.plan
         whole = [name for name in plan.stochastic if name not in plan.reduced]
         elements = sum(sample.outputs.get(name, 0) for name in whole)
