@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from models.export.check import Reference
 from service.core.rounding import NEIGHBOURS, allowed, neighbour
+from service.errors import ExportError
 
 Array = NDArray[Any]
 Answer = Callable[[Sequence[Array]], list[Array]]
@@ -22,11 +23,22 @@ def reference(model: keras.Model, answer: Answer, rows: Sequence[Array], least: 
         answer: of an array for each input.
         rows: (B, …) of each input.
         least: see `allowed`.
+
+    Raises:
+        ExportError: an output does not have the batch as its first axis.
     """
     outputs = answer(rows)
     moved = [_moved(model, answer, rows, seed) for seed in range(NEIGHBOURS)]
     alone = [answer([x[i : i + 1] for x in rows]) for i in range(len(rows[0]))]
-    variants = [*moved, [np.concatenate(parts) for parts in zip(*alone, strict=True)]]
+    joined = [np.concatenate(parts) for parts in zip(*alone, strict=True)]
+    for wanted, parts in zip(outputs, joined, strict=True):
+        if wanted.shape != parts.shape:
+            raise ExportError(
+                f"an output has shape {wanted.shape} for {len(rows[0])} rows, and {parts.shape} "
+                "for each of them alone, so its first axis is not the batch. Let every output have "
+                "an element of its first axis for each row."
+            )
+    variants = [*moved, joined]
     limits = [
         allowed(wanted, others, least) for wanted, *others in zip(outputs, *variants, strict=True)
     ]

@@ -51,7 +51,8 @@ def neighbour(x: Array, seed: int) -> Array:
     if not np.issubdtype(x.dtype, np.floating):
         return x
     signs = np.random.default_rng(seed).choice(np.array([-2, 2], x.dtype), x.shape)
-    return (x + signs * np.spacing(np.abs(x))).astype(x.dtype)
+    moved: Array = (x + signs * np.spacing(np.abs(x))).astype(x.dtype)
+    return moved
 
 
 def allowed(wanted: Array, variants: Sequence[Array], least: float) -> NDArray[np.float64]:
@@ -68,7 +69,8 @@ def allowed(wanted: Array, variants: Sequence[Array], least: float) -> NDArray[n
     floors = [_by_row(variant, wanted) for variant in variants]
     # A row that is not finite in one of them tells nothing.
     floor = np.max([np.where(np.isfinite(f), f, 0.0) for f in floors], axis=0, initial=0.0)
-    return _FACTOR * np.maximum(least * _scale(wanted), floor)
+    limits: NDArray[np.float64] = _FACTOR * np.maximum(least * _scale(wanted), floor)
+    return limits
 
 
 def share_of(relative: float) -> float:
@@ -96,11 +98,15 @@ def _by_row(found: Array, wanted: Array) -> NDArray[np.float64]:
     same = (a == b) | (np.isnan(a) & np.isnan(b))
     with np.errstate(invalid="ignore"):
         differences = np.where(same, 0.0, np.abs(a - b))
-    return np.max(np.nan_to_num(differences, nan=np.inf), axis=1, initial=0.0)
+    largest: NDArray[np.float64] = np.max(
+        np.nan_to_num(differences, nan=np.inf, posinf=np.inf), axis=1, initial=0.0
+    )
+    return largest
 
 
 def _scale(wanted: Array) -> NDArray[np.float64]:
     """(B,) largest output."""
     sizes = np.abs(wanted.astype(np.float64).reshape(len(wanted), -1))
     own = np.max(sizes, axis=1, initial=0.0, where=np.isfinite(sizes))
-    return np.maximum(own, _SHARE * own.max(initial=0.0))
+    scale: NDArray[np.float64] = np.maximum(own, _SHARE * own.max(initial=0.0))
+    return scale

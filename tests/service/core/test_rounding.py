@@ -7,7 +7,7 @@ from service.core.rounding import LEAST, Difference, allowed, difference, neighb
 
 
 def test_a_neighbour_is_two_units_in_the_last_place_away() -> None:
-    x = np.float32([1.0, -3.0, 1e-3, 0.0])
+    x = np.array([1.0, -3.0, 1e-3, 0.0], np.float32)
     for seed in range(4):
         assert (np.abs(neighbour(x, seed) - x) == 2 * np.spacing(np.abs(x))).all()
     assert (neighbour(np.arange(3), 0) == np.arange(3)).all()
