@@ -218,7 +218,7 @@ def _require_rows_apart(names: frozenset[str] | None, plan: Plan) -> None:
         if place.axis is None and (names is None or site.name in names):
             raise InputError(
                 f'masks is "per_row", and site {site.name!r} draws once for all rows of a pass: '
-                f"its draw of shape {list(site.shape)} has no axis for rows. Send "
+                f"its draw of shape {list(place.row)} has no axis for rows. Send "
                 '"masks": "shared", or leave this site out of "sites".'
             )
 

@@ -46,6 +46,9 @@ class DroppingCell(layers.Layer):
         self.units = self.state_size = units
         self.read, self.drop = layers.Dense(units, "tanh"), layers.Dropout(0.4)
 
+    def build(self, shape: Any) -> None:
+        self.read.build(shape)
+
     def call(self, inputs: Any, states: Any, training: Any = None) -> Any:
         added = self.drop(self.read(self.drop(inputs, training=training)), training=training)
         state = 0.7 * states[0] + added

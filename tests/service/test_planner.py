@@ -218,6 +218,30 @@ def test_report_of_the_split(tmp_path: Path) -> None:
     assert 0 < report.seconds < 5
 
 
+@pytest.mark.parametrize(
+    ("drawn", "variance"),
+    [
+        ("RandomNormal <shape = [4, 4], scale = 0.5>", 0.25),
+        ("RandomUniform <shape = [4, 4]>", 1 / 12),
+    ],
+)
+def test_numbers_of_a_fixed_shape_are_drawn_once_a_pass(
+    drawn: str, variance: float, tmp_path: Path
+) -> None:
+    """y = Σ (wᵢ + nᵢ) xᵢ with the same n for all rows: Cov = v Σ xᵢ x'ᵢ."""
+    body = f"[n] n = {drawn} () k = Add(w, n) y = MatMul(x, k)"
+    shape = "float[batch, 4]"
+    path = save(body, tmp_path / "model.onnx", W, f"{shape} x", f"{shape} y")
+    _, model = loaded(path)
+    assert model.planned.report.layout is Layout.BY_PASS
+    x, passes = X[:2, 0], 20_000
+    found = model.sampler.sample({"x": x}, passes, Draws(seed=7))["y"]
+    wanted = variance * x @ x.T
+    error = SIGMAS * wanted.max() * np.sqrt(2 / passes)
+    for output in range(4):
+        np.testing.assert_allclose(np.cov(found[:, :, output].T), wanted, atol=error)
+
+
 def test_a_site_on_zeros_is_shown_to_have_no_effect(tmp_path: Path) -> None:
     """As at the first step of an unrolled cell: a state of as many zeros as there are rows."""
     body = (

@@ -17,6 +17,7 @@ import onnx_ir as ir
 from service.errors import ArtifactError
 from service.graph.adopt.conditionals import write_conditionals
 from service.graph.adopt.feature_dropout import write_feature_dropouts
+from service.graph.adopt.fixed_shapes import write_fixed_shapes
 from service.graph.adopt.free_names import free_names
 from service.graph.adopt.replacement import Replacement, live_flag
 from service.graph.adopt.standard_form import inner_nodes
@@ -29,11 +30,9 @@ from service.graph.adopt.training_mode import (
 from service.manifest import Shape, SiteKind, SiteSpec
 
 #: Operators that draw what no site can stand for, and why.
-_FIXED = "draws numbers in a fixed shape, which cannot be told apart by rows"
 _REFUSED = {
-    "RandomUniform": f"{_FIXED}. Draw them like a tensor of the model, by RandomUniformLike",
-    "RandomNormal": f"{_FIXED}. Draw them like a tensor of the model, by RandomNormalLike",
-    "Multinomial": f"{_FIXED}. Give out the probabilities in place of the sample",
+    "Multinomial": "draws classes, which no site can stand for. Give out the probabilities in "
+    "place of the sample",
 }
 #: Operators of noise: the kind of site, and two attributes with their standard numbers.
 _NOISE: dict[str, tuple[SiteKind, tuple[str, float], tuple[str, float]]] = {
@@ -69,6 +68,7 @@ def rewrite_random_nodes(graph: ir.Graph, where: str, activate: bool) -> RandomN
         ArtifactError: a node draws in a way that cannot be served.
     """
     write_conditionals(graph, where)
+    write_fixed_shapes(graph)
     write_feature_dropouts(graph)
     random = [n for n in graph.all_nodes() if n.op_type in _DRAWS and not n.domain]
     for node in random:

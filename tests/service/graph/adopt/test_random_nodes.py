@@ -242,11 +242,6 @@ REFUSED = [
         "training_mode of Dropout 'd' is computed by Greater 'g'",
     ),
     (
-        "[n] r = RandomNormal<shape = [4]>() y = Add(x, r)",
-        "RandomNormal 'n' draws numbers in a fixed shape.* by RandomNormalLike",
-    ),
-    ("[n] r = RandomUniform<shape = [4]>() y = Add(x, r)", "RandomUniform 'n' .* fixed shape"),
-    (
         "[n] r = Multinomial<sample_size = 4>(x) y = Cast<to = 1>(r)",
         "Multinomial 'n' .* Give out the probabilities",
     ),
