@@ -9,8 +9,9 @@ import onnx
 import tensorflow as tf
 import tf2onnx
 
-from models.export import resize
+from models.export import elementwise, resize
 from models.export.recorder import MARKER_OP
+from models.export.recurrent import convert_recurrent
 from service.errors import ExportError
 
 #: ONNX domain of the marker node `Site`, which `lower` replaces.
@@ -39,6 +40,8 @@ def to_onnx(function: Any, signature: list[tf.TensorSpec], opset: int) -> onnx.M
             "ExtractImagePatches": (_convert_patches, []),
             "SelectV2": (_convert_select, []),
             MARKER_OP: (_convert_marker, []),
+            "CudnnRNNV3": (convert_recurrent, []),
+            **elementwise.HANDLERS,
             **resize.HANDLERS,
         },
         extra_opset=[onnx.helper.make_opsetid(SITE_DOMAIN, 1)],
@@ -183,7 +186,11 @@ _SIZED = (
     "Give the input a height and a width, or resize with interpolation 'nearest' or 'bilinear' "
     "and without antialias."
 )
-_INSTEAD = dict.fromkeys(("ResizeBicubic", "ResizeArea", "ScaleAndTranslate"), _SIZED)
+_HASHED = "Hash before the model, and export the part behind that layer."
+_INSTEAD = {
+    **dict.fromkeys(("ResizeBicubic", "ResizeArea", "ScaleAndTranslate"), _SIZED),
+    **dict.fromkeys(("StringToHashBucketFast", "StringToHashBucketStrong", "SparseCross"), _HASHED),
+}
 
 
 def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:

@@ -137,7 +137,8 @@ __all__ = [
     "gen_stateless_random_ops_v2",
     "input_structure",
     "is_augmentation",
-    # Where recurrent layers ask for a loop over their steps: `rnn`.
+    # Where recurrent layers ask for a loop over their steps, `rnn`, or for all steps at once,
+    # `lstm` and `gru`.
     "keras_backend",
     # Its `signbit` looks at bits, which ONNX cannot.
     "keras_numpy",

@@ -6,9 +6,11 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
+import numpy as np
 import tensorflow as tf
 
-from models.export.private_api import keras_numpy
+from models.export import recurrent
+from models.export.private_api import keras_backend, keras_numpy
 
 Tensor = Any  # tf.Tensor; TensorFlow ships no types
 
@@ -21,7 +23,13 @@ def rewritten() -> Iterator[None]:
     def name_scope(graph: Any, name: str | None) -> Any:
         return scope(graph, name and _scope_name(name))
 
-    replacements = [(tf.Graph, "name_scope", name_scope), (keras_numpy, "signbit", _signbit)]
+    replacements = [
+        (tf.Graph, "name_scope", name_scope),
+        (keras_numpy, "signbit", _signbit),
+        (tf.lookup.StaticHashTable, "lookup", _lookup),
+        (keras_backend, "lstm", recurrent.lstm),
+        (keras_backend, "gru", recurrent.gru),
+    ]
     with ExitStack() as stack:
         for owner, name, replacement in replacements:
             stack.enter_context(mock.patch.object(owner, name, replacement))
@@ -43,3 +51,15 @@ def _signbit(x: Tensor) -> Tensor:
     if not x.dtype.is_floating:
         return tf.cast(x, tf.int32) < 0
     return tf.where(tf.equal(x, 0), 1 / x, x) < 0
+
+
+def _lookup(table: Any, keys: Tensor, name: str | None = None) -> Tensor:
+    """The value of each of (…) integer keys, by comparison with all that the table has.
+
+    An IntegerLookup asks it. ONNX has tables in a domain of its own, for the CPU alone.
+    """
+    with tf.init_scope():
+        known, values = (np.asarray(part) for part in table.export())
+        default = np.asarray(table.default_value)
+    found = tf.equal(tf.convert_to_tensor(keys)[..., None], known)
+    return default + tf.reduce_sum(tf.where(found, values - default, 0), axis=-1)

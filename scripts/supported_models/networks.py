@@ -164,6 +164,15 @@ def embedding() -> keras.Model:
     )
 
 
+@row("Graphs", "Discretization and IntegerLookup inside the model, before an Embedding", 1)
+def preprocessing() -> keras.Model:
+    age, city = keras.Input((1,), name="age"), keras.Input((1,), name="city", dtype="int64")
+    bucket = layers.Discretization([18.0, 65.0], output_mode="one_hot")(age)
+    place = layers.Embedding(4, 3)(layers.IntegerLookup(vocabulary=[1, 20, 300])(city))
+    joined = layers.Concatenate()([bucket, layers.Flatten()(place)])
+    return keras.Model([age, city], layers.Dense(1)(layers.Dropout(0.3)(layers.Dense(8)(joined))))
+
+
 @row("Graphs", "dynamic sequence axis", 2)
 def dynamic_sequence() -> keras.Model:
     return sequential(
