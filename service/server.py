@@ -28,6 +28,7 @@ from service.harmless import harmless
 from service.impatient import impatient
 from service.loading import limited
 from service.logs import Format
+from service.memory import use_few_arenas
 from service.options import Limits
 from service.policy import parse_policy
 from service.predictor import Predictor, load_model
@@ -52,6 +53,7 @@ def run(settings: Settings) -> None:
     # The event loop gives Python's lock away whenever it sends. By default the thread that
     # runs the passes may then keep it for 5 ms, which is longer than a short request takes.
     sys.setswitchinterval(0.0005)
+    use_few_arenas()
     keys = _keys(settings)
     tracing = start_tracing(os.environ)
     device = choose_device(settings.device)
