@@ -42,8 +42,8 @@ _PLAN_FACTOR = 10
 _PROOF_FACTOR = 9
 #: Trial rows are drawn in float64.
 _DRAWN = 8
-#: Seconds for which rows and passes are tried, to learn how long they take, and most passes.
-_TRIED, _MOST_TRIED = 0.02, 256
+#: Seconds for which rows are tried, and passes, to learn how long they take; passes at a time.
+_TRIED, _MOST_TRIED, _PASSES = 0.02, 0.25, 128
 #: What drawing an element of a mask and multiplying by it take, in multiply-adds of a
 #: matrix product (on two cores of an x86 server: 0.28 and 0.2 ns, against 97 a ns).
 _DRAW, _APPLY = 27, 19
@@ -215,13 +215,13 @@ def _try_speed(sampler: Sampler, rows: Rows) -> None:
         sampler.speed.learn(Step(sizes, count, 0, count), now - started)
         if now > end:
             break
-    passes, end = 1, time.perf_counter() + _TRIED
-    while time.perf_counter() < end:
+    passes, end = 1, time.perf_counter() + _MOST_TRIED
+    while time.perf_counter() < end and not sampler.speed.sure:
         started = time.perf_counter()
         drawn = sampler.runner.draw(frontier, range(passes), Draws(seed=0))
         sampler.runner.run(frontier, drawn)
         sampler.speed.learn(Step(sizes, count, passes), time.perf_counter() - started)
-        passes = min(4 * passes, max(1, min(sizes.samples // count, _MOST_TRIED)))
+        passes = min(4 * passes, max(1, min(sizes.samples // count, _PASSES)))
 
 
 def _runner(artifact: Artifact, layout: Layout, providers: Sequence[Provider]) -> Runner:

@@ -207,8 +207,8 @@ class Scheduler:
 
 
 def _seconds_for(job: Job, sampler: Sampler) -> float:
-    """How long a job takes that runs alone; infinity where that is unknown."""
+    """How long a job takes that runs alone; infinity where nobody can be sure."""
     sizes = sampler.sizing.known(job.rows)
-    if sizes is None or not sampler.speed.known:
+    if sizes is None or not sampler.speed.sure:
         return math.inf
     return sampler.speed.seconds_for(sizes, job.count, job.count * job.passes)

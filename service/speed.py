@@ -14,6 +14,8 @@ from service.sizes import Sizes
 _FIXED = 0.0003
 #: A shorter step of fewer samples says more of the machine's hiccups than of the model.
 _HICCUP, _FEW = 0.004, 32
+#: Steps after which a request may be refused for what it would take.
+_SURE = 8
 
 
 class Step(NamedTuple):
@@ -34,11 +36,17 @@ class Speed:
 
     def __init__(self) -> None:
         self._row = self._sample = math.inf  # seconds a byte
+        self._steps = 0
 
     @property
     def known(self) -> bool:
         """Whether any pass has run."""
         return self._sample < math.inf
+
+    @property
+    def sure(self) -> bool:
+        """Whether so many steps have run that one hiccup of the machine cannot have made it."""
+        return self._steps >= _SURE
 
     def learn(self, step: Step, seconds: float) -> None:
         """Take in what a step took."""
@@ -46,6 +54,7 @@ class Speed:
         tail = 0.0
         if samples:
             if samples >= _FEW or seconds > _HICCUP or not self.known:
+                self._steps += 1
                 each = max(seconds - _FIXED, seconds / 10) / (samples * sizes.sample)
                 # With a trunk in it, a step shows the most that its samples took.
                 self._sample = min(each, self._sample * (1.0 if step.trunk_rows else 1.1))

@@ -135,6 +135,18 @@ def test_speed_of_few_samples_that_take_long_is_theirs() -> None:
     assert speed.seconds_for(sizes, 1, 10) == pytest.approx(5, rel=0.01)
 
 
+def test_speed_is_not_sure_after_a_hiccup() -> None:
+    """It could refuse all requests for what one stalled run took, and so never learn better."""
+    speed, sizes = Speed(), Sizes()
+    speed.learn(Step(sizes, 1, 1), 5.0)
+    assert speed.known
+    assert not speed.sure
+    for _ in range(8):
+        speed.learn(Step(sizes, 1, 100), 0.001)
+    assert speed.sure
+    assert speed.seconds_for(sizes, 1, 1000) < 0.1
+
+
 def test_speed_of_few_samples_that_take_no_time_is_not_that_of_many() -> None:
     speed, sizes = Speed(), Sizes()
     speed.learn(Step(sizes, 1, 100), 0.001)
