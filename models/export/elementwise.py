@@ -70,7 +70,7 @@ def _bucketize(make: Make, x: str, node: Any) -> str:
 
 
 #: By TensorFlow's operator.
-HANDLERS = {
+HANDLERS: dict[str, Any] = {
     "Expm1": (_handler(_expm1), []),
     "Log1p": (_handler(_log1p), []),
     "Bucketize": (_handler(_bucketize), []),

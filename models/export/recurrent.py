@@ -7,6 +7,7 @@ What ONNX's operators do not do (masks, other activations, recurrent dropout) st
 loop over the cell.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -30,6 +31,19 @@ def gru(inputs: Tensor, h: Tensor, mask: Tensor, **options: Any) -> Outputs:
     if not options.pop("reset_after"):
         raise NotImplementedError
     return _whole("gru", inputs, [h], mask, options)
+
+
+def keeping_jit(inner_loop: Callable[..., Any]) -> Callable[..., Any]:
+    """A layer's `inner_loop`; Keras notes for good that XLA cannot compile such a layer."""
+
+    def run(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        before = layer.supports_jit
+        try:
+            return inner_loop(layer, *args, **kwargs)
+        finally:
+            layer.supports_jit = before
+
+    return run
 
 
 def _whole(

@@ -42,7 +42,7 @@ def convert_resize(context: Any, node: Any, name: str, args: Any) -> None:
 
 
 #: tf2onnx handlers by TensorFlow's operator.
-HANDLERS = {op: (convert_resize, []) for op in _OPS}
+HANDLERS: dict[str, Any] = {op: (convert_resize, []) for op in _OPS}
 
 
 def _cast(context: Any, node: Any, dtype: int) -> str:
@@ -59,7 +59,9 @@ def _weights(node: Any, axis: int, size: int, to: int) -> NDArray[Any]:
     rows = (1, size, 1, size) if axis == 1 else (1, 1, size, size)
     sizes = [to, 1] if axis == 1 else [1, to]
     images = np.eye(size, dtype=np.float32).reshape(rows)
-    options = {key: bool(node.get_attr_value(key)) for key in node.attr if key in _OPTIONS}
+    options: dict[str, Any] = {
+        key: bool(node.get_attr_value(key)) for key in node.attr if key in _OPTIONS
+    }
     if node.type == "ScaleAndTranslate":
         # As tf.image.resize asks it; the export's checks would show another scale.
         scale = np.array(sizes, np.float32) / np.array(rows[1:3], np.float32)

@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -29,6 +30,10 @@ def rewritten() -> Iterator[None]:
         (tf.lookup.StaticHashTable, "lookup", _lookup),
         (keras_backend, "lstm", recurrent.lstm),
         (keras_backend, "gru", recurrent.gru),
+        *(
+            (kind, "inner_loop", recurrent.keeping_jit(kind.inner_loop))
+            for kind in (keras.layers.LSTM, keras.layers.GRU)
+        ),
     ]
     with ExitStack() as stack:
         for owner, name, replacement in replacements:

@@ -142,7 +142,7 @@ class Tokens(keras.Model):
 
 
 def test_a_subclassed_model_takes_whole_numbers_where_the_example_does(tmp_path: Path) -> None:
-    example = {"tokens": TOKENS, "numbers": EXAMPLE}
+    example: dict[str, np.ndarray] = {"tokens": TOKENS, "numbers": EXAMPLE}
     manifest = export_model(Tokens(), tmp_path / "model.onnx", task="other", example=example)
     assert {spec.name: spec.dtype for spec in manifest.inputs} == {
         "tokens": "int64",

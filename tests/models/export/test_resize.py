@@ -1,6 +1,7 @@
 """Resizing of images gives TensorFlow's numbers, whatever the sizes and the kernel."""
 
 from collections.abc import Callable
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,8 @@ Resize = Callable[[Any], Any]
 
 
 def by_tensorflow(method: str, antialias: bool = False) -> list[Resize]:
-    return [
-        lambda x, size=size: tf.image.resize(x, size, method=method, antialias=antialias)
-        for size in SIZES
-    ]
+    options = {"method": method, "antialias": antialias}
+    return [partial(tf.image.resize, size=size, **options) for size in SIZES]
 
 
 def by_layers() -> list[Resize]:
