@@ -71,7 +71,8 @@ class Backlog:
         self._batching = batching
         self._short: deque[Ticket] = deque()  # had no turn yet, in the order they came
         self._long: deque[Ticket] = deque()
-        self._going: deque[Batch] = deque()  # between two turns
+        self._short_going: deque[Batch] = deque()  # between two turns
+        self._long_going: deque[Batch] = deque()
         self._begun: list[Batch] = []  # those, and the ones that run
         self._short_next = True
         self._short_drag, self._long_drag = Drag(), Drag()
@@ -144,12 +145,21 @@ class Backlog:
     def next(self) -> Batch | None:
         """Whose time slice is next; None: nobody's yet."""
         if self._long and self._may_begin(self._long[0]):
-            self._going.append(self.begin([self._long.popleft()]))
-        if self._short and (self._short_next or not self._going) and self._gathered():
+            self._long_going.append(self.begin([self._long.popleft()]))
+        if (self._short_next or not self._long_going) and (batch := self._next_short()):
             self._short_next = False
-            return self.begin(self._gather())
+            return batch
         self._short_next = True
-        return self._going.popleft() if self._going else None
+        return self._long_going.popleft() if self._long_going else None
+
+    def _next_short(self) -> Batch | None:
+        """One that has begun comes first, or those would be ever more."""
+        if self._short_going:
+            return self._short_going.popleft()
+        return self.begin(self._gather()) if self._short and self._gathered() else None
+
+    def _go_on(self, batch: Batch) -> None:
+        (self._long_going if batch.is_long else self._short_going).append(batch)
 
     def patience(self) -> float | None:
         """Seconds until something may happen by itself; None: nothing will."""
@@ -174,7 +184,7 @@ class Backlog:
         elif turn.first:
             self._short_drag.learn(turn.seconds, batch.cost)
         if batch.tickets:
-            self._going.append(batch)
+            self._go_on(batch)
         else:
             self._begun.remove(batch)
         if not any(batch.is_long for batch in self._begun):
@@ -185,7 +195,8 @@ class Backlog:
     def failed(self, batch: Batch, alone: Sequence[Ticket]) -> None:
         """A batch is over, and some of its jobs get another try, each by itself."""
         self._begun.remove(batch)
-        self._going.extend(self.begin([ticket]) for ticket in alone)
+        for ticket in alone:
+            self._go_on(self.begin([ticket]))
 
     def _may_begin(self, ticket: Ticket) -> bool:
         """Whether a long job can share the machine with those that have begun."""
