@@ -163,7 +163,7 @@ class TrainedRates(layers.Layer):
         if not training:
             return inputs
         halved = tf.nn.dropout(inputs, tf.sigmoid(self.logit) / 2)
-        return keras.random.dropout(halved, keras.ops.convert_to_tensor(self.p))
+        return keras.random.dropout(halved, tf.convert_to_tensor(self.p))
 
 
 @row("Layers of your own", "rates that are trained variables", 2)
