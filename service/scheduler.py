@@ -16,7 +16,7 @@ from collections.abc import Callable
 from service.backlog import Backlog, Batching
 from service.batch import TURN, Batch, Ticket, Turn
 from service.errors import MCDropoutError, QueueFullError, StoppingError
-from service.harmless import harmless
+from service.guarded import guarded
 from service.jobs import Job
 from service.sampler import Sampler
 
@@ -46,7 +46,7 @@ class Scheduler:
             batching: see `Batching`.
             most: so many jobs may be on their way; more are turned away.
             threads: how many run graphs at the same time.
-            on_turn: called after each turn, by the thread that ran it; see `harmless`.
+            on_turn: called after each turn, by the thread that ran it; see `guarded`.
         """
         self._batching = batching
         self._most = most
@@ -190,7 +190,7 @@ class Scheduler:
                 self._end(ticket)
             self._backlog.ran(batch, turn)
             self._changed.notify()
-        harmless("time slices", self._on_turn, turn)
+        guarded("time slices", self._on_turn, turn)
 
     def _fail(self, batch: Batch, error: Exception) -> None:
         """One job's rows may be the cause: each gets another try by itself."""

@@ -24,7 +24,7 @@ from service.api.tracing import start_tracing
 from service.device import choose_device
 from service.errors import SetupError, StoppingError
 from service.greeting import greeting
-from service.harmless import harmless
+from service.guarded import guarded
 from service.impatient import impatient
 from service.loading import limited
 from service.logs import Format
@@ -169,7 +169,7 @@ class _Keeper:
         self._repository.load_all()
         if self._stopped.is_set():
             return
-        harmless("greeting", self._on_loaded)
+        guarded("greeting", self._on_loaded)
         while self._every and not self._stopped.wait(self._every):
             try:
                 self._repository.poll()

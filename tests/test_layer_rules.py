@@ -42,7 +42,7 @@ ORDER = (
     "client",
     "errors",
     "extras",
-    "harmless",
+    "guarded",
     "memory",
     "manifest",
     "core",

@@ -20,11 +20,11 @@ from unittest import mock
 import keras
 import tensorflow as tf
 
+from models.export.forced_training import ForcedTraining
 from models.export.primitives import replaced
 from models.export.private_api import Operation, is_augmentation
 from models.export.recorder import DRAWS_WHEN_OFF, OWN_SWITCH, Recorder, Still, marked_site
 from models.export.rewrites import rewritten
-from models.export.wishes import Wishes
 from service.errors import ExportError
 from service.manifest import TRAINING_INPUT, SiteSpec, is_dropout
 
@@ -125,9 +125,9 @@ def _kept_off(
     """Layers that draw less often than they would with training on for all: path to ids."""
     if len(drawn) == len(on.sites) and not on.given_false:
         return {}
-    found, _ = _trace(Wishes(), call, signature, training=True)
-    left = Counter(found.wishes) - Counter(site.layer for site in drawn)
-    return {path: found.wishers[path] for path in left}
+    found, _ = _trace(ForcedTraining(), call, signature, training=True)
+    left = Counter(found.drawing) - Counter(site.layer for site in drawn)
+    return {path: found.layers[path] for path in left}
 
 
 def _markers_before(outputs: list[Tensor]) -> set[int]:

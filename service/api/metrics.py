@@ -27,7 +27,7 @@ from prometheus_client.registry import Collector
 
 from service.batch import Ticket, Turn
 from service.core.measures import predictive_entropy
-from service.harmless import failures, harmless
+from service.guarded import failures, guarded
 from service.manifest import Manifest
 from service.predictor import Prediction
 from service.repository import Repository, State
@@ -131,7 +131,7 @@ def _histogram(
     return family
 
 
-class Careful(Collector):
+class Guarded(Collector):
     """Another collector; if it fails, the page lacks its numbers and has all others."""
 
     def __init__(self, inner: Collector) -> None:
@@ -140,12 +140,12 @@ class Careful(Collector):
     def collect(self) -> Iterator[Metric]:
         """What the other tells."""
         found: list[Metric] = []
-        harmless("metrics page", lambda: found.extend(self._inner.collect()))
+        guarded("metrics page", lambda: found.extend(self._inner.collect()))
         yield from found
 
 
 class Failures(Collector):
-    """How often an observer failed (see `service.harmless`)."""
+    """How often an observer failed (see `service.guarded`)."""
 
     def collect(self) -> Iterator[Metric]:
         """A counter."""
@@ -196,7 +196,7 @@ class Metrics:
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self._registry)
         self.uncertainty = Uncertainty()
-        self._registry.register(Careful(self.uncertainty))
+        self._registry.register(Guarded(self.uncertainty))
         self._registry.register(Failures())
         by_model = ["model", "version"]
         self.requests = self._of(
@@ -231,7 +231,7 @@ class Metrics:
 
     def watch(self, repository: Repository, scheduler: Scheduler) -> None:
         """Also tell how these are."""
-        self._registry.register(Careful(Now(repository, scheduler)))
+        self._registry.register(Guarded(Now(repository, scheduler)))
 
     def turn(self, turn: Turn) -> None:
         """Count a turn."""

@@ -19,7 +19,7 @@ from service.api.room import Room
 from service.api.tracing import Tracing
 from service.batch import Ticket
 from service.errors import DeadlineError
-from service.harmless import harmless
+from service.guarded import guarded
 from service.logs import access
 from service.manifest import Manifest
 from service.memory import give_back
@@ -130,7 +130,7 @@ class Observe:
             else:
                 await send(message)
 
-        begun = harmless("traces", self._tracing.begin, scope, mine)
+        begun = guarded("traces", self._tracing.begin, scope, mine)
         try:
             await self._app(scope, receive, send_with_id)
         except Exception:
@@ -143,10 +143,10 @@ class Observe:
             if self._room.leave(scope) > _MUCH:
                 asyncio.get_running_loop().run_in_executor(None, give_back)
             if begun is not None:
-                harmless("traces", self._tracing.end, begun, scope, mine)
-            harmless("metrics", self._count, mine, seconds)
+                guarded("traces", self._tracing.end, begun, scope, mine)
+            guarded("metrics", self._count, mine, seconds)
             if access.isEnabledFor(logging.INFO) and not _is_probe(scope, mine):
-                harmless("access log", _log, scope, mine, seconds)
+                guarded("access log", _log, scope, mine, seconds)
 
     def _count(self, mine: Seen, seconds: float) -> None:
         self._metrics.ended(mine.model, mine.version, mine.status, seconds)

@@ -21,7 +21,7 @@ from service.errors import (
     MCDropoutError,
     StoppingError,
 )
-from service.harmless import harmless
+from service.guarded import guarded
 from service.jobs import Job
 from service.options import Options
 from service.predictor import Prediction, Predictor
@@ -131,7 +131,7 @@ async def _run(
         await _finish(request, shared.scheduler, ticket, mine)
     ticket.future.result()
     mine.tickets.append(ticket)
-    harmless("traces", shared.tracing.passes, ticket)
+    guarded("traces", shared.tracing.passes, ticket)
 
 
 def _size(predictor: Predictor, job: Job, kinds: int) -> int:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Tracing:
-    """Does nothing. Its methods may fail: call them by `harmless`."""
+    """Does nothing. Its methods may fail: call them by `guarded`."""
 
     def begin(self, scope: Scope, mine: "Seen") -> Any:
         """A request begins; returns what `end` takes."""

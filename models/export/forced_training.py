@@ -1,4 +1,4 @@
-"""Which layers of a model would draw, if the model's own code let them."""
+"""Which layers of a model draw once all of them train, whatever the model's own code says."""
 
 from typing import Any
 
@@ -6,35 +6,35 @@ from models.export.private_api import accepts_training, draws_for
 from models.export.recorder import Layer, Still, Tensor
 
 
-class Wishes(Still):
-    """Gives every layer `training=True`, draws nothing, and notes who would have.
+class ForcedTraining(Still):
+    """Gives every layer `training=True`, draws nothing, and records which layers would draw.
 
     Attributes:
-        wishes: path of the innermost layer, once for each draw.
-        wishers: path to the ids of that layer and of those that it draws for.
+        drawing: path of the innermost layer, once for each draw.
+        layers: path to the ids of that layer and of those that it draws for.
     """
 
     def __init__(self) -> None:
         super().__init__(lambda layer, off: True)
-        self.wishes: list[str] = []
-        self.wishers: dict[str, set[int]] = {}
+        self.drawing: list[str] = []
+        self.layers: dict[str, set[int]] = {}
 
     def _with_training(self, layer: Layer, kwargs: dict[str, Any]) -> dict[str, Any]:
         return {**kwargs, "training": True} if accepts_training(layer) else kwargs
 
     def dropout(self, x: Tensor, rate: Any, noise_shape: Any) -> Tensor:
-        self._note()
+        self._record()
         return super().dropout(x, rate, noise_shape)
 
     def uniform(self, shape: Any, dtype: Any) -> Tensor:
-        self._note()
+        self._record()
         return super().uniform(shape, dtype)
 
     def normal(self, shape: Any, dtype: Any) -> Tensor:
-        self._note()
+        self._record()
         return super().normal(shape, dtype)
 
-    def _note(self) -> None:
+    def _record(self) -> None:
         path, layer = self.layer_path(), self._stack[-1]
-        self.wishes.append(path)
-        self.wishers.setdefault(path, set()).update(map(id, [layer, *draws_for(layer)]))
+        self.drawing.append(path)
+        self.layers.setdefault(path, set()).update(map(id, [layer, *draws_for(layer)]))

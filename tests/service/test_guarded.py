@@ -27,7 +27,7 @@ from service.api.serving import Serving
 from service.api.tracing import Tracing
 from service.device import choose_device
 from service.errors import StoppingError
-from service.harmless import failures, harmless
+from service.guarded import failures, guarded
 from service.logs import access
 from service.manifest import METADATA_KEY
 from service.predictor import OutputPrediction, Prediction
@@ -48,8 +48,8 @@ def test_an_observer_that_fails_is_logged_once_and_counted(
 ) -> None:
     before = failures()["greeting"]
     for _ in range(3):
-        assert harmless("greeting", broken) is None
-    assert harmless("greeting", lambda: 7) == 7
+        assert guarded("greeting", broken) is None
+    assert guarded("greeting", lambda: 7) == 7
     assert failures()["greeting"] == before + 3
     (record,) = caplog.records
     assert record.levelno == logging.ERROR

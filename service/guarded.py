@@ -18,7 +18,7 @@ _failures: Counter[str] = Counter(dict.fromkeys(get_args(Observer), 0))
 _lock = threading.Lock()
 
 
-def harmless(
+def guarded(
     name: Observer, observer: Callable[P, T], *args: P.args, **kwargs: P.kwargs
 ) -> T | None:
     """Call an observer; what it raises is logged the first time, and counted every time.
