@@ -89,7 +89,13 @@ def export_model(
         rows = describe.check_rows(interface.signature, example, check.ROWS)
         require_any_batch(interface, rows, draws)
         few = [row[:_FEW] for row in rows.values()]
-        require_no_hidden_draws(model, interface, few, draws)
+        try:
+            require_no_hidden_draws(model, interface, few, draws)
+        except tf.errors.InvalidArgumentError as error:
+            raise ExportError(
+                f"the model cannot answer for {_FEW} rows, and passes are run for any number of "
+                f"them, so its rows are not independent: {str(error).splitlines()[0]}"
+            ) from error
         attempt = _Attempt(model, interface, Path(path), rows, example is not None, opset, on_stage)
         facts = {"task": task, "labels": labels, "passes": passes, "source": source or before}
         try:
