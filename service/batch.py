@@ -73,7 +73,8 @@ class Batch:
         self.is_long = self.cost > 2 * TURN and len(tickets) == 1
         self._label = tickets[0].label
         self._samples = sum(t.job.count for t in tickets) * max(t.job.passes for t in tickets)
-        self._sizes: Sizes | None = None
+        self._sizes: Sizes | None = None  # of the last step, as its rows
+        self._rows = 1
         self._begun = False
         self._stop = Stop()
         self._steps = self.sampler.run([ticket.job for ticket in tickets], self)
@@ -93,7 +94,10 @@ class Batch:
         """Seconds that the rest of it takes, as foreseen now."""
         if self._sizes is None:
             return self.cost
-        return self.sampler.speed.seconds_for(self._sizes, 0, max(self._samples, 0))
+        passes = max(self._samples, 0) / self._rows
+        return self.sampler.speed.seconds_for(
+            self._sizes, 0, round(self._sizes.work(self._rows, 1) * passes)
+        )
 
     @property
     def _seconds(self) -> float:
@@ -109,10 +113,11 @@ class Batch:
             took = time.perf_counter() - start
             seconds += took
             if step:
-                samples = step.rows * step.passes
-                self._sizes, self._samples = step.sizes, self._samples - samples
+                self._sizes, self._rows = step.sizes, step.rows
+                self._samples -= step.rows * step.passes
                 if speed.known:
-                    foreseen += speed.seconds_for(step.sizes, step.trunk_rows, samples)
+                    work = step.sizes.work(step.rows, step.passes)
+                    foreseen += speed.seconds_for(step.sizes, step.trunk_rows, work)
                 speed.learn(step, took)
             if step is None or step.passes or seconds > TURN:
                 break

@@ -114,9 +114,9 @@ def plan_model(artifact: Artifact, providers: Sequence[Provider], memory: int) -
             started = time.perf_counter()
             runner = _runner(artifact, layout, providers)
             measure = Measure(runner, artifact.fixed_rows)
-            report = _report(artifact, measure, memory, rejected)
+            report, sizes = _report(artifact, measure, memory, rejected)
             seconds = time.perf_counter() - started
-            sampler = _sampler(artifact, measure, memory, report)
+            sampler = _sampler(artifact, measure, memory, sizes)
             proof = prove(artifact, sampler)
             count = artifact.fixed_rows or 1
             _try_speed(sampler, {k: x[:count] for k, x in trial_rows(artifact).items()})
@@ -160,7 +160,7 @@ def _bytes(spec: OutputSpec) -> int:
 
 def _report(
     artifact: Artifact, measure: Measure, memory: int, rejected: Mapping[Layout, str]
-) -> PlanReport:
+) -> tuple[PlanReport, Sizes]:
     rows, runner = trial_rows(artifact), measure.runner
     row, sample = measure.row(rows), measure.sample(rows)
     sizes = measure.sizes(memory, rows, row, sample)
@@ -169,35 +169,30 @@ def _report(
     elements = sum(math.prod(shape) for shape in one.shapes)
     passes = artifact.manifest.passes
     whole, floor = trunk + tail, trunk + passes * tail
-    return PlanReport(
+    report = PlanReport(
         layout=runner.plan.layout,
         rejected=dict(rejected),
         frontier=list(runner.plan.cut.frontier),
         trunk_share=trunk / whole if whole else None,
         speedup_limit=passes * whole / floor if floor else None,
         floor_ratio=1 + passes * (_DRAW + _APPLY) * elements / floor if floor else None,
-        bytes_per_sample=sizes.sample,
+        bytes_per_sample=sizes.least,
         bytes_per_row=sizes.row,
         samples_per_chunk=sizes.samples,
         rows_at_a_time=sizes.rows,
         seconds=0.0,
         dead=list(artifact.dead),
     )
+    return report, sizes
 
 
-def _sampler(artifact: Artifact, measure: Measure, memory: int, report: PlanReport) -> Sampler:
-    sizes = Sizes(
-        report.bytes_per_sample,
-        report.bytes_per_row,
-        report.samples_per_chunk,
-        report.rows_at_a_time,
-    )
+def _sampler(artifact: Artifact, measure: Measure, memory: int, sizes: Sizes) -> Sampler:
     dynamic = any(None in spec.shape[1:] for spec in artifact.manifest.inputs)
-    if not dynamic and sizes.sample > memory:
+    if not dynamic and sizes.least > memory:
         log.warning(
             "%s: one pass of one row takes about %d MiB, more than the %d that passes may take at "
             "a time (MCDROPOUT_MEMORY). It runs one at a time",
-            *(artifact.path, mib(sizes.sample), mib(memory)),
+            *(artifact.path, mib(sizes.least), mib(memory)),
         )
     find = partial(measure.within, memory) if dynamic else None
     loops = any(node.op_type == "Loop" for node in artifact.model.graph.all_nodes())
@@ -221,7 +216,7 @@ def _try_speed(sampler: Sampler, rows: Rows) -> None:
         drawn = sampler.runner.draw(frontier, range(passes), Draws(seed=0))
         sampler.runner.run(frontier, drawn)
         sampler.speed.learn(Step(sizes, count, passes), time.perf_counter() - started)
-        passes = min(4 * passes, max(1, min(sizes.samples // count, _PASSES)))
+        passes = min(4 * passes, sizes.passes(sizes.samples, count), _PASSES)
 
 
 def _runner(artifact: Artifact, layout: Layout, providers: Sequence[Provider]) -> Runner:

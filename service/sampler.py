@@ -276,7 +276,7 @@ class Sampler:
 
 
 def _passes_at_a_time(rows: int, sizes: Sizes, pace: Pace) -> int:
-    return max(1, min(min(sizes.samples, pace.samples(sizes)) // rows, _MOST_PASSES))
+    return min(sizes.passes(min(sizes.samples, pace.samples(sizes)), rows), _MOST_PASSES)
 
 
 def _filled_up(x: Array, size: int) -> Array:

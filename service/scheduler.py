@@ -211,4 +211,4 @@ def _seconds_for(job: Job, sampler: Sampler) -> float:
     sizes = sampler.sizing.known(job.rows)
     if sizes is None or not sampler.speed.sure:
         return math.inf
-    return sampler.speed.seconds_for(sizes, job.count, job.count * job.passes)
+    return sampler.speed.seconds_for(sizes, job.count, sizes.work(job.count, job.passes))

@@ -41,26 +41,42 @@ class Sizes:
         row: bytes that one row takes in the trunk, or in a pass if that is more.
         samples: how many rows × passes go through the tail at a time.
         rows: how many rows go through the trunk at a time.
+        shared: how many rows the draws of a pass count as, where all its rows share them.
     """
 
     sample: int = 1
     row: int = 1
     samples: int = 4096
     rows: int = 4096
+    shared: int = 0
+
+    @property
+    def least(self) -> int:
+        """Bytes that a pass of a single row takes."""
+        return self.sample * self.work(1, 1)
+
+    def work(self, rows: int, passes: int) -> int:
+        """What passes of so many rows take, counted in samples."""
+        return passes * (rows + self.shared)
+
+    def passes(self, samples: int, rows: int) -> int:
+        """How many passes of so many rows take no more than `samples` do; at least one."""
+        return max(1, samples // self.work(rows, 1))
 
     @classmethod
-    def within(cls, memory: int, sample: int, row: int) -> "Sizes":
+    def within(cls, memory: int, sample: int, row: int, shared: int = 0) -> "Sizes":
         """Those that a budget of `memory` bytes allows; at least one.
 
         Args:
             memory: bytes.
             sample: bytes of one.
             row: bytes of one, in the trunk or in a pass of the tail.
+            shared: see above.
         """
         budget = memory / MEMORY_MARGIN
         samples = max(1, min(int(budget / sample), _MOST_SAMPLES))
         rows = max(1, min(int(budget / row), _MOST_SAMPLES))
-        return cls(sample, row, samples, rows)
+        return cls(sample, row, samples, rows, shared)
 
 
 class Sizing:
@@ -130,11 +146,12 @@ class Measure:
 
     def sizes(self, memory: int, rows: Rows, row: Costs, sample: Costs) -> Sizes:
         """What fits, where a row and a sample cost so much."""
-        each = held = self._bytes(sample)
+        each, shared = self._bytes(sample), 0
         if self.runner.plan.layout is Layout.BY_PASS:
             # A draw for all rows is made once for each pass, and not for each row of it.
-            held = self._bytes(self._tail_of(rows, 2, 1).minus(sample))
-        return Sizes.within(memory, each, max(row.bytes, held))
+            whole, each = each, self._bytes(self._tail_of(rows, 2, 1).minus(sample))
+            shared = max(whole - each, 0) // each
+        return Sizes.within(memory, each, max(row.bytes, each), shared)
 
     def within(self, memory: int, rows: Rows) -> Sizes:
         """The sizes for these rows.
@@ -147,7 +164,7 @@ class Measure:
         shapes = self._shapes(_stubs(rows, 1)).bytes if self._shapes else 0
         _require_room(max(row.bytes, shapes), memory, rows)
         sizes = self.sizes(memory, rows, row, self.sample(rows))
-        _require_room(sizes.sample, memory, rows)
+        _require_room(sizes.least, memory, rows)
         return sizes
 
     def _tail_of(self, rows: Rows, count: int, passes: int) -> Costs:

@@ -50,7 +50,7 @@ class Speed:
 
     def learn(self, step: Step, seconds: float) -> None:
         """Take in what a step took."""
-        samples, sizes = step.rows * step.passes, step.sizes
+        samples, sizes = step.sizes.work(step.rows, step.passes), step.sizes
         tail = 0.0
         if samples:
             if samples >= _FEW or seconds > _HICCUP or not self.known:
@@ -64,7 +64,7 @@ class Speed:
             self._row = min(rest / (step.trunk_rows * sizes.row), 1.1 * self._row)
 
     def seconds_for(self, sizes: Sizes, rows: int, samples: int) -> float:
-        """For rows in the trunk, and samples in the tail."""
+        """For rows in the trunk, and the work of so many samples in the tail (see `Sizes`)."""
         row = self._row if self._row < math.inf else 0.0
         return _FIXED + rows * sizes.row * row + samples * sizes.sample * self._sample
 
@@ -73,6 +73,10 @@ class Speed:
         return max(1, int(seconds / (sizes.sample * self._sample)))
 
     def rows_in(self, sizes: Sizes, seconds: float) -> int:
-        """How many rows, each with one pass, take so many seconds; at least one."""
-        each = self.seconds_for(sizes, 1, 1) - _FIXED
-        return max(1, int(seconds / each))
+        """How many rows, each with one pass, take so many seconds; at least one.
+
+        Where rows share a pass's draws, at least as many as these count: fewer rows at a time
+        would have them drawn too often.
+        """
+        each, draws = (self.seconds_for(sizes, rows, 1) - _FIXED for rows in (1, 0))
+        return max(1, int((seconds - sizes.shared * draws) / each), sizes.shared)

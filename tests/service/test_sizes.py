@@ -152,3 +152,38 @@ def test_speed_of_few_samples_that_take_no_time_is_not_that_of_many() -> None:
     speed.learn(Step(sizes, 1, 100), 0.001)
     speed.learn(Step(sizes, 1, 2), 0.0005)
     assert speed.samples_in(sizes, 0.001) > 50
+
+
+#: DropConnect: a pass draws a mask for 120,000 weights, and each row is one product more.
+SHARED_WEIGHTS = "k = Dropout(w, half, on) y = MatMul(x, k)"
+
+
+def test_rows_that_share_a_pass_s_draws_are_not_charged_for_them_each(tmp_path: Path) -> None:
+    """200 rows draw what one does, and would not be foreseen to take 200 times as long."""
+    weights = f"{CONSTANTS}, float[300, 400] w = {{{', '.join(['0.5'] * 120_000)}}}"
+    path = save(
+        SHARED_WEIGHTS,
+        tmp_path / "model.onnx",
+        weights,
+        "float[batch, 300] x",
+        "float[batch, 400] y",
+    )
+    model = load_model(path)
+    assert model.planned.report.layout == "by_pass"
+    sampler = model.sampler
+    x = np.ones((200, 300), np.float32)
+    sizes = sampler.sizing({"x": x})
+    one, many = (
+        sampler.speed.seconds_for(sizes, count, sizes.work(count, 100)) for count in (1, 200)
+    )
+    assert many < 20 * one
+    # Nor are they cut into blocks, each with draws of its own.
+    assert min(sizes.rows, sampler.speed.rows_in(sizes, TURN)) >= 50
+    turns: list[Turn] = []
+    scheduler = Scheduler(on_turn=turns.append)
+    try:
+        job = model.prepare(x, Options(passes=100, seed=1))
+        scheduler.submit(job, sampler).future.result(60)
+    finally:
+        scheduler.close(StoppingError("the test is over"))
+    assert sum(turn.rows * turn.passes for turn in turns) == 200 * 100
