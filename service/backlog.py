@@ -175,18 +175,18 @@ class Backlog:
         self._begun.append(batch := Batch(tickets))
         return batch
 
-    def ran(self, batch: Batch, turn: Turn) -> None:
-        """A batch had a turn; it goes on if it has jobs that are not done."""
+    def ran(self, batch: Batch, turn: Turn, queued: bool = True) -> None:
+        """A batch had a turn; `queued`, it waits for its next if it has jobs that are not done."""
         now = time.monotonic()
         if batch.is_long:
             before = now - turn.seconds if self._long_since is None else self._long_since
             self._long_drag.learn(now - before, turn.foreseen)
         elif turn.first:
             self._short_drag.learn(turn.seconds, batch.cost)
-        if batch.tickets:
-            self._go_on(batch)
-        else:
+        if not batch.tickets:
             self._begun.remove(batch)
+        elif queued:
+            self._go_on(batch)
         if not any(batch.is_long for batch in self._begun):
             self._long_since = None
         elif batch.is_long:

@@ -126,7 +126,7 @@ class Scheduler:
             self._take_in(ticket)
             batch = self._backlog.begin([ticket])
         while batch.tickets:
-            self._turn(batch)
+            self._turn(batch, queued=False)
         return ticket
 
     def cancel(self, ticket: Ticket, fault: MCDropoutError) -> None:
@@ -179,7 +179,8 @@ class Scheduler:
             self._end(ticket)
         return self._backlog.next()
 
-    def _turn(self, batch: Batch) -> None:
+    def _turn(self, batch: Batch, queued: bool = True) -> None:
+        """Run a time slice; unless `queued`, the caller runs the next one, too."""
         try:
             turn = batch.step()
         except Exception as error:
@@ -188,7 +189,7 @@ class Scheduler:
         with self._changed:
             for ticket in batch.take_ended():
                 self._end(ticket)
-            self._backlog.ran(batch, turn)
+            self._backlog.ran(batch, turn, queued)
             self._changed.notify()
         guarded("time slices", self._on_turn, turn)
 

@@ -275,6 +275,23 @@ def test_a_short_job_that_is_alone_runs_on_the_caller_s_thread(
     scheduler.cancel(held, CancelledError("enough"))
 
 
+def test_all_time_slices_of_a_job_on_the_caller_s_thread_are_the_caller_s(
+    start: Start, digits: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scheduler's own thread took part in those behind the first, and the job never ended."""
+    monkeypatch.setattr("service.scheduler._NOW", 60.0)
+    threads: list[threading.Thread] = []
+    scheduler = start(on_turn=lambda turn: threads.append(threading.current_thread()))
+    options = Options(20_000, 3)
+    for _ in range(5):
+        ticket = scheduler.run_now(digits.prepare(ROW, options), digits.sampler)
+        assert ticket is not None
+        require_same(digits, ticket, ROW, options)
+    assert len(threads) > 5
+    assert set(threads) == {threading.current_thread()}
+    assert len(scheduler) == scheduler.waiting == 0
+
+
 def test_what_fails_on_the_caller_s_thread_is_told(start: Start, digits: Predictor) -> None:
     scheduler = start()
     options = Options(50, 3)
