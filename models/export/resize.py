@@ -6,11 +6,13 @@ every resize is linear in the pixels, and one axis at a time: where the sizes ar
 known, it is two matrix products, whose weights TensorFlow itself tells.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import onnx
 import tensorflow as tf
+import tf2onnx
 from numpy.typing import NDArray
 
 _OPS = (
@@ -100,15 +102,59 @@ def _by_axis(context: Any, x: str, shape: list[int], weights: list[NDArray[Any]]
 
 def _by_size(context: Any, x: str, size: str, attributes: dict[str, Any], name: str) -> str:
     """Resize images whose size is known when the model runs."""
-    first = context.make_node("Transpose", [x], attr={"perm": [0, 3, 1, 2]}).output[0]
-    shape = context.make_node("Shape", [first], attr={"start": 0, "end": 2}).output[0]
-    wide = context.make_node("Cast", [size], attr={"to": onnx.TensorProto.INT64}).output[0]
-    sizes = context.make_node("Concat", [shape, wide], attr={"axis": 0}).output[0]
-    resized = context.make_node(
-        "Resize", [first, "", "", sizes], attr=attributes, name=f"{name}/in"
-    )
-    last = context.make_node("Transpose", resized.output, attr={"perm": [0, 2, 3, 1]})
-    return str(last.output[0])
+
+    def node(op: str, *inputs: Any, **attributes: Any) -> str:
+        names = [
+            each
+            if isinstance(each, str)
+            else context.make_const(tf2onnx.utils.make_name(name), each).output[0]
+            for each in inputs
+        ]
+        return str(context.make_node(op, names, attr=attributes).output[0])
+
+    wide = node("Cast", size, to=onnx.TensorProto.INT64)
+    if attributes["mode"] == "linear":
+        return _by_hats(node, x, wide, attributes["coordinate_transformation_mode"])
+    first = node("Transpose", x, perm=[0, 3, 1, 2])
+    sizes = node("Concat", node("Shape", first, start=0, end=2), wide, axis=0)
+    resized = node("Resize", first, "", "", sizes, **attributes)
+    return node("Transpose", resized, perm=[0, 2, 3, 1])
+
+
+def _by_hats(node: Callable[..., str], x: str, sizes: str, place: str) -> str:
+    """Bilinear, by weights that are computed as TensorFlow does: ONNX's round otherwise."""
+    one, none = np.array([1], np.int64), np.array([0], np.int64)
+    height, width, channels = (node("Shape", x, start=axis, end=axis + 1) for axis in (1, 2, 3))
+    tall, broad = (node("Slice", sizes, none + axis, one + axis) for axis in (0, 1))
+    free = -one
+    y = node("Reshape", x, node("Concat", free, height, node("Mul", width, channels), axis=0))
+    y = node("MatMul", _hats(node, height, tall, place), y)
+    y = node("Reshape", y, node("Concat", free, tall, width, channels, axis=0))
+    y = node("Transpose", y, perm=[0, 1, 3, 2])
+    y = node("MatMul", y, node("Transpose", _hats(node, width, broad, place), perm=[1, 0]))
+    return node("Transpose", y, perm=[0, 1, 3, 2])
+
+
+def _hats(node: Callable[..., str], size: str, to: str, place: str) -> str:
+    """The (to, size) weights of one axis: max(0, 1 - |c - j|) of pixel j, at the place c."""
+    half, zero, unit = (np.array(number, np.float32) for number in (0.5, 0.0, 1.0))
+
+    def numbers(count: str) -> str:
+        last = node("Squeeze", count)
+        whole = node("Range", np.array(0, np.int64), last, np.array(1, np.int64))
+        return node("Cast", whole, to=onnx.TensorProto.FLOAT)
+
+    old, new = (node("Cast", count, to=onnx.TensorProto.FLOAT) for count in (size, to))
+    last = node("Sub", old, unit)
+    if place == "align_corners":
+        c = node("Mul", numbers(to), node("Div", last, node("Max", node("Sub", new, unit), unit)))
+    elif place == "half_pixel":
+        middle = node("Mul", node("Add", numbers(to), half), node("Div", old, new))
+        c = node("Sub", middle, half)
+    else:
+        c = node("Mul", numbers(to), node("Div", old, new))
+    c = node("Unsqueeze", node("Min", node("Max", c, zero), last), np.array([1], np.int64))
+    return node("Relu", node("Sub", unit, node("Abs", node("Sub", c, numbers(size)))))
 
 
 def _attributes(node: Any) -> dict[str, Any]:
