@@ -13,10 +13,10 @@ UV := $(BIN)/uv
 # Printed by uv itself on each install otherwise; a failure still says why.
 UV_QUIET ?= --quiet
 
-.PHONY: help serve test lint format models evaluate loadtest soak goodput hostile bench serverbench export keras2 supported lock clean
+.PHONY: help serve test test-fast lint format models evaluate loadtest soak goodput hostile bench serverbench export keras2 supported lock clean
 
 help:  ## list the commands
-	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(UV):
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) was not found; say where Python 3.11 is: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
@@ -41,6 +41,10 @@ serve: $(VENV)/serve.stamp  ## serve MODELS at HOST:PORT
 
 test: $(VENV)/dev.stamp  ## run all tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# Without TensorFlow, and without what starts servers of its own.
+test-fast: $(VENV)/dev.stamp  ## run the quick tests of the server, in two minutes
+	$(BIN)/python -m pytest tests/service tests/test_layer_rules.py tests/test_readme.py -m "not slow" $(PYTEST_ARGS)
 
 lint: $(VENV)/dev.stamp  ## style, layers, types, Dockerfile and compose file
 	$(BIN)/ruff check .

@@ -18,6 +18,8 @@ from service.server import listen
 from service.settings import Settings
 from tests.conftest import ROOT, STORE, EditArtifact
 
+pytestmark = pytest.mark.slow
+
 
 def serve(*flags: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run `mcdropout serve` with flags that make it end by itself."""

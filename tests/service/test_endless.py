@@ -21,6 +21,8 @@ from service.loading import limited
 from tests.conftest import STORE
 from tests.service.reference import save
 
+pytestmark = pytest.mark.slow
+
 #: Turns as often as the largest value of the rows says, or a constant.
 LOOP = (
     "m = ReduceMax<keepdims = 0>(x) own = Cast<to = 7>(m) n = {turns} "

@@ -109,6 +109,7 @@ def co2_plan() -> Plan:
     return compile_plan(read_artifact(STORE / "co2" / "1" / "model.onnx"))
 
 
+@pytest.mark.slow
 def test_onnx_runtime_reports_to_nobody(tmp_path: Path) -> None:
     """What it would report with is a file in the user's cache."""
     env = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"}

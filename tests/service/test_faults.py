@@ -18,6 +18,8 @@ from scripts.local_server import LocalServer, local_server
 from tests.conftest import STORE
 from tests.service.reference import save
 
+pytestmark = pytest.mark.slow
+
 URL = "/v1/models/digits:predict"
 BODY = {"instances": [[4.0] * 64], "passes": 50, "seed": 7}
 LONG = {"instances": [[4.0] * 64] * 4, "passes": 200_000}

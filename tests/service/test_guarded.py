@@ -35,6 +35,8 @@ from service.repository import Repository
 from service.scheduler import Scheduler
 from tests.conftest import STORE
 
+pytestmark = pytest.mark.slow
+
 BODY = {"instances": [[4.0] * 64], "passes": 10, "seed": 7}
 URL = "/v1/models/digits:predict"
 

@@ -14,6 +14,8 @@ import pytest
 from scripts.local_server import LocalServer, local_server
 from tests.conftest import STORE
 
+pytestmark = pytest.mark.slow
+
 MIB = 1 << 20
 URL = "/v1/models/co2:predict"
 V2 = "/v2/models/co2/infer"

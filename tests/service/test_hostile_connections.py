@@ -17,6 +17,8 @@ from tests.conftest import STORE
 from tests.service.reference import save
 from tests.service.test_faults import read_all
 
+pytestmark = pytest.mark.slow
+
 MIB = 1 << 20
 BODY = json.dumps({"instances": [[1985.0]], "passes": 2, "seed": 1}).encode()
 SLOW = json.dumps({"instances": [[1985.0]] * 100, "passes": 1000, "timeout": 20}).encode()

@@ -22,6 +22,8 @@ from service.server import _keys
 from service.settings import read_settings
 from tests.conftest import STORE, EditArtifact
 
+pytestmark = pytest.mark.slow
+
 
 def lying(edit: EditArtifact, change: Callable[[dict[str, Any]], object]) -> Path:
     def apply(model: onnx.ModelProto) -> None:

@@ -15,6 +15,8 @@ import pytest
 from scripts.local_server import LocalServer, local_server
 from tests.conftest import STORE
 
+pytestmark = pytest.mark.slow
+
 URL = "/v1/models/digits:predict"
 SHORT = {"instances": [[4.0] * 64], "passes": 100, "seed": 7}
 LONG = {"instances": [[4.0] * 64] * 4, "passes": 100_000, "seed": 7}

@@ -14,6 +14,8 @@ from service.errors import ModelError, ModelNotFoundError, ModelUnavailableError
 from service.repository import Repository, State
 from tests.service.test_repository import place, repository, states
 
+pytestmark = pytest.mark.slow
+
 X = np.linspace(0, 16, 64, dtype=np.float32)[None]
 
 

@@ -98,6 +98,7 @@ def test_layouts_do_not_change_an_answer(sampler: Sampler, layout: Layout, masks
     )
 
 
+@pytest.mark.slow
 def test_a_call_repeats_bit_for_bit_also_while_others_run(sampler: Sampler) -> None:
     wanted = sampler.summarise(ROWS, 20_000, Draws(7))["ppm"].moments
     found = []
@@ -240,6 +241,7 @@ def test_a_serial_plan_fills_up_a_fixed_number_of_rows(digits_path: Path) -> Non
         )
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_passes(digits_path: Path) -> None:
     """Peak of a process of its own, from some passes to a hundred times as many."""
     code = (

@@ -16,6 +16,8 @@ from schemathesis.specs.openapi.checks import response_schema_conformance, statu
 from scripts.local_server import LocalServer
 from tests.error_table import row_of
 
+pytestmark = pytest.mark.slow
+
 FAST = settings(
     max_examples=60,
     deadline=None,

@@ -20,6 +20,8 @@ from service.manifest import InputSpec
 from tests.conftest import STORE
 from tests.service.api.test_arrays import npy
 
+pytestmark = pytest.mark.slow
+
 SPEC = InputSpec(name="x", dtype="float32", shape=(None, 3))
 FLAGS = InputSpec(name="x", dtype="bool", shape=(None, 3))
 

@@ -17,6 +17,8 @@ from service import Predictor, load_model
 from service.core.measures import predictive_entropy
 from tests.conftest import STORE
 
+pytestmark = pytest.mark.slow
+
 YEARS = [[1985.0], [2010.0], [1960.0]]
 ROWS = np.random.default_rng(0).uniform(0, 16, (40, 64))
 

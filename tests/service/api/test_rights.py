@@ -14,6 +14,8 @@ from service.api import health, native, v2
 from service.api.v2 import control
 from tests.conftest import STORE
 
+pytestmark = pytest.mark.slow
+
 ASK, LOAD = "ask-" + "a" * 20, "load-" + "b" * 20
 UNLOAD = "/v2/repository/models/co2/unload"
 PREDICT = "/v1/models/co2:predict"

@@ -13,6 +13,8 @@ from models.zoo.data import digits_splits
 from scripts.local_server import LocalServer
 from service import Predictor
 
+pytestmark = pytest.mark.slow
+
 # Importing them warns of what they import themselves; what the tests do may not warn.
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

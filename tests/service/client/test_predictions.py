@@ -30,6 +30,8 @@ from tests.service.api.protocol import rows_of_all_types, save_all_types
 from tests.service.client.both import KINDS, asking, on_both
 from tests.service.reference import save
 
+pytestmark = pytest.mark.slow
+
 X = digits_splits()[1].x[:20].astype(np.float32)
 MEASURES = ["predictive_entropy", "mutual_information"]
 KEY = "a-key-for-asking-0"

@@ -36,6 +36,8 @@ from tests.service.client.scripted import (
     signature,
 )
 
+pytestmark = pytest.mark.slow
+
 ONES = np.ones((1, 2))
 
 
