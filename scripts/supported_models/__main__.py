@@ -8,6 +8,7 @@ from rich.progress import track
 
 from models.export import export_model
 from scripts.supported_models import ROWS, largest_difference
+from scripts.supported_models.refused import REFUSED
 from service.manifest import Manifest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -47,7 +48,7 @@ def main() -> None:
             manifest = export_model(entry.build(), path, task="other", example=entry.example)
             difference = f"{largest_difference(manifest):.1e}"
             lines.append(f"| {entry.name} | {kinds(manifest)} | {difference} |")
-    (ROOT / "docs" / "supported-models.md").write_text("\n".join(lines) + "\n")
+    (ROOT / "docs" / "supported-models.md").write_text("\n".join([*lines, REFUSED]))
 
 
 if __name__ == "__main__":
