@@ -138,7 +138,7 @@ __all__ = [
     "input_structure",
     "is_augmentation",
     # Where recurrent layers ask for a loop over their steps, `rnn`, or for all steps at once,
-    # `lstm` and `gru`.
+    # `lstm`.
     "keras_backend",
     # Its `signbit` looks at bits, which ONNX cannot.
     "keras_numpy",

@@ -29,11 +29,7 @@ def rewritten() -> Iterator[None]:
         (keras_numpy, "signbit", _signbit),
         (tf.lookup.StaticHashTable, "lookup", _lookup),
         (keras_backend, "lstm", recurrent.lstm),
-        (keras_backend, "gru", recurrent.gru),
-        *(
-            (kind, "inner_loop", recurrent.keeping_jit(kind.inner_loop))
-            for kind in (keras.layers.LSTM, keras.layers.GRU)
-        ),
+        (keras.layers.LSTM, "inner_loop", recurrent.keeping_jit(keras.layers.LSTM.inner_loop)),
     ]
     with ExitStack() as stack:
         for owner, name, replacement in replacements:

@@ -1,4 +1,4 @@
-"""LSTM and GRU are ONNX's own operators wherever these do the same, with Keras' statistics."""
+"""An LSTM is ONNX's own operator wherever that does the same, with Keras' statistics."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -50,16 +50,12 @@ def operators(path: Path) -> set[str]:
     ("build", "wanted"),
     [
         (lambda: around(layers.LSTM(5, dropout=0.3, return_sequences=True)), {"LSTM"}),
-        (lambda: around(layers.GRU(5, dropout=0.3, return_sequences=True)), {"GRU"}),
-        (lambda: around(layers.GRU(5, dropout=0.3, go_backwards=True)), {"GRU"}),
         (lambda: around(layers.LSTM(5, dropout=0.3, go_backwards=True)), {"LSTM"}),
         (lambda: around(layers.Bidirectional(layers.LSTM(5, return_sequences=True))), {"LSTM"}),
         (lambda: around(layers.LSTM(5, dropout=0.3, use_bias=False)), {"LSTM"}),
-        (lambda: around(layers.GRU(5, dropout=0.3, use_bias=False)), {"GRU"}),
         (encoder_decoder, {"LSTM"}),
-        (any_length, {"LSTM", "GRU"}),
-        # What ONNX's operators do otherwise, or do not do, stays a loop over the cell.
-        (lambda: around(layers.GRU(5, dropout=0.3, reset_after=False)), {"Loop"}),
+        (any_length, {"LSTM", "Loop"}),
+        # What ONNX's operator does not do stays a loop over the cell.
         (lambda: around(layers.LSTM(5, dropout=0.3, activation="relu")), {"Loop"}),
         (lambda: around(layers.LSTM(5, dropout=0.3, recurrent_dropout=0.1)), {"Loop"}),
     ],
