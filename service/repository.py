@@ -116,7 +116,8 @@ class Repository(Listing):
             ModelUnavailableError: it is being loaded already, and for long.
         """
         with self._only(name):
-            if name not in self._names():
+            found = self._listed(name)
+            if found is None:
                 if self._serves(name):
                     raise LoadError(
                         f"model {name!r} cannot be loaded again, for its folder is gone. What was "
@@ -125,7 +126,7 @@ class Repository(Listing):
                 self._forget(name)
                 self.versions(name)  # raises
             self._unloaded.discard(name)
-            self._seen[name] = self._scan(name)
+            self._seen[name] = found or {}
             self._sync(name, self._seen[name], lambda *_: True)
             versions = self._models[name]
             wanted = self._policy.of(name).selected(versions)
@@ -215,6 +216,17 @@ class Repository(Listing):
             return scan_model(self.folder / name)
         except OSError as error:
             raise ModelError(f"{self.folder / name} cannot be read: {error.strerror}.") from error
+
+    def _listed(self, name: str) -> dict[int, Files] | None:
+        """What is in the folder of a model that a request asked to load; None: it has none.
+
+        Raises:
+            LoadError: the file system does not tell.
+        """
+        try:
+            return self._scan(name) if name in self._names() else None
+        except ModelError as error:
+            raise LoadError(f"model {name!r} is not up to date: {error}") from error
 
     def _serves(self, name: str) -> bool:
         return any(v.predictor for v in self._models.get(name, {}).values())

@@ -10,7 +10,7 @@ import onnx
 import pytest
 
 from service import Predictor, load_model
-from service.errors import ModelError, ModelNotFoundError, ModelUnavailableError
+from service.errors import LoadError, ModelError, ModelNotFoundError, ModelUnavailableError
 from service.repository import Repository, State
 from tests.service.test_repository import place, repository, states
 
@@ -164,6 +164,23 @@ def test_a_model_that_appeared_is_loaded_by_its_name(tmp_path: Path, content: by
     place(tmp_path, "digits", 1, content)
     models.load("digits")
     assert models.names() == ["digits"]
+    assert models.predictor("digits")[0].state is State.READY
+
+
+@pytest.mark.parametrize("what", ["model_names", "scan_model"])
+def test_a_folder_that_cannot_be_read_is_told_and_what_serves_goes_on(
+    tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    place(tmp_path, "digits", 1, content)
+    models = repository(tmp_path)
+    models.load("digits")
+
+    def refuse(folder: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr(f"service.repository.{what}", refuse)
+    with pytest.raises(LoadError, match=r"is not up to date: .* cannot be read: Permission denied"):
+        models.load("digits")
     assert models.predictor("digits")[0].state is State.READY
 
 
