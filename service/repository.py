@@ -13,6 +13,7 @@ Rules:
 """
 
 import logging
+import os
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -300,3 +301,8 @@ class Repository(Listing):
         self._unloaded.discard(name)
         if self._drop(name):
             trim()
+
+    def without_folder(self, text: str) -> str:
+        """A text without the path of the models, which is the operators' alone and in the log."""
+        folder = str(self.folder)
+        return text.replace(f"{folder}{os.sep}", "").replace(folder, "the folder of models")

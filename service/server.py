@@ -17,10 +17,8 @@ from types import FrameType
 import uvicorn
 
 from service.api.app import create_app
+from service.api.app_state import AppState
 from service.api.keys import Key, parse_keys
-from service.api.metrics import Metrics
-from service.api.serving import Serving
-from service.api.tracing import start_tracing
 from service.device import choose_device
 from service.errors import SetupError, StoppingError
 from service.greeting import greeting
@@ -34,6 +32,10 @@ from service.policy import parse_policy
 from service.predictor import Predictor, load_model
 from service.repository import Repository
 from service.scheduler import Batching, Scheduler
+from service.serving.data_plane import DataPlane
+from service.serving.metrics import Metrics
+from service.serving.pending_memory import PendingMemory
+from service.serving.tracing import start_tracing
 from service.settings import Settings, split_origins
 
 #: Seconds for which connections are kept for a request that is on its way, at the end.
@@ -76,15 +78,15 @@ def run(settings: Settings) -> None:
     batching = Batching(settings.max_batch_rows, settings.max_queue_delay_ms / 1000)
     scheduler = Scheduler(batching, settings.max_queue, on_turn=metrics.turn)
     metrics.watch(repository, scheduler)
-    shared = Serving(
+    plane = DataPlane(
         repository,
         scheduler,
-        device,
-        metrics,
-        tracing,
-        settings.timeout,
-        settings.repository_control,
+        metrics=metrics,
+        tracing=tracing,
+        memory=PendingMemory(settings.max_pending_mb << 20),
+        timeout=settings.timeout,
     )
+    shared = AppState(plane, device, settings.repository_control, settings.max_body_mb << 20)
     # Bound before anything is loaded: a port that is taken ends the start at once.
     listening = listen(settings.host, settings.port)
     url = _url(settings.host, listening.getsockname()[1])
@@ -93,8 +95,6 @@ def run(settings: Settings) -> None:
     )
     app = create_app(
         shared,
-        max_body=settings.max_body_mb << 20,
-        max_pending=settings.max_pending_mb << 20,
         keys=keys,
         cors_origins=split_origins(settings.cors_origins),
         on_start=keeper.start,
@@ -111,7 +111,7 @@ def run(settings: Settings) -> None:
         # Ours comes first; this is for connections that are stuck in their sending.
         timeout_graceful_shutdown=int(settings.grace) + 2,
     )
-    _Server(config, shared, settings.grace).run(sockets=[listening])
+    _Server(config, shared.draining, scheduler, settings.grace).run(sockets=[listening])
     keeper.stop()
     tracing.close()
     logging.shutdown()
@@ -180,9 +180,16 @@ class _Keeper:
 class _Server(uvicorn.Server):
     """Ends as orchestrators want it to."""
 
-    def __init__(self, config: uvicorn.Config, shared: Serving, grace: float) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        draining: threading.Event,
+        scheduler: Scheduler,
+        grace: float,
+    ) -> None:
         super().__init__(config)
-        self._shared = shared
+        self._draining = draining
+        self._scheduler = scheduler
         self._grace = grace
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -190,7 +197,7 @@ class _Server(uvicorn.Server):
         if self.should_exit:
             os._exit(128 + sig)
         # From now on each answer says that it is its connection's last.
-        self._shared.draining.set()
+        self._draining.set()
         log.info(
             "%s: finishing what is under way, for at most %g s; again ends at once",
             *(signal.Signals(sig).name, self._grace),
@@ -219,7 +226,7 @@ class _Server(uvicorn.Server):
         """Let the work be finished, or tell those who wait that it will not be."""
         for server in self.servers:
             server.close()
-        scheduler = self._shared.scheduler
+        scheduler = self._scheduler
         stopped = StoppingError("the server stopped before the answer was there. Send it again.")
         late = asyncio.get_running_loop().call_later(self._grace, scheduler.close, stopped)
         # Then those are closed that wait for their next request, unless it is just coming.

@@ -29,7 +29,7 @@ KEYS = {right: f"{right}-0123456789abcdef" for right in ("predict", "control", "
 #: Rows that no answer can show, for the client is not there to read it.
 UNSEEN = {
     "the client left before it had sent its request.": "service/api/body.py",
-    "the client is gone; its passes were stopped.": "service/api/serving.py",
+    "the client is gone; its passes were stopped.": "service/serving/data_plane.py",
 }
 
 V1, V2 = "/v1/models/digits:predict", "/v2/models/digits/infer"

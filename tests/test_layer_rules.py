@@ -70,6 +70,7 @@ ORDER = (
     "listing",
     "loading",
     "repository",
+    "serving",
     "greeting",
     "logs",
     "settings",

@@ -12,12 +12,11 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from service.api import health, native, v2
+from service.api.app_state import AppState, state_of
 from service.api.direct import Direct
 from service.api.errors import install_error_handlers
 from service.api.keys import Key, RequireKey
 from service.api.observe import Observe
-from service.api.room import Room
-from service.api.serving import Serving, serving
 
 DESCRIPTION = """
 Monte Carlo dropout (Gal & Ghahramani 2016): every answer is the mean and variance over many
@@ -26,10 +25,8 @@ stochastic passes of a Keras model, so that it says how sure the model is.
 
 
 def create_app(
-    shared: Serving,
+    shared: AppState,
     *,
-    max_body: int = 64 << 20,
-    max_pending: int = 512 << 20,
     keys: Sequence[Key] = (),
     cors_origins: Sequence[str] = (),
     on_start: Callable[[], None] = lambda: None,
@@ -38,8 +35,6 @@ def create_app(
 
     Args:
         shared: what the routes share.
-        max_body: most bytes of a request's body.
-        max_pending: most bytes of the bodies of all requests on their way.
         keys: that requests have to present; without any, everyone may ask.
         cors_origins: origins whose pages may ask.
         on_start: called once the application answers.
@@ -60,9 +55,7 @@ def create_app(
         # whether it is to make some, too.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    app.state.serving = shared
-    app.state.max_body = max_body
-    app.state.room = room = Room(max_pending)
+    app.state.shared = shared
     for router in (native.asking, v2.asking, native.router, v2.router, health.router):
         app.include_router(router)
     app.add_api_route("/metrics", _metrics, include_in_schema=False)
@@ -80,11 +73,11 @@ def create_app(
             allow_headers=["*"],
             expose_headers=["Retry-After", "X-Request-ID", "Inference-Header-Content-Length"],
         )
-    return Observe(inner, shared.metrics, shared.tracing, shared.draining, room)
+    return Observe(inner, shared)
 
 
 async def _metrics(request: Request) -> Response:
-    return Response(serving(request).metrics.text(), media_type=CONTENT_TYPE_LATEST)
+    return Response(state_of(request).plane.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
 
 async def _to_docs() -> RedirectResponse:

@@ -1,35 +1,24 @@
 """Bodies of requests: read within a limit, parse, describe in the OpenAPI document."""
 
-import asyncio
 import gc
 import json
 import re
-from collections.abc import Callable, Collection, Mapping
-from functools import partial
-from typing import Any, ParamSpec, TypeVar
+from collections.abc import Collection, Mapping
+from typing import Any, TypeVar
 
-from anyio import CapacityLimiter, to_thread
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from service.api.observe import seen
-from service.api.room import Room
+from service.api.app_state import context_of, state_of
 from service.errors import CancelledError, InputError, shortened
+from service.serving.offload import INLINE
 
-#: The most bytes of a body where the application's `state.max_body` says nothing.
-MAX_BODY = 64 << 20
-#: Work on more bytes than these takes a thread, so that other requests go on.
-INLINE = 1 << 20
 #: Lists that every large body may have, and bytes of it for which it may have one more.
 LISTS, LIST_BYTES = 1 << 20, 16
-#: Each takes many times its bytes for a moment, and Python's lock for long.
-_LARGE = CapacityLimiter(1)
 
-P = ParamSpec("P")
-T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -55,7 +44,7 @@ def content_type(request: Request, also: Collection[str] = ()) -> str:
 
 
 async def read_body(request: Request, also: Collection[str] = ()) -> bytes:
-    """The whole body, of at most `request.app.state.max_body` bytes.
+    """The whole body, of at most `AppState.max_body` bytes; the request's time begins at its end.
 
     What it claims to hold is never allocated, only what has arrived.
 
@@ -74,8 +63,8 @@ async def read_body(request: Request, also: Collection[str] = ()) -> bytes:
     if encoding.lower() != "identity":
         text = f"Content-Encoding is {encoding[:40]!r}; send the body without compression."
         raise HTTPException(415, text)
-    limit: int = getattr(request.app.state, "max_body", MAX_BODY)
-    room: Room = getattr(request.app.state, "room", None) or Room()
+    shared, context = state_of(request), context_of(request)
+    limit = shared.max_body
     claimed = request.headers.get("Content-Length", "")
     # A claim of thousands of digits is too long as well, and int() would refuse it.
     if claimed.isascii() and claimed.isdigit() and (len(claimed) > 18 or int(claimed) > limit):
@@ -86,10 +75,11 @@ async def read_body(request: Request, also: Collection[str] = ()) -> bytes:
             size += len(chunk)
             if size > limit:
                 raise _too_large(limit)
-            room.take(request.scope, len(chunk))
+            shared.plane.memory.hold(context, len(chunk))
             chunks.append(chunk)
     except ClientDisconnect as error:
         raise CancelledError("the client left before it had sent its request.") from error
+    context.begin(shared.plane.timeout)
     return b"".join(chunks)
 
 
@@ -97,24 +87,6 @@ def _too_large(limit: int) -> HTTPException:
     return HTTPException(
         413, f"the body is too large; this server takes at most {limit} bytes. Send fewer rows."
     )
-
-
-async def off_loop(
-    request: Request, size: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
-) -> T:
-    """What `work` returns; where it has to go through many bytes, a thread does it.
-
-    Raises:
-        DeadlineError: the request's time was over before its turn came.
-    """
-    if size <= INLINE:
-        return work(*args, **kwargs)
-    mine = seen(request)
-    try:
-        async with asyncio.timeout(mine.left()):
-            return await to_thread.run_sync(partial(work, *args, **kwargs), limiter=_LARGE)
-    except TimeoutError as error:
-        raise mine.too_late() from error
 
 
 def parse_json(model: type[M], content: bytes, example: str) -> M:

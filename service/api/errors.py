@@ -8,8 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from service.api.observe import seen
-from service.api.serving import serving, without_folder
+from service.api.app_state import context_of, state_of
 from service.errors import (
     CancelledError,
     DeadlineError,
@@ -69,7 +68,7 @@ def error_answer(request: Request, error: Exception) -> JSONResponse:
         return _internal(request, error)
     _forget_frames(error)
     seconds = getattr(error, "retry_after", None)
-    text = without_folder(serving(request).repository, str(error))
+    text = state_of(request).repository.without_folder(str(error))
     return error_response(status, text, {"Retry-After": str(seconds)} if seconds else None)
 
 
@@ -96,7 +95,7 @@ def _http(request: Request, error: HTTPException) -> JSONResponse:
 
 def _internal(request: Request, error: Exception) -> JSONResponse:
     """What is wrong inside is told to the log alone."""
-    number = seen(request).id
+    number = context_of(request).id
     log.error("internal error %s", number, exc_info=error, extra={"request_id": number})
     return error_response(500, f"internal error {number}; the server's log has the details.")
 

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter, Request
 
+from service.api.app_state import AppState, state_of
 from service.api.schemas import Error, Health
-from service.api.serving import Serving, serving
 from service.errors import ModelUnavailableError
 from service.repository import State
 from service.versions import first_choice
@@ -22,11 +22,11 @@ async def live() -> Health:
 @router.get("/ready", response_model=Health, responses={503: {"model": Error}})
 async def ready(request: Request) -> Health:
     """Every model has a version that can answer; a failed one does not stop the others."""
-    require_ready(serving(request))
+    require_ready(state_of(request))
     return Health(status="ready")
 
 
-def require_ready(shared: Serving) -> None:
+def require_ready(shared: AppState) -> None:
     """Check that every model of the start has a version that can answer.
 
     Raises:

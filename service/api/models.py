@@ -12,7 +12,6 @@ from service.api.schemas import (
     ServingVersion,
     VersionStatus,
 )
-from service.api.serving import without_folder
 from service.device import Device
 from service.manifest import TensorSpec
 from service.repository import Repository, State, Version
@@ -63,13 +62,13 @@ def model_details(
 
 
 def _status(repository: Repository, version: Version) -> VersionStatus:
-    reason = without_folder(repository, version.reason)
+    reason = repository.without_folder(version.reason)
     return VersionStatus(version=str(version.number), state=version.state, reason=reason)
 
 
 def _serving(repository: Repository, version: Version) -> ServingVersion:
     state, code = _SERVING_STATES[version.state]
-    reason = without_folder(repository, version.reason)
+    reason = repository.without_folder(version.reason)
     status = ServingStatus.model_validate({"error_code": code, "error_message": reason})
     return ServingVersion.model_validate(
         {"version": str(version.number), "state": state, "status": status}

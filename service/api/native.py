@@ -6,11 +6,11 @@ from urllib.parse import quote
 from fastapi import APIRouter, Path, Request, Response
 from starlette.convertors import StringConvertor, register_url_convertor
 
-from service.api import models, serving, wire
+from service.api import models, wire
+from service.api.app_state import context_of, state_of
 from service.api.arrays import BINARY, NPZ, write_npz
-from service.api.body import content_type, describe_body, off_loop, read_body
+from service.api.body import content_type, describe_body, read_body
 from service.api.keys import needs
-from service.api.observe import seen
 from service.api.schemas import (
     ERRORS,
     Error,
@@ -21,6 +21,7 @@ from service.api.schemas import (
     PredictResponse,
 )
 from service.api.versions import Number
+from service.serving.offload import offload
 
 #: What a header's value may hold as it is; the rest of a model's name is percent-encoded.
 _PLAIN = "".join(map(chr, range(ord(" "), ord("~")))).replace("%", "")
@@ -61,33 +62,33 @@ Name = Annotated[str, Path(description="name of the model")]
 @router.get("", response_model=ModelList)
 async def list_models(request: Request) -> ModelList:
     """All models and the state of their versions."""
-    return models.model_list(serving.serving(request).repository)
+    return models.model_list(state_of(request).repository)
 
 
 @router.get("/{name:part}", response_model=ModelDetails)
 async def describe_model(request: Request, name: Name) -> ModelDetails:
     """Inputs, outputs, dropout sites, plan and proof of the version that answers."""
-    shared = serving.serving(request)
+    shared = state_of(request)
     return models.model_details(shared.repository, shared.device, name)
 
 
 @router.get("/{name}/versions/{version:part}", response_model=ModelDetails)
 async def describe_version(request: Request, name: Name, version: Number) -> ModelDetails:
     """The same, of one version."""
-    shared = serving.serving(request)
+    shared = state_of(request)
     return models.model_details(shared.repository, shared.device, name, version)
 
 
 @router.get("/{name}/metadata", response_model=ModelMetadata)
 async def metadata(request: Request, name: Name) -> ModelMetadata:
     """The signature of the version that answers, as TensorFlow Serving tells it."""
-    return models.model_metadata(serving.serving(request).repository, name)
+    return models.model_metadata(state_of(request).repository, name)
 
 
 @router.get("/{name}/versions/{version}/metadata", response_model=ModelMetadata)
 async def version_metadata(request: Request, name: Name, version: Number) -> ModelMetadata:
     """The same, of one version."""
-    return models.model_metadata(serving.serving(request).repository, name, version)
+    return models.model_metadata(state_of(request).repository, name, version)
 
 
 @asking.post("/{name}:predict", **_PREDICT)
@@ -105,28 +106,37 @@ async def predict_version(request: Request, name: Name, version: Number) -> Resp
     return await _predict(request, name, version)
 
 
-async def _predict(request: Request, name: str, number: int | None) -> Response:
+async def _predict(request: Request, name: str, version: int | None) -> Response:
     content = await read_body(request, BINARY)
-    version, predictor = serving.find(request, name, number)
-    kind = content_type(request, BINARY)
-    query = request.query_params
-    call = await off_loop(request, len(content), wire.read_call, predictor, kind, query, content)
-    head: dict[str, Any] = {"model": version.name, "version": str(version.number)}
+    plane, context = state_of(request).plane, context_of(request)
+    predictor = plane.find(name, version, context)
+    kind, query = content_type(request, BINARY), request.query_params
+    asked = await offload(
+        context, len(content), wire.decode, predictor.manifest, kind, query, content
+    )
+    del content
+    context.limit(asked.timeout)
+    head: dict[str, Any] = {"model": context.model, "version": context.version}
+    root, where = asked.root, asked.where
     columns: wire.Columns
-    if call.training:
-        found = await serving.predict(request, predictor, call.job, call.options, call.timeout)
+    if asked.options is not None:
+        found = await plane.predict(
+            predictor, asked.x, asked.options, context, root=root, where=where
+        )
         head |= {"passes": found.passes, "seed": found.seed}
         columns = wire.sampled(found)
     else:
-        outputs = await serving.predict_deterministic(request, predictor, call.job, call.timeout)
+        outputs = await plane.predict_deterministic(
+            predictor, asked.x, context, root=root, where=where
+        )
         columns = {output: {"output": y} for output, y in outputs.items()}
     size = sum(y.nbytes for found in columns.values() for y in found.values())
     kind, extra = "application/json", {}
     if request.headers.get("accept", "") == NPZ:
         kind = NPZ
         extra = {f"x-mcdropout-{key}": quote(str(value), _PLAIN) for key, value in head.items()}
-        body = await off_loop(request, size, write_npz, wire.arrays_by_name(columns))
+        body = await offload(context, size, write_npz, wire.arrays_by_name(columns))
     else:
-        body = await off_loop(request, size, wire.write_json, head, columns, call.by_row)
-    seen(request).require_time()
+        body = await offload(context, size, wire.write_json, head, columns, asked.by_row)
+    context.require_time()
     return Response(body, media_type=kind, headers=extra)

@@ -1,112 +1,43 @@
 """Around every request: its id, its line in the log, its numbers, its span."""
 
-import asyncio
 import itertools
 import logging
-import math
 import re
 import secrets
-import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.metrics import Metrics
-from service.api.room import Room
-from service.api.tracing import Tracing
-from service.batch import Ticket
-from service.errors import DeadlineError
+from service.api.app_state import AppState
 from service.guarded import guarded
 from service.logs import access
-from service.manifest import Manifest
-from service.memory import give_back
-from service.predictor import Prediction
+from service.serving.context import Context
 
 _PROBE = re.compile(r"/(v2/)?health/(live|ready)|/metrics")
 #: Together they make an id that no other process has.
 _PROCESS, _number = secrets.token_hex(6), itertools.count(1)
-#: Bytes of a request after which memory is given back to the system.
-_MUCH = 1 << 20
 #: Bytes of an answer that are handed to the network at a time.
 _PIECE = 256 << 10
 _ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 
 @dataclass
-class Seen:
-    """What is known of a request by its end.
+class _Answer:
+    """Of a request, as far as it was sent."""
 
-    Attributes:
-        id: as the client sent it in X-Request-ID, or a new one.
-        model, version: that it reached; empty where it reached none.
-        status: of the answer.
-        answered: whether the answer has begun.
-        arrived: when its last byte was there, in seconds of the monotonic clock.
-        seconds: that it may take from then on.
-        tickets: of its jobs that came to an answer.
-        found: what they came to, and the manifest that says of what kind it is.
-    """
-
-    id: str
-    model: str = ""
-    version: str = ""
     status: int = 500
-    answered: bool = False
-    arrived: float = 0.0
-    seconds: float = math.inf
-    tickets: list[Ticket] = field(default_factory=list)
-    found: tuple[Manifest, Prediction] | None = None
-
-    def arrive(self, seconds: float) -> None:
-        """All of it is here; the answer has to be there within so many seconds."""
-        self.arrived, self.seconds = time.monotonic(), seconds
-
-    def left(self) -> float:
-        """Seconds until its deadline."""
-        return self.arrived + self.seconds - time.monotonic()
-
-    def require_time(self) -> None:
-        """Check that its deadline is not over.
-
-        Raises:
-            DeadlineError: it is.
-        """
-        if self.left() <= 0:
-            raise self.too_late()
-
-    def too_late(self) -> DeadlineError:
-        """What is said when it is over."""
-        return DeadlineError(
-            f"the answer was not there within {self.seconds:g} s, and the work was stopped. Ask "
-            "for fewer passes or rows, or allow more time."
-        )
-
-
-def seen(request: Request) -> Seen:
-    """That of a request."""
-    found: Seen = request.scope["state"]["seen"]
-    return found
+    begun: bool = False
 
 
 class Observe:
     """ASGI middleware, the outermost."""
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        metrics: Metrics,
-        tracing: Tracing,
-        draining: threading.Event,
-        room: Room,
-    ) -> None:
+    def __init__(self, app: ASGIApp, shared: AppState) -> None:
         self._app = app
-        self._metrics = metrics
-        self._tracing = tracing
-        self._draining = draining
-        self._room = room
+        self._shared = shared
+        self._plane = shared.plane
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection's request; anything but HTTP passes."""
@@ -114,15 +45,16 @@ class Observe:
             await self._app(scope, receive, send)
             return
         start = time.perf_counter()
-        mine = Seen(_id_of(scope))
+        # Its body is read before the data plane asks: the next message is that the client is gone.
+        context, answer = Context(_id_of(scope), disconnected=receive), _Answer()
         # The server's own `state` is shared by all requests.
-        scope["state"] = {**scope.get("state", {}), "seen": mine}
+        scope["state"] = {**scope.get("state", {}), "context": context}
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                mine.status, mine.answered = message["status"], True
-                headers = [*message["headers"], (b"x-request-id", mine.id.encode())]
-                if self._draining.is_set():
+                answer.status, answer.begun = message["status"], True
+                headers = [*message["headers"], (b"x-request-id", context.id.encode())]
+                if self._shared.draining.is_set():
                     headers.append((b"connection", b"close"))
                 message["headers"] = headers
             if len(message.get("body", b"")) > _PIECE:
@@ -130,30 +62,44 @@ class Observe:
             else:
                 await send(message)
 
-        begun = guarded("traces", self._tracing.begin, scope, mine)
+        span = guarded("traces", self._begin_span, scope, context)
         try:
-            await self._app(scope, receive, send_with_id)
+            with self._plane.request(context):
+                await self._app(scope, receive, send_with_id)
         except Exception:
             # Starlette raises again what it has answered and we have logged.
-            if not mine.answered:
+            if not answer.begun:
                 raise
         finally:
             # The client has its answer: what is done here, it does not wait for.
             seconds = time.perf_counter() - start
-            if self._room.leave(scope) > _MUCH:
-                asyncio.get_running_loop().run_in_executor(None, give_back)
-            if begun is not None:
-                guarded("traces", self._tracing.end, begun, scope, mine)
-            guarded("metrics", self._count, mine, seconds)
-            if access.isEnabledFor(logging.INFO) and not _is_probe(scope, mine):
-                guarded("access log", _log, scope, mine, seconds)
+            if span is not None:
+                guarded("traces", self._end_span, span, scope, context, answer)
+            guarded("metrics", self._plane.metrics.ended, *context.label, answer.status, seconds)
+            if access.isEnabledFor(logging.INFO) and not _is_probe(scope, answer):
+                guarded("access log", _log, scope, context, answer, seconds)
 
-    def _count(self, mine: Seen, seconds: float) -> None:
-        self._metrics.ended(mine.model, mine.version, mine.status, seconds)
-        for ticket in mine.tickets:
-            self._metrics.answered(mine.model, mine.version, ticket)
-        if mine.found:
-            self._metrics.uncertainty.observe(mine.model, mine.version, *mine.found)
+    def _begin_span(self, scope: Scope, context: Context) -> Any:
+        carrier = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+        attributes = {
+            "http.request.method": scope["method"],
+            "url.path": scope["path"],
+            "mcdropout.request_id": context.id,
+        }
+        return self._plane.tracing.begin(scope["method"], carrier, attributes)
+
+    def _end_span(self, span: Any, scope: Scope, context: Context, answer: _Answer) -> None:
+        attributes: dict[str, Any] = {"http.response.status_code": answer.status}
+        route, name = scope.get("route"), None
+        if route is not None:
+            attributes["http.route"] = route.path
+            name = f"{scope['method']} {route.path}"
+        if context.model:
+            attributes |= {
+                "mcdropout.model": context.model,
+                "mcdropout.version": context.version,
+            }
+        self._plane.tracing.end(span, name, attributes, answer.status >= 500)
 
 
 async def _send_in_pieces(send: Send, message: Message) -> None:
@@ -172,24 +118,24 @@ def _id_of(scope: Scope) -> str:
     return f"{_PROCESS}-{next(_number):x}"
 
 
-def _is_probe(scope: Scope, mine: Seen) -> bool:
+def _is_probe(scope: Scope, answer: _Answer) -> bool:
     """Orchestrators and Prometheus ask every few seconds, and say nothing by it."""
-    return mine.status == 200 and bool(_PROBE.fullmatch(scope["path"]))
+    return answer.status == 200 and bool(_PROBE.fullmatch(scope["path"]))
 
 
-def _log(scope: Scope, mine: Seen, seconds: float) -> None:
+def _log(scope: Scope, context: Context, answer: _Answer, seconds: float) -> None:
     # As it came, percent-encoded: decoded, it could break the line.
     path = scope.get("raw_path", b"").decode("latin-1") or scope["path"]
     fields: dict[str, Any] = {
-        "request_id": mine.id,
+        "request_id": context.id,
         "method": scope["method"],
         "path": path,
-        "status": mine.status,
+        "status": answer.status,
         "milliseconds": round(seconds * 1e3, 3),
     }
-    if mine.model:
-        fields |= {"model": mine.model, "version": mine.version}
-    for ticket in mine.tickets:
+    if context.model:
+        fields |= {"model": context.model, "version": context.version}
+    for ticket in context.tickets:
         fields |= {
             "rows": ticket.job.count,
             "passes": ticket.job.passes,
@@ -198,6 +144,6 @@ def _log(scope: Scope, mine: Seen, seconds: float) -> None:
         }
     access.info(
         "%s %s %d %.1f ms %s",
-        *(fields["method"], path, mine.status, fields["milliseconds"], mine.id),
+        *(fields["method"], path, answer.status, fields["milliseconds"], context.id),
         extra=fields,
     )

@@ -1,6 +1,6 @@
-"""Between the bodies of the native protocol and the predictor."""
+"""Between the bodies of the native protocol and the data plane."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +14,9 @@ from service.api.body import invalid, parse_json
 from service.api.schemas import PredictRequest
 from service.errors import InputError, shortened
 from service.inputs import Where, at
-from service.jobs import Job
+from service.manifest import Manifest
 from service.options import Options
-from service.predictor import OutputPrediction, Prediction, Predictor
+from service.predictor import OutputPrediction, Prediction
 
 EXAMPLE = 'an object such as {"instances": [[…]], "passes": 100}'
 
@@ -30,29 +30,30 @@ Columns = Mapping[str, Mapping[str, NDArray[Any]]]  # output name to key to (B, 
 
 
 @dataclass(frozen=True)
-class Call:
+class Decoded:
     """A request that was understood.
 
     Attributes:
-        job: to be run.
-        options: how to sample.
-        training: whether passes are run, or one with dropout off.
+        x: rows, as `Predictor.prepare` takes them.
+        root, where: what to call `x` and its places in messages.
+        options: how to sample; None: one pass with dropout off.
         by_row: whether the answer has an object for each row.
         timeout: seconds that it may take; None: as long as the server allows.
     """
 
-    job: Job
-    options: Options
-    training: bool
+    x: Any
+    root: str
+    where: Callable[[str], Where] | None
+    options: Options | None
     by_row: bool
     timeout: float | None
 
 
-def read_call(predictor: Predictor, kind: str, query: Mapping[str, str], content: bytes) -> Call:
-    """Check a body against its model.
+def decode(manifest: Manifest, kind: str, query: Mapping[str, str], content: bytes) -> Decoded:
+    """Read a body.
 
     Args:
-        predictor: of the model.
+        manifest: of the model that is asked.
         kind: the body's content type; anything but `BINARY` is read as JSON.
         query: of the address; the options of a binary body.
         content: the body.
@@ -62,17 +63,13 @@ def read_call(predictor: Predictor, kind: str, query: Mapping[str, str], content
     """
     if kind in BINARY:
         body = _from_query(query)
-        x, root, where = read_binary(kind, content, predictor.manifest.inputs), "the body", None
+        x, root, where = read_binary(kind, content, manifest.inputs), "the body", None
     else:
         body = parse_json(PredictRequest, content, EXAMPLE)
-        x, root, where = _rows(predictor, body)
+        x, root, where = _rows(manifest, body)
         _require_no_options(query)
-    options = body.options()
-    if body.training:
-        job = predictor.prepare(x, options, root=root, where=where)
-    else:
-        job = predictor.prepare_deterministic(x, root=root, where=where)
-    return Call(job, options, body.training, kind in BINARY or body.inputs is None, body.timeout)
+    options = body.options() if body.training else None
+    return Decoded(x, root, where, options, kind in BINARY or body.inputs is None, body.timeout)
 
 
 def _from_query(query: Mapping[str, str]) -> PredictRequest:
@@ -111,14 +108,14 @@ def _plain(text: str) -> Any:
         return text
 
 
-def _rows(predictor: Predictor, body: PredictRequest) -> tuple[Any, str, Any]:
+def _rows(manifest: Manifest, body: PredictRequest) -> tuple[Any, str, Any]:
     """The rows as columns, what to call them, and what to call their places."""
     if body.instances is None:
         _require_no_tensors(body.inputs)
         return body.inputs, "inputs", None
     if not body.instances or not isinstance(body.instances[0], dict):
         return body.instances, "instances", None
-    names = [spec.name for spec in predictor.manifest.inputs]
+    names = [spec.name for spec in manifest.inputs]
     for index, instance in enumerate(body.instances):
         if not isinstance(instance, dict) or set(instance) != set(names):
             raise InputError(

@@ -22,9 +22,7 @@ from scripts.local_server import local_server
 from service import Predictor, load_model
 from service.api import observe
 from service.api.app import create_app
-from service.api.metrics import Metrics
-from service.api.serving import Serving
-from service.api.tracing import Tracing
+from service.api.app_state import AppState
 from service.device import choose_device
 from service.errors import StoppingError
 from service.guarded import failures, guarded
@@ -33,6 +31,9 @@ from service.manifest import METADATA_KEY
 from service.predictor import OutputPrediction, Prediction
 from service.repository import Repository
 from service.scheduler import Scheduler
+from service.serving.data_plane import DataPlane
+from service.serving.metrics import Metrics
+from service.serving.tracing import Tracing
 from tests.conftest import STORE
 
 pytestmark = pytest.mark.slow
@@ -65,25 +66,26 @@ class BrokenTracing(Tracing):
 
 
 @pytest.fixture
-def shared() -> Iterator[Serving]:
+def shared() -> Iterator[AppState]:
     """Two models, and nothing that tells of them works."""
     repository = Repository(STORE, load_model)
     repository.load_all()
     metrics = Metrics()
     scheduler = Scheduler(on_turn=broken)
     metrics.watch(repository, scheduler)
-    yield Serving(repository, scheduler, choose_device("cpu"), metrics, BrokenTracing())
+    plane = DataPlane(repository, scheduler, metrics=metrics, tracing=BrokenTracing())
+    yield AppState(plane, choose_device("cpu"))
     scheduler.close(StoppingError("the test is over"))
 
 
 def test_no_answer_is_broken_by_what_counts_logs_or_traces(
-    shared: Serving, monkeypatch: pytest.MonkeyPatch
+    shared: AppState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither one that the event loop runs nor those that the scheduler's thread does."""
     for name in ("ended", "answered"):
-        monkeypatch.setattr(shared.metrics, name, broken)
-    monkeypatch.setattr(shared.metrics.uncertainty, "observe", broken)
-    monkeypatch.setattr(shared.metrics.uncertainty, "collect", broken)
+        monkeypatch.setattr(shared.plane.metrics, name, broken)
+    monkeypatch.setattr(shared.plane.metrics.uncertainty, "observe", broken)
+    monkeypatch.setattr(shared.plane.metrics.uncertainty, "collect", broken)
     monkeypatch.setattr(observe, "_log", broken)
     monkeypatch.setattr(access, "isEnabledFor", lambda _: True)
 

@@ -2,19 +2,20 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Annotated, Any, Protocol, cast
+from typing import Annotated, Any
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Path, Request
 from starlette.exceptions import HTTPException
 
+from service.api.app_state import state_of
 from service.api.body import describe_body, parse_json, read_body
 from service.api.keys import needs
 from service.api.schemas import Error
-from service.api.serving import serving
 from service.api.v2 import metadata
 from service.api.v2.schemas import ControlRequest, IndexEntry, IndexRequest
 from service.errors import DeadlineError
+from service.repository import Repository
 
 #: Loads and unloads at a time. They have threads of their own, so that however many wait, no
 #: other request waits for a thread with them.
@@ -32,16 +33,6 @@ router = APIRouter(prefix="/v2/repository")
 Name = Annotated[str, Path(description="name of the model")]
 
 
-class Controllable(Protocol):
-    """A repository whose models can be loaded and unloaded; either may take long."""
-
-    def load(self, name: str) -> object:
-        """Load a model, or load it again."""
-
-    def unload(self, name: str) -> object:
-        """Free a model, which cannot answer any more."""
-
-
 @router.post(
     "/index",
     response_model=list[IndexEntry],
@@ -51,7 +42,7 @@ async def list_models(request: Request) -> list[IndexEntry]:
     """Every version of every model and its state, or those that can answer."""
     body = await read_body(request)
     asked = parse_json(IndexRequest, body or b"{}", 'nothing, or {"ready": true}')
-    return metadata.index(serving(request).repository, asked.ready)
+    return metadata.index(state_of(request).repository, asked.ready)
 
 
 @router.post(
@@ -80,17 +71,16 @@ async def unload(request: Request, name: Name) -> dict[str, Any]:
     return {}
 
 
-async def _controlled(request: Request) -> Controllable:
+async def _controlled(request: Request) -> Repository:
     """The repository, if requests may change it and this one asks for nothing else."""
-    shared = serving(request)
+    shared = state_of(request)
     if not shared.control:
         raise HTTPException(
             403, f"models are not loaded and unloaded by request. {SETTING}=true allows it."
         )
     body = await read_body(request)
     parse_json(ControlRequest, body or b"{}", "nothing, or {}")
-    repository: Any = shared.repository
-    return cast(Controllable, repository)
+    return shared.repository
 
 
 async def _in_time(request: Request, work: Callable[[str], object], name: str) -> None:
@@ -99,7 +89,7 @@ async def _in_time(request: Request, work: Callable[[str], object], name: str) -
     Raises:
         DeadlineError: it goes on.
     """
-    seconds = serving(request).timeout
+    seconds = state_of(request).plane.timeout
     try:
         async with asyncio.timeout(seconds):
             await to_thread.run_sync(work, name, abandon_on_cancel=True, limiter=_LOADS)

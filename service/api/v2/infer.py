@@ -7,42 +7,52 @@ from typing import Any
 from fastapi import Request, Response
 from numpy.typing import NDArray
 
-from service.api import serving
+from service.api.app_state import context_of, state_of
 from service.api.arrays import RAW
-from service.api.body import off_loop, parse_json, read_body
-from service.api.observe import seen
+from service.api.body import parse_json, read_body
 from service.api.v2.outputs import MOMENTS, Selected, select
 from service.api.v2.parameters import InferParameters
 from service.api.v2.schemas import EXAMPLE, InferRequest
-from service.api.v2.tensors import HEADER, Output, decode_inputs, encode_answer, split_body
+from service.api.v2.tensors import (
+    HEADER,
+    Inputs,
+    Output,
+    decode_inputs,
+    encode_answer,
+    split_body,
+)
 from service.inputs import Where
-from service.jobs import Job
+from service.manifest import Manifest
 from service.options import Options
 from service.predictor import Prediction, Predictor
-from service.repository import Version
+from service.serving.context import Context
+from service.serving.data_plane import DataPlane
+from service.serving.offload import offload
 
 Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Call:
+class Decoded:
     """What a request asks of a model.
 
     Attributes:
         id: what the client calls it.
+        inputs: its tensors.
         outputs: what the answer holds, in order.
         options: how to sample.
         timeout: seconds that the client waits; None says nothing.
-        passes: the job of the passes, None if no output needs them.
-        off: the same of the pass with dropout off.
     """
 
     id: str | None
+    inputs: Inputs
     outputs: list[Selected]
     options: Options
     timeout: float | None
-    passes: Job | None
-    off: Job | None
+
+    def where(self, name: str) -> Where:
+        """What the elements of an input are called in messages."""
+        return self.inputs.places[name]
 
 
 @dataclass(frozen=True)
@@ -69,7 +79,7 @@ class Answer:
         return predicted.measures[offer.quantity]
 
 
-async def infer(request: Request, name: str, number: int | None) -> Response:
+async def infer(request: Request, name: str, version: int | None) -> Response:
     """Answer a request.
 
     Raises:
@@ -77,37 +87,45 @@ async def infer(request: Request, name: str, number: int | None) -> Response:
         HTTPException: its body is too large or compressed.
     """
     body = await read_body(request, (RAW,))
-    version, predictor = serving.find(request, name, number)
+    plane, context = state_of(request).plane, context_of(request)
+    predictor = plane.find(name, version, context)
     header = request.headers.get(HEADER)
-    call = await off_loop(request, len(body), read_call, body, header, predictor)
-    answer = await run_model(request, predictor, call)
-    arrays = [answer.array(selected) for selected in call.outputs]
+    asked = await offload(context, len(body), decode, body, header, predictor.manifest)
+    del body
+    context.limit(asked.timeout)
+    answer = await run_model(plane, predictor, asked, context)
+    arrays = [answer.array(selected) for selected in asked.outputs]
     size = sum(a.nbytes for a in arrays)
-    response = await off_loop(request, size, write_answer, version, call, answer)
-    seen(request).require_time()
+    response = await offload(context, size, encode, asked, answer, context)
+    context.require_time()
     return response
 
 
-async def run_model(request: Request, predictor: Predictor, call: Call) -> Answer:
-    """Run what a call asks for; the one place that does."""
-    prediction = None
+async def run_model(
+    plane: DataPlane, predictor: Predictor, asked: Decoded, context: Context
+) -> Answer:
+    """Run what a request asks for; the one place that does."""
+    quantities = {selected.offer.quantity for selected in asked.outputs}
+    x, prediction = asked.inputs.arrays, None
     off: Mapping[str, Array] = {}
-    if call.passes is not None:
-        prediction = await serving.predict(
-            request, predictor, call.passes, call.options, call.timeout
+    if quantities - {None}:
+        prediction = await plane.predict(
+            predictor, x, asked.options, context, root="inputs", where=asked.where
         )
-    if call.off is not None:
-        off = await serving.predict_deterministic(request, predictor, call.off, call.timeout)
+    if None in quantities:
+        off = await plane.predict_deterministic(
+            predictor, x, context, root="inputs", where=asked.where
+        )
     return Answer(prediction, off)
 
 
-def read_call(body: bytes, header: str | None, predictor: Predictor) -> Call:
-    """Check a body against its model.
+def decode(body: bytes, header: str | None, manifest: Manifest) -> Decoded:
+    """Read a body.
 
     Args:
         body: JSON, and what follows it.
         header: what the request says of the JSON's length.
-        predictor: of the model.
+        manifest: of the model.
 
     Raises:
         InputError: naming the place, what is there and what would be right.
@@ -115,30 +133,19 @@ def read_call(body: bytes, header: str | None, predictor: Predictor) -> Call:
     content, binary = split_body(body, header)
     asked = parse_json(InferRequest, content, EXAMPLE)
     parameters = asked.parameters or InferParameters()
-    manifest = predictor.manifest
     outputs = select(manifest, asked.outputs, parameters.training, parameters.binary_data_output)
-    inputs = decode_inputs(asked.inputs, binary)
-
-    def places(name: str) -> Where:
-        return inputs.places[name]
-
     quantities = dict.fromkeys(selected.offer.quantity for selected in outputs)
     measures = tuple(q for q in quantities if q is not None and q not in MOMENTS)
-    options = parameters.options(measures)
-    passes = off = None
-    if any(quantities):
-        passes = predictor.prepare(inputs.arrays, options, root="inputs", where=places)
-    if None in quantities:
-        off = predictor.prepare_deterministic(inputs.arrays, root="inputs", where=places)
-    return Call(asked.id, outputs, options, parameters.seconds, passes, off)
+    inputs = decode_inputs(asked.inputs, binary)
+    return Decoded(asked.id, inputs, outputs, parameters.options(measures), parameters.seconds)
 
 
-def write_answer(version: Version, call: Call, answer: Answer) -> Response:
+def encode(asked: Decoded, answer: Answer, context: Context) -> Response:
     """What goes back to the client."""
-    head: dict[str, Any] = {"model_name": version.name, "model_version": str(version.number)}
-    if call.id is not None:
-        head["id"] = call.id
+    head: dict[str, Any] = {"model_name": context.model, "model_version": context.version}
+    if asked.id is not None:
+        head["id"] = asked.id
     if answer.prediction is not None:
         head["parameters"] = {"passes": answer.prediction.passes, "seed": answer.prediction.seed}
-    outputs = [Output(s.name, answer.array(s), s.binary) for s in call.outputs]
+    outputs = [Output(s.name, answer.array(s), s.binary) for s in asked.outputs]
     return encode_answer(head, outputs)

@@ -2,7 +2,6 @@
 
 from importlib.metadata import version
 
-from service.api.serving import without_folder
 from service.api.v2.datatypes import datatype_of
 from service.api.v2.outputs import offers
 from service.api.v2.schemas import (
@@ -71,7 +70,7 @@ def index(repository: Repository, only_ready: bool) -> list[IndexEntry]:
             name=name,
             version=str(v.number),
             state=_STATES.get(v.state, "UNAVAILABLE"),
-            reason=without_folder(repository, v.reason),
+            reason=repository.without_folder(v.reason),
         )
         for name, versions in repository.models().items()
         for v in versions

@@ -5,10 +5,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request, Response
 
 from service.api import health
+from service.api.app_state import state_of
 from service.api.body import describe_body
 from service.api.keys import needs
 from service.api.schemas import ERRORS, Error
-from service.api.serving import serving
 from service.api.v2 import control, metadata
 from service.api.v2.infer import infer
 from service.api.v2.schemas import (
@@ -72,45 +72,45 @@ async def live() -> Live:
 @router.get("/v2/health/ready", response_model=Ready)
 async def ready(request: Request) -> Ready:
     """Every model has a version that can answer; 503 says which has not."""
-    health.require_ready(serving(request))
+    health.require_ready(state_of(request))
     return Ready(ready=True)
 
 
 @router.get("/v2/models/{name}", response_model=ModelMetadata)
 async def model(request: Request, name: Name) -> ModelMetadata:
     """Inputs of a model, and the outputs that may be asked for."""
-    return metadata.model_metadata(serving(request).repository, name)
+    return metadata.model_metadata(state_of(request).repository, name)
 
 
 @router.get("/v2/models/{name}/versions/{version}", response_model=ModelMetadata)
 async def model_version(request: Request, name: Name, version: Number) -> ModelMetadata:
     """The same, of one version."""
-    return metadata.model_metadata(serving(request).repository, name, version)
+    return metadata.model_metadata(state_of(request).repository, name, version)
 
 
 @router.get("/v2/models/{name}/config", response_model=ModelConfig)
 async def config(request: Request, name: Name) -> ModelConfig:
     """The same in the words of Triton's model configuration."""
-    return metadata.model_config(serving(request).repository, name)
+    return metadata.model_config(state_of(request).repository, name)
 
 
 @router.get("/v2/models/{name}/versions/{version}/config", response_model=ModelConfig)
 async def version_config(request: Request, name: Name, version: Number) -> ModelConfig:
     """The same, of one version."""
-    return metadata.model_config(serving(request).repository, name, version)
+    return metadata.model_config(state_of(request).repository, name, version)
 
 
 @router.get("/v2/models/{name}/ready", response_model=ModelReady)
 async def model_ready(request: Request, name: Name) -> ModelReady:
     """The model has a version that can answer; 503 says why not."""
-    serving(request).repository.predictor(name)
+    state_of(request).repository.predictor(name)
     return ModelReady(name=name, ready=True)
 
 
 @router.get("/v2/models/{name}/versions/{version}/ready", response_model=ModelReady)
 async def version_ready(request: Request, name: Name, version: Number) -> ModelReady:
     """The version can answer; 503 says why not."""
-    serving(request).repository.predictor(name, version)
+    state_of(request).repository.predictor(name, version)
     return ModelReady(name=name, ready=True)
 
 

@@ -11,18 +11,17 @@ import pytest
 
 from service import Predictor, load_model
 from service.api.app import create_app
-from service.api.metrics import Metrics
-from service.api.serving import Serving
-from service.api.tracing import Tracing
+from service.api.app_state import AppState
 from service.device import choose_device
 from service.errors import StoppingError
 from service.repository import Repository
 from service.scheduler import Scheduler
+from service.serving.data_plane import DataPlane
 from tests.service.reference import save
 
 
 @pytest.fixture
-def shared(tmp_path: Path) -> Iterator[Serving]:
+def shared(tmp_path: Path) -> Iterator[AppState]:
     """A model whose rows have 100,000 outputs."""
     path = tmp_path / "wide" / "1" / "model.onnx"
     path.parent.mkdir(parents=True)
@@ -36,13 +35,13 @@ def shared(tmp_path: Path) -> Iterator[Serving]:
     repository = Repository(tmp_path, load_model)
     repository.load_all()
     scheduler = Scheduler()
-    yield Serving(repository, scheduler, choose_device("cpu"), Metrics(), Tracing())
+    yield AppState(DataPlane(repository, scheduler), choose_device("cpu"))
     scheduler.close(StoppingError("the test is over"))
 
 
 @pytest.mark.parametrize(("method", "training"), [("prediction", True), ("outputs", False)])
 def test_large_answers_are_made_by_another_thread(
-    shared: Serving, monkeypatch: pytest.MonkeyPatch, method: str, training: bool
+    shared: AppState, monkeypatch: pytest.MonkeyPatch, method: str, training: bool
 ) -> None:
     made_by: list[threading.Thread] = []
     original = getattr(Predictor, method)

@@ -2,18 +2,24 @@
 
 import asyncio
 import shutil
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from scripts.local_server import local_server
-from service.api.errors import install_error_handlers
-from service.api.v2 import asking, router
-from service.errors import ModelNotFoundError
+from service import load_model
+from service.api.app import create_app
+from service.api.app_state import AppState
+from service.device import choose_device
+from service.errors import StoppingError
+from service.repository import Repository
+from service.scheduler import Scheduler
+from service.serving.data_plane import DataPlane
 from tests.conftest import STORE
 
 
@@ -117,38 +123,42 @@ def test_openapi_describes_infer(client: httpx.Client) -> None:
     assert "outputs" in document["components"]["schemas"][reference]["required"]
 
 
-class Controlled:
-    """Stands in for a repository, and notes what it is asked to load and unload."""
-
-    folder = STORE
+class Controlled(Repository):
+    """Notes what it is asked to load and unload."""
 
     def __init__(self) -> None:
+        super().__init__(STORE, load_model)
         self.calls: list[tuple[str, str]] = []
 
     def load(self, name: str) -> None:
-        self._note("load", name)
+        self.versions(name)  # raises
+        self.calls.append(("load", name))
 
     def unload(self, name: str) -> None:
-        self._note("unload", name)
-
-    def _note(self, what: str, name: str) -> None:
-        if name != "digits":
-            raise ModelNotFoundError(f"there is no model {name!r}.")
-        self.calls.append((what, name))
+        self.versions(name)
+        self.calls.append(("unload", name))
 
 
 @pytest.fixture
-def app() -> FastAPI:
-    """The protocol alone, whose requests may load and unload models."""
-    app = FastAPI()
-    app.include_router(asking)
-    app.include_router(router)
-    install_error_handlers(app)
-    app.state.serving = SimpleNamespace(repository=Controlled(), control=True, timeout=60.0)
-    return app
+def repository() -> Controlled:
+    return Controlled()
 
 
-def post(app: FastAPI, path: str, **sent: Any) -> httpx.Response:
+@pytest.fixture
+def shared(repository: Controlled) -> Iterator[AppState]:
+    """Requests may load and unload models, and bodies have up to 100 bytes."""
+    scheduler = Scheduler()
+    plane = DataPlane(repository, scheduler)
+    yield AppState(plane, choose_device("cpu"), control=True, max_body=100)
+    scheduler.close(StoppingError("the test is over"))
+
+
+@pytest.fixture
+def app(shared: AppState) -> ASGIApp:
+    return create_app(shared)
+
+
+def post(app: ASGIApp, path: str, **sent: Any) -> httpx.Response:
     async def send() -> httpx.Response:
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
@@ -157,22 +167,24 @@ def post(app: FastAPI, path: str, **sent: Any) -> httpx.Response:
     return asyncio.run(send())
 
 
-def test_models_are_not_loaded_by_request_unless_a_setting_says_so(app: FastAPI) -> None:
-    app.state.serving.control = False
+def test_models_are_not_loaded_by_request_unless_a_setting_says_so(
+    shared: AppState, repository: Controlled
+) -> None:
+    app = create_app(replace(shared, control=False))
     for what in ("load", "unload"):
         response = post(app, f"/v2/repository/models/digits/{what}")
         assert response.status_code == 403
         assert "MCDROPOUT_REPOSITORY_CONTROL=true allows it." in response.json()["error"]
-    assert app.state.serving.repository.calls == []
+    assert repository.calls == []
 
 
-def test_models_are_loaded_and_unloaded_by_request(app: FastAPI) -> None:
+def test_models_are_loaded_and_unloaded_by_request(app: ASGIApp, repository: Controlled) -> None:
     path = "/v2/repository/models/digits"
     assert post(app, f"{path}/load").json() == {}
     assert post(app, f"{path}/load", json={}).json() == {}
     body = {"parameters": {"unload_dependents": True}}
     assert post(app, f"{path}/unload", json=body).json() == {}
-    assert app.state.serving.repository.calls == [("load", "digits")] * 2 + [("unload", "digits")]
+    assert repository.calls == [("load", "digits")] * 2 + [("unload", "digits")]
     response = post(app, "/v2/repository/models/nope/load")
     assert (response.status_code, list(response.json())) == (404, ["error"])
 
@@ -187,17 +199,17 @@ def test_models_are_loaded_and_unloaded_by_request(app: FastAPI) -> None:
         ([], "the body is wrong: Input should be an object. Send nothing, or {}."),
     ],
 )
-def test_a_model_is_loaded_as_it_is(app: FastAPI, body: Any, message: str) -> None:
+def test_a_model_is_loaded_as_it_is(
+    app: ASGIApp, repository: Controlled, body: Any, message: str
+) -> None:
     response = post(app, "/v2/repository/models/digits/load", json=body)
     assert response.status_code == 400
     assert message in response.json()["error"]
-    assert app.state.serving.repository.calls == []
+    assert repository.calls == []
 
 
 @pytest.mark.parametrize("sized", [True, False])
-def test_a_body_over_the_limit_is_refused(app: FastAPI, sized: bool) -> None:
-    app.state.max_body = 100
-
+def test_a_body_over_the_limit_is_refused(app: ASGIApp, sized: bool) -> None:
     async def parts() -> Any:
         for _ in range(11):
             yield b" " * 10

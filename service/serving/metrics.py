@@ -1,12 +1,9 @@
 """What Prometheus is told. All names begin with `mcdropout_`; docs/operations.md lists them."""
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -17,7 +14,6 @@ from prometheus_client import (
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
-    HistogramMetricFamily,
     Metric,
 )
 from prometheus_client.gc_collector import GCCollector
@@ -26,109 +22,13 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from service.batch import Ticket, Turn
-from service.core.measures import predictive_entropy
 from service.guarded import failures, guarded
-from service.manifest import Manifest
-from service.predictor import Prediction
 from service.repository import Repository, State
 from service.scheduler import Scheduler
+from service.serving.uncertainty import Uncertainty
 
 _SECONDS = (*(n * 10**-e for e in (4, 3, 2, 1) for n in (1, 2.5, 5)), 1, 2.5, 5, 10, 30, 60)
 _COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096)
-#: Of a share of the largest possible entropy.
-_SHARES = (0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-#: Of a standard deviation, in whatever unit the output has.
-_DEVIATIONS = tuple(n * 10.0**e for e in range(-4, 5) for n in (1, 2, 5))
-#: Elements that may wait to be counted; a larger answer is counted at once.
-_MOST_WAITING = 1 << 14
-
-Labels = tuple[str, str, str]  # model, version, output
-
-
-class Uncertainty(Collector):
-    """Histograms of the predictive uncertainty of rows, by model, version and output.
-
-    Of a classification it is the predictive entropy as a share of ln K, the largest
-    there is for K classes. Of anything else it is the standard deviation over passes,
-    √ of the mean variance of the output's elements. Rows are counted many at once, where
-    prometheus_client's own histogram takes one number at a time.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._entropy: dict[Labels, NDArray[np.float64]] = {}
-        self._deviation: dict[Labels, NDArray[np.float64]] = {}
-        #: What is not counted yet, many answers at once costing as much as one: (…, K) means
-        #: of K classes, and (B, …) variances of anything else, which have K = 0. A model's
-        #: next version may have another K under the same labels.
-        self._waiting: dict[tuple[Labels, int], list[NDArray[np.float64]]] = {}
-        self._elements = 0
-
-    def observe(self, model: str, version: str, manifest: Manifest, found: Prediction) -> None:
-        """Count the rows of an answer."""
-        with self._lock:
-            for output, prediction in found.items():
-                shape = prediction.mean.shape
-                is_class = manifest.task == "classification" and len(shape) > 1 and shape[-1] > 1
-                values = prediction.mean if is_class else prediction.variance
-                key = (model, version, output), shape[-1] if is_class else 0
-                self._waiting.setdefault(key, []).append(values)
-                self._elements += values.size
-            if self._elements >= _MOST_WAITING:
-                self._count()
-
-    def _count(self) -> None:
-        """Count what waits; with the lock."""
-        # Forgotten first: what cannot be counted is not tried again.
-        waiting, self._waiting, self._elements = self._waiting, {}, 0
-        for (labels, classes), answers in waiting.items():
-            if classes:
-                # Of sequences each step is counted; they may differ in length.
-                mean = np.concatenate([y.reshape(-1, classes) for y in answers])
-                _add(self._entropy, labels, _SHARES, predictive_entropy(mean) / np.log(classes))
-            else:
-                each = [y.reshape(len(y), -1).mean(axis=1) for y in answers]
-                _add(self._deviation, labels, _DEVIATIONS, np.sqrt(np.concatenate(each)))
-
-    def collect(self) -> Iterator[Metric]:
-        """Both histograms."""
-        with self._lock:
-            self._count()
-            entropy, deviation = dict(self._entropy), dict(self._deviation)
-        yield _histogram(
-            "mcdropout_predictive_entropy_ratio",
-            "predictive entropy of a row, as a share of the largest possible",
-            _SHARES,
-            entropy,
-        )
-        yield _histogram(
-            "mcdropout_predictive_standard_deviation",
-            "standard deviation of a row's output over passes, in the output's unit",
-            _DEVIATIONS,
-            deviation,
-        )
-
-
-def _add(
-    into: dict[Labels, NDArray[np.float64]], labels: Labels, bounds: Sequence[float], values: Any
-) -> None:
-    values = np.ravel(values)
-    # The last number is the sum of the values.
-    counted = np.empty(len(bounds) + 2)
-    counted[:-1] = np.bincount(np.searchsorted(bounds, values), minlength=len(bounds) + 1)
-    counted[-1] = values.sum()
-    into[labels] = into[labels] + counted if labels in into else counted
-
-
-def _histogram(
-    name: str, text: str, bounds: Sequence[float], counted: dict[Labels, NDArray[np.float64]]
-) -> Metric:
-    family = HistogramMetricFamily(name, text, labels=["model", "version", "output"])
-    edges = [*map(str, bounds), "+Inf"]
-    for labels, numbers in counted.items():
-        below = np.cumsum(numbers[:-1]).tolist()
-        family.add_metric(list(labels), list(zip(edges, below, strict=True)), float(numbers[-1]))
-    return family
 
 
 class Guarded(Collector):

@@ -4,24 +4,30 @@ import importlib.util
 import os
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
-from starlette.types import Scope
+from typing import Any
 
 from service.batch import Ticket
 from service.errors import SetupError
 
-if TYPE_CHECKING:
-    from service.api.observe import Seen
+Attributes = Mapping[str, str | int | float]
 
 
 class Tracing:
     """Does nothing. Its methods may fail: call them by `guarded`."""
 
-    def begin(self, scope: Scope, mine: "Seen") -> Any:
-        """A request begins; returns what `end` takes."""
+    def begin(self, name: str, carrier: Mapping[str, str], attributes: Attributes) -> Any:
+        """A request begins.
 
-    def end(self, begun: Any, scope: Scope, mine: "Seen") -> None:
+        Args:
+            name: of its span, until `end` has a better one.
+            carrier: headers that may name the client's trace.
+            attributes: of the span.
+
+        Returns:
+            What `end` takes.
+        """
+
+    def end(self, begun: Any, name: str | None, attributes: Attributes, failed: bool) -> None:
         """It ends, in the task that began it."""
 
     def passes(self, ticket: Ticket) -> None:
@@ -50,33 +56,19 @@ class Spans(Tracing):
         self._context, self._with_span = context, trace.set_span_in_context
         self._status = trace.Status(trace.StatusCode.ERROR)
 
-    def begin(self, scope: Scope, mine: "Seen") -> Any:
+    def begin(self, name: str, carrier: Mapping[str, str], attributes: Attributes) -> Any:
         """A span that continues the client's trace."""
-        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
-        attributes = {
-            "http.request.method": scope["method"],
-            "url.path": scope["path"],
-            "mcdropout.request_id": mine.id,
-        }
-        span = self._tracer.start_span(
-            scope["method"], self._extract(headers), self._kind, attributes
-        )
+        span = self._tracer.start_span(name, self._extract(carrier), self._kind, dict(attributes))
         return span, self._context.attach(self._with_span(span))
 
-    def end(self, begun: Any, scope: Scope, mine: "Seen") -> None:
+    def end(self, begun: Any, name: str | None, attributes: Attributes, failed: bool) -> None:
         """With what is known of the request by now."""
         span, token = begun
         try:
-            route = scope.get("route")
-            if route is not None:
-                span.update_name(f"{scope['method']} {route.path}")
-                span.set_attribute("http.route", route.path)
-            span.set_attribute("http.response.status_code", mine.status)
-            if mine.model:
-                span.set_attributes(
-                    {"mcdropout.model": mine.model, "mcdropout.version": mine.version}
-                )
-            if mine.status >= 500:
+            if name is not None:
+                span.update_name(name)
+            span.set_attributes(dict(attributes))
+            if failed:
                 span.set_status(self._status)
         finally:
             self._context.detach(token)

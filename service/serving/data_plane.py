@@ -1,0 +1,221 @@
+"""From inputs and options to an answer, for every protocol: admission, queue, deadline, end.
+
+A protocol decodes its request, asks the data plane, and encodes what it is given:
+
+    with plane.request(context := Context(id)):
+        context.begin(plane.timeout)
+        predictor = plane.find("digits", None, context)
+        prediction = await plane.predict(predictor, rows, options, context)
+
+A task that is cancelled, or whose client is gone, leaves nothing that runs on.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from math import prod
+from typing import Any
+
+from numpy.typing import NDArray
+
+from service.batch import Ticket
+from service.errors import CancelledError, MCDropoutError, StoppingError
+from service.guarded import guarded
+from service.inputs import Where
+from service.jobs import Job
+from service.memory import give_back
+from service.options import Options
+from service.predictor import Prediction, Predictor
+from service.repository import Repository
+from service.scheduler import Scheduler
+from service.serving.context import Context
+from service.serving.metrics import Metrics
+from service.serving.offload import offload
+from service.serving.pending_memory import PendingMemory
+from service.serving.tracing import Tracing
+
+Array = NDArray[Any]
+
+#: Seconds for which nobody looks whether the client is still there.
+_PATIENCE = 0.05
+#: Bytes that a number of an answer takes: in arrays, as an object of Python's, as text.
+_NUMBER = 64
+#: Bytes of a request after which memory is given back to the system.
+_MUCH = 1 << 20
+
+
+class DataPlane:
+    """Answers requests of any protocol. For the event loop's thread alone.
+
+    Attributes:
+        repository: of the models.
+        metrics, tracing: what is told of requests.
+        memory: for bodies and answers.
+        timeout: maximum seconds of a request.
+    """
+
+    def __init__(
+        self,
+        repository: Repository,
+        scheduler: Scheduler,
+        *,
+        metrics: Metrics | None = None,
+        tracing: Tracing | None = None,
+        memory: PendingMemory | None = None,
+        timeout: float = 60.0,
+    ) -> None:
+        """Answer with the models of `repository`, by passes that `scheduler` runs."""
+        self.repository = repository
+        self.metrics = metrics or Metrics()
+        self.tracing = tracing or Tracing()
+        self.memory = memory or PendingMemory()
+        self.timeout = timeout
+        self._scheduler = scheduler
+        self._arriving = 0  # requests that are about to be run
+
+    @contextmanager
+    def request(self, context: Context) -> Iterator[Context]:
+        """A request, from its first byte until its answer is sent; then it is counted."""
+        try:
+            yield context
+        finally:
+            if self.memory.release(context) > _MUCH:
+                asyncio.get_running_loop().run_in_executor(None, give_back)
+            guarded("metrics", self._count, context)
+
+    def _count(self, context: Context) -> None:
+        for ticket in context.tickets:
+            self.metrics.answered(*context.label, ticket)
+        if context.answer:
+            self.metrics.uncertainty.observe(*context.label, *context.answer)
+
+    def find(self, name: str, version: int | None, context: Context) -> Predictor:
+        """The model that is to answer, which the log and the metrics will name.
+
+        Args:
+            name: of the model.
+            version: its number; None: the newest that can answer.
+            context: of the request.
+
+        Raises:
+            ModelNotFoundError: there is no such model or version.
+            ModelUnavailableError: it cannot answer now.
+        """
+        found, predictor = self.repository.predictor(name, version)
+        context.model, context.version = found.name, str(found.number)
+        return predictor
+
+    async def predict(
+        self,
+        predictor: Predictor,
+        x: Any,
+        options: Options,
+        context: Context,
+        *,
+        root: str = "x",
+        where: Callable[[str], Where] | None = None,
+    ) -> Prediction:
+        """Run stochastic passes and reduce them.
+
+        Args:
+            predictor: of the model, from `find`.
+            x, options, root, where: see `Predictor.prepare`.
+            context: of the request.
+
+        Raises:
+            InputError: naming what is wrong, where, and what would be right.
+            TooLargeError, QueueFullError, DeadlineError, CancelledError, StoppingError: it was
+                not run to its end.
+            OutputError: the model answered with NaN or infinity.
+        """
+        job = await offload(
+            context, context.held, predictor.prepare, x, options, root=root, where=where
+        )
+        await self._run(predictor, job, context, kinds=2 + len(options.measures))
+        found = await offload(context, job.found_bytes, predictor.prediction, job, options.measures)
+        context.answer = (predictor.manifest, found)
+        return found
+
+    async def predict_deterministic(
+        self,
+        predictor: Predictor,
+        x: Any,
+        context: Context,
+        *,
+        root: str = "x",
+        where: Callable[[str], Where] | None = None,
+    ) -> dict[str, Array]:
+        """The same with dropout off: output name to (B, …)."""
+        job = await offload(
+            context, context.held, predictor.prepare_deterministic, x, root=root, where=where
+        )
+        await self._run(predictor, job, context, kinds=1)
+        return await offload(context, job.found_bytes, predictor.outputs, job)
+
+    async def _run(self, predictor: Predictor, job: Job, context: Context, kinds: int) -> None:
+        """Run a job to its end; `kinds`: quantities of each output in its answer."""
+        context.require_time()
+        self.memory.hold(context, _size(predictor, job, kinds))
+        ticket = None
+        if await self._is_alone():
+            ticket = self._scheduler.run_now(job, predictor.sampler, context.label)
+        if ticket is None:
+            ticket = self._scheduler.submit(job, predictor.sampler, context.label, context.deadline)
+            await self._finish(ticket, context)
+        ticket.future.result()
+        context.tickets.append(ticket)
+        guarded("traces", self.tracing.passes, ticket)
+
+    async def _is_alone(self) -> bool:
+        """Whether no other request came with this one; if one did, they are to run together."""
+        self._arriving += 1
+        try:
+            await asyncio.sleep(0)  # the others get as far
+            return self._arriving == 1
+        finally:
+            self._arriving -= 1
+
+    async def _finish(self, ticket: Ticket, context: Context) -> None:
+        """Wait for a job's end, no longer than its client does."""
+        answer = asyncio.wrap_future(ticket.future)
+        try:
+            async with asyncio.timeout(context.left()):
+                await _wait(answer, context)
+        except BaseException as error:
+            # Whatever ended the wait, for example the server's own end, ends the work.
+            fault = _fault(error, context)
+            self._scheduler.cancel(ticket, fault)
+            if fault is error or not isinstance(error, TimeoutError):
+                raise
+            raise fault from error
+        finally:
+            answer.cancel()  # or asyncio would complain that nobody asked for its fault
+
+
+def _size(predictor: Predictor, job: Job, kinds: int) -> int:
+    """About how many bytes a job's rows and answer take until the client has read it."""
+    shapes = [spec.shape[1:] for spec in predictor.manifest.outputs]
+    numbers = job.count * kinds * sum(prod(n or 1 for n in shape) for shape in shapes)
+    return numbers * _NUMBER + sum(x.nbytes for x in job.rows.values())
+
+
+async def _wait(answer: "asyncio.Future[None]", context: Context) -> None:
+    await asyncio.wait({answer}, timeout=_PATIENCE)
+    if not answer.done() and context.disconnected is not None:
+        leaving = asyncio.ensure_future(context.disconnected())
+        try:
+            both: set[asyncio.Future[Any]] = {answer, leaving}
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leaving.cancel()
+        if not answer.done():
+            raise CancelledError("the client is gone; its passes were stopped.")
+    await answer
+
+
+def _fault(error: BaseException, context: Context) -> MCDropoutError:
+    if isinstance(error, MCDropoutError):
+        return error
+    if isinstance(error, TimeoutError):
+        return context.too_late()
+    return StoppingError("the server stopped before the answer was there. Send it again.")
