@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from service.batch import TURN, Batch, Ticket, Turn
 from service.errors import DeadlineError, QueueFullError
-from service.jobs import Job
+from service.jobs import Job, SampleJob
 
 #: Long jobs that share the machine. Each holds memory, and each makes the others later.
 _MOST_BEGUN = 4
@@ -254,5 +254,5 @@ def _too_long(ticket: Ticket, left: float) -> DeadlineError:
 
 
 def _is_small(job: Job) -> bool:
-    repeated = job.count > 1 and job.draws is not None and job.draws.masks == "shared"
+    repeated = isinstance(job, SampleJob) and job.repeats_masks
     return job.count * job.passes <= (_MOST_REPEATED if repeated else _MOST_JOINED)

@@ -1,5 +1,6 @@
 """What a request wants run, and how the passes of several are drawn as one."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from service.core.measures import Measure
 from service.core.summary import Summary
 from service.runner import Draws, Rows, SiteDraw, row_count
 
@@ -14,24 +16,19 @@ Array = NDArray[Any]
 
 
 @dataclass(eq=False)
-class Job:
-    """Rows, and the passes to run over them; it comes to an answer or to a fault.
+class Job(ABC):
+    """Rows, and what to run over them; it comes to an answer or to a fault.
 
     Attributes:
         rows: B of them.
         passes: P.
-        draws: what to draw. None: one pass with dropout off.
-        with_entropy: see `Summary`.
         fault: why it is not to be run any further.
     """
 
     rows: Rows
     passes: int
-    draws: Draws | None
-    with_entropy: bool = False
-    fault: Exception | None = None
-    _found: list[Mapping[str, Any]] = field(default_factory=list)
-    _rows_done: int = 0
+    fault: Exception | None = field(default=None, init=False)
+    _rows_done: int = field(default=0, init=False)
 
     @property
     def count(self) -> int:
@@ -43,48 +40,92 @@ class Job:
         """Whether all rows have had all passes."""
         return self._rows_done == self.count
 
+    @property
+    @abstractmethod
+    def found_bytes(self) -> int:
+        """About how many bytes its answer is made from, as far as it was found."""
+
     def stop(self, fault: Exception) -> None:
         """Let no further chunk of it begin; the first fault stays."""
         self.fault = self.fault or fault
 
-    def add(self, found: Mapping[str, Any], rows: int) -> None:
-        """Take what the next `rows` came to: output name to their summary, or their output."""
-        self._found.append(found)
-        self._rows_done += rows
-
     def restart(self) -> None:
         """Forget what was found."""
-        self._found, self._rows_done = [], 0
+        self._rows_done = 0
+
+
+@dataclass(eq=False)
+class SampleJob(Job):
+    """Stochastic passes, and what is to be made of their samples.
+
+    Attributes:
+        draws: what to draw.
+        measures: beside mean and variance.
+        found: of each block of rows that is done, output name to summary.
+    """
+
+    draws: Draws
+    measures: tuple[Measure, ...] = ()
+    found: list[Mapping[str, Summary]] = field(default_factory=list, init=False)
 
     @property
     def found_bytes(self) -> int:
-        """About how many bytes its answer has, as far as it was found."""
-        values = (value for part in self._found for value in part.values())
-        return sum(
-            2 * v.moments.mean.nbytes if isinstance(v, Summary) else int(v.nbytes) for v in values
-        )
+        """See `Job.found_bytes`."""
+        return sum(summary.nbytes for block in self.found for summary in block.values())
 
-    def summaries(self) -> dict[str, Summary]:
-        """Output name to the summary of (P, B, …) samples."""
-        return {name: Summary.stack([p[name] for p in self._found]) for name in self._found[0]}
+    @property
+    def repeats_masks(self) -> bool:
+        """Whether its rows share masks, which a batch of several jobs has to repeat for each."""
+        return self.count > 1 and self.draws.masks == "shared"
 
-    def outputs(self) -> dict[str, Array]:
-        """Output name to (B, …), with dropout off."""
-        return {name: np.concatenate([p[name] for p in self._found]) for name in self._found[0]}
+    def add(self, found: Mapping[str, Summary], rows: int) -> None:
+        """Take what the samples of the next `rows` say."""
+        self.found.append(found)
+        self._rows_done += rows
 
-    def joins(self, other: "Job") -> bool:
+    def restart(self) -> None:
+        """See `Job.restart`."""
+        super().restart()
+        self.found = []
+
+    def joins(self, other: "SampleJob") -> bool:
         """Whether both may go through the graphs together.
 
         What is drawn may differ, and how often; what the graphs are fed beside may not.
         """
         a, b = self.draws, other.draws
-        if a is None or b is None:
-            return False
         alike = a.rate_scale == b.rate_scale and a.sites == b.sites
         return alike and self._row_shapes() == other._row_shapes()
 
     def _row_shapes(self) -> dict[str, tuple[int, ...]]:
         return {name: x.shape[1:] for name, x in self.rows.items()}
+
+
+@dataclass(eq=False)
+class DeterministicJob(Job):
+    """One pass with dropout off."""
+
+    passes: int = field(default=1, init=False)
+    _found: list[Mapping[str, Array]] = field(default_factory=list, init=False)
+
+    @property
+    def found_bytes(self) -> int:
+        """See `Job.found_bytes`."""
+        return sum(y.nbytes for block in self._found for y in block.values())
+
+    def add(self, found: Mapping[str, Array], rows: int) -> None:
+        """Take the outputs of the next `rows`."""
+        self._found.append(found)
+        self._rows_done += rows
+
+    def restart(self) -> None:
+        """See `Job.restart`."""
+        super().restart()
+        self._found = []
+
+    def outputs(self) -> dict[str, Array]:
+        """Output name to (B, …)."""
+        return {name: np.concatenate([p[name] for p in self._found]) for name in self._found[0]}
 
 
 @dataclass(frozen=True)
@@ -93,14 +134,12 @@ class Part:
 
     Attributes:
         job: whose they are.
-        draws: the job's.
         first: index in the job of the first of them.
         rows: how many run.
         real: how many of them count; the rest fill up.
     """
 
-    job: Job
-    draws: Draws
+    job: SampleJob
     first: int
     rows: int
     real: int

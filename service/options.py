@@ -1,15 +1,19 @@
 """What a request may choose, and what is wrong with its choice."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
-from service.core.summary import CLASSIFICATION_MEASURES
+import numpy as np
+
+from service.core.measures import Needs
 from service.errors import InputError
 from service.graph.plan import Plan
-from service.manifest import SMALLEST_RATE, SiteSpec, is_drawable
+from service.jobs import SampleJob
+from service.manifest import SMALLEST_RATE, Manifest, SiteSpec, is_drawable
+from service.memory import mib
 from service.runner import Draws, Masks
 
 #: JSON numbers are exact up to here in every client, and a seed travels as one.
@@ -24,7 +28,7 @@ class Options:
         passes: P, at least 2; by default the manifest's.
         seed: 0 ≤ seed < 2**53. The same seed gives the same answer. By default a
             random one, which the answer names.
-        measures: of `CLASSIFICATION_MEASURES`, for a classification model.
+        measures: names of `core.measures.MEASURES`, or objects of a name to its arguments.
         masks: "shared": a pass is one thinned network, for all rows. "per_row": each
             row of a pass has masks of its own, as in Keras' `model(x, training=True)`.
         rate_scale: what every drop rate is multiplied by; none may exceed 1.
@@ -33,7 +37,7 @@ class Options:
 
     passes: int | None = None
     seed: int | None = None
-    measures: Sequence[str] = ()
+    measures: Sequence[str | Mapping[str, Any]] = ()
     masks: Masks = "shared"
     rate_scale: float = 1.0
     sites: Sequence[str] | None = None
@@ -50,7 +54,7 @@ def read_options(given: Options) -> Options:
     return Options(
         passes=None if given.passes is None else _whole("passes", given.passes),
         seed=None if given.seed is None else _whole("seed", given.seed),
-        measures=_names("measures", given.measures),
+        measures=_measures(given.measures),
         masks=given.masks,
         rate_scale=_number("rate_scale", given.rate_scale),
         sites=None if given.sites is None else _names("sites", given.sites),
@@ -80,6 +84,19 @@ def _names(option: str, value: Any) -> tuple[str, ...]:
     if wrong:
         raise InputError(f"{option} is {_said(value)}; it must be a list of names.")
     return names
+
+
+def _measures(value: Any) -> tuple[str | Mapping[str, Any], ...]:
+    if isinstance(value, str | Mapping):
+        what = "the string" if isinstance(value, str) else "the object"
+        raise InputError(f"measures is {what} {value!r}; give a list: [{value!r}].")
+    items = tuple(value) if isinstance(value, Iterable) else (value,)
+    if not all(isinstance(item, str | Mapping) for item in items):
+        raise InputError(
+            f"measures is {_said(value)}; it must be a list of names, or of objects of a name to "
+            "its arguments."
+        )
+    return items
 
 
 def _said(value: Any) -> str:
@@ -137,19 +154,31 @@ def require_samples(rows: int, passes: int, limits: Limits) -> None:
         )
 
 
-def require_measures(measures: Sequence[str], task: str) -> None:
-    """Check the measures asked for.
+def require_kept(job: SampleJob, manifest: Manifest, limits: Limits) -> None:
+    """Check the memory of a request whose measures need all samples at the end.
 
     Raises:
-        InputError: a model of this task has not all of them.
+        InputError: they take more than the passes of a request may take at a time.
     """
-    known = list(CLASSIFICATION_MEASURES) if task == "classification" else []
-    unknown = [name for name in measures if name not in known]
-    if unknown:
+    size = kept_bytes(job, manifest)
+    if size > limits.memory:
+        needy = [measure.name for measure in job.measures if measure.needs is Needs.SAMPLES]
         raise InputError(
-            f"measures names {unknown}; for a model of task {task!r} there "
-            f"{'are ' + str(known) if known else 'is none beside mean and variance'}."
+            f"measures names {needy}, for which all samples are kept to the end: those of "
+            f"{job.count} rows × {job.passes} passes take {mib(size)} MiB, and a request may take "
+            f"{mib(limits.memory)}. Send fewer rows or passes at a time."
         )
+
+
+def kept_bytes(job: SampleJob, manifest: Manifest) -> int:
+    """Bytes of the samples that a job keeps to its end."""
+    if not any(measure.needs is Needs.SAMPLES for measure in job.measures):
+        return 0
+    sizes = (
+        math.prod(n or 1 for n in spec.shape[1:]) * np.dtype(spec.dtype).itemsize
+        for spec in manifest.outputs
+    )
+    return job.count * job.passes * sum(sizes)
 
 
 def require_draws(draws: Draws, plan: Plan) -> None:

@@ -3,25 +3,29 @@
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.summary import CLASSIFICATION_MEASURES, NEEDS_ENTROPY, Summary
+from service.core.measures import Measure, read_measures
+from service.core.summary import Summary
 from service.engine import CPU, Provider
 from service.errors import InputError, OutputError
 from service.graph.artifact import Artifact, read_artifact
 from service.inputs import Where, read_inputs
-from service.jobs import Job
+from service.jobs import DeterministicJob, Job, SampleJob
+from service.manifest import Shape
 from service.options import (
     SEED_LIMIT,
     Limits,
     Options,
+    kept_bytes,
     read_options,
     require_draws,
-    require_measures,
+    require_kept,
     require_passes,
     require_samples,
 )
@@ -31,6 +35,9 @@ from service.runner import Draws, Masks, row_count
 from service.sampler import Sampler
 
 Array = NDArray[Any]
+#: Bytes that a number of an answer takes: in arrays, as an object of Python's, as text.
+_NUMBER = 64
+J = TypeVar("J", bound=Job)
 
 #: Where seeds come from that nobody chose. Each question to the system for random bytes
 #: gives Python's lock away, and under load takes long to get it back.
@@ -158,7 +165,7 @@ class Predictor:
             OutputError: the model answered with NaN or infinity.
         """
         options = read_options(Options(passes, seed, measures, masks, rate_scale, sites))
-        return self.prediction(self._run(self.prepare(x, options)), options.measures)
+        return self.prediction(self._run(self.prepare(x, options)))
 
     def predict_deterministic(self, x: Any) -> dict[str, Array]:
         """The Keras model's own inference output, with dropout off: output name to (B, …)."""
@@ -171,7 +178,7 @@ class Predictor:
         *,
         root: str = "x",
         where: Callable[[str], Where] | None = None,
-    ) -> Job:
+    ) -> SampleJob:
         """Check a request and make of it what a sampler runs.
 
         Args:
@@ -186,17 +193,19 @@ class Predictor:
         passes = self.manifest.passes if options.passes is None else options.passes
         seed = _seeds.randrange(SEED_LIMIT) if options.seed is None else options.seed
         require_passes(passes, self._limits.passes)
-        require_measures(options.measures, self.manifest.task)
+        measures = read_measures(options.measures, self.manifest.task)
         sites = None if options.sites is None else frozenset(options.sites)
         draws = Draws(seed, options.masks, options.rate_scale, sites)
         require_draws(draws, self._sampler.plan)
         rows = read_inputs(x, self.manifest.inputs, root, where)
         require_samples(row_count(rows), passes, self._limits)
-        return Job(rows, passes, draws, not NEEDS_ENTROPY.isdisjoint(options.measures))
+        job = SampleJob(rows, passes, draws, measures)
+        require_kept(job, self.manifest, self._limits)
+        return job
 
     def prepare_deterministic(
         self, x: Any, *, root: str = "x", where: Callable[[str], Where] | None = None
-    ) -> Job:
+    ) -> DeterministicJob:
         """The same, for one pass with dropout off."""
         if not self._has_off:
             raise InputError(
@@ -205,22 +214,28 @@ class Predictor:
             )
         rows = read_inputs(x, self.manifest.inputs, root, where)
         require_samples(row_count(rows), 1, self._limits)
-        return Job(rows, 1, None)
+        return DeterministicJob(rows)
 
-    def prediction(self, job: Job, measures: Sequence[str]) -> Prediction:
+    def prediction(self, job: SampleJob) -> Prediction:
         """What the passes of a job that is done say.
 
         Raises:
             OutputError: the model answered with NaN or infinity.
         """
-        summaries = job.summaries()
-        return Prediction(
-            {name: _reduce(name, summaries[name], measures) for name in self._output_names},
-            job.passes,
-            0 if job.draws is None else job.draws.seed,
-        )
+        outputs = {
+            name: _reduce(name, [block[name] for block in job.found], job.measures)
+            for name in self._output_names
+        }
+        return Prediction(outputs, job.passes, job.draws.seed)
 
-    def outputs(self, job: Job) -> dict[str, Array]:
+    def bytes_of(self, job: Job) -> int:
+        """About how many bytes a job's rows and answer take until the client has read it."""
+        shapes = [shape for spec in self.manifest.outputs for shape in _shapes(spec.shape, job)]
+        numbers = job.count * sum(prod(n or 1 for n in shape[1:]) for shape in shapes)
+        kept = kept_bytes(job, self.manifest) if isinstance(job, SampleJob) else 0
+        return numbers * _NUMBER + kept + sum(x.nbytes for x in job.rows.values())
+
+    def outputs(self, job: DeterministicJob) -> dict[str, Array]:
         """What the one pass of a job with dropout off came to: output name to (B, …).
 
         Raises:
@@ -231,18 +246,29 @@ class Predictor:
             _require_finite(name, y)
         return {name: outputs[name] for name in self._output_names}
 
-    def _run(self, job: Job) -> Job:
+    def _run(self, job: J) -> J:
         for _ in self._sampler.run([job]):
             pass
         return job
 
 
-def _reduce(name: str, summary: Summary, measures: Sequence[str]) -> OutputPrediction:
-    mean, variance = summary.moments.mean, summary.moments.variance
+def _shapes(output: Shape, job: Job) -> list[Shape]:
+    """Of all quantities of an output in an answer."""
+    if not isinstance(job, SampleJob):
+        return [output]
+    return [output, output, *(measure.shape(output) for measure in job.measures)]
+
+
+def _reduce(name: str, blocks: Sequence[Summary], measures: Sequence[Measure]) -> OutputPrediction:
+    """What the samples of all blocks of rows say of one output."""
+    mean = np.concatenate([block.moments.mean for block in blocks])
+    variance = np.concatenate([block.moments.variance for block in blocks])
     # A sample that is no number leaves a mean that is none.
     _require_finite(name, mean + variance)
     return OutputPrediction(
-        mean, variance, {key: CLASSIFICATION_MEASURES[key](summary) for key in measures}
+        mean,
+        variance,
+        {m.name: np.concatenate([block.value(m) for block in blocks]) for m in measures},
     )
 
 

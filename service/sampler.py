@@ -7,11 +7,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from service.core.measures import Measure
 from service.core.moments import Moments
-from service.core.summary import Running, Summary, constant
+from service.core.summary import Running, Summary, constant, need_samples
 from service.graph.plan import Layout
 from service.graph.reductions import m2_output, mean_output
-from service.jobs import Job, Part, join_draws, join_rows
+from service.jobs import DeterministicJob, Job, Part, SampleJob, join_draws, join_rows
 from service.runner import Draws, Frontier, Rows, Runner, SiteDraw, row_count
 from service.sizes import Sizes, Sizing
 from service.speed import Speed, Step
@@ -77,7 +78,7 @@ class Sampler:
 
     def deterministic(self, rows: Rows) -> dict[str, Array]:
         """The model with dropout off: output name to (B, …)."""
-        job = Job(rows, 1, None)
+        job = DeterministicJob(rows)
         for _ in self.run([job]):
             pass
         return job.outputs()
@@ -104,19 +105,13 @@ class Sampler:
             parts.append({name: y[:, :count] for name, y in found.items()})
         return {name: np.concatenate([p[name] for p in parts], axis=1) for name in parts[0]}
 
-    def summarise(
-        self, rows: Rows, passes: int, draws: Draws, with_entropy: bool = False
-    ) -> dict[str, Summary]:
-        """Run passes and keep what their summary needs: output name to that of (P, B, …)."""
-        job = Job(rows, passes, draws, with_entropy)
-        for _ in self.run([job]):
-            pass
-        return job.summaries()
-
     def joins(self, job: Job, other: Job) -> bool:
         """Whether both may go into one `run`, as long as their sizes allow."""
-        reduced_alike = not self.plan.reduced or job.with_entropy == other.with_entropy
-        return not self.plan.layout.one_pass and reduced_alike and job.joins(other)
+        if not isinstance(job, SampleJob) or not isinstance(other, SampleJob):
+            return False
+        reduced_alike = need_samples(job.measures) == need_samples(other.measures)
+        alike = not self.plan.reduced or reduced_alike
+        return not self.plan.layout.one_pass and alike and job.joins(other)
 
     def run(self, jobs: Sequence[Job], pace: Pace = UNHURRIED) -> Generator[Step, None, None]:
         """Run jobs together, a chunk of passes at a step; memory does not grow with P.
@@ -135,9 +130,12 @@ class Sampler:
         Raises:
             InputError: a single row takes more memory than there is.
         """
-        if jobs[0].draws is None:
+        if isinstance(jobs[0], DeterministicJob):
             yield from self._run_off(jobs[0], pace)
-            return
+        else:
+            yield from self._run_on([job for job in jobs if isinstance(job, SampleJob)], pace)
+
+    def _run_on(self, jobs: Sequence[SampleJob], pace: Pace) -> Iterator[Step]:
         rows = join_rows(jobs)
         sizes = self.sizing(rows)
         longest = max(job.passes for job in jobs)
@@ -145,14 +143,14 @@ class Sampler:
         once, several = longest if alike else None, len(jobs) > 1
         for block, count in self._blocks(rows, sizes, once, pace=pace, together=several):
             if several:
-                parts = [Part(job, job.draws, 0, job.count, job.count) for job in jobs if job.draws]
+                parts = [Part(job, 0, job.count, job.count) for job in jobs]
             else:
-                parts = [Part(jobs[0], jobs[0].draws, block.first, block.rows, count)]
+                parts = [Part(jobs[0], block.first, block.rows, count)]
             if not block.whole and self.plan.trunk is not None:
                 yield Step(sizes, block.rows, 0, block.rows)
             yield from self._run_block(block, parts, sizes, pace)
 
-    def _run_off(self, job: Job, pace: Pace) -> Iterator[Step]:
+    def _run_off(self, job: DeterministicJob, pace: Pace) -> Iterator[Step]:
         sizes = self.sizing(job.rows)
         for block, count in self._blocks(job.rows, sizes, 1, training=False, pace=pace):
             if job.fault is not None:
@@ -181,8 +179,8 @@ class Sampler:
             passes = min(_passes_at_a_time(block.rows, sizes, pace), least)
             drawn = [self._draw(block, part, range(done, done + passes)) for part in parts]
             numbers = join_draws(drawn, [part.rows for part in parts])
-            entropy = any(part.job.with_entropy for part in parts)
-            found = self._run_chunk(block, numbers, parts[0].draws, entropy, found)
+            measures = tuple(dict.fromkeys(m for part in parts for m in part.job.measures))
+            found = self._run_chunk(block, numbers, parts[0].job.draws, measures, found)
             done += passes
             first = 0
             for part in parts:
@@ -193,7 +191,7 @@ class Sampler:
 
     def _draw(self, block: Frontier, part: Part, passes: range) -> Sequence[SiteDraw]:
         own = range(part.first, part.first + part.rows)
-        return self.runner.draw(block, passes, part.draws, own)
+        return self.runner.draw(block, passes, part.job.draws, own)
 
     def _finish(
         self, block: Frontier, part: Part, mine: slice, found: Mapping[str, Running | Summary]
@@ -203,7 +201,7 @@ class Sampler:
             name: one.summary() if isinstance(one, Running) else one for name, one in own.items()
         }
         for name, y in block.fixed.items():
-            summaries[name] = constant(y[mine], part.job.passes, part.job.with_entropy)
+            summaries[name] = constant(y[mine], part.job.passes, part.job.measures)
         part.job.add(summaries, part.real)
 
     def _run_chunk(
@@ -211,17 +209,17 @@ class Sampler:
         block: Frontier,
         drawn: Sequence[SiteDraw],
         draws: Draws,
-        with_entropy: bool,
+        measures: tuple[Measure, ...],
         found: Mapping[str, Running | Summary],
     ) -> dict[str, Running | Summary]:
         """What was `found` before, with the passes of `drawn`."""
         plan, added = self.plan, dict[str, Running | Summary]()
-        reduced = () if with_entropy else plan.reduced
+        reduced = () if need_samples(measures) else plan.reduced
         whole = [name for name in plan.stochastic if name not in reduced]
         parts = [part(name) for name in reduced for part in (mean_output, m2_output)]
         samples = self.runner.run(block, drawn, draws.sites, [*whole, *parts])
         for name in whole:
-            before = found.get(name) or Running.start(samples[name], with_entropy)
+            before = found.get(name) or Running.start(samples[name], measures)
             added[name] = before.add(samples[name]) if isinstance(before, Running) else before
         for name in reduced:
             mean, m2 = samples[mean_output(name)], samples[m2_output(name)]

@@ -7,7 +7,7 @@ from typing import Any
 
 from scripts.benchmark.ways import Array
 from service import Predictor
-from service.core.summary import summarise
+from service.core.moments import moments
 from service.inputs import read_inputs
 from service.runner import Draws
 
@@ -42,7 +42,7 @@ def parts(model: Predictor, x: Array, passes: int) -> dict[str, float]:
         "trunk": lambda: runner.frontier(rows),
         "draws": lambda: runner.draw(frontier, range(passes), draws),
         "tail": lambda: runner.run(frontier, drawn),
-        "moments": lambda: summarise(samples),
+        "moments": lambda: moments(samples),
         "whole call": lambda: model.predict(x, passes=passes, seed=SEED),
     }
     return _medians(ways)

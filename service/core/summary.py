@@ -1,15 +1,14 @@
-"""What is kept of the samples of one output, chunk after chunk, for any measure."""
+"""What is kept of the samples of one output, chunk after chunk, for mean, variance, measures."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core import measures
+from service.core.measures.base import Measure, Needs
 from service.core.moments import Moments, Sums, merge
-from service.core.ordered_sum import OrderedSum
 
 Array = NDArray[Any]
 Rows = slice | NDArray[np.intp]
@@ -17,40 +16,35 @@ Rows = slice | NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Summary:
-    """What P samples of an output say, in memory that does not grow with P.
+    """What P samples of an output say.
 
     Attributes:
         moments: of (B, …) outputs.
-        entropy: (B, …) float64, mean over passes of each pass's entropy in nats, for
-            a measure that needs it; else None.
+        states: of the measures that need a stream.
+        samples: (P, B, …), if a measure needs them.
     """
 
     moments: Moments
-    entropy: Array | None = None
+    states: Mapping[Measure, Any] = field(default_factory=dict)
+    samples: Array | None = None
 
     def merge(self, other: "Summary") -> "Summary":
-        """The summary of the samples of both."""
-        merged = merge(self.moments, other.moments)
-        if self.entropy is None or other.entropy is None:
-            return Summary(merged)
-        share = other.moments.count / merged.count
-        return Summary(merged, self.entropy + (other.entropy - self.entropy) * share)
+        """The summary of the samples of both, of which there are moments alone."""
+        return Summary(merge(self.moments, other.moments))
 
     def rows(self, rows: Rows) -> "Summary":
-        """Of some of the B rows."""
-        part = Moments(self.moments.count, self.moments.mean[rows], self.moments.m2[rows])
-        return Summary(part, None if self.entropy is None else self.entropy[rows])
+        """Of some of the B rows; moments alone."""
+        return Summary(Moments(self.moments.count, self.moments.mean[rows], self.moments.m2[rows]))
 
-    @staticmethod
-    def stack(parts: "Sequence[Summary]") -> "Summary":
-        """Of all rows of the parts, which have the same number of samples."""
-        if len(parts) == 1:
-            return parts[0]
-        mean = np.concatenate([part.moments.mean for part in parts])
-        m2 = np.concatenate([part.moments.m2 for part in parts])
-        entropies = [part.entropy for part in parts if part.entropy is not None]
-        whole = Moments(parts[0].moments.count, mean, m2)
-        return Summary(whole, np.concatenate(entropies) if entropies else None)
+    def value(self, measure: Measure) -> Array:
+        """(B, …) float64, of a measure that the summary was made for."""
+        return measure.finalize(self.states.get(measure), self.moments, self.samples)
+
+    @property
+    def nbytes(self) -> int:
+        """About how many bytes it takes to finish it."""
+        kept = 0 if self.samples is None else self.samples.nbytes
+        return 2 * self.moments.mean.nbytes + kept
 
 
 @dataclass(frozen=True)
@@ -59,63 +53,50 @@ class Running:
 
     Attributes:
         sums: of (B, …) outputs.
-        entropy: of (B, …) entropies of each pass, if they are needed.
+        states: of the measures that need a stream.
+        chunks: (P, B, …) samples in order, if a measure needs them; else None.
     """
 
     sums: Sums
-    entropy: OrderedSum | None
+    states: Mapping[Measure, Any]
+    chunks: tuple[Array, ...] | None
 
     @classmethod
-    def start(cls, samples: Array, with_entropy: bool = False) -> "Running":
+    def start(cls, samples: Array, measures: Collection[Measure] = ()) -> "Running":
         """Of no samples; (P, B, …) `samples` are the first that will be added."""
-        sums = Sums.start(samples)
-        return cls(sums, OrderedSum.zero(sums.first.shape[:-1]) if with_entropy else None)
+        states = {m: m.init(samples) for m in measures if m.needs is Needs.STREAM}
+        return cls(Sums.start(samples), states, () if _keep_samples(measures) else None)
 
     def add(self, samples: Array) -> "Running":
-        """With (P, B, …) samples more; (P, B, …, K) class probabilities with entropies."""
-        entropy = self.entropy
-        if entropy is not None:
-            entropy = entropy.add(measures.entropy(samples))
-        return Running(self.sums.add(samples), entropy)
+        """With (P, B, …) samples more."""
+        states = {measure: measure.update(state, samples) for measure, state in self.states.items()}
+        chunks = None if self.chunks is None else (*self.chunks, samples)
+        return Running(self.sums.add(samples), states, chunks)
 
     def rows(self, rows: Rows) -> "Running":
         """Of some of the B rows."""
-        entropy = None if self.entropy is None else self.entropy.rows(rows)
-        return Running(self.sums.rows(rows), entropy)
+        states = {measure: measure.take(state, rows) for measure, state in self.states.items()}
+        # Copies: a view would keep the samples of the rows that have left.
+        chunks = None if self.chunks is None else tuple(c[:, rows].copy() for c in self.chunks)
+        return Running(self.sums.rows(rows), states, chunks)
 
     def summary(self) -> Summary:
         """Of all samples so far."""
-        entropy = None if self.entropy is None else self.entropy.value / self.sums.count
-        return Summary(self.sums.moments(), entropy)
+        samples = None if self.chunks is None else np.concatenate(self.chunks)
+        return Summary(self.sums.moments(), self.states, samples)
 
 
-def summarise(samples: Array, with_entropy: bool = False) -> Summary:
-    """Summarise (P, B, …) samples; (P, B, …, K) class probabilities `with_entropy`."""
-    return Running.start(samples, with_entropy).add(samples).summary()
-
-
-def constant(output: Array, passes: int, with_entropy: bool = False) -> Summary:
+def constant(output: Array, passes: int, measures: Collection[Measure] = ()) -> Summary:
     """Summary of an output (B, …) that is the same in all passes."""
     mean = output.astype(np.float64)
-    entropy = measures.entropy(mean) if with_entropy else None
-    return Summary(Moments(passes, mean, np.zeros_like(mean)), entropy)
+    one = Running.start(mean[None], measures).add(mean[None]).summary()
+    return Summary(Moments(passes, mean, np.zeros_like(mean)), one.states, one.samples)
 
 
-def _predictive_entropy(summary: Summary) -> Array:
-    return measures.predictive_entropy(summary.moments.mean)
+def need_samples(measures: Iterable[Measure]) -> bool:
+    """Whether moments do not suffice, so that samples may not be reduced in the graph."""
+    return any(measure.needs is not Needs.MOMENTS for measure in measures)
 
 
-def _mutual_information(summary: Summary) -> Array:
-    if summary.entropy is None:
-        raise ValueError("the summary was made without entropies")
-    return measures.mutual_information(summary.moments.mean, summary.entropy)
-
-
-#: What a classification request may ask for by name.
-CLASSIFICATION_MEASURES: Mapping[str, Callable[[Summary], Array]] = {
-    "predictive_entropy": _predictive_entropy,
-    "mutual_information": _mutual_information,
-}
-
-#: Of these, those that need `Summary.entropy`.
-NEEDS_ENTROPY = frozenset({"mutual_information"})
+def _keep_samples(measures: Iterable[Measure]) -> bool:
+    return any(measure.needs is Needs.SAMPLES for measure in measures)

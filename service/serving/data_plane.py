@@ -13,7 +13,6 @@ A task that is cancelled, or whose client is gone, leaves nothing that runs on.
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from math import prod
 from typing import Any
 
 from numpy.typing import NDArray
@@ -38,8 +37,6 @@ Array = NDArray[Any]
 
 #: Seconds for which nobody looks whether the client is still there.
 _PATIENCE = 0.05
-#: Bytes that a number of an answer takes: in arrays, as an object of Python's, as text.
-_NUMBER = 64
 #: Bytes of a request after which memory is given back to the system.
 _MUCH = 1 << 20
 
@@ -131,8 +128,8 @@ class DataPlane:
         job = await offload(
             context, context.held, predictor.prepare, x, options, root=root, where=where
         )
-        await self._run(predictor, job, context, kinds=2 + len(options.measures))
-        found = await offload(context, job.found_bytes, predictor.prediction, job, options.measures)
+        await self._run(predictor, job, context)
+        found = await offload(context, job.found_bytes, predictor.prediction, job)
         context.answer = (predictor.manifest, found)
         return found
 
@@ -149,13 +146,13 @@ class DataPlane:
         job = await offload(
             context, context.held, predictor.prepare_deterministic, x, root=root, where=where
         )
-        await self._run(predictor, job, context, kinds=1)
+        await self._run(predictor, job, context)
         return await offload(context, job.found_bytes, predictor.outputs, job)
 
-    async def _run(self, predictor: Predictor, job: Job, context: Context, kinds: int) -> None:
-        """Run a job to its end; `kinds`: quantities of each output in its answer."""
+    async def _run(self, predictor: Predictor, job: Job, context: Context) -> None:
+        """Run a job to its end."""
         context.require_time()
-        self.memory.hold(context, _size(predictor, job, kinds))
+        self.memory.hold(context, predictor.bytes_of(job))
         ticket = None
         if await self._is_alone():
             ticket = self._scheduler.run_now(job, predictor.sampler, context.label)
@@ -190,13 +187,6 @@ class DataPlane:
             raise fault from error
         finally:
             answer.cancel()  # or asyncio would complain that nobody asked for its fault
-
-
-def _size(predictor: Predictor, job: Job, kinds: int) -> int:
-    """About how many bytes a job's rows and answer take until the client has read it."""
-    shapes = [spec.shape[1:] for spec in predictor.manifest.outputs]
-    numbers = job.count * kinds * sum(prod(n or 1 for n in shape) for shape in shapes)
-    return numbers * _NUMBER + sum(x.nbytes for x in job.rows.values())
 
 
 async def _wait(answer: "asyncio.Future[None]", context: Context) -> None:

@@ -23,6 +23,7 @@ from prometheus_client.registry import Collector
 
 from service.batch import Ticket, Turn
 from service.guarded import failures, guarded
+from service.jobs import SampleJob
 from service.repository import Repository, State
 from service.scheduler import Scheduler
 from service.serving.uncertainty import Uncertainty
@@ -144,7 +145,7 @@ class Metrics:
         queue, compute, passes, samples = self._of_model(model, version)
         queue.observe(ticket.began - ticket.arrived)
         compute.observe(ticket.computing)
-        if job.draws is not None:
+        if isinstance(job, SampleJob):
             passes.inc(job.passes)
             samples.inc(job.passes * job.count)
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from prometheus_client.core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from service.core.measures import predictive_entropy
+from service.core.entropy import entropy
 from service.manifest import Manifest
 from service.predictor import Prediction
 
@@ -63,7 +63,7 @@ class Uncertainty(Collector):
             if classes:
                 # Of sequences each step is counted; they may differ in length.
                 mean = np.concatenate([y.reshape(-1, classes) for y in answers])
-                _add(self._entropy, labels, _SHARES, predictive_entropy(mean) / np.log(classes))
+                _add(self._entropy, labels, _SHARES, entropy(mean) / np.log(classes))
             else:
                 each = [y.reshape(len(y), -1).mean(axis=1) for y in answers]
                 _add(self._deviation, labels, _DEVIATIONS, np.sqrt(np.concatenate(each)))

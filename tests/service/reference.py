@@ -16,10 +16,14 @@ from numpy.typing import NDArray
 from service import Predictor, load_model
 from service.core.draws import draw
 from service.core.masks import mask_scale
+from service.core.moments import Moments
 from service.engine import CPU, Engine
 from service.graph.artifact import Artifact, find_sites, read_artifact
 from service.graph.plan import serialise
+from service.jobs import SampleJob
 from service.manifest import TRAINING_INPUT, is_dropout
+from service.runner import Draws, Rows
+from service.sampler import Sampler
 
 
 def save(body: str, path: Path, constants: str, inputs: str, outputs: str) -> Path:
@@ -30,6 +34,24 @@ def save(body: str, path: Path, constants: str, inputs: str, outputs: str) -> Pa
     )
     onnx.save(onnx.parser.parse_model(text), path)
     return path
+
+
+def moments_of(job: SampleJob) -> dict[str, Moments]:
+    """Output name to the moments of all rows of a job that is done."""
+    found = {}
+    for name in job.found[0]:
+        blocks = [block[name].moments for block in job.found]
+        mean, m2 = (np.concatenate([getattr(b, part) for b in blocks]) for part in ("mean", "m2"))
+        found[name] = Moments(blocks[0].count, mean, m2)
+    return found
+
+
+def sample_moments(sampler: Sampler, rows: Rows, passes: int, draws: Draws) -> dict[str, Moments]:
+    """Output name to the moments of passes over rows, run alone."""
+    job = SampleJob(rows, passes, draws)
+    for _ in sampler.run([job]):
+        pass
+    return moments_of(job)
 
 
 def own_samples(

@@ -12,12 +12,13 @@ from service.engine import CPU
 from service.errors import CancelledError
 from service.graph.artifact import read_artifact
 from service.graph.plan import Layout, compile_plan
-from service.jobs import Job
+from service.jobs import DeterministicJob, Job, SampleJob
 from service.planner import plan_model
 from service.runner import Draws, Runner
 from service.sampler import Sampler
 from service.sizes import Sizes, Sizing
 from tests.conftest import SIGMAS, STORE
+from tests.service.reference import moments_of, sample_moments
 
 ROWS = {"year": np.array([[1985.0], [2010.0], [1960.0]], np.float32)}
 
@@ -74,8 +75,8 @@ def test_chunks_of_rows_and_passes_do_not_change_an_answer(
 ) -> None:
     """A chunk of 1 or 2 samples is less than the three rows: those are cut, too."""
     draws = Draws(7, masks)  # type: ignore[arg-type]
-    whole = sampler.summarise(ROWS, 40, draws)["ppm"].moments
-    cut = co2(samples_per_chunk=chunk).summarise(ROWS, 40, draws)["ppm"].moments
+    whole = sample_moments(sampler, ROWS, 40, draws)["ppm"]
+    cut = sample_moments(co2(samples_per_chunk=chunk), ROWS, 40, draws)["ppm"]
     np.testing.assert_allclose(cut.mean, whole.mean, rtol=1e-5)
     np.testing.assert_allclose(cut.variance, whole.variance, rtol=1e-5)
 
@@ -100,11 +101,11 @@ def test_layouts_do_not_change_an_answer(sampler: Sampler, layout: Layout, masks
 
 @pytest.mark.slow
 def test_a_call_repeats_bit_for_bit_also_while_others_run(sampler: Sampler) -> None:
-    wanted = sampler.summarise(ROWS, 20_000, Draws(7))["ppm"].moments
+    wanted = sample_moments(sampler, ROWS, 20_000, Draws(7))["ppm"]
     found = []
 
     def work() -> None:
-        found.append(sampler.summarise(ROWS, 20_000, Draws(7))["ppm"].moments)
+        found.append(sample_moments(sampler, ROWS, 20_000, Draws(7))["ppm"])
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
@@ -133,7 +134,7 @@ class Steady:
         return self._most
 
 
-def finish(sampler: Sampler, jobs: list[Job], most: int = 1 << 40) -> None:
+def finish(sampler: Sampler, jobs: list[SampleJob], most: int = 1 << 40) -> None:
     for _ in sampler.run(jobs, Steady(most)):
         pass
 
@@ -144,18 +145,17 @@ def test_jobs_that_run_together_come_to_what_each_comes_to_alone(layout: Layout,
     """They differ in rows, passes, seeds and masks."""
     sampler = co2(layout)
     jobs = [
-        Job({"year": YEARS[:1]}, 40, Draws(1)),
-        Job({"year": YEARS[1:3]}, 7, Draws(2)),
-        Job({"year": YEARS[3:]}, 21, Draws(1, "per_row")),
-        Job({"year": YEARS[:1]}, 40, Draws(3)),
+        SampleJob({"year": YEARS[:1]}, 40, Draws(1)),
+        SampleJob({"year": YEARS[1:3]}, 7, Draws(2)),
+        SampleJob({"year": YEARS[3:]}, 21, Draws(1, "per_row")),
+        SampleJob({"year": YEARS[:1]}, 40, Draws(3)),
     ]
     assert all(sampler.joins(jobs[0], job) for job in jobs)
     finish(sampler, jobs, most)
     for job in jobs:
         assert job.done
-        assert job.draws is not None
-        found = job.summaries()["ppm"].moments
-        alone = sampler.summarise(job.rows, job.passes, job.draws)["ppm"].moments
+        found = moments_of(job)["ppm"]
+        alone = sample_moments(sampler, job.rows, job.passes, job.draws)["ppm"]
         assert found.count == job.passes
         np.testing.assert_array_equal(found.mean, alone.mean)
         np.testing.assert_array_equal(found.m2, alone.m2)
@@ -180,52 +180,52 @@ def test_shapes_of_the_trunk_follow_the_rows_that_are_left(tmp_path: Path) -> No
     sampler = plan_model(read_artifact(path), [CPU], 1 << 28).sampler
     assert sampler.plan.cut.shapes
     x = np.arange(1, 25, dtype=np.float32).reshape(6, 4)
-    jobs = [Job({"x": x[:2]}, 5, Draws(1)), Job({"x": x[2:]}, 30, Draws(2))]
+    jobs = [SampleJob({"x": x[:2]}, 5, Draws(1)), SampleJob({"x": x[2:]}, 30, Draws(2))]
     finish(sampler, jobs)
     for job in jobs:
-        assert job.draws is not None
-        alone = sampler.summarise(job.rows, job.passes, job.draws)["y"].moments
-        np.testing.assert_allclose(job.summaries()["y"].moments.mean, alone.mean, rtol=1e-6)
+        alone = sample_moments(sampler, job.rows, job.passes, job.draws)["y"]
+        np.testing.assert_allclose(moments_of(job)["y"].mean, alone.mean, rtol=1e-6)
 
 
 def test_what_runs_in_jobs_is_what_is_sampled(sampler: Sampler) -> None:
     """The proof looks at `sample`, and requests go through `run`."""
-    jobs = [Job(ROWS, 40, Draws(seed, masks)) for seed, masks in ((1, "shared"), (2, "per_row"))]  # type: ignore[arg-type]
+    jobs = [SampleJob(ROWS, 40, Draws(1)), SampleJob(ROWS, 40, Draws(2, "per_row"))]
     finish(sampler, jobs)
     for job in jobs:
-        assert job.draws is not None
         samples = sampler.sample(ROWS, 40, job.draws)["ppm"].astype(np.float64)
-        found = job.summaries()["ppm"].moments
+        found = moments_of(job)["ppm"]
         np.testing.assert_allclose(found.mean, samples.mean(axis=0), rtol=1e-12)
         np.testing.assert_allclose(found.variance, samples.var(axis=0, ddof=1), rtol=1e-9)
 
 
 def test_a_job_with_a_fault_leaves_and_the_others_go_on(sampler: Sampler) -> None:
-    jobs = [Job({"year": YEARS[i : i + 1]}, 30, Draws(i)) for i in range(3)]
+    jobs = [SampleJob({"year": YEARS[i : i + 1]}, 30, Draws(i)) for i in range(3)]
     steps = sampler.run(jobs, Steady(30))
     assert next(steps)[1:] == (3, 0, 3)  # the trunk
     assert next(steps)[1:] == (3, 10, 0)
     jobs[1].stop(CancelledError("gone"))
     assert [step.rows for step in steps] == [2, 2]
     assert [job.done for job in jobs] == [True, False, True]
-    alone = sampler.summarise(jobs[2].rows, 30, Draws(2))["ppm"].moments
-    np.testing.assert_allclose(jobs[2].summaries()["ppm"].moments.mean, alone.mean, rtol=1e-6)
+    alone = sample_moments(sampler, jobs[2].rows, 30, Draws(2))["ppm"]
+    np.testing.assert_allclose(moments_of(jobs[2])["ppm"].mean, alone.mean, rtol=1e-6)
 
 
 def test_a_job_with_a_fault_runs_no_chunk(sampler: Sampler) -> None:
-    for draws in (Draws(7), None):
-        job = Job(ROWS, 10, draws)
+    jobs: list[Job] = [SampleJob(ROWS, 10, Draws(7)), DeterministicJob(ROWS)]
+    for job in jobs:
         job.stop(CancelledError("gone"))
         assert not list(sampler.run([job]))
         assert not job.done
 
 
 def test_jobs_that_need_other_inputs_do_not_join(sampler: Sampler) -> None:
-    job = Job(ROWS, 10, Draws(7))
+    job = SampleJob(ROWS, 10, Draws(7))
     site = sampler.sites[0].name
-    for other in (Draws(7, rate_scale=0.5), Draws(7, sites=frozenset([site])), None):
-        assert not sampler.joins(job, Job(ROWS, 10, other))
-    assert not co2(Layout.SERIAL).joins(job, Job(ROWS, 10, Draws(7)))
+    for other in (Draws(7, rate_scale=0.5), Draws(7, sites=frozenset([site]))):
+        assert not sampler.joins(job, SampleJob(ROWS, 10, other))
+    assert not sampler.joins(job, DeterministicJob(ROWS))
+    assert not sampler.joins(DeterministicJob(ROWS), job)
+    assert not co2(Layout.SERIAL).joins(job, SampleJob(ROWS, 10, Draws(7)))
 
 
 def test_a_serial_plan_fills_up_a_fixed_number_of_rows(digits_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from service import Predictor, load_model
 from service.batch import TURN, Batch, Ticket, Turn
 from service.errors import CancelledError, ModelError, QueueFullError, StoppingError
-from service.jobs import Job
+from service.jobs import SampleJob
 from service.options import Options
 from service.runner import Masks
 from service.scheduler import Batching, Scheduler
@@ -74,7 +74,8 @@ def submit(scheduler: Scheduler, model: Predictor, x: object, options: Options) 
 def require_same(model: Predictor, ticket: Ticket, x: object, options: Options) -> None:
     """The answer is that of the model alone, to the bit."""
     ticket.future.result(60)
-    found = model.prediction(ticket.job, ())
+    assert isinstance(ticket.job, SampleJob)
+    found = model.prediction(ticket.job)
     alone = model.predict(x, options.passes, options.seed, masks=options.masks)
     np.testing.assert_array_equal(found.mean, alone.mean)
     np.testing.assert_array_equal(found.variance, alone.variance)
@@ -248,7 +249,7 @@ def test_one_job_s_bad_rows_do_not_fail_the_others(start: Start, tmp_path: Path)
 
 def test_a_job_with_dropout_off_has_its_turn(start: Start, digits: Predictor) -> None:
     scheduler = start()
-    job: Job = digits.prepare_deterministic(ROW)
+    job = digits.prepare_deterministic(ROW)
     scheduler.submit(job, digits.sampler).future.result(30)
     (found,) = digits.outputs(job).values()
     (wanted,) = digits.predict_deterministic(ROW).values()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from service.api.v2.datatypes import datatype_of
 from service.api.v2.schemas import RequestedOutput
-from service.core.summary import CLASSIFICATION_MEASURES
+from service.core.measures import MEASURES, measures_of
 from service.errors import InputError
 from service.manifest import Manifest, OutputSpec, Shape
 
@@ -56,11 +56,12 @@ def offers(manifest: Manifest) -> dict[str, Offer]:
 
 
 def _sampled(spec: OutputSpec, manifest: Manifest) -> list[Offer]:
-    measures = CLASSIFICATION_MEASURES if manifest.task == "classification" else ()
     return [
         *(Offer(spec.name, moment, "FP64", spec.shape) for moment in MOMENTS),
-        # Measures are over the classes, which are the last axis.
-        *(Offer(spec.name, measure, "FP64", spec.shape[:-1]) for measure in measures),
+        *(
+            Offer(spec.name, name, "FP64", MEASURES[name]().shape(spec.shape))
+            for name in measures_of(manifest.task)
+        ),
     ]
 
 

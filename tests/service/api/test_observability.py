@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from scripts.local_server import local_server
 from service import Predictor, load_model
-from service.core.measures import predictive_entropy
+from service.core.entropy import entropy
 from tests.conftest import STORE
 
 pytestmark = pytest.mark.slow
@@ -95,7 +95,7 @@ def test_histograms_of_uncertainty_are_those_of_the_answers(
     assert value(asked, f"{name}_bucket", **labels, le="1.0") == below
 
     labels = {**DIGITS, "output": "probabilities"}
-    shares = predictive_entropy(digits.predict(ROWS, 50, 7).mean) / np.log(10)
+    shares = entropy(digits.predict(ROWS, 50, 7).mean) / np.log(10)
     assert value(asked, "predictive_entropy_ratio_count", **labels) == 40
     assert value(asked, "predictive_entropy_ratio_sum", **labels) == pytest.approx(shares.sum())
     for bound in (0.1, 0.5):

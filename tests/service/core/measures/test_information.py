@@ -6,18 +6,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from service.core import measures
-from service.core.measures import entropy
+from service.core.entropy import entropy
+from service.core.measures.mutual_information import MutualInformation
+from service.core.measures.predictive_entropy import PredictiveEntropy
+from tests.service.core.measures.of_samples import measured
 
 
 def predictive_entropy(samples: np.ndarray) -> np.ndarray:
     """Of (B, P, K) samples."""
-    return measures.predictive_entropy(samples.mean(axis=1))
+    return measured(PredictiveEntropy(), samples.swapaxes(0, 1))
 
 
 def mutual_information(samples: np.ndarray) -> np.ndarray:
     """Of (B, P, K) samples."""
-    return measures.mutual_information(samples.mean(axis=1), entropy(samples).mean(axis=1))
+    return measured(MutualInformation(), samples.swapaxes(0, 1))
 
 
 CERTAIN_AND_SURE = np.array([[[1.0, 0.0], [1.0, 0.0]]])

@@ -1,0 +1,66 @@
+"""The measures that a request may ask for beside mean and variance, by name.
+
+A new one is a file beside these, its test, and a line in `MEASURES`.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from service.core.measures.base import Measure, Needs
+from service.core.measures.mutual_information import MutualInformation
+from service.core.measures.predictive_entropy import PredictiveEntropy
+from service.errors import InputError, shortened
+
+__all__ = ["MEASURES", "Measure", "Needs", "measures_of", "read_measures"]
+
+MEASURES: Mapping[str, type[Measure]] = {
+    measure.name: measure
+    for measure in (
+        PredictiveEntropy,
+        MutualInformation,
+    )
+}
+
+
+def measures_of(task: str) -> list[str]:
+    """Names of the measures that models of a task have."""
+    return [name for name, measure in MEASURES.items() if measure.applies(task)]
+
+
+def read_measures(asked: Iterable[str | Mapping[str, Any]], task: str) -> tuple[Measure, ...]:
+    """The measures that a request asks for, in its order.
+
+    Args:
+        asked: names, or objects of a name to its arguments: {"quantiles": [0.05, 0.95]}.
+        task: of the model.
+
+    Raises:
+        InputError: a model of this task has not all of them, or an argument is wrong.
+    """
+    pairs = [_name_and_arguments(item) for item in asked]
+    known = measures_of(task)
+    unknown = [name for name, _ in pairs if name not in known]
+    if unknown:
+        raise InputError(
+            f"measures names {shortened(unknown, 200)}; for a model of task {task!r} there "
+            f"{'are ' + str(known) if known else 'is none beside mean and variance'}."
+        )
+    found = tuple(dict.fromkeys(MEASURES[name].read(arguments) for name, arguments in pairs))
+    names = [measure.name for measure in found]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise InputError(
+            f"measures names {twice!r} twice, with different arguments. Ask for each once."
+        )
+    return found
+
+
+def _name_and_arguments(item: str | Mapping[str, Any]) -> tuple[str, Any]:
+    if isinstance(item, str):
+        return item, None
+    if len(item) != 1:
+        raise InputError(
+            f"measures has an object of {len(item)} fields; it takes names, or objects of one "
+            "name and its arguments."
+        )
+    return next(iter(item.items()))
