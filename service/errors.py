@@ -26,11 +26,25 @@ Messages are written for the person who reads them: what is wrong, where, and
 what would be right. HTTP statuses are not known here (see `service.api.errors`).
 """
 
+import json
+
 
 def shortened(value: object, most: int = 40) -> str:
     """What a request sent, as text of at most `most` characters, for a message."""
     text = str(value)
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def shown(value: object) -> str:
+    """A value out of JSON, short enough for a message."""
+    match value:
+        case list():
+            return "a list"
+        case dict():
+            return "an object"
+        case str():
+            return f"the string {value[:40]!r}"
+    return shortened(json.dumps(value))
 
 
 class MCDropoutError(Exception):

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from service.errors import InputError
 from service.manifest import InputSpec, Manifest
-from service.predictor import OutputPrediction, Prediction
+from service.protocol.prediction import OutputPrediction, Prediction
 
 #: So many elements of a row are shown.
 _MOST_LINES = 5

@@ -14,7 +14,8 @@ from service.graph.plan import Plan
 from service.jobs import SampleJob
 from service.manifest import SMALLEST_RATE, Manifest, SiteSpec, is_drawable
 from service.memory import mib
-from service.runner import Draws, Masks
+from service.protocol.options import MASKS, Masks
+from service.runner import Draws
 
 #: JSON numbers are exact up to here in every client, and a seed travels as one.
 SEED_LIMIT = 1 << 53
@@ -189,7 +190,7 @@ def require_draws(draws: Draws, plan: Plan) -> None:
     """
     if not 0 <= draws.seed < SEED_LIMIT:
         raise InputError(f"seed is {draws.seed}; it must be from 0 to {SEED_LIMIT - 1}.")
-    if draws.masks not in ("shared", "per_row"):
+    if draws.masks not in MASKS:
         raise InputError(f'masks is {draws.masks!r}; it must be "shared" or "per_row".')
     _require_rates(draws, plan)
     if draws.sites is not None:

@@ -1,8 +1,7 @@
 """A model ready to answer: validate, sample, measure. Knows no HTTP."""
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,7 +30,9 @@ from service.options import (
 )
 from service.planner import Planned, plan_model
 from service.proof import Proof
-from service.runner import Draws, Masks, row_count
+from service.protocol.options import Masks
+from service.protocol.prediction import OutputPrediction, Prediction
+from service.runner import Draws, row_count
 from service.sampler import Sampler
 
 Array = NDArray[Any]
@@ -42,74 +43,6 @@ J = TypeVar("J", bound=Job)
 #: Where seeds come from that nobody chose. Each question to the system for random bytes
 #: gives Python's lock away, and under load takes long to get it back.
 _seeds = random.Random()
-
-
-@dataclass(frozen=True, eq=False)
-class OutputPrediction:
-    """What the passes say of one output. Equal to another with the same numbers.
-
-    Attributes:
-        mean: (B, …) float64, mean over passes.
-        variance: (B, …) float64, unbiased sample variance over passes.
-        measures: name to (B, …) float64, as asked for.
-    """
-
-    mean: Array
-    variance: Array
-    measures: Mapping[str, Array] = field(default_factory=dict)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, OutputPrediction):
-            return NotImplemented
-        return (
-            np.array_equal(self.mean, other.mean)
-            and np.array_equal(self.variance, other.variance)
-            and self.measures.keys() == other.measures.keys()
-            and all(np.array_equal(y, other.measures[k]) for k, y in self.measures.items())
-        )
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-@dataclass(frozen=True)
-class Prediction(Mapping[str, OutputPrediction]):
-    """Output name to prediction. With one output, `mean` and `variance` are its own."""
-
-    outputs: Mapping[str, OutputPrediction]
-    passes: int
-    seed: int
-
-    def __getitem__(self, name: str) -> OutputPrediction:
-        return self.outputs[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.outputs)
-
-    def __len__(self) -> int:
-        return len(self.outputs)
-
-    @property
-    def mean(self) -> Array:
-        """(B, …) float64, of the only output."""
-        return self._only().mean
-
-    @property
-    def variance(self) -> Array:
-        """(B, …) float64, of the only output."""
-        return self._only().variance
-
-    @property
-    def measures(self) -> Mapping[str, Array]:
-        """Measures of the only output."""
-        return self._only().measures
-
-    def _only(self) -> OutputPrediction:
-        if len(self.outputs) > 1:
-            raise AttributeError(
-                f"the model has several outputs; name one: prediction[{next(iter(self))!r}].mean "
-                f"(there are {list(self)})."
-            )
-        return next(iter(self.outputs.values()))
 
 
 class Predictor:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,10 @@ from service.graph.plan import Plan
 from service.graph.sites_as_inputs import ROWS_INPUT, Place, draw_input, scale_input
 from service.graph.trunk import frontier_input, is_shape_input, shape_input
 from service.manifest import TRAINING_INPUT, SiteSpec, is_dropout
+from service.protocol.options import Masks
 
 Array = NDArray[Any]
 Rows = Mapping[str, Array]  # input name to (B, …)
-Masks = Literal["shared", "per_row"]
 
 
 def row_count(rows: Rows) -> int:

@@ -27,6 +27,9 @@ from tests.conftest import ROOT
         ("service/client/sync.py", "import mcdropout"),
         ("service/client/rows.py", "from service.errors import InputError"),
         ("service/client/rows.py", "import pydantic"),
+        ("service/protocol/tensors.py", "from service.errors import InputError"),
+        ("service/protocol/tensors.py", "from service.client.steps import Reply"),
+        ("service/protocol/tensors.py", "import fastapi"),
     ],
 )
 def test_an_import_against_the_layers_is_refused(file: str, statement: str) -> None:
@@ -39,6 +42,7 @@ def test_an_import_against_the_layers_is_refused(file: str, statement: str) -> N
 
 #: From the bottom up: each may import those before it. Lint knows folders, and these share one.
 ORDER = (
+    "protocol",
     "client",
     "errors",
     "extras",
@@ -92,3 +96,33 @@ def test_imports_go_down(path: Path) -> None:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("service."):
             imported = str(node.module).split(".")[1]
             assert imported not in above, f"{path} imports service.{imported}, which is above it"
+
+
+def imported_by(path: Path) -> set[str]:
+    """Names of the modules that a file imports."""
+    found = set[str]()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("package", "allowed"), [("client", {"client", "protocol"}), ("protocol", {"protocol"})]
+)
+def test_what_client_and_server_share_needs_no_server(package: str, allowed: set[str]) -> None:
+    for path in (ROOT / "service" / package).rglob("*.py"):
+        own = {name.split(".")[1] for name in imported_by(path) if name.startswith("service.")}
+        assert own <= allowed, path
+
+
+#: What turns bytes into arrays and back; it serves any transport.
+CODECS = ("arrays.py", "v2/tensors.py", "v2/json_data.py")
+
+
+@pytest.mark.parametrize("file", CODECS)
+def test_a_codec_knows_no_http(file: str) -> None:
+    tops = {name.split(".")[0] for name in imported_by(ROOT / "service" / "api" / file)}
+    assert tops.isdisjoint({"fastapi", "starlette"})

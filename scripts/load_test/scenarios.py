@@ -9,7 +9,7 @@ import orjson
 from numpy.typing import NDArray
 
 from service import Predictor, load_model
-from service.runner import Masks
+from service.protocol.options import Masks
 
 STORE = Path(__file__).resolve().parent.parent.parent / "models" / "store"
 #: How many bytes of a body are its JSON; what follows are tensors.

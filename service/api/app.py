@@ -17,6 +17,7 @@ from service.api.direct import Direct
 from service.api.errors import install_error_handlers
 from service.api.keys import Key, RequireKey
 from service.api.observe import Observe
+from service.protocol.tensors import HEADER
 
 DESCRIPTION = """
 Monte Carlo dropout (Gal & Ghahramani 2016): every answer is the mean and variance over many
@@ -71,7 +72,7 @@ def create_app(
             allow_origins=list(cors_origins),
             allow_methods=["*"],
             allow_headers=["*"],
-            expose_headers=["Retry-After", "X-Request-ID", "Inference-Header-Content-Length"],
+            expose_headers=["Retry-After", "X-Request-ID", HEADER],
         )
     return Observe(inner, shared)
 

@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from service.errors import InputError, shortened
 from service.manifest import InputSpec
+from service.protocol.datatypes import BY_DTYPE, Datatype
+from service.protocol.tensors import TensorError, decode
 
 Array = NDArray[Any]
 
@@ -98,10 +100,11 @@ def _read_npy(content: bytes, what: str) -> Array:
         raise InputError(
             f"{what} is not an .npy file. Write it with numpy.save(file, array)."
         ) from error
-    if dtype.kind not in "biuf":
+    if dtype.name not in BY_DTYPE:
         raise InputError(f"{what} holds {shortened(dtype)}; send numbers.")
-    flat = _whole(content[file.tell() :], dtype, shape, what)
-    return flat.reshape(shape, order="F" if fortran else "C")
+    array = _decode(content[file.tell() :], BY_DTYPE[dtype.name], shape, what)
+    # The file says the order of bytes, and of axes.
+    return array.reshape(-1).view(dtype).reshape(shape, order="F" if fortran else "C")
 
 
 def _require_shape(shape: tuple[int, ...]) -> None:
@@ -112,48 +115,25 @@ def _require_shape(shape: tuple[int, ...]) -> None:
 
 
 def _read_raw(content: bytes, spec: InputSpec) -> Array:
-    dtype, row = np.dtype(spec.dtype).newbyteorder("<"), spec.shape[1:]
+    datatype, row = BY_DTYPE[spec.dtype], spec.shape[1:]
     if None in row:
         raise InputError(
             f"the model's rows have no fixed shape, {list(spec.shape)}, so that raw bytes do not "
             f"tell how many there are: send {NPY}."
         )
-    size = dtype.itemsize * int(np.prod([n or 1 for n in row]))
+    size = datatype.size * prod(n or 1 for n in row)
     if len(content) % size or not content:
         raise InputError(
             f"the body has {len(content)} bytes; a row of {spec.dtype} of shape "
             f"{list(row)} has {size}, and whole rows are needed."
         )
-    return _from_bytes(content, dtype, "the body").reshape(-1, *[n or 1 for n in row])
+    shape = (len(content) // size, *(n or 1 for n in row))
+    return _decode(content, datatype, shape, "the body")
 
 
-def _whole(content: bytes, dtype: Any, shape: tuple[int, ...], what: str) -> Array:
-    count = prod(shape)
-    if count * dtype.itemsize != len(content):
-        raise InputError(
-            f"{what} has {len(content)} bytes of numbers; shape {list(shape)} of {dtype} takes "
-            f"{count * dtype.itemsize}."
-        )
-    return _from_bytes(content, dtype, what)
-
-
-def _from_bytes(content: bytes, dtype: Any, what: str) -> Array:
-    if dtype == np.bool_:
-        require_bools(content, lambda index: f"{what}[{index}]")
-    return np.frombuffer(content, dtype)
-
-
-def require_bools(content: bytes | memoryview, named: Callable[[int], str]) -> None:
-    """Check bytes that are to be bools; of others than 0 and 1 no meaning is defined.
-
-    Args:
-        content: the bytes.
-        named: index of a byte to what it is called in messages.
-
-    Raises:
-        InputError: naming the first that is neither.
-    """
-    wrong = np.flatnonzero(np.frombuffer(content, np.uint8) > 1)
-    if len(wrong):
-        index = int(wrong[0])
-        raise InputError(f"{named(index)} is the byte {content[index]}; BOOL takes 0 or 1.")
+def _decode(content: bytes, datatype: Datatype, shape: tuple[int, ...], what: str) -> Array:
+    try:
+        return decode(content, datatype, shape)
+    except TensorError as error:
+        place = what if error.index is None else f"{what}[{error.index}]"
+        raise InputError(f"{place} {error}") from error

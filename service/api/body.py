@@ -1,7 +1,6 @@
 """Bodies of requests: read within a limit, parse, describe in the OpenAPI document."""
 
 import gc
-import json
 import re
 from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
@@ -13,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from service.api.app_state import context_of, state_of
-from service.errors import CancelledError, InputError, shortened
+from service.errors import CancelledError, InputError, shown
 from service.serving.offload import INLINE
 
 #: Lists that every large body may have, and bytes of it for which it may have one more.
@@ -173,18 +172,6 @@ def _place(loc: tuple[int | str, ...]) -> str:
     """A place in a body: ("inputs", 0, "name") is inputs[0].name."""
     parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
     return "".join(parts).removeprefix(".")
-
-
-def shown(value: object) -> str:
-    """A value out of JSON, short enough for a message."""
-    match value:
-        case list():
-            return "a list"
-        case dict():
-            return "an object"
-        case str():
-            return f"the string {value[:40]!r}"
-    return shortened(json.dumps(value))
 
 
 def describe_body(

@@ -14,6 +14,7 @@ from service.api.schemas import (
 )
 from service.device import Device
 from service.manifest import TensorSpec
+from service.protocol.datatypes import BY_DTYPE
 from service.repository import Repository, State, Version
 
 _SERVING_STATES = {
@@ -22,7 +23,6 @@ _SERVING_STATES = {
     State.FAILED: ("END", "UNKNOWN"),
     State.UNLOADED: ("END", "OK"),
 }
-_SERVING_DTYPES = {"float32": "FLOAT", "float64": "DOUBLE", "float16": "HALF"}
 
 
 def model_list(repository: Repository) -> ModelList:
@@ -98,7 +98,7 @@ def model_metadata(repository: Repository, name: str, number: int | None = None)
 def _tensor(spec: TensorSpec) -> dict[str, Any]:
     sizes = [{"size": str(-1 if size is None else size), "name": ""} for size in spec.shape]
     return {
-        "dtype": f"DT_{_SERVING_DTYPES.get(spec.dtype, spec.dtype.upper())}",
+        "dtype": BY_DTYPE[spec.dtype].tensorflow,
         "tensor_shape": {"dim": sizes, "unknown_rank": False},
         "name": spec.name,
     }

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.api.app_state import AppState
 from service.guarded import guarded
 from service.logs import access
+from service.protocol.options import REQUEST_ID
 from service.serving.context import Context
 
 _PROBE = re.compile(r"/(v2/)?health/(live|ready)|/metrics")
@@ -20,7 +21,6 @@ _PROBE = re.compile(r"/(v2/)?health/(live|ready)|/metrics")
 _PROCESS, _number = secrets.token_hex(6), itertools.count(1)
 #: Bytes of an answer that are handed to the network at a time.
 _PIECE = 256 << 10
-_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 
 @dataclass
@@ -113,8 +113,8 @@ async def _send_in_pieces(send: Send, message: Message) -> None:
 
 def _id_of(scope: Scope) -> str:
     for name, value in scope["headers"]:
-        if name == b"x-request-id" and _ID.fullmatch(value):
-            return bytes(value).decode()
+        if name == b"x-request-id" and REQUEST_ID.fullmatch(sent := value.decode("latin-1")):
+            return str(sent)
     return f"{_PROCESS}-{next(_number):x}"
 
 

@@ -18,6 +18,7 @@ from service.manifest import InputSpec, OutputSpec, SiteSpec, Task
 from service.options import Options
 from service.planner import PlanReport
 from service.proof import Proof
+from service.protocol.options import Masks
 from service.repository import State
 
 Measure = Literal["predictive_entropy", "mutual_information"]
@@ -53,7 +54,7 @@ class PredictRequest(Known):
         default=[], description="further measures of a classification model, in nats"
     )
 
-    masks: Literal["shared", "per_row"] = Field(
+    masks: Masks = Field(
         default="shared",
         description="shared: a pass is one thinned network for all rows; per_row: each row has "
         "masks of its own, as with Keras' model(x, training=True)",

@@ -16,7 +16,7 @@ from service.errors import InputError, shortened
 from service.inputs import Where, at
 from service.manifest import Manifest
 from service.options import Options
-from service.predictor import OutputPrediction, Prediction
+from service.protocol.prediction import OutputPrediction, Prediction
 
 EXAMPLE = 'an object such as {"instances": [[…]], "passes": 100}'
 

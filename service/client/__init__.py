@@ -1,7 +1,7 @@
-"""The client: ask a server from Python. Needs httpx and numpy, and nothing of the server."""
+"""The client: ask a server from Python. Needs httpx and numpy, and of the server its protocol."""
 
 from service.client.aio import AsyncClient
-from service.client.answers import IndexEntry, OutputPrediction, Prediction, VersionStatus
+from service.client.answers import IndexEntry, Prediction, VersionStatus
 from service.client.errors import (
     ClientError,
     DeadlineExceededError,
@@ -12,6 +12,7 @@ from service.client.errors import (
     UnreachableError,
 )
 from service.client.sync import Client
+from service.protocol.prediction import OutputPrediction
 
 __all__ = [
     "AsyncClient",

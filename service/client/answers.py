@@ -1,50 +1,19 @@
 """What the server answered, in types."""
 
 import json
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from service.client.faults import reading
 from service.client.steps import Reply
 from service.client.tensors import decode
-
-Array = NDArray[Any]
-Float64 = NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class OutputPrediction:
-    """What the passes say of one output. Equal to another with the same numbers.
-
-    Attributes:
-        mean: (B, …) float64, mean over passes.
-        variance: (B, …) float64, unbiased sample variance over passes.
-        measures: name to (B, …) float64, as asked for.
-    """
-
-    mean: Float64
-    variance: Float64
-    measures: Mapping[str, Float64] = field(default_factory=dict)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, OutputPrediction):
-            return NotImplemented
-        return (
-            np.array_equal(self.mean, other.mean)
-            and np.array_equal(self.variance, other.variance)
-            and self.measures.keys() == other.measures.keys()
-            and all(np.array_equal(y, other.measures[k]) for k, y in self.measures.items())
-        )
-
-    __hash__ = None  # type: ignore[assignment]
+from service.protocol import prediction
+from service.protocol.options import quantity_name
+from service.protocol.prediction import OutputPrediction
 
 
 @dataclass(frozen=True)
-class Prediction(Mapping[str, OutputPrediction]):
+class Prediction(prediction.Prediction):
     """Output name to prediction. With one output, `mean` and `variance` are its own.
 
     Equal to another of the same model and version with the same passes, seed and numbers.
@@ -57,44 +26,9 @@ class Prediction(Mapping[str, OutputPrediction]):
         request_id: by which the server's log knows the request.
     """
 
-    outputs: Mapping[str, OutputPrediction]
-    passes: int
-    seed: int
     model: str
     version: int
     request_id: str = field(compare=False)
-
-    def __getitem__(self, name: str) -> OutputPrediction:
-        return self.outputs[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.outputs)
-
-    def __len__(self) -> int:
-        return len(self.outputs)
-
-    @property
-    def mean(self) -> Float64:
-        """(B, …) float64, of the only output."""
-        return self._only().mean
-
-    @property
-    def variance(self) -> Float64:
-        """(B, …) float64, of the only output."""
-        return self._only().variance
-
-    @property
-    def measures(self) -> Mapping[str, Float64]:
-        """Measures of the only output."""
-        return self._only().measures
-
-    def _only(self) -> OutputPrediction:
-        if len(self.outputs) > 1:
-            raise AttributeError(
-                f"the model has several outputs; name one: prediction[{next(iter(self))!r}].mean "
-                f"(there are {list(self)})."
-            )
-        return next(iter(self.outputs.values()))
 
 
 @dataclass(frozen=True)
@@ -129,11 +63,6 @@ class IndexEntry:
     reason: str
 
 
-def quantity(output: str, name: str) -> str:
-    """What the protocol calls a quantity of an output, however many outputs there are."""
-    return f"{output}.{name}"
-
-
 def read_prediction(
     reply: Reply, outputs: tuple[str, ...], measures: tuple[str, ...], request_id: str
 ) -> Prediction:
@@ -142,9 +71,9 @@ def read_prediction(
     with reading(reply):
         found = {
             output: OutputPrediction(
-                arrays[quantity(output, "mean")],
-                arrays[quantity(output, "variance")],
-                {name: arrays[quantity(output, name)] for name in measures},
+                arrays[quantity_name(output, "mean")],
+                arrays[quantity_name(output, "variance")],
+                {name: arrays[quantity_name(output, name)] for name in measures},
             )
             for output in outputs
         }

@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
@@ -32,13 +31,13 @@ from service.client.sampling import Question, Sampling, deterministic
 from service.client.signature import Signature, read_signature
 from service.client.steps import Build, Flow, Reply, Request, Wait
 from service.client.tensors import decode, encode
+from service.protocol.options import REQUEST_ID
 
 Array = NDArray[Any]
 Ask = Callable[[Signature], Question]
 
 #: Most seconds for a health check: a server that needs more is not well.
 _PROBE = 5.0
-_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
 class Target(NamedTuple):
@@ -180,7 +179,7 @@ class Calls:
         self, timeout: float | None = None, request_id: str | None = None, repeatable: bool = True
     ) -> Terms:
         seconds = self._timeout if timeout is None else _checked(timeout)
-        if request_id is not None and not _ID.fullmatch(request_id):
+        if request_id is not None and not REQUEST_ID.fullmatch(request_id):
             raise InvalidCallError(
                 f"request_id is {request_id[:40]!r}; it takes up to 128 letters, digits and ._:-"
             )

@@ -4,13 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from numbers import Integral, Real
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
-from service.client.answers import quantity
 from service.client.errors import InvalidCallError
 from service.client.signature import Signature
+from service.protocol.options import MOMENTS, Masks, quantity_name
 
-Masks: TypeAlias = Literal["shared", "per_row"]
 #: What an inference request says beside its inputs.
 Question: TypeAlias = Mapping[str, Any]
 
@@ -52,8 +51,8 @@ class Sampling:
 
     def question(self, signature: Signature) -> Question:
         """Every quantity of every output, sampled so."""
-        asked = ("mean", "variance", *self.names)
-        outputs = [{"name": quantity(o, name)} for o in signature.outputs for name in asked]
+        asked = (*MOMENTS, *self.names)
+        outputs = [{"name": quantity_name(o, name)} for o in signature.outputs for name in asked]
         given = {"passes": self.passes, "seed": self.seed, "masks": self.masks}
         parameters: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
         parameters["rate_scale"] = self.rate_scale

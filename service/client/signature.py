@@ -3,18 +3,14 @@
 import json
 from dataclasses import dataclass
 
-import numpy as np
-
 from service.client.faults import reading
 from service.client.steps import Reply
-
-#: TensorFlow's names of element types where they are not numpy's in capitals.
-_DTYPES = {"DT_FLOAT": "float32", "DT_DOUBLE": "float64", "DT_HALF": "float16"}
+from service.protocol.datatypes import BY_TENSORFLOW
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """An input. Axis 0 is the rows; None is any size. `dtype` is numpy's name."""
+    """An input. Axis 0 is the rows; None is any size. `dtype` is the manifest's name."""
 
     name: str
     dtype: str
@@ -42,17 +38,15 @@ def read_signature(reply: Reply) -> Signature:
         metadata = json.loads(reply.content)["metadata"]
         signature = metadata["signature_def"]["signature_def"]["serving_default"]
         inputs = tuple(
-            Tensor(name, _dtype(tensor["dtype"]), _shape(tensor["tensor_shape"]["dim"]))
+            Tensor(
+                name, BY_TENSORFLOW[tensor["dtype"]].dtype, _shape(tensor["tensor_shape"]["dim"])
+            )
             for name, tensor in signature["inputs"].items()
         )
         outputs = tuple(signature["outputs"])
         if not inputs or not outputs:
             raise ValueError("a model without inputs or outputs")
     return Signature(inputs, outputs)
-
-
-def _dtype(name: str) -> str:
-    return np.dtype(_DTYPES.get(name, name.removeprefix("DT_").lower())).name
 
 
 def _shape(sizes: list[dict[str, str]]) -> tuple[int | None, ...]:

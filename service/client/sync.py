@@ -14,8 +14,9 @@ from service.client.calls import Calls, Target
 from service.client.connection import arguments, reply_of, settings
 from service.client.faults import failure
 from service.client.retries import Policy
-from service.client.sampling import Masks, Sampling
+from service.client.sampling import Sampling
 from service.client.steps import Flow, Outcome, Reply, Send, Step, T
+from service.protocol.options import Masks
 
 Array = NDArray[Any]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from service.batch import Ticket
 from service.errors import DeadlineError, InputError
 from service.manifest import Manifest
-from service.predictor import Prediction
+from service.protocol.prediction import Prediction
 
 
 @dataclass(eq=False)

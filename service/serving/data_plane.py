@@ -24,7 +24,8 @@ from service.inputs import Where
 from service.jobs import Job
 from service.memory import give_back
 from service.options import Options
-from service.predictor import Prediction, Predictor
+from service.predictor import Predictor
+from service.protocol.prediction import Prediction
 from service.repository import Repository
 from service.scheduler import Scheduler
 from service.serving.context import Context

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 
 from service.core.entropy import entropy
 from service.manifest import Manifest
-from service.predictor import Prediction
+from service.protocol.prediction import Prediction
 
 #: Of a share of the largest possible entropy.
 _SHARES = (0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)

@@ -28,7 +28,7 @@ from service.errors import StoppingError
 from service.guarded import failures, guarded
 from service.logs import access
 from service.manifest import METADATA_KEY
-from service.predictor import OutputPrediction, Prediction
+from service.protocol.prediction import OutputPrediction, Prediction
 from service.repository import Repository
 from service.scheduler import Scheduler
 from service.serving.data_plane import DataPlane

@@ -15,7 +15,7 @@ from service.batch import TURN, Batch, Ticket, Turn
 from service.errors import CancelledError, ModelError, QueueFullError, StoppingError
 from service.jobs import SampleJob
 from service.options import Options
-from service.runner import Masks
+from service.protocol.options import Masks
 from service.scheduler import Batching, Scheduler
 from tests.conftest import STORE
 from tests.service.reference import save

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from service.manifest import SiteSpec
-from service.runner import Draws, Masks
+from service.protocol.options import Masks
+from service.runner import Draws
 from tests.conftest import STORE
 from tests.service.reference import loaded, own_samples, save
 

@@ -10,21 +10,17 @@ from numpy.typing import NDArray
 from service.api.app_state import context_of, state_of
 from service.api.arrays import RAW
 from service.api.body import parse_json, read_body
-from service.api.v2.outputs import MOMENTS, Selected, select
+from service.api.v2.outputs import Selected, select
 from service.api.v2.parameters import InferParameters
 from service.api.v2.schemas import EXAMPLE, InferRequest
-from service.api.v2.tensors import (
-    HEADER,
-    Inputs,
-    Output,
-    decode_inputs,
-    encode_answer,
-    split_body,
-)
+from service.api.v2.tensors import Inputs, Output, decode_inputs, encode_answer, split_body
 from service.inputs import Where
 from service.manifest import Manifest
 from service.options import Options
-from service.predictor import Prediction, Predictor
+from service.predictor import Predictor
+from service.protocol.options import MOMENTS
+from service.protocol.prediction import Prediction
+from service.protocol.tensors import HEADER
 from service.serving.context import Context
 from service.serving.data_plane import DataPlane
 from service.serving.offload import offload
@@ -148,4 +144,5 @@ def encode(asked: Decoded, answer: Answer, context: Context) -> Response:
     if answer.prediction is not None:
         head["parameters"] = {"passes": answer.prediction.passes, "seed": answer.prediction.seed}
     outputs = [Output(s.name, answer.array(s), s.binary) for s in asked.outputs]
-    return encode_answer(head, outputs)
+    body, headers = encode_answer(head, outputs)
+    return Response(body, headers=headers)

@@ -8,11 +8,10 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from service.api.body import shown
-from service.api.v2.datatypes import DATATYPES
 from service.api.v2.schemas import InferInput
-from service.errors import InputError
+from service.errors import InputError, shown
 from service.inputs import Where, at
+from service.protocol.datatypes import BY_NAME
 
 Array = NDArray[Any]
 V = TypeVar("V")
@@ -68,7 +67,7 @@ def _flatten(data: list[Any], shape: Sequence[int], where: Where) -> list[Any]:
 
 def _as_array(values: list[Any], datatype: str, named: Callable[[int], str]) -> Array:
     """(N,) array of the values, each of which the datatype has to hold as it is."""
-    dtype = np.dtype(DATATYPES[datatype])
+    dtype = BY_NAME[datatype].numpy
     kinds = {bool} if dtype.kind == "b" else {int, float}
     if not kinds.issuperset(map(type, values)):
         index = _first(values, lambda value: type(value) not in kinds)
@@ -91,7 +90,7 @@ def _as_array(values: list[Any], datatype: str, named: Callable[[int], str]) -> 
 
 
 def _whole_numbers(values: list[Any], datatype: str, named: Callable[[int], str]) -> Array:
-    limits = np.iinfo(DATATYPES[datatype])
+    limits = np.iinfo(BY_NAME[datatype].numpy)
     low, high = int(limits.min), int(limits.max)
     if float in set(map(type, values)):
         if not all(map(_is_whole, values)):

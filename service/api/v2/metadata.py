@@ -2,7 +2,6 @@
 
 from importlib.metadata import version
 
-from service.api.v2.datatypes import datatype_of
 from service.api.v2.outputs import offers
 from service.api.v2.schemas import (
     ConfigTensor,
@@ -13,6 +12,7 @@ from service.api.v2.schemas import (
     TensorMetadata,
 )
 from service.manifest import Manifest, Shape
+from service.protocol.datatypes import BY_DTYPE, BY_NAME
 from service.repository import Repository, State
 
 #: Triton's names of what is supported beyond the protocol.
@@ -80,7 +80,7 @@ def index(repository: Repository, only_ready: bool) -> list[IndexEntry]:
 
 def _inputs(manifest: Manifest) -> list[TensorMetadata]:
     return [
-        TensorMetadata(name=s.name, datatype=datatype_of(s.dtype), shape=_shape(s.shape))
+        TensorMetadata(name=s.name, datatype=BY_DTYPE[s.dtype].name, shape=_shape(s.shape))
         for s in manifest.inputs
     ]
 
@@ -97,4 +97,5 @@ def _shape(shape: Shape) -> list[int]:
 
 
 def _config(tensor: TensorMetadata) -> ConfigTensor:
-    return ConfigTensor(name=tensor.name, data_type=f"TYPE_{tensor.datatype}", dims=tensor.shape)
+    kind = BY_NAME[tensor.datatype].triton
+    return ConfigTensor(name=tensor.name, data_type=kind, dims=tensor.shape)

@@ -3,14 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from service.api.v2.datatypes import datatype_of
 from service.api.v2.schemas import RequestedOutput
 from service.core.measures import MEASURES, measures_of
 from service.errors import InputError
 from service.manifest import Manifest, OutputSpec, Shape
-
-#: What is known of every output over passes.
-MOMENTS = ("mean", "variance")
+from service.protocol.datatypes import BY_DTYPE
+from service.protocol.options import MOMENTS, quantity_name
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ def _sampled(spec: OutputSpec, manifest: Manifest) -> list[Offer]:
 
 
 def _deterministic(manifest: Manifest) -> dict[str, Offer]:
-    return {s.name: Offer(s.name, None, datatype_of(s.dtype), s.shape) for s in manifest.outputs}
+    return {s.name: Offer(s.name, None, BY_DTYPE[s.dtype].name, s.shape) for s in manifest.outputs}
 
 
 def _name(manifest: Manifest, offer: Offer) -> str:
@@ -74,7 +72,7 @@ def _name(manifest: Manifest, offer: Offer) -> str:
 
 
 def _long_name(offer: Offer) -> str:
-    return f"{offer.output}.{offer.quantity}"
+    return quantity_name(offer.output, str(offer.quantity))
 
 
 def select(

@@ -1,6 +1,6 @@
 """The parameters of a request: how to sample."""
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
     BeforeValidator,
@@ -14,6 +14,7 @@ from pydantic import (
 
 from service.api.known import Known
 from service.options import Options
+from service.protocol.options import Masks
 
 
 def _whole(value: Any) -> Any:
@@ -42,7 +43,7 @@ class InferParameters(Known):
     training: StrictBool = Field(
         default=True, description="false: one pass with dropout off, the Keras model's own output"
     )
-    masks: Literal["shared", "per_row"] = Field(
+    masks: Masks = Field(
         default="shared",
         description="shared: a pass is one thinned network for all rows; per_row: each row has "
         "masks of its own, as with Keras' model(x, training=True)",

@@ -21,8 +21,8 @@ from service.api.v2.schemas import (
     Ready,
     ServerMetadata,
 )
-from service.api.v2.tensors import HEADER
 from service.api.versions import Number
+from service.protocol.tensors import HEADER
 
 _BYTES = {
     "application/octet-stream": {

@@ -13,16 +13,23 @@ from pydantic import (
 )
 
 from service.api.known import Items, Known
-from service.api.v2.datatypes import DATATYPES, known_datatype
 from service.api.v2.parameters import InferParameters
+from service.protocol.datatypes import BY_NAME
 
 EXAMPLE = (
     'an object such as {"inputs": [{"name": "year", "shape": [1, 1], "datatype": "FP32", '
     '"data": [1985.0]}], "parameters": {"passes": 100}}'
 )
 
+
+def _known_datatype(datatype: str) -> str:
+    if datatype not in BY_NAME:
+        raise ValueError(f"models here take numbers, of {', '.join(BY_NAME)}")
+    return datatype
+
+
 Datatype = Annotated[
-    str, AfterValidator(known_datatype), Field(json_schema_extra={"enum": list(DATATYPES)})
+    str, AfterValidator(_known_datatype), Field(json_schema_extra={"enum": list(BY_NAME)})
 ]
 #: numpy has at most 64 axes, and a size that no 64 bits hold is no size.
 Shape = Annotated[

@@ -7,20 +7,17 @@ from typing import Any
 
 import numpy as np
 import orjson
-from fastapi import Response
 from numpy.typing import NDArray
 
-from service.api.arrays import require_bools
-from service.api.v2.datatypes import DATATYPES, datatype_of
 from service.api.v2.json_data import from_json, nested_places, unravel
 from service.api.v2.schemas import InferInput
 from service.errors import InputError
 from service.inputs import Where
+from service.protocol import tensors
+from service.protocol.datatypes import BY_NAME
+from service.protocol.tensors import HEADER, TensorError
 
 Array = NDArray[Any]
-
-#: How many bytes of a body are its JSON; what follows is binary tensors.
-HEADER = "Inference-Header-Content-Length"
 
 
 @dataclass(frozen=True)
@@ -42,18 +39,10 @@ def split_body(body: bytes, header: str | None) -> tuple[bytes, memoryview | Non
     Raises:
         InputError: the header is no length of this body.
     """
-    if header is None:
-        return body, None
-    # Digits first: int() takes a sign and spaces, and refuses what is too long.
-    if not (header.isascii() and header.isdigit() and len(header) < 19):
-        raise InputError(f"the header {HEADER} is {header[:40]!r}; it takes a number of bytes.")
-    length = int(header)
-    if length > len(body):
-        raise InputError(
-            f"the header {HEADER} says that the JSON has {length} bytes; the whole body has "
-            f"{len(body)}."
-        )
-    return body[:length], memoryview(body)[length:]
+    try:
+        return tensors.split_body(body, header)
+    except TensorError as error:
+        raise InputError(str(error)) from error
 
 
 def decode_inputs(inputs: Sequence[InferInput], binary: memoryview | None) -> Inputs:
@@ -95,7 +84,7 @@ def _binary_size(tensor: InferInput, place: str) -> int | None:
             "bytes behind the JSON."
         )
     if size is not None:
-        wanted = prod(tensor.shape) * np.dtype(DATATYPES[tensor.datatype]).itemsize
+        wanted = prod(tensor.shape) * BY_NAME[tensor.datatype].size
         if size != wanted:
             raise InputError(
                 f"{place}.parameters.binary_data_size is {size}; shape {tensor.shape} of "
@@ -120,13 +109,11 @@ def _require_binary(sizes: Sequence[int | None], binary: memoryview | None) -> N
 
 
 def _from_bytes(tensor: InferInput, content: memoryview, place: str) -> Array:
-    dtype = np.dtype(DATATYPES[tensor.datatype])
-    if dtype == np.bool_:
-        where = nested_places(place)
-        require_bools(content, lambda index: where(unravel(index, tensor.shape)))
-    array = np.frombuffer(content, dtype.newbyteorder("<")).reshape(tensor.shape)
-    # The JSON before it has any length, and ONNX Runtime reads whole elements.
-    return np.require(array, requirements="A")
+    try:
+        return tensors.decode(content, BY_NAME[tensor.datatype], tensor.shape)
+    except TensorError as error:
+        where = nested_places(place)(unravel(error.index or 0, tensor.shape))
+        raise InputError(f"{where} {error}") from error
 
 
 @dataclass(frozen=True)
@@ -138,26 +125,19 @@ class Output:
     binary: bool
 
 
-def encode_answer(head: Mapping[str, Any], outputs: Sequence[Output]) -> Response:
-    """The answer: `head` with the outputs, and the bytes of the binary ones behind it."""
-    tensors: list[dict[str, Any]] = []
-    tail: list[bytes] = []
+def encode_answer(
+    head: Mapping[str, Any], outputs: Sequence[Output]
+) -> tuple[bytes, dict[str, str]]:
+    """Body and headers of the answer: `head` with the outputs, binary ones behind it."""
+    described: list[dict[str, Any]] = []
+    contents: list[bytes] = []
     for output in outputs:
-        little = output.array.dtype.newbyteorder("<")
-        flat = np.ascontiguousarray(output.array, little).reshape(-1)
-        tensor: dict[str, Any] = {
-            "name": output.name,
-            "shape": list(output.array.shape),
-            "datatype": datatype_of(output.array.dtype.name),
-        }
         if output.binary:
-            tensor["parameters"] = {"binary_data_size": flat.nbytes}
-            tail.append(flat.tobytes())
+            said, content = tensors.describe_binary(output.name, output.array)
+            contents.append(content)
         else:
-            tensor["data"] = flat
-        tensors.append(tensor)
-    text = orjson.dumps({**head, "outputs": tensors}, option=orjson.OPT_SERIALIZE_NUMPY)
-    if not tail:
-        return Response(text, media_type="application/json")
-    headers = {HEADER: str(len(text))}
-    return Response(b"".join([text, *tail]), headers=headers, media_type="application/octet-stream")
+            said = tensors.describe(output.name, output.array)
+            said["data"] = np.ascontiguousarray(output.array).reshape(-1)
+        described.append(said)
+    text = orjson.dumps({**head, "outputs": described}, option=orjson.OPT_SERIALIZE_NUMPY)
+    return tensors.join_body(text, contents)

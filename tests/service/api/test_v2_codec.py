@@ -16,13 +16,13 @@ from service.api.body import parse_json
 from service.api.v2.infer import decode
 from service.api.v2.schemas import EXAMPLE, InferRequest
 from service.api.v2.tensors import (
-    HEADER,
     Output,
     decode_inputs,
     encode_answer,
     split_body,
 )
 from service.errors import InputError, MCDropoutError
+from service.protocol.tensors import HEADER
 from tests.service.api.protocol import TYPES, Array, opened, packed, tensor
 
 #: What is slow on a busy machine says nothing of the codec.
@@ -66,9 +66,8 @@ def test_inputs_keep_every_bit(array: Array, nested: bool, spaces: int) -> None:
 @given(array=tensors(), binary=st.lists(st.booleans(), min_size=1, max_size=3))
 def test_outputs_keep_every_bit(array: Array, binary: list[bool]) -> None:
     outputs = [Output(str(index), array.T, as_bytes) for index, as_bytes in enumerate(binary)]
-    answer = encode_answer({"id": "ü"}, outputs)
-    body = bytes(answer.body)
-    response = httpx.Response(200, headers=dict(answer.headers), content=body)
+    body, headers = encode_answer({"id": "ü"}, outputs)
+    response = httpx.Response(200, headers=headers, content=body)
     for found in opened(response)[1].values():
         require_same(found, np.ascontiguousarray(array.T))
 

@@ -1,4 +1,4 @@
-"""The client needs httpx and numpy, and nothing of the server."""
+"""The client needs httpx and numpy, and of the server what both share: `service.protocol`."""
 
 import subprocess
 import sys
@@ -13,14 +13,15 @@ CODE = """
 import sys
 
 ALLOWED = {allowed!r} | sys.stdlib_module_names
+OWN = (["service", "client"], ["service", "protocol"])
 
 
 class Refuse:
     def find_spec(self, name, path=None, target=None):
         top = name.partition(".")[0]
-        if top not in ALLOWED and name not in ("service", "service.client"):
-            if not name.startswith("service.client."):
-                raise ModuleNotFoundError(f"refused: {{name}}", name=name)
+        own = name == "service" or name.split(".")[:2] in OWN
+        if top not in ALLOWED and not own:
+            raise ModuleNotFoundError(f"refused: {{name}}", name=name)
 
 
 sys.meta_path.insert(0, Refuse())
@@ -55,4 +56,4 @@ def test_both_clients_run_without_the_server_s_packages(server: LocalServer) -> 
     assert ended.returncode == 0, ended.stderr
     loaded = {name for name in ended.stdout.split() if name.startswith("service.")}
     assert "service.client.sync" in loaded
-    assert all(name.startswith("service.client") for name in loaded)
+    assert all(name.startswith(("service.client", "service.protocol")) for name in loaded)

@@ -8,7 +8,8 @@ import pytest
 from service.client.errors import ServerFaultError
 from service.client.signature import Signature, Tensor, read_signature
 from service.client.steps import Reply
-from service.client.tensors import HEADER, decode, encode
+from service.client.tensors import decode, encode
+from service.protocol.tensors import HEADER
 from tests.service.api.protocol import Array, packed, rows_of_all_types
 from tests.service.client.scripted import inferred, signature
 

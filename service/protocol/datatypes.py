@@ -1,0 +1,71 @@
+"""Element types of tensors, by every name that they go by."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Datatype:
+    """One element type.
+
+    Attributes:
+        name: in the Open Inference Protocol.
+        dtype: in the manifest, which takes numpy's names.
+        onnx: in ONNX, of `TensorProto.DataType`.
+        tensorflow: in TensorFlow, of `DataType`.
+        size: bytes of an element.
+    """
+
+    name: str
+    dtype: str
+    onnx: str
+    tensorflow: str
+    size: int
+
+    @property
+    def triton(self) -> str:
+        """In Triton's model configuration."""
+        return f"TYPE_{self.name}"
+
+    @cached_property
+    def numpy(self) -> "np.dtype[Any]":
+        """Of the arrays that hold such elements."""
+        return np.dtype(self.dtype)
+
+    @property
+    def little(self) -> "np.dtype[Any]":
+        """The same in little-endian byte order."""
+        return self.numpy.newbyteorder("<")
+
+
+def _whole_number(bits: int, sign: str) -> Datatype:
+    name = f"{sign}INT{bits}"
+    return Datatype(name, name.lower(), name, f"DT_{name}", bits // 8)
+
+
+DATATYPES = (
+    Datatype("BOOL", "bool", "BOOL", "DT_BOOL", 1),
+    *(_whole_number(bits, "U") for bits in (8, 16, 32, 64)),
+    *(_whole_number(bits, "") for bits in (8, 16, 32, 64)),
+    Datatype("FP16", "float16", "FLOAT16", "DT_HALF", 2),
+    Datatype("FP32", "float32", "FLOAT", "DT_FLOAT", 4),
+    Datatype("FP64", "float64", "DOUBLE", "DT_DOUBLE", 8),
+)
+
+BY_NAME: Mapping[str, Datatype] = {one.name: one for one in DATATYPES}
+BY_DTYPE: Mapping[str, Datatype] = {one.dtype: one for one in DATATYPES}
+BY_ONNX: Mapping[str, Datatype] = {one.onnx: one for one in DATATYPES}
+BY_TENSORFLOW: Mapping[str, Datatype] = {one.tensorflow: one for one in DATATYPES}
+
+
+def datatype_of(array: "np.ndarray[Any, Any]") -> Datatype:
+    """That of an array's elements.
+
+    Raises:
+        KeyError: there is none.
+    """
+    return BY_DTYPE[array.dtype.name]

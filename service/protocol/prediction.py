@@ -1,0 +1,85 @@
+"""What stochastic passes say of rows."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class OutputPrediction:
+    """What the passes say of one output. Equal to another with the same numbers.
+
+    Attributes:
+        mean: (B, …) float64, mean over passes.
+        variance: (B, …) float64, unbiased sample variance over passes.
+        measures: name to (B, …) float64, as asked for.
+    """
+
+    mean: Float64
+    variance: Float64
+    measures: Mapping[str, Float64] = field(default_factory=dict)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, OutputPrediction):
+            return NotImplemented
+        return (
+            np.array_equal(self.mean, other.mean)
+            and np.array_equal(self.variance, other.variance)
+            and self.measures.keys() == other.measures.keys()
+            and all(np.array_equal(y, other.measures[k]) for k, y in self.measures.items())
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True)
+class Prediction(Mapping[str, OutputPrediction]):
+    """Output name to prediction. With one output, `mean` and `variance` are its own.
+
+    Equal to another of its class with the same passes, seed and numbers.
+
+    Attributes:
+        outputs: the same mapping.
+        passes: that were run.
+        seed: ask with it again for the same answer.
+    """
+
+    outputs: Mapping[str, OutputPrediction]
+    passes: int
+    seed: int
+
+    def __getitem__(self, name: str) -> OutputPrediction:
+        return self.outputs[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.outputs)
+
+    def __len__(self) -> int:
+        return len(self.outputs)
+
+    @property
+    def mean(self) -> Float64:
+        """(B, …) float64, of the only output."""
+        return self._only().mean
+
+    @property
+    def variance(self) -> Float64:
+        """(B, …) float64, of the only output."""
+        return self._only().variance
+
+    @property
+    def measures(self) -> Mapping[str, Float64]:
+        """Measures of the only output."""
+        return self._only().measures
+
+    def _only(self) -> OutputPrediction:
+        if len(self.outputs) > 1:
+            raise AttributeError(
+                f"the model has several outputs; name one: prediction[{next(iter(self))!r}].mean "
+                f"(there are {list(self)})."
+            )
+        return next(iter(self.outputs.values()))

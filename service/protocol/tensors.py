@@ -1,0 +1,113 @@
+"""Tensors as bytes: the binary tensor extension of the Open Inference Protocol.
+
+A body is JSON that describes tensors, and behind it the elements of those that have a
+`binary_data_size`, in their order: little-endian and row-major, so that a float64 arrives
+as it was sent, to the last bit.
+"""
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.protocol.datatypes import Datatype, datatype_of
+
+Array = NDArray[Any]
+
+#: The header that says how many bytes of a body are its JSON.
+HEADER = "Inference-Header-Content-Length"
+JSON, BINARY = "application/json", "application/octet-stream"
+
+
+class TensorError(ValueError):
+    """Bytes are not the tensor that they are said to be.
+
+    Attributes:
+        index: of the element that is wrong, in row-major order; None: of none in particular.
+    """
+
+    def __init__(self, message: str, index: int | None = None) -> None:
+        super().__init__(message)
+        self.index = index
+
+
+def describe(name: str, array: Array) -> dict[str, Any]:
+    """What the JSON says of a tensor, but for its elements."""
+    return {"name": name, "shape": list(array.shape), "datatype": datatype_of(array).name}
+
+
+def describe_binary(name: str, array: Array) -> tuple[dict[str, Any], bytes]:
+    """What the JSON says of a tensor whose elements follow it, and these."""
+    content = encode(array)
+    size = {"binary_data_size": len(content)}
+    return {**describe(name, array), "parameters": size}, content
+
+
+def join_body(head: bytes, tensors: Sequence[bytes]) -> tuple[bytes, dict[str, str]]:
+    """Body and headers of JSON with the elements of tensors behind it, if there are any."""
+    if not tensors:
+        return head, {"Content-Type": JSON}
+    headers = {HEADER: str(len(head)), "Content-Type": BINARY}
+    return b"".join([head, *tensors]), headers
+
+
+def split_body(body: bytes, header: str | None) -> tuple[bytes, memoryview | None]:
+    """The JSON of a body and the bytes behind it, None without a header.
+
+    Raises:
+        TensorError: the header is no length of this body.
+    """
+    if header is None:
+        return body, None
+    # Digits first: int() takes a sign and spaces, and refuses what is too long.
+    if not (header.isascii() and header.isdigit() and len(header) < 19):
+        raise TensorError(f"the header {HEADER} is {header[:40]!r}; it takes a number of bytes.")
+    length = int(header)
+    if length > len(body):
+        raise TensorError(
+            f"the header {HEADER} says that the JSON has {length} bytes; the whole body has "
+            f"{len(body)}."
+        )
+    return body[:length], memoryview(body)[length:]
+
+
+def encode(array: Array) -> bytes:
+    """The elements of an array."""
+    return np.ascontiguousarray(array, datatype_of(array).little).tobytes()
+
+
+def decode(content: bytes | memoryview, datatype: Datatype, shape: Sequence[int]) -> Array:
+    """The array of so many elements.
+
+    Args:
+        content: the elements.
+        datatype: of each.
+        shape: of the array.
+
+    Returns:
+        An array of the shape, aligned; a view of `content` where that is.
+
+    Raises:
+        TensorError: they are fewer or more, or one is nothing of the datatype.
+    """
+    wanted = prod(shape) * datatype.size
+    if len(content) != wanted:
+        raise TensorError(
+            f"has {len(content)} bytes of numbers; shape {list(shape)} of {datatype.dtype} takes "
+            f"{wanted}."
+        )
+    if datatype.name == "BOOL":
+        _require_bools(content)
+    array = np.frombuffer(content, datatype.little).astype(datatype.numpy, copy=False)
+    # What comes before it has any length, and ONNX Runtime reads whole elements.
+    return np.require(array, requirements="A").reshape(shape)
+
+
+def _require_bools(content: bytes | memoryview) -> None:
+    """Of bytes other than 0 and 1 no meaning is defined."""
+    wrong = np.flatnonzero(np.frombuffer(content, np.uint8) > 1)
+    if len(wrong):
+        index = int(wrong[0])
+        raise TensorError(f"is the byte {content[index]}; BOOL takes 0 or 1.", index)

@@ -1,0 +1,29 @@
+"""One table of element types: every name of a type leads to the same one."""
+
+import numpy as np
+import onnx
+import pytest
+
+from service.protocol.datatypes import (
+    BY_DTYPE,
+    BY_NAME,
+    BY_ONNX,
+    BY_TENSORFLOW,
+    DATATYPES,
+    Datatype,
+    datatype_of,
+)
+
+
+@pytest.mark.parametrize("datatype", DATATYPES, ids=lambda one: one.name)
+def test_a_type_is_the_same_by_each_of_its_names(datatype: Datatype) -> None:
+    assert BY_NAME[datatype.name] is BY_DTYPE[datatype.dtype] is datatype
+    assert BY_ONNX[datatype.onnx] is BY_TENSORFLOW[datatype.tensorflow] is datatype
+    number = onnx.TensorProto.DataType.Value(datatype.onnx)
+    assert onnx.helper.tensor_dtype_to_np_dtype(number) == datatype.numpy
+
+
+@pytest.mark.parametrize("datatype", DATATYPES, ids=lambda one: one.name)
+def test_a_type_is_found_by_its_arrays(datatype: Datatype) -> None:
+    assert datatype_of(np.zeros(3, datatype.little)) is datatype
+    assert np.zeros(3, datatype.numpy).nbytes == 3 * datatype.size
