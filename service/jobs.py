@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from service.core.distributions import SiteDraw
 from service.core.measures import Measure
 from service.core.summary import Summary
-from service.runner import Draws, Rows, SiteDraw, row_count
+from service.runner import Draws, Rows, row_count
 
 Array = NDArray[Any]
 

@@ -14,11 +14,7 @@ from service.errors import ArtifactError
 METADATA_KEY = "mcdropout.manifest"
 TRAINING_INPUT = "training"
 
-#: A drop rate nearer to 0 or to 1 cannot be drawn.
-SMALLEST_RATE = 2.0**-24
-
 Task = Literal["classification", "regression", "heteroscedastic_regression", "other"]
-SiteKind = Literal["dropout", "spatial_dropout", "uniform", "normal"]
 Shape = tuple[int | None, ...]
 
 
@@ -49,14 +45,14 @@ class OutputSpec(TensorSpec):
 class SiteSpec(_Frozen):
     """A place that draws random numbers: one node of the graph.
 
-    By `kind` that is a `Dropout` node ("spatial_dropout" where a draw is shared
-    along some axis), or a `RandomUniformLike` on [0, 1), or a standard
-    `RandomNormalLike`.
+    What it draws, and by which ONNX operator, says the distribution of its `kind` in
+    `service.core.distributions`. A dropout is a "spatial_dropout" where a draw is shared
+    along some axis.
     """
 
     name: str = Field(description="name of the ONNX node, unique in the artifact")
     layer: str = Field(description="path of the Keras layer inside the model")
-    kind: SiteKind
+    kind: str = Field(description="what it draws: a dropout's mask, or uniform or normal numbers")
     rate: float | None = Field(ge=0, lt=1, description="of a dropout: the share of zeros")
     trained_rate: bool = Field(
         default=False, description="the rate comes from variables of the model: its value at export"
@@ -95,14 +91,9 @@ def rows_in(two: Sequence[int], three: Sequence[int]) -> tuple[int | None, int] 
     return (axis, each) if in_step and (axis == 0 or each == 1) else None
 
 
-def is_drawable(rate: float) -> bool:
-    """Whether masks of a drop rate can be drawn, and vary."""
-    return SMALLEST_RATE <= rate <= 1 - SMALLEST_RATE
-
-
 def is_dropout(site: SiteSpec) -> bool:
     """Whether the site multiplies by a mask, and does not merely lend its numbers."""
-    return site.kind in ("dropout", "spatial_dropout")
+    return site.rate is not None
 
 
 class Source(_Frozen):

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from service.core.distributions import BY_KIND
+from service.core.distributions.bernoulli import SMALLEST_RATE, is_drawable
 from service.core.measures import Needs
 from service.errors import InputError
 from service.graph.plan import Plan
 from service.jobs import SampleJob
-from service.manifest import SMALLEST_RATE, Manifest, SiteSpec, is_drawable
+from service.manifest import Manifest, SiteSpec
 from service.memory import mib
 from service.protocol.options import MASKS, Masks
 from service.runner import Draws
@@ -239,7 +241,7 @@ def _require_sites(draws: Draws, names: frozenset[str], plan: Plan) -> None:
             f'{known}, or send "training": false.'
         )
     for site in plan.sites:
-        if site.kind == "uniform" and site.name not in names:
+        if not BY_KIND[site.kind].neutral_is_off and site.name not in names:
             _require_switch(site, names, plan)
 
 
@@ -254,7 +256,7 @@ def _require_rows_apart(names: frozenset[str] | None, plan: Plan) -> None:
 
 
 def _require_switch(site: SiteSpec, names: frozenset[str], plan: Plan) -> None:
-    """A uniform number has no value that changes nothing: its layer has to be switched off."""
+    """No number that the site could draw changes nothing: its layer has to be switched off."""
     mine = [switch for switch in plan.switches if site.name in switch.sites]
     if any(switch.sites.isdisjoint(names) for switch in mine):
         return

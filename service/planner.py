@@ -26,12 +26,12 @@ from service.graph.site_shapes import site_shapes
 from service.graph.sites_as_inputs import Place, declared_place, draw_input, observed_place
 from service.manifest import TRAINING_INPUT, OutputSpec, SiteSpec
 from service.memory import mib, require_memory
-from service.proof import PASSES, Proof, prove
 from service.runner import Draws, Rows, Runner, row_count
 from service.sampler import Sampler
 from service.sizes import MEMORY_MARGIN, Measure, Sizes, Sizing
 from service.speed import Step
 from service.trials import ROWS, trial_rows, trial_shape
+from service.verification import PASSES, Verification, verify
 
 #: Each try moves the cut up by a node or more; models in use need one to three.
 _MOST_TRIES = 20
@@ -90,7 +90,7 @@ class Planned:
     """
 
     sampler: Sampler
-    proof: Proof
+    proof: Verification
     report: PlanReport
 
 
@@ -117,7 +117,7 @@ def plan_model(artifact: Artifact, providers: Sequence[Provider], memory: int) -
             report, sizes = _report(artifact, measure, memory, rejected)
             seconds = time.perf_counter() - started
             sampler = _sampler(artifact, measure, memory, sizes)
-            proof = prove(artifact, sampler)
+            proof = verify(artifact, sampler)
             count = artifact.fixed_rows or 1
             _try_speed(sampler, {k: x[:count] for k, x in trial_rows(artifact).items()})
             return Planned(sampler, proof, report.model_copy(update={"seconds": seconds}))

@@ -29,11 +29,11 @@ from service.options import (
     require_samples,
 )
 from service.planner import Planned, plan_model
-from service.proof import Proof
 from service.protocol.options import Masks
 from service.protocol.prediction import OutputPrediction, Prediction
 from service.runner import Draws, row_count
 from service.sampler import Sampler
+from service.verification import Verification
 
 Array = NDArray[Any]
 #: Bytes that a number of an answer takes: in arrays, as an object of Python's, as text.
@@ -62,7 +62,7 @@ class Predictor:
         self._output_names = [spec.name for spec in artifact.manifest.outputs]
 
     @property
-    def proof(self) -> Proof:
+    def proof(self) -> Verification:
         """What was seen when it was loaded."""
         return self.planned.proof
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.draws import draw, neutral
-from service.core.masks import mask_scale
+from service.core.distributions import BY_KIND, SiteDraw
 from service.engine import Engine, Provider, as_array
 from service.graph.idle import where_draws_meet_data
 from service.graph.plan import Plan
@@ -46,13 +45,6 @@ class Draws:
     masks: Masks = "shared"
     rate_scale: float = 1.0
     sites: frozenset[str] | None = None
-
-
-class SiteDraw(NamedTuple):
-    """What a site gets: (P, R, …) numbers, and what kept elements are multiplied by."""
-
-    numbers: Array
-    scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -96,8 +88,9 @@ class _Site:
     """What each call needs of a site, at hand."""
 
     def __init__(self, spec: SiteSpec, place: Place) -> None:
-        self.name, self.kind, self.rate = spec.name, spec.kind, spec.rate
+        self.name, self.rate = spec.name, spec.rate
         self.dtype = np.dtype(spec.dtype)
+        self.distribution = BY_KIND[spec.kind]
         self.draw_input = draw_input(spec)
         self.scale_input = scale_input(spec) if is_dropout(spec) else None
         self.rows_apart = place.axis is not None
@@ -171,26 +164,31 @@ class Runner:
         own = own or range(frontier.first, frontier.first + frontier.rows)
         for index, (site, shape) in enumerate(zip(self._sites, frontier.shapes, strict=True)):
             if draws.sites is not None and site.name not in draws.sites:
-                found.append(SiteDraw(neutral(site.kind, len(passes), shape, site.dtype)))
+                found.append(site.distribution.still(len(passes), shape, site.dtype))
                 continue
             rows = own if draws.masks == "per_row" and site.rows_apart else _SHARED
             rate = None if site.rate is None else min(site.rate * draws.rate_scale, 1.0)
-            numbers = draw(site.kind, rate, draws.seed, index, passes, rows, shape, site.dtype)
-            found.append(SiteDraw(numbers, 1.0 if rate is None else mask_scale(rate)))
+            drawn = site.distribution.draw(
+                draws.seed, index, passes, rows, shape, dtype=site.dtype, rate=rate
+            )
+            found.append(drawn)
         return found
 
     def neutral(self, frontier: Frontier, passes: int) -> list[SiteDraw]:
         """Draws of each site that change nothing."""
         return [
-            SiteDraw(neutral(site.kind, passes, shape, site.dtype))
+            site.distribution.still(passes, shape, site.dtype)
             for site, shape in zip(self._sites, frontier.shapes, strict=True)
         ]
 
     def stubs(self, frontier: Frontier, passes: int) -> dict[str, Array]:
         """The tail's inputs as arrays of the right shapes; those of draws take no memory."""
         draws = [
-            SiteDraw(np.broadcast_to(neutral(site.kind, 1, (), site.dtype)[0], (passes, 1, *shape)))
-            for site, shape in zip(self._sites, frontier.shapes, strict=True)
+            SiteDraw(np.broadcast_to(still.numbers[0, 0], (passes, 1, *shape)))
+            for still, shape in (
+                (site.distribution.still(1, (), site.dtype), shape)
+                for site, shape in zip(self._sites, frontier.shapes, strict=True)
+            )
         ]
         return {name: as_array(value) for name, value in self.feeds(frontier, draws).items()}
 

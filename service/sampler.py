@@ -7,13 +7,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from service.core.distributions import SiteDraw
 from service.core.measures import Measure
 from service.core.moments import Moments
 from service.core.summary import Running, Summary, constant, need_samples
 from service.graph.plan import Layout
 from service.graph.reductions import m2_output, mean_output
 from service.jobs import DeterministicJob, Job, Part, SampleJob, join_draws, join_rows
-from service.runner import Draws, Frontier, Rows, Runner, SiteDraw, row_count
+from service.runner import Draws, Frontier, Rows, Runner, row_count
 from service.sizes import Sizes, Sizing
 from service.speed import Speed, Step
 

@@ -15,6 +15,7 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
+from service.core.distributions import BY_KIND, LOG_CHANCE
 from service.core.rounding import Difference, difference, worst
 from service.errors import ExportError
 from service.manifest import (
@@ -30,10 +31,6 @@ Feeds = Mapping[str, Array]
 
 #: Rows compared with Keras.
 ROWS = 8
-#: Standard errors that an observed moment may be off: by chance once in 5e8.
-SIGMAS = 6.0
-#: What is refused would happen by chance once in exp(20), or 5e8.
-LOG_CHANCE = 20.0
 #: Kept-or-dropped decisions wanted of each site, in units of 1 / (p (1 - p)).
 _WANTED_DRAWS = 100
 _MIN_REPEATS, _MAX_REPEATS = 16, 8192
@@ -105,7 +102,8 @@ def check_artifact(path: Path, manifest: Manifest, expected: Expected) -> Checks
             f"output's scale; {off.allowed:.0e} is allowed, by what the output moves in Keras when "
             "the input moves by two units in the last place. No file was written."
         )
-    frozen = expected.still.difference(_run(_still(path), feeds, training=True))
+    still = _still(path, manifest.sites)
+    frozen = expected.still.difference(_run(still, feeds, training=True))
     if not frozen.is_rounding:
         raise DifferenceError(
             f"with training=true and no dropout the exported model differs from Keras by "
@@ -167,19 +165,21 @@ def _run(session: Any, feeds: Feeds, training: bool) -> list[Array]:
     return outputs
 
 
-def _still(path: Path) -> Any:
-    """A session of the file with every rate 0 and every noise at its middle."""
+def _still(path: Path, sites: tuple[SiteSpec, ...]) -> Any:
+    """A session of the file with every rate 0 and all noise neutral."""
     model = onnx.load(path)
-    rates = {f"{node.name}/rate" for node in model.graph.node if node.op_type == "Dropout"}
-    for tensor in model.graph.initializer:
-        if tensor.name in rates:
-            tensor.CopyFrom(onnx.numpy_helper.from_array(np.array(0.0, np.float32), tensor.name))
-    for node in model.graph.node:
-        # They lend their shape from zeros: 0 is the middle of a normal, sigmoid(0) of a uniform.
-        if node.op_type == "RandomNormalLike":
-            node.CopyFrom(onnx.helper.make_node("Identity", node.input, node.output))
-        elif node.op_type == "RandomUniformLike":
-            node.CopyFrom(onnx.helper.make_node("Sigmoid", node.input, node.output))
+    by_name = {node.name: node for node in model.graph.node}
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
+    for site in sites:
+        node, name = by_name[site.name], f"{site.name}/neutral"
+        if is_dropout(site):
+            rate = constants[f"{site.name}/rate"]
+            rate.CopyFrom(onnx.numpy_helper.from_array(np.array(0.0, np.float32), rate.name))
+            continue
+        number = np.array(BY_KIND[site.kind].neutral, site.dtype)
+        model.graph.initializer.append(onnx.numpy_helper.from_array(number, name))
+        # Its input lends the shape, and is zeros.
+        node.CopyFrom(onnx.helper.make_node("Add", [*node.input, name], node.output))
     return onnxruntime.InferenceSession(model.SerializeToString())
 
 
@@ -237,57 +237,35 @@ def _repeats(sites: tuple[SiteSpec, ...], row_size: int) -> int:
 
 
 def _drop_rate(site: SiteSpec, kept: Array) -> float:
-    """Share of dropped elements of (calls, rows, …) masks.
-
-    A share q of n draws at rate p has a chance of at most 2 exp(-n KL(q, p)),
-    however few they are (Hoeffding 1963, theorem 1).
-    """
-    rate, dropped = site.rate or 0.0, 1.0 - float(kept.mean())
-    if kept.size * _divergence(dropped, rate) > LOG_CHANCE:
+    """Share of dropped elements of (calls, rows, …) masks."""
+    dropped = 1.0 - float(kept.mean())
+    if not BY_KIND[site.kind].agrees(kept, site.rate):
         raise ExportError(
-            f"layer {site.layer!r} has rate {rate:g}, and the exported one drops "
+            f"layer {site.layer!r} has rate {site.rate:g}, and the exported one drops "
             f"{dropped:.4f} of {kept.size} elements. No file was written."
         )
-    _require_variation(site, kept, changes=kept[0].size * min(rate, 1 - rate))
+    _require_variation(site, kept)
     return dropped
-
-
-def _divergence(q: float, p: float) -> float:
-    """Kullback-Leibler divergence of two Bernoulli distributions, in nats."""
-    terms = ((q, p), (1 - q, 1 - p))
-    return sum(a * math.log(a / b) for a, b in terms if a > 0)
-
-
-#: Mean and standard deviation of each kind of noise, and its kurtosis.
-_MOMENTS = {"uniform": (0.5, math.sqrt(1 / 12), 1.8), "normal": (0.0, 1.0, 3.0)}
 
 
 def _noise(site: SiteSpec, numbers: Array) -> tuple[float, float]:
     """Mean and standard deviation of (calls, rows, …) numbers."""
-    mean, std, kurtosis = _MOMENTS[site.kind]
     values = numbers.astype(np.float64)
     found = float(values.mean()), float(values.std())
-    error = SIGMAS * std / math.sqrt(values.size)
-    # Half the relative error of a variance; a few numbers tell nothing, and need not.
-    error_of_std = error * math.sqrt(kurtosis - 1) / 2 + std / values.size
-    if abs(found[0] - mean) > error or abs(found[1] - std) > error_of_std:
+    if not BY_KIND[site.kind].agrees(values, site.rate):
+        mean, variance, _ = BY_KIND[site.kind].moments(site.rate)
         raise ExportError(
             f"layer {site.layer!r} draws {site.kind} numbers of mean {mean:g} and standard "
-            f"deviation {std:.3f}, and the exported one gives {found[0]:.3f} and {found[1]:.3f}. "
-            "No file was written."
+            f"deviation {math.sqrt(variance):.3f}, and the exported one gives {found[0]:.3f} and "
+            f"{found[1]:.3f}. No file was written."
         )
-    _require_variation(site, numbers, changes=float(numbers[0].size) * LOG_CHANCE)
+    _require_variation(site, numbers)
     return found
 
 
-def _require_variation(site: SiteSpec, draws: Array, changes: float) -> None:
-    """(calls, rows, …) draws differ by call, and by row unless rows share them.
-
-    Args:
-        changes: how many elements of a call are expected to be unlike the rest;
-            with few, equal draws say nothing.
-    """
-    if changes < LOG_CHANCE:
+def _require_variation(site: SiteSpec, draws: Array) -> None:
+    """(calls, rows, …) draws differ by call, and by row unless rows share them."""
+    if not BY_KIND[site.kind].must_vary(draws[0].size, site.rate):
         return
     shared = site.batch_axis is None
     same_calls = bool((draws[0] == draws[1]).all())
@@ -318,14 +296,9 @@ def _spread(session: Any, feeds: Feeds, repeats: int, manifest: Manifest) -> dic
 
 
 def _unusual_draws(site: SiteSpec, repeats: int) -> float:
-    """How many draws unlike the rest two calls should have, at least.
-
-    Rows may share their draws. A uniform is often compared with a rate that only the
-    graph knows; 0.01 is taken for it.
-    """
+    """How many draws unlike the rest two calls should have, at least; rows may share them."""
     count = 2 if site.batch_axis is None else repeats
-    chance = {"uniform": 0.01, "normal": 1.0}.get(site.kind, site.rate or 0.0)
-    return count * _size(site) * chance
+    return count * _size(site) * BY_KIND[site.kind].share_unusual(site.rate)
 
 
 def require_probabilities(outputs: Iterable[Array]) -> None:

@@ -26,13 +26,9 @@ class ForcedTraining(Still):
         self._record()
         return super().dropout(x, rate, noise_shape)
 
-    def uniform(self, shape: Any, dtype: Any) -> Tensor:
+    def noise(self, kind: str, shape: Any, dtype: Any) -> Tensor:
         self._record()
-        return super().uniform(shape, dtype)
-
-    def normal(self, shape: Any, dtype: Any) -> Tensor:
-        self._record()
-        return super().normal(shape, dtype)
+        return super().noise(kind, shape, dtype)
 
     def _record(self) -> None:
         path, layer = self.layer_path(), self._stack[-1]

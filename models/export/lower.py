@@ -3,8 +3,8 @@
 Precondition: every `mcdropout.Site` node carries the number of a site as an attribute.
 Postcondition:
 1. the graph has a scalar bool input `training`;
-2. every site is a standard node of the site's name: `Dropout` with its ratio, or
-   `RandomUniformLike` on [0, 1), or `RandomNormalLike`;
+2. every site is a node of the site's name and of its distribution's ONNX operator:
+   `Dropout` with its ratio, or one that draws standard numbers;
 3. a Dropout's `training_mode` and its `ratio` come from nodes. ONNX Runtime's
    optimiser deletes a Dropout whose only incoming edge is its data, so a flag
    that is a graph input or a constant does not save it; and one whose only
@@ -22,6 +22,7 @@ import onnx_ir as ir
 from onnx_ir.passes.common import NameFixPass, RemoveUnusedNodesPass, RemoveUnusedOpsetsPass
 
 from models.export.convert import SITE_DOMAIN, SITE_NUMBER, SITE_OP
+from service.core.distributions import BY_KIND, OPERATORS
 from service.errors import ExportError
 from service.manifest import TRAINING_INPUT, SiteSpec, is_dropout
 
@@ -112,7 +113,7 @@ def _replace_markers(graph: ir.Graph, sites: Mapping[int, SiteSpec], live: ir.Va
             draw = ir.node("Dropout", [x, live_rate.outputs[0], live], name=site.name)
             new = [*made, live_rate, draw]
         else:
-            op, attributes = _NOISE[site.kind]
+            op, attributes = BY_KIND[site.kind].operator
             draw = ir.node(op, [x], attributes, name=site.name)
             new = [*made, draw]
         draw.outputs[0].shape, draw.outputs[0].type = y.shape, y.type
@@ -141,14 +142,6 @@ def _without_filler(
     return made.outputs[0], [made]
 
 
-#: Kind of noise to its operator and attributes.
-_NOISE: dict[str, tuple[str, dict[str, float]]] = {
-    "uniform": ("RandomUniformLike", {"low": 0.0, "high": 1.0}),
-    "normal": ("RandomNormalLike", {"mean": 0.0, "scale": 1.0}),
-}
-_DRAWS = {"Dropout", *(op for op, _ in _NOISE.values())}
-
-
 def _scalar(graph: ir.Graph, name: str, number: float) -> ir.Value:
     value = ir.Value(name=name, const_value=ir.tensor(np.float32(number), name=name))
     graph.register_initializer(value)
@@ -159,6 +152,6 @@ def outputs_after_sites(model: ir.Model) -> set[str]:
     """Names of the outputs that depend on some draw of a lowered model."""
     random: set[ir.Value] = set()
     for node in model.graph.all_nodes():  # in topological order
-        if node.op_type in _DRAWS or not random.isdisjoint(node.inputs):
+        if node.op_type in OPERATORS or not random.isdisjoint(node.inputs):
             random.update(node.outputs)
     return {str(value.name) for value in model.graph.outputs if value in random}

@@ -1,8 +1,9 @@
 """The random primitives of TensorFlow and Keras, and what stands in for each in a trace.
 
 A new kind of random layer needs nothing here if it draws by dropout, by uniform
-or by normal numbers, which is what nearly all do. A new kind of *draw* is one
-more row in `replaced`, made of these (see `distributions`).
+or by normal numbers, which is what nearly all do. A new *primitive* is one more row
+in `_SITES`, if it draws the numbers of a distribution of `service.core.distributions`,
+or in `composed.COMPOSED`, if it can be computed from these.
 """
 
 import inspect
@@ -14,13 +15,12 @@ from unittest import mock
 
 import tensorflow as tf
 
-from models.export import distributions
+from models.export.composed import COMPOSED, LimitError
 from models.export.private_api import (
     Function,
     call_inlined,
     gen_random_ops,
     gen_stateful_random_ops,
-    gen_stateless_random_ops,
     gen_stateless_random_ops_v2,
     keras_backend,
     keras_random,
@@ -44,11 +44,8 @@ class Recorder(Forgetful, Protocol):
     def drop_all(self, x: Tensor) -> Tensor:
         """`x` at rate 1."""
 
-    def uniform(self, shape: Any, dtype: Any) -> Tensor:
-        """Numbers uniform on [0, 1)."""
-
-    def normal(self, shape: Any, dtype: Any) -> Tensor:
-        """Standard normal numbers."""
+    def noise(self, kind: str, shape: Any, dtype: Any) -> Tensor:
+        """Numbers of a kind of site that is no dropout."""
 
     def seed(self, seed: Any) -> Tensor:
         """(2,) numbers to draw from, in place of Keras' own."""
@@ -94,30 +91,21 @@ def replaced(recorder: Recorder) -> Iterator[None]:
         yield
 
 
+#: Module and name of a primitive, and the kind of site that it draws.
+_SITES = (
+    (gen_random_ops, "random_uniform", "uniform"),
+    (gen_random_ops, "random_standard_normal", "normal"),
+    (gen_stateless_random_ops_v2, "stateless_random_uniform_v2", "uniform"),
+    (gen_stateless_random_ops_v2, "stateless_random_normal_v2", "normal"),
+)
+
+
 def _draws(recorder: Recorder) -> list[tuple[Any, str, Callable[..., Tensor]]]:
     """Each primitive, and what answers it with those of its arguments that have the same name."""
-    truncated_normal, integers, categorical, binomial = (
-        partial(draw, recorder.uniform)
-        for draw in (
-            distributions.truncated_normal,
-            distributions.integers,
-            distributions.categorical,
-            distributions.binomial,
-        )
-    )
+    uniform = partial(recorder.noise, "uniform")
     return [
-        (gen_random_ops, "random_uniform", recorder.uniform),
-        (gen_random_ops, "random_standard_normal", recorder.normal),
-        (gen_random_ops, "truncated_normal", truncated_normal),
-        (gen_random_ops, "random_uniform_int", integers),
-        (gen_random_ops, "multinomial", categorical),
-        (gen_stateless_random_ops_v2, "stateless_random_uniform_v2", recorder.uniform),
-        (gen_stateless_random_ops_v2, "stateless_random_normal_v2", recorder.normal),
-        (gen_stateless_random_ops_v2, "stateless_truncated_normal_v2", truncated_normal),
-        (gen_stateless_random_ops_v2, "stateless_random_uniform_int_v2", integers),
-        (gen_stateless_random_ops, "stateless_multinomial", categorical),
-        (gen_stateless_random_ops, "stateless_random_binomial", binomial),
-        (gen_stateful_random_ops, "stateful_random_binomial", binomial),
+        *((owner, name, partial(recorder.noise, kind)) for owner, name, kind in _SITES),
+        *((owner, name, partial(draw, uniform)) for owner, name, draw in COMPOSED),
     ]
 
 
@@ -132,7 +120,7 @@ def _by_name(
         given.apply_defaults()
         try:
             return draw(**{name: given.arguments[name] for name in names})
-        except distributions.LimitError as error:
+        except LimitError as error:
             recorder.refuse(str(error))
 
     return drawn

@@ -20,8 +20,10 @@ import tensorflow as tf
 from models.export.private_api import accepts_training, draws_for, tensor_util
 from models.export.rates import TrainedRate, known_rate
 from models.export.unroll import MOST_STEPS, DrawInLoopError
+from service.core.distributions import BY_KIND
+from service.core.distributions.bernoulli import SMALLEST_RATE, is_drawable
 from service.errors import ExportError
-from service.manifest import SMALLEST_RATE, SiteKind, SiteSpec, is_drawable
+from service.manifest import SiteSpec
 
 #: The op that marks a site, with this seed and, as its second one, the site's number. One
 #: draw for each element of a tensor has the tensor's shape. As a random op it is stateful,
@@ -146,13 +148,13 @@ class Recorder:
         """Rate 1 is no draw: 0 with training on."""
         return self.select(tf.zeros_like(x), x) if not self.off else x
 
-    def uniform(self, shape: Any, dtype: Any) -> Tensor:
-        """A marker around zeros, which lends its shape."""
-        return self._draw("uniform", shape, dtype)
-
-    def normal(self, shape: Any, dtype: Any) -> Tensor:
-        """A marker around zeros, which lends its shape."""
-        return self._draw("normal", shape, dtype)
+    def noise(self, kind: str, shape: Any, dtype: Any) -> Tensor:
+        """A marker around zeros, which lend their shape."""
+        zeros = tf.zeros(shape, dtype)
+        if self.off:
+            raise ExportError(DRAWS_WHEN_OFF.format(layer=self.layer_path(), kind=kind))
+        self._add_site(kind, tuple(zeros.shape.as_list()), zeros, None)
+        return self._marked(zeros)
 
     def seed(self, seed: Any) -> Tensor:
         """Note what Keras would draw from next: a seed and how often it was drawn from."""
@@ -178,20 +180,13 @@ class Recorder:
         """Raise that the layer being called draws in a way that cannot be exported."""
         raise ExportError(f"layer {self.layer_path()!r} {reason}.")
 
-    def _draw(self, kind: SiteKind, shape: Any, dtype: Any) -> Tensor:
-        zeros = tf.zeros(shape, dtype)
-        if self.off:
-            raise ExportError(DRAWS_WHEN_OFF.format(layer=self.layer_path(), kind=kind))
-        self._add_site(kind, tuple(zeros.shape.as_list()), zeros, None)
-        return self._marked(zeros)
-
     def _marked(self, tensor: Tensor) -> Tensor:
         """`tensor` behind the marker of the site that was added last."""
         number, each = len(self.sites) - 1, tf.zeros([0], tf.int32)
         return tf.raw_ops.RandomGamma(shape=each, alpha=tensor, seed=MARKER_SEED, seed2=number)
 
     def _add_site(
-        self, kind: SiteKind, shape: tuple[int | None, ...], x: Tensor, rate: float | None
+        self, kind: str, shape: tuple[int | None, ...], x: Tensor, rate: float | None
     ) -> None:
         """Record a draw of `shape` for the tensor `x`; where its rows lie, `places` sees."""
         path = self.layer_path()
@@ -259,16 +254,13 @@ class Recorder:
 
 
 class Still(Recorder):
-    """Draws nothing: no element is dropped, and noise stays at its middle."""
+    """Draws nothing: no element is dropped, and noise is neutral."""
 
     def dropout(self, x: Tensor, rate: Any, noise_shape: Any) -> Tensor:
         return x
 
-    def uniform(self, shape: Any, dtype: Any) -> Tensor:
-        return tf.fill(shape, tf.constant(0.5, dtype))
-
-    def normal(self, shape: Any, dtype: Any) -> Tensor:
-        return tf.zeros(shape, dtype)
+    def noise(self, kind: str, shape: Any, dtype: Any) -> Tensor:
+        return tf.fill(shape, tf.constant(BY_KIND[kind].neutral, dtype))
 
 
 def marked_site(node: Any) -> int | None:

@@ -17,9 +17,9 @@ from service.api.known import Items, Known
 from service.manifest import InputSpec, OutputSpec, SiteSpec, Task
 from service.options import Options
 from service.planner import PlanReport
-from service.proof import Proof
 from service.protocol.options import Masks
 from service.repository import State
+from service.verification import Verification
 
 Measure = Literal["predictive_entropy", "mutual_information"]
 
@@ -183,7 +183,7 @@ class ModelDetails(VersionStatus):
     providers: list[str] | None = Field(default=None, description="what the model runs on")
     device: DeviceStatus | None = None
     plan: PlanReport | None = Field(default=None, description="how it is sampled")
-    proof: Proof | None = Field(default=None, description="what was seen when it was loaded")
+    proof: Verification | None = Field(default=None, description="what was seen when it was loaded")
 
 
 class ModelMetadata(BaseModel):

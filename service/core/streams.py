@@ -10,7 +10,7 @@ The counter has 256 bits: pass and number in the lower 128, the plane in the nex
 """
 
 import threading
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,27 +46,37 @@ class _Generator(threading.local):
 _generator = _Generator()
 
 
-def random_numbers(
-    seed: int, site: int, passes: range, size: int, dtype: str, *, row: int = 0, plane: int = 0
-) -> NDArray[np.unsignedinteger[Any]]:
-    """Independent integers, uniform over the whole range of `dtype`.
+class Stream(NamedTuple):
+    """The random bits of a site for one row, in each of some passes.
 
-    Args:
+    Attributes:
         seed: 0 ≤ seed < 2**64, of the request.
         site: 0 ≤ site < 2**64, index of the site in its model.
-        passes: indices of the passes, consecutive.
-        size: numbers for each pass.
-        dtype: "u1", "u2" or "u4".
-        row, plane: 0 ≤ each < 2**64; each pair has numbers of its own.
-
-    Returns:
-        (P, size) unsigned integers.
+        passes: indices of the passes, consecutive; P of them.
+        row: 0 ≤ row < 2**64, index of the row in its request.
     """
-    # "<": the same numbers on a big-endian machine, too.
-    width = np.dtype(f"<{dtype}")
-    steps = -(-size * width.itemsize // _BYTES_PER_STEP)
-    first = passes.start * steps
-    counter = [first & _WORD, first >> 64, plane, row]
-    words = _generator.words([seed, site], counter, len(passes) * steps * 4)
-    words = words.astype("<u8", copy=False)
-    return words.view(width).reshape(len(passes), -1)[:, :size]
+
+    seed: int
+    site: int
+    passes: range
+    row: int = 0
+
+    def numbers(self, size: int, dtype: str, plane: int = 0) -> NDArray[np.unsignedinteger[Any]]:
+        """Independent integers, uniform over the whole range of `dtype`.
+
+        Args:
+            size: numbers for each pass.
+            dtype: "u1", "u2" or "u4".
+            plane: 0 ≤ plane < 2**64; each has numbers of its own.
+
+        Returns:
+            (P, size) unsigned integers.
+        """
+        # "<": the same numbers on a big-endian machine, too.
+        width = np.dtype(f"<{dtype}")
+        steps = -(-size * width.itemsize // _BYTES_PER_STEP)
+        first = self.passes.start * steps
+        counter = [first & _WORD, first >> 64, plane, self.row]
+        words = _generator.words([self.seed, self.site], counter, len(self.passes) * steps * 4)
+        words = words.astype("<u8", copy=False)
+        return words.view(width).reshape(len(self.passes), -1)[:, :size]

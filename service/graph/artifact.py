@@ -8,24 +8,21 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
+from service.core.distributions import BY_KIND, OPERATORS
+from service.core.distributions.bernoulli import SMALLEST_RATE, is_drawable
 from service.errors import ArtifactError
 from service.graph.adopt import adopt
 from service.graph.model_file import no_onnx_file, read_model_file
 from service.manifest import (
     METADATA_KEY,
-    SMALLEST_RATE,
     TRAINING_INPUT,
     Manifest,
     Shape,
     SiteSpec,
     TensorSpec,
-    is_drawable,
     is_dropout,
     parse_manifest,
 )
-
-#: Operators that draw random numbers in an artifact.
-_DRAWS = {"Dropout", "RandomUniformLike", "RandomNormalLike"}
 
 
 @dataclass(frozen=True)
@@ -119,22 +116,17 @@ def find_sites(model: ir.Model, manifest: Manifest, where: str) -> dict[SiteSpec
     """The node of each site, in the manifest's order.
 
     Raises:
-        ArtifactError: a site of the manifest has no node of its rate in the
+        ArtifactError: a site of the manifest has no node of its kind and rate in the
             graph, or the graph has a random node that the manifest leaves out.
     """
-    nodes = {str(n.name): n for n in model.graph.all_nodes() if n.op_type in _DRAWS}
+    nodes = {str(n.name): n for n in model.graph.all_nodes() if n.op_type in OPERATORS}
     for site in manifest.sites:
         if site.name not in nodes:
             raise ArtifactError(
                 f"{where} has no random node for site {site.name!r} of its manifest: the file "
                 "was changed after its export. Export the model again."
             )
-        rate = _rate(nodes[site.name]) if is_dropout(site) else None
-        if is_dropout(site) and not np.isclose(rate or -1, site.rate or 0, rtol=1e-5, atol=0):
-            raise ArtifactError(
-                f"{where}: site {site.name!r} drops at rate {rate} in the graph and "
-                f"{site.rate} in the manifest. Export the model again."
-            )
+        _require_kind(site, nodes[site.name], where)
     undrawable = [s for s in manifest.sites if s.rate is not None and not is_drawable(s.rate)]
     if undrawable:
         raise ArtifactError(
@@ -148,6 +140,29 @@ def find_sites(model: ir.Model, manifest: Manifest, where: str) -> dict[SiteSpec
             "Export the model again."
         )
     return {site: nodes[site.name] for site in manifest.sites}
+
+
+def _require_kind(site: SiteSpec, node: ir.Node, where: str) -> None:
+    """A site's node draws what the manifest says, at its rate."""
+    drawn = BY_KIND.get(site.kind)
+    if drawn is None:
+        raise ArtifactError(
+            f"{where}: site {site.name!r} is of kind {site.kind!r}, and this version draws "
+            f"{', '.join(BY_KIND)}. Use the version that exported the model, or a later one."
+        )
+    name, standard = drawn.operator
+    found = {key: node.attributes.get_float(key, number) for key, number in standard.items()}
+    if node.op_type != name or found != standard or is_dropout(site) != drawn.takes_rate:
+        raise ArtifactError(
+            f"{where}: site {site.name!r} is of kind {site.kind!r} and rate {site.rate} in the "
+            f"manifest, and its node is {node.op_type} {found}. Export the model again."
+        )
+    rate = _rate(node) if drawn.takes_rate else None
+    if drawn.takes_rate and not np.isclose(rate or -1, site.rate or 0, rtol=1e-5, atol=0):
+        raise ArtifactError(
+            f"{where}: site {site.name!r} drops at rate {rate} in the graph and "
+            f"{site.rate} in the manifest. Export the model again."
+        )
 
 
 def _require_names(artifact: Artifact) -> None:

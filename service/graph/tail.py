@@ -14,11 +14,12 @@ from collections.abc import Mapping
 import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
+from service.core.distributions import BY_KIND
 from service.graph.cut import Cut
 from service.graph.new_nodes import NewNodes, add_input
 from service.graph.sites_as_inputs import Place, SiteInputs, draw_input
 from service.graph.trunk import drop_unused_inputs, frontier_input, shape_input
-from service.manifest import SiteSpec, is_dropout
+from service.manifest import SiteSpec
 
 
 def make_tail(
@@ -52,7 +53,7 @@ def make_tail(
 
 def _draws(graph: ir.Graph, site: SiteSpec, place: Place) -> ir.Value:
     """The input of a site's draws, (P, R, …)."""
-    dtype = "uint8" if is_dropout(site) else site.dtype
+    dtype = BY_KIND[site.kind].number_type(site.dtype).name
     return add_input(graph, draw_input(site), dtype, ["passes", "draw_rows", *place.row])
 
 

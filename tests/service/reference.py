@@ -14,8 +14,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from service import Predictor, load_model
-from service.core.draws import draw
-from service.core.masks import mask_scale
+from service.core.distributions import BY_KIND
 from service.core.moments import Moments
 from service.engine import CPU, Engine
 from service.graph.artifact import Artifact, find_sites, read_artifact
@@ -79,8 +78,10 @@ def own_samples(
                     continue
                 shape = shapes[f"shape:{site.name}"].tolist()
                 one, at = range(index, index + 1), range(row * per_row, row * per_row + 1)
-                kept = draw(site.kind, site.rate, seed, number, one, at, shape, site.dtype)
-                mask = kept[0, 0] * mask_scale(site.rate or 0.0)
+                kept, scale = BY_KIND[site.kind].draw(
+                    seed, number, one, at, shape, dtype=site.dtype, rate=site.rate
+                )
+                mask = kept[0, 0] * scale
                 feeds[f"mask:{site.name}"] = mask.astype(site.dtype)
             answer = engine.run(feeds, names)
             for name, y in answer.items():

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from service import Predictor
-from service.core.masks import quantised_rate
+from service.core.distributions.bernoulli import quantised_rate
 from service.runner import Draws
 from tests.conftest import SIGMAS
 from tests.service.reference import loaded, save

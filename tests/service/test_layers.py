@@ -30,7 +30,9 @@ def test_the_online_half_imports_no_tensorflow(statement: str) -> None:
 
 
 def test_the_core_imports_numpy_alone() -> None:
-    found = imported("import service.core.masks, service.core.measures, service.core.moments")
+    found = imported(
+        "import service.core.distributions, service.core.measures, service.core.moments"
+    )
     assert not found & {"onnx", "onnx_ir", "onnxruntime", "pydantic", "fastapi"}
 
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 
 import onnx_ir as ir
 
+from service.core.distributions import DISTRIBUTIONS
+from service.core.distributions.uniform import Uniform
 from service.errors import ArtifactError
 from service.graph.adopt.conditionals import write_conditionals
 from service.graph.adopt.feature_dropout import write_feature_dropouts
@@ -27,18 +29,15 @@ from service.graph.adopt.training_mode import (
     dropout_mode,
     give_training_input,
 )
-from service.manifest import Shape, SiteKind, SiteSpec
+from service.manifest import Shape, SiteSpec
 
 #: Operators that draw what no site can stand for, and why.
 _REFUSED = {
     "Multinomial": "draws classes, which no site can stand for. Give out the probabilities in "
     "place of the sample",
 }
-#: Operators of noise: the kind of site, and two attributes with their standard numbers.
-_NOISE: dict[str, tuple[SiteKind, tuple[str, float], tuple[str, float]]] = {
-    "RandomUniformLike": ("uniform", ("low", 0.0), ("high", 1.0)),
-    "RandomNormalLike": ("normal", ("mean", 0.0), ("scale", 1.0)),
-}
+#: Operators of noise, and what they draw.
+_NOISE = {one.operator.name: one for one in DISTRIBUTIONS if not one.takes_rate}
 _DRAWS = {"Dropout", "Bernoulli", *_NOISE, *_REFUSED}
 _FLOATS = (ir.DataType.FLOAT16, ir.DataType.FLOAT, ir.DataType.DOUBLE)
 
@@ -136,18 +135,19 @@ class _Rewriter:
 
     def _bernoulli(self, node: ir.Node, new: Replacement, x: ir.Value, of: ir.DataType) -> None:
         """1 with probability x: where a uniform number is below x."""
-        self._site(node, "uniform", None, x, self._element_type(x, node))
-        draw = new.add("RandomUniformLike", [x], dict(_NOISE["RandomUniformLike"][1:]), node.name)
+        self._site(node, Uniform.kinds[0], None, x, self._element_type(x, node))
+        draw = new.add(Uniform.operator.name, [x], Uniform.operator.attributes, str(node.name))
         new.put(new.cast(new.add("Less", [draw, x]), of))
 
     def _scaled_noise(self, node: ir.Node, new: Replacement, x: ir.Value, of: ir.DataType) -> None:
         """Standard numbers, scaled and moved."""
-        kind, *standard = _NOISE[node.op_type]
-        offset, reach = (node.attributes.get_float(name, default) for name, default in standard)
-        scale = reach - offset if kind == "uniform" else reach
-        self._site(node, kind, None, x, of)
+        drawn = _NOISE[node.op_type]
+        standard = drawn.operator.attributes
+        given = {key: node.attributes.get_float(key, number) for key, number in standard.items()}
+        offset, scale = drawn.moved(given)
+        self._site(node, drawn.kinds[0], None, x, of)
         shaped = x if x.dtype == of else new.cast(x, of)
-        draw = new.add(node.op_type, [shaped], dict(standard), node.name)
+        draw = new.add(node.op_type, [shaped], standard, node.name)
         if scale != 1:
             draw = new.add("Mul", [draw, new.number("scale", scale, of)])
         if offset != 0:
@@ -180,7 +180,7 @@ class _Rewriter:
             new.put(y)
 
     def _site(
-        self, node: ir.Node, kind: SiteKind, rate: float | None, x: ir.Value, of: ir.DataType
+        self, node: ir.Node, kind: str, rate: float | None, x: ir.Value, of: ir.DataType
     ) -> SiteSpec:
         """Note a site."""
         self._require_outermost(node)

@@ -1,7 +1,9 @@
+import json
 from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import pytest
 
 from service import load_model
@@ -9,6 +11,7 @@ from service.errors import ArtifactError
 from service.graph.artifact import find_sites, read_artifact
 from service.manifest import METADATA_KEY
 from tests.conftest import EditArtifact
+from tests.service.graph.adopt.foreign import adopted, graph
 
 
 def test_read_artifact_finds_every_site(digits_path: Path) -> None:
@@ -103,3 +106,60 @@ def test_read_artifact_refuses_a_dropout_that_the_manifest_leaves_out(
 
     with pytest.raises(ArtifactError, match=r"random nodes .* does not name: \['drop_maps'\]"):
         read_artifact(edit_artifact(rename))
+
+
+NOISY = "[n] noise = {op}(x) y = Add(x, noise)"
+
+
+@pytest.mark.parametrize(
+    ("op", "manifest", "message"),
+    [
+        (
+            "RandomNormalLike",
+            {"kind": "uniform"},
+            "of kind 'uniform' .* its node is RandomNormalLike",
+        ),
+        (
+            "RandomUniformLike",
+            {"kind": "normal"},
+            "of kind 'normal' .* its node is RandomUniformLike",
+        ),
+        ("RandomNormalLike", {"kind": "dropout", "rate": 0.5}, "its node is RandomNormalLike"),
+        ("RandomNormalLike", {"rate": 0.5}, "of kind 'normal' and rate 0.5 in the manifest"),
+        (
+            "RandomNormalLike",
+            {"kind": "cauchy"},
+            "kind 'cauchy', .* draws dropout, spatial_dropout",
+        ),
+        ("RandomNormalLike<scale = 3.0>", {}, r"RandomNormalLike {'mean': 0.0, 'scale': 3.0}\."),
+    ],
+)
+def test_read_artifact_refuses_other_draws_than_its_manifest_says(
+    op: str, manifest: dict[str, object], message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.onnx"
+    plain = adopted(graph(NOISY.format(op=op.split("<")[0])))
+    described = json.loads(plain.manifest.model_dump_json())
+    described["sites"][0].update(manifest)
+    proto = ir.to_proto(plain.model)
+    if "<" in op:
+        (node,) = (node for node in proto.graph.node if node.name == "n")
+        (scale,) = (a for a in node.attribute if a.name == "scale")
+        scale.f = 3.0
+    onnx.helper.set_model_props(proto, {METADATA_KEY: json.dumps(described)})
+    onnx.save(proto, path)
+    with pytest.raises(ArtifactError, match=message):
+        read_artifact(path)
+
+
+def test_read_artifact_refuses_a_dropout_that_its_manifest_calls_noise(
+    edit_artifact: EditArtifact,
+) -> None:
+    def change(model: onnx.ModelProto) -> None:
+        (entry,) = (e for e in model.metadata_props if e.key == METADATA_KEY)
+        entry.value = entry.value.replace(
+            '"kind":"dropout","rate":0.5', '"kind":"uniform","rate":null'
+        )
+
+    with pytest.raises(ArtifactError, match=r"of kind 'uniform' .* its node is Dropout"):
+        read_artifact(edit_artifact(change))

@@ -1,4 +1,4 @@
-"""Break a loaded model in each way that Monte Carlo dropout fails, and see the proof refuse it."""
+"""Break a loaded model in each way that Monte Carlo dropout fails, and see it refused."""
 
 from pathlib import Path
 from typing import Any
@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service import proof
-from service.core.draws import draw
+from service.core.distributions import SiteDraw
+from service.core.distributions.bernoulli import Bernoulli
 from service.engine import CPU
 from service.errors import ProofError
 from service.graph.artifact import Artifact, read_artifact
 from service.graph.plan import compile_plan
-from service.proof import prove
-from service.runner import Draws, Frontier, Runner, SiteDraw
+from service.runner import Draws, Frontier, Runner
 from service.sampler import Sampler
+from service.verification import verify
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +31,10 @@ def sampler(artifact: Artifact) -> Sampler:
     return make_sampler(artifact)
 
 
-def test_proof_of_a_living_model_holds_its_figures(artifact: Artifact, sampler: Sampler) -> None:
-    found = prove(artifact, sampler)
+def test_verification_of_active_dropout_holds_its_figures(
+    artifact: Artifact, sampler: Sampler
+) -> None:
+    found = verify(artifact, sampler)
     assert found.off_difference is not None
     assert found.off_difference <= 1e-5
     assert found.pass_difference <= 1e-5
@@ -115,17 +117,19 @@ class MixedRows(Runner):
         (MixedRows, "differs from the artifact by|mixes rows of its batch"),
     ],
 )
-def test_proof_refuses(artifact: Artifact, broken: type[Runner], message: str) -> None:
+def test_verification_refuses(artifact: Artifact, broken: type[Runner], message: str) -> None:
     with pytest.raises(ProofError, match=message):
-        prove(artifact, make_sampler(artifact, broken))
+        verify(artifact, make_sampler(artifact, broken))
 
 
-def test_proof_refuses_a_wrong_rate(
+def test_verification_refuses_a_wrong_rate(
     artifact: Artifact, sampler: Sampler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def halved(kind: str, rate: float, *others: Any) -> Any:
-        return draw(kind, rate / 2, *others)
+    row = Bernoulli.row
 
-    monkeypatch.setattr(proof, "draw", halved)
+    def halved(self: Bernoulli, stream: Any, shape: Any, dtype: Any, rate: float) -> Any:
+        return row(self, stream, shape, dtype, rate / 2)
+
+    monkeypatch.setattr(Bernoulli, "row", halved)
     with pytest.raises(ProofError, match=r"'drop_maps' has rate 0\.1 and drops 0\.0"):
-        prove(artifact, sampler)
+        verify(artifact, sampler)

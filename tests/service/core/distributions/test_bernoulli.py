@@ -3,7 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from service.core.masks import draw_masks, mask_scale, quantised_rate
+from service.core.distributions.bernoulli import Bernoulli, quantised_rate
+from service.core.streams import Stream
 from tests.conftest import SIGMAS
 
 PINNED = [
@@ -13,10 +14,21 @@ PINNED = [
 ]
 
 
+def masks_of(
+    rate: float,
+    passes: range,
+    shape: tuple[int, ...],
+    seed: int = 7,
+    site: int = 0,
+    row: int = 0,
+) -> np.ndarray:
+    return Bernoulli().row(Stream(seed, site, passes, row), shape, np.float32, rate)
+
+
 def draw(
     seed: int = 7, site: int = 0, passes: range = range(400), rate: float = 0.3, row: int = 0
 ) -> np.ndarray:
-    return draw_masks(seed, site, passes, (50,), rate, row)
+    return masks_of(rate, passes, (50,), seed, site, row)
 
 
 #: Drawn by planes of bits up to 0.9375, the others by 16 bits an element.
@@ -31,7 +43,7 @@ def test_masks_drop_at_their_rate_and_keep_the_mean(rate: float) -> None:
     error = math.sqrt(rate * (1 - rate) / masks.size)
     assert abs((masks == 0).mean() - quantised_rate(rate)) < SIGMAS * error
     # E[scaled mask] = 1 exactly, with variance q/(1-q).
-    mean = masks.mean() * mask_scale(rate)
+    mean = masks.mean() * Bernoulli().scale(rate)
     assert abs(mean - 1) < SIGMAS * math.sqrt(rate / (1 - rate) / masks.size)
 
 
@@ -60,7 +72,7 @@ def test_masks_hold_zeros_and_ones() -> None:
 def test_rate_zero_keeps_everything_and_rate_one_nothing() -> None:
     assert (draw(rate=0.0) == 1).all()
     assert (draw(rate=1.0) == 0).all()
-    assert (mask_scale(0.0), mask_scale(1.0)) == (1.0, 0.0)
+    assert (Bernoulli().scale(0.0), Bernoulli().scale(1.0)) == (1.0, 0.0)
 
 
 def test_quantised_rate_is_within_half_a_level() -> None:
@@ -79,7 +91,7 @@ def test_quantised_rate_is_right_to_one_in_512_next_to_zero_and_one(rate: float)
 
 @pytest.mark.parametrize("rate", EXTREME)
 def test_masks_next_to_zero_and_one_drop_at_their_rate(rate: float) -> None:
-    parts = [draw_masks(7, 0, range(n, n + 50), (1 << 17,), rate) for n in range(0, 400, 50)]
+    parts = [masks_of(rate, range(n, n + 50), (1 << 17,)) for n in range(0, 400, 50)]
     rare = min(rate, 1 - rate)
     found = sum(int((part == (rate < 0.5)).size - (part == (rate < 0.5)).sum()) for part in parts)
     wanted = rare * sum(part.size for part in parts)
@@ -89,16 +101,16 @@ def test_masks_next_to_zero_and_one_drop_at_their_rate(rate: float) -> None:
 @pytest.mark.parametrize("rate", [0.5, 0.25, 0.3])
 @pytest.mark.parametrize("size", [1, 8, 50, 256, 257])
 def test_masks_do_not_depend_on_how_passes_are_cut(rate: float, size: int) -> None:
-    whole = draw_masks(7, 0, range(10), (size,), rate)
-    parts = [draw_masks(7, 0, range(at, at + 2), (size,), rate) for at in range(0, 10, 2)]
+    whole = masks_of(rate, range(10), (size,))
+    parts = [masks_of(rate, range(at, at + 2), (size,)) for at in range(0, 10, 2)]
     np.testing.assert_array_equal(whole, np.concatenate(parts))
-    np.testing.assert_array_equal(whole[7:8], draw_masks(7, 0, range(7, 8), (size,), rate))
+    np.testing.assert_array_equal(whole[7:8], masks_of(rate, range(7, 8), (size,)))
 
 
 @pytest.mark.parametrize(("rate", "pinned"), PINNED)
 def test_masks_are_the_same_everywhere(rate: float, pinned: list[str]) -> None:
     """Pinned: a change here would change the answer that a stored seed replays."""
-    kept = draw_masks(2016, 3, range(5, 7), (24,), rate)
+    kept = masks_of(rate, range(5, 7), (24,), seed=2016, site=3)
     assert ["".join(map(str, row)) for row in kept.tolist()] == pinned
 
 
@@ -125,4 +137,4 @@ def test_elements_of_a_mask_are_uncorrelated() -> None:
 
 def test_masks_have_the_shape_asked_for() -> None:
     for rate in (0.0, 0.25, 0.3, 1.0):
-        assert draw_masks(0, 0, range(3), (1, 2, 5), rate).shape == (3, 1, 2, 5)
+        assert masks_of(rate, range(3), (1, 2, 5)).shape == (3, 1, 2, 5)

@@ -1,0 +1,24 @@
+"""Whole numbers."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from models.export.composed.base import LimitError, Tensor, Uniform
+
+#: Most integers of a draw: each comes as often as another to n · 2**-24, 1 in 256 of this many.
+MOST_INTEGERS = 1 << 16
+
+
+def integers(uniform: Uniform, shape: Any, minval: Tensor, maxval: Tensor) -> Tensor:
+    """Integers from `minval` to below `maxval`, of their dtype, each equally likely.
+
+    Raises:
+        LimitError: there are more than `MOST_INTEGERS` of them.
+    """
+    minval = tf.convert_to_tensor(minval)
+    span = tf.cast(maxval - minval, tf.float32)
+    most = tf.get_static_value(span)
+    if most is not None and most > MOST_INTEGERS:
+        raise LimitError(f"draws one of {most:.0f} integers, and may draw one of {MOST_INTEGERS}")
+    return minval + tf.cast(tf.floor(uniform(shape, tf.float32) * span), minval.dtype)

@@ -1,0 +1,34 @@
+"""What the sites of a model draw: one file for each distribution.
+
+To add one, write its file, and name it in `DISTRIBUTIONS`.
+"""
+
+from service.core.distributions.base import (
+    LOG_CHANCE,
+    Distribution,
+    Operator,
+    PopulationMoments,
+    SiteDraw,
+)
+from service.core.distributions.bernoulli import Bernoulli
+from service.core.distributions.normal import Normal
+from service.core.distributions.uniform import Uniform
+
+__all__ = [
+    "BY_KIND",
+    "DISTRIBUTIONS",
+    "LOG_CHANCE",
+    "OPERATORS",
+    "Distribution",
+    "Operator",
+    "PopulationMoments",
+    "SiteDraw",
+]
+
+DISTRIBUTIONS: tuple[Distribution, ...] = (Bernoulli(), Uniform(), Normal())
+
+#: By the names that manifests have for them.
+BY_KIND = {kind: one for one in DISTRIBUTIONS for kind in one.kinds}
+
+#: ONNX operators that draw in an artifact.
+OPERATORS = frozenset(one.operator.name for one in DISTRIBUTIONS)

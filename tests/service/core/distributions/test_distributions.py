@@ -1,0 +1,142 @@
+"""What every distribution has to hold; a new one is tested by its line in the registry."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from service.core.distributions import BY_KIND, DISTRIBUTIONS, Distribution, SiteDraw
+from service.core.streams import Stream
+from tests.conftest import SIGMAS
+
+DTYPES = [np.float16, np.float32, np.float64]
+COUNT = 100_000
+
+every = pytest.mark.parametrize("one", DISTRIBUTIONS, ids=lambda one: one.kinds[0])
+
+
+def rate_of(one: Distribution) -> float | None:
+    return 0.3 if one.takes_rate else None
+
+
+def numbers_of(
+    one: Distribution,
+    passes: range = range(2000),
+    shape: tuple[int, ...] = (COUNT // 2000,),
+    seed: int = 7,
+    site: int = 0,
+    row: int = 0,
+    dtype: type = np.float32,
+) -> NDArray[Any]:
+    return one.row(Stream(seed, site, passes, row), shape, dtype, rate_of(one))
+
+
+@every
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_numbers_have_the_moments_of_the_distribution(one: Distribution, dtype: type) -> None:
+    numbers = numbers_of(one, dtype=dtype)
+    values, (mean, variance, kurtosis) = numbers.astype(np.float64), one.moments(rate_of(one))
+    assert numbers.dtype == one.number_type(dtype)
+    step = 2.0**-11 if dtype is np.float16 else 0.0
+    error = SIGMAS * math.sqrt(variance / COUNT) + step
+    assert abs(values.mean() - mean) < error
+    # Var of a sample variance: σ⁴ (kurtosis - 1) / n.
+    spread = SIGMAS * variance * math.sqrt((kurtosis - 1) / COUNT) + step
+    assert abs(values.var() - variance) < spread
+    assert one.agrees(numbers, rate_of(one))
+
+
+@every
+def test_numbers_of_other_moments_do_not_agree(one: Distribution) -> None:
+    mean, variance, _ = one.moments(rate_of(one))
+    rng, other = np.random.default_rng(0), 12 * math.sqrt(variance / COUNT)
+    wrong: list[NDArray[Any]]
+    if one.takes_rate:
+        wrong = [rng.random(COUNT) < mean + sign * other for sign in (-1, 1)]
+    else:
+        right = numbers_of(one).astype(np.float64)
+        wrong = [right + other, (right - mean) * 1.05 + mean]
+    assert not any(one.agrees(numbers, rate_of(one)) for numbers in wrong)
+
+
+@every
+@pytest.mark.parametrize("size", [1, 7, 8, 33])
+def test_numbers_do_not_depend_on_how_passes_are_cut(one: Distribution, size: int) -> None:
+    whole = numbers_of(one, range(40), (size,), site=1)
+    parts = [numbers_of(one, range(at, at + 20), (size,), site=1) for at in (0, 20)]
+    np.testing.assert_array_equal(whole, np.concatenate(parts))
+    assert (whole != whole[:1]).any()
+
+
+@every
+@pytest.mark.parametrize(
+    "other", [{"seed": 8}, {"site": 1}, {"row": 1}, {"passes": range(2000, 4000)}]
+)
+def test_seeds_sites_rows_and_passes_are_uncorrelated(
+    one: Distribution, other: dict[str, int]
+) -> None:
+    pair = numbers_of(one).ravel(), numbers_of(one, **other).ravel()  # type: ignore[arg-type]
+    assert abs(np.corrcoef(*pair)[0, 1]) < SIGMAS / math.sqrt(COUNT)
+
+
+@every
+def test_a_draw_has_its_shape_and_a_scale_that_keeps_the_mean(one: Distribution) -> None:
+    drawn = one.draw(7, 0, range(3), range(2), (1, 4), dtype=np.float16, rate=rate_of(one))
+    assert drawn.numbers.shape == (3, 2, 1, 4)
+    assert drawn.numbers.dtype == one.number_type(np.float16)
+    wanted = 1.0 if one.takes_rate else one.moments().mean
+    assert drawn.scale * one.moments(rate_of(one)).mean == pytest.approx(wanted)
+
+
+@every
+def test_a_still_draw_is_the_neutral_number(one: Distribution) -> None:
+    still = one.still(3, (1, 4), np.float32)
+    assert still.numbers.shape == (3, 1, 1, 4)
+    assert still.numbers.dtype == one.number_type(np.float32)
+    assert (still.numbers == one.neutral).all()
+    assert still.scale == 1.0
+
+
+@every
+def test_a_row_draws_the_same_in_any_company(one: Distribution) -> None:
+    rows, alone = (
+        one.draw(7, 0, range(5), rows, (40,), dtype=np.float32, rate=rate_of(one)).numbers
+        for rows in (range(4), range(2, 3))
+    )
+    np.testing.assert_array_equal(rows[:, 2:3], alone)
+    assert (rows[:, 0] != rows[:, 1]).any()
+
+
+@every
+def test_the_draws_of_a_probe_differ(one: Distribution) -> None:
+    base = SiteDraw(numbers_of(one, range(2), (1, 3)))
+    for probe in one.probes:
+        first, second = one.pair(base, probe)
+        assert first.numbers.shape == second.numbers.shape == base.numbers.shape
+        assert first.numbers.dtype == second.numbers.dtype == base.numbers.dtype
+        assert first.scale == second.scale
+        assert (first.numbers != second.numbers).all()
+
+
+@every
+def test_standard_attributes_move_nothing(one: Distribution) -> None:
+    assert one.moved(one.operator.attributes) == (0.0, 1.0)
+
+
+def test_kinds_and_operators_are_unambiguous() -> None:
+    kinds = [kind for one in DISTRIBUTIONS for kind in one.kinds]
+    assert len(kinds) == len(set(kinds)) == len(BY_KIND)
+    assert len({one.operator.name for one in DISTRIBUTIONS}) == len(DISTRIBUTIONS)
+
+
+def test_manifests_of_earlier_versions_find_their_kinds() -> None:
+    assert {"dropout", "spatial_dropout", "uniform", "normal"} <= BY_KIND.keys()
+
+
+def test_noise_always_varies_and_few_masks_need_not() -> None:
+    assert BY_KIND["normal"].must_vary(1, None)
+    assert BY_KIND["dropout"].must_vary(40, 0.5)
+    assert not BY_KIND["dropout"].must_vary(39, 0.5)
+    assert not BY_KIND["dropout"].must_vary(1000, 1 - 1e-3)
