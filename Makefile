@@ -13,7 +13,7 @@ UV := $(BIN)/uv
 # Printed by uv itself on each install otherwise; a failure still says why.
 UV_QUIET ?= --quiet
 
-.PHONY: help serve test test-fast lint format models evaluate loadtest soak goodput hostile bench serverbench export keras2 supported lock clean
+.PHONY: help serve test test-fast lint format models evaluate loadtest soak goodput hostile bench serverbench export keras2 supported docs lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -86,6 +86,9 @@ export: $(VENV)/dev.stamp  ## export a Keras model: make export ARGS="model.kera
 
 supported: $(VENV)/dev.stamp  ## export every kind of model and write docs/supported-models.md
 	$(BIN)/python -m scripts.supported_models
+
+docs: $(VENV)/dev.stamp  ## write docs/reference.md from the definitions of options and measures
+	$(BIN)/python -m scripts.reference
 
 # tf-keras cannot live beside tensorflow-cpu.
 $(VENV)-keras2/stamp: $(UV) requirements/keras2.txt

@@ -2,17 +2,18 @@
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from service.errors import MCDropoutError
 from service.extras import needs
+from service.option_flags import with_options
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -115,20 +116,16 @@ class Output(StrEnum):
 
 
 @app.command()
+@with_options
 def predict(
     file: Annotated[Path, typer.Argument(help="A model.onnx.")],
     rows: Annotated[
         str, typer.Argument(help="Rows: a .json, .csv or .npy file, or - for JSON on stdin.")
     ],
-    passes: Annotated[
-        int | None, typer.Option(help="Stochastic passes.", show_default="the model's")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Makes the answer repeatable.")] = None,
     output: Annotated[Output, typer.Option(help="How to print.")] = Output.TABLE,
-    measure: Annotated[
-        list[str] | None, typer.Option(help="A further measure; may be given again.")
-    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "cpu",
+    *,
+    options: Mapping[str, Any],
 ) -> None:
     """Predict rows with a model file, without a server."""
     with _errors_as_text():
@@ -140,7 +137,7 @@ def predict(
 
         model = load_model(file, choose_device(device).providers)
         x = offline.read_rows(rows, model.manifest.inputs)
-        found = model.predict(x, passes, seed, measure or ())
+        found = model.predict(x, **options)
         if output is Output.JSON:
             typer.echo(offline.as_json(found))
             return

@@ -123,15 +123,25 @@ def _table(name: str, one: OutputPrediction, found: Prediction, manifest: Manife
     mean, spread = (y.reshape(len(y), -1) for y in (one.mean, np.sqrt(one.variance)))
     for row in range(len(mean)):
         order = np.argsort(-mean[row]) if is_class else np.arange(mean.shape[1])
-        measures = [f"{float(np.ravel(y[row])[0]):.4g}" for y in one.measures.values()]
         for place, element in enumerate(order[:_MOST_LINES].tolist()):
             value = _rounded(mean[row, element], spread[row, element])
-            first = place == 0
             label = _label(element, mean.shape[1], manifest)
-            table.add_row(str(row) if first else "", label, value, *(measures if first else []))
+            measures = [
+                _of_element(y[row], element, len(order), place == 0) for y in one.measures.values()
+            ]
+            table.add_row("" if place else str(row), label, value, *measures)
         if len(order) > _MOST_LINES:
             table.add_row("", f"… {len(order) - _MOST_LINES} more", "")
     return table
+
+
+def _of_element(values: NDArray[Any], element: int, count: int, first: bool) -> str:
+    """What a measure says of an element; one number of a whole row stands on its first line."""
+    if values.size == 1:
+        return f"{values.item():.4g}" if first else ""
+    if values.size % count:
+        return "…" if first else ""  # of other elements than the output's: JSON has them
+    return ", ".join(f"{value:.4g}" for value in values.reshape(count, -1)[element])
 
 
 def _label(element: int, count: int, manifest: Manifest) -> str:

@@ -1,9 +1,7 @@
-"""What a request may choose, and what is wrong with its choice."""
+"""Whether a model and a server's limits allow what a request chooses."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -16,95 +14,20 @@ from service.graph.plan import Plan
 from service.jobs import SampleJob
 from service.manifest import Manifest, SiteSpec
 from service.memory import mib
-from service.protocol.options import MASKS, Masks
+from service.protocol.options import OPTIONS, SEED_LIMIT, OptionError, Options
 from service.runner import Draws
 
-#: JSON numbers are exact up to here in every client, and a seed travels as one.
-SEED_LIMIT = 1 << 53
 
-
-@dataclass(frozen=True)
-class Options:
-    """How to sample.
-
-    Attributes:
-        passes: P, at least 2; by default the manifest's.
-        seed: 0 ≤ seed < 2**53. The same seed gives the same answer. By default a
-            random one, which the answer names.
-        measures: names of `core.measures.MEASURES`, or objects of a name to its arguments.
-        masks: "shared": a pass is one thinned network, for all rows. "per_row": each
-            row of a pass has masks of its own, as in Keras' `model(x, training=True)`.
-        rate_scale: what every drop rate is multiplied by; none may exceed 1.
-        sites: names of the sites that draw, the others being off; by default all.
-    """
-
-    passes: int | None = None
-    seed: int | None = None
-    measures: Sequence[str | Mapping[str, Any]] = ()
-    masks: Masks = "shared"
-    rate_scale: float = 1.0
-    sites: Sequence[str] | None = None
-
-
-def read_options(given: Options) -> Options:
-    """The options that a caller from Python means, in the types that they are declared as.
-
-    NumPy's numbers and any iterables of names are taken.
+def read_options(**given: Any) -> Options:
+    """The options that a request or a caller from Python gives.
 
     Raises:
         InputError: naming the option, what it is and what it must be.
     """
-    return Options(
-        passes=None if given.passes is None else _whole("passes", given.passes),
-        seed=None if given.seed is None else _whole("seed", given.seed),
-        measures=_measures(given.measures),
-        masks=given.masks,
-        rate_scale=_number("rate_scale", given.rate_scale),
-        sites=None if given.sites is None else _names("sites", given.sites),
-    )
-
-
-def _whole(option: str, value: Any) -> int:
-    if isinstance(value, Integral) and not isinstance(value, bool):
-        return int(value)
-    raise InputError(f"{option} is {_said(value)}; it must be a whole number, an int.")
-
-
-def _number(option: str, value: Any) -> float:
-    if isinstance(value, Real) and not isinstance(value, bool):
-        try:
-            return float(value)
-        except OverflowError:
-            return math.inf
-    raise InputError(f"{option} is {_said(value)}; it must be a number.")
-
-
-def _names(option: str, value: Any) -> tuple[str, ...]:
-    if isinstance(value, str):
-        raise InputError(f"{option} is the string {value!r}; give a list of names: [{value!r}].")
-    names = tuple(value) if isinstance(value, Iterable) else (value,)
-    wrong = [name for name in names if not isinstance(name, str)]
-    if wrong:
-        raise InputError(f"{option} is {_said(value)}; it must be a list of names.")
-    return names
-
-
-def _measures(value: Any) -> tuple[str | Mapping[str, Any], ...]:
-    if isinstance(value, str | Mapping):
-        what = "the string" if isinstance(value, str) else "the object"
-        raise InputError(f"measures is {what} {value!r}; give a list: [{value!r}].")
-    items = tuple(value) if isinstance(value, Iterable) else (value,)
-    if not all(isinstance(item, str | Mapping) for item in items):
-        raise InputError(
-            f"measures is {_said(value)}; it must be a list of names, or of objects of a name to "
-            "its arguments."
-        )
-    return items
-
-
-def _said(value: Any) -> str:
-    """What a value is, of a length that a message bears."""
-    return f"{repr(value)[:40]} of type {type(value).__name__}"
+    try:
+        return Options(**given)
+    except OptionError as error:
+        raise InputError(str(error)) from error
 
 
 @dataclass(frozen=True)
@@ -130,9 +53,10 @@ def require_passes(passes: int, limit: int | None) -> None:
     Raises:
         InputError: they are too few, or more than the limit.
     """
-    if passes < 2:
+    least = OPTIONS["passes"].minimum or 0
+    if passes < least:
         raise InputError(
-            f"passes is {passes}; a variance needs at least 2. For the answer without "
+            f"passes is {passes}; a variance needs at least {least}. For the answer without "
             'dropout send "training": false.'
         )
     if limit is not None and passes > limit:
@@ -192,8 +116,10 @@ def require_draws(draws: Draws, plan: Plan) -> None:
     """
     if not 0 <= draws.seed < SEED_LIMIT:
         raise InputError(f"seed is {draws.seed}; it must be from 0 to {SEED_LIMIT - 1}.")
-    if draws.masks not in MASKS:
-        raise InputError(f'masks is {draws.masks!r}; it must be "shared" or "per_row".')
+    choices = OPTIONS["masks"].choices
+    if draws.masks not in choices:
+        allowed = " or ".join(f'"{choice}"' for choice in choices)
+        raise InputError(f"masks is {draws.masks!r:.40}; it must be {allowed}.")
     _require_rates(draws, plan)
     if draws.sites is not None:
         _require_sites(draws, draws.sites, plan)

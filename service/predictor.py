@@ -18,9 +18,7 @@ from service.inputs import Where, read_inputs
 from service.jobs import DeterministicJob, Job, SampleJob
 from service.manifest import Shape
 from service.options import (
-    SEED_LIMIT,
     Limits,
-    Options,
     kept_bytes,
     read_options,
     require_draws,
@@ -29,7 +27,7 @@ from service.options import (
     require_samples,
 )
 from service.planner import Planned, plan_model
-from service.protocol.options import Masks
+from service.protocol.options import SEED_LIMIT, AskedMeasure, Masks, Options
 from service.protocol.prediction import OutputPrediction, Prediction
 from service.runner import Draws, row_count
 from service.sampler import Sampler
@@ -81,7 +79,7 @@ class Predictor:
         x: Any,
         passes: int | None = None,
         seed: int | None = None,
-        measures: Sequence[str] = (),
+        measures: Sequence[AskedMeasure] = (),
         *,
         masks: Masks = "shared",
         rate_scale: float = 1.0,
@@ -97,7 +95,14 @@ class Predictor:
             InputError: naming what is wrong, where, and what would be right.
             OutputError: the model answered with NaN or infinity.
         """
-        options = read_options(Options(passes, seed, measures, masks, rate_scale, sites))
+        options = read_options(
+            passes=passes,
+            seed=seed,
+            measures=measures,
+            masks=masks,
+            rate_scale=rate_scale,
+            sites=sites,
+        )
         return self.prediction(self._run(self.prepare(x, options)))
 
     def predict_deterministic(self, x: Any) -> dict[str, Array]:

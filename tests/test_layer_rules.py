@@ -82,6 +82,7 @@ ORDER = (
     "impatient",
     "server",
     "offline",
+    "option_flags",
     "cli",
 )
 

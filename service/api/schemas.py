@@ -1,6 +1,6 @@
 """Wire schemas of the native protocol, in TensorFlow Serving's form."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -8,27 +8,22 @@ from pydantic import (
     Field,
     StrictBool,
     StrictFloat,
-    StrictInt,
-    StrictStr,
+    create_model,
     model_validator,
 )
 
-from service.api.known import Items, Known
+from service.api.known import Known
+from service.api.option_fields import json_fields, refuse_options_without_passes
+from service.core.measures import MEASURES
 from service.manifest import InputSpec, OutputSpec, SiteSpec, Task
-from service.options import Options
+from service.options import read_options
 from service.planner import PlanReport
-from service.protocol.options import Masks
+from service.protocol.options import OPTIONS, Options
 from service.repository import State
 from service.verification import Verification
 
-Measure = Literal["predictive_entropy", "mutual_information"]
 
-
-#: Fields that say something of passes.
-_OF_PASSES = {"passes", "seed", "measures", "masks", "rate_scale", "sites"}
-
-
-class PredictRequest(Known):
+class PredictBody(Known):
     """Rows and how to sample them. Give exactly one of `instances` and `inputs`."""
 
     model_config = ConfigDict(
@@ -41,29 +36,8 @@ class PredictRequest(Known):
     inputs: Any = Field(
         default=None, description="columns: object of input name to rows, or the only input's rows"
     )
-    passes: StrictInt | None = Field(
-        default=None, description="number of stochastic passes, at least 2; default: the model's"
-    )
-    seed: StrictInt | None = Field(
-        default=None, description="makes the answer repeatable; default: a random one, returned"
-    )
     training: StrictBool = Field(
         default=True, description="false: one pass with dropout off, the Keras model's own output"
-    )
-    measures: Items[Measure] = Field(
-        default=[], description="further measures of a classification model, in nats"
-    )
-
-    masks: Masks = Field(
-        default="shared",
-        description="shared: a pass is one thinned network for all rows; per_row: each row has "
-        "masks of its own, as with Keras' model(x, training=True)",
-    )
-    rate_scale: StrictFloat = Field(
-        default=1.0, description="multiplies every drop rate, 0 or more; none may exceed 1"
-    )
-    sites: Items[StrictStr] | None = Field(
-        default=None, description="names of the sites that draw, the others off; default: all"
     )
     timeout: StrictFloat | None = Field(
         default=None, description="seconds after which the answer is of no use; 504 then"
@@ -73,30 +47,37 @@ class PredictRequest(Known):
     )
 
     @model_validator(mode="after")
-    def _one_form(self) -> "PredictRequest":
+    def _one_form(self) -> Self:
         if (self.instances is None) == (self.inputs is None):
             raise ValueError("give exactly one of 'instances' (rows) and 'inputs' (columns)")
-        given = sorted(self.model_fields_set & _OF_PASSES)
-        if not self.training and given:
-            raise ValueError(
-                f"'training' is false, which runs one pass with dropout off: leave out {given}"
-            )
+        refuse_options_without_passes(self, self.training)
         return self
 
     def options(self) -> Options:
         """How to sample."""
-        return Options(
-            self.passes, self.seed, self.measures, self.masks, self.rate_scale, self.sites
-        )
+        return read_options(**{name: getattr(self, name) for name in OPTIONS})
 
 
-class Predicted(BaseModel):
+_OPTIONS: Any = json_fields()
+PredictRequest = create_model(
+    "PredictRequest", __base__=PredictBody, __doc__=PredictBody.__doc__, **_OPTIONS
+)
+
+
+class _Moments(BaseModel):
     """One row's answer for one output, or, of `inputs`, all rows'; arrays nest as they do."""
 
     mean: Any = Field(description="mean over passes")
     variance: Any = Field(description="unbiased sample variance over passes")
-    predictive_entropy: Any = Field(default=None, description="in nats, if asked for")
-    mutual_information: Any = Field(default=None, description="in nats, if asked for")
+
+
+_OF_MEASURES: dict[str, Any] = {
+    name: (Any, Field(default=None, description=f"if asked for; unit: {measure.unit}"))
+    for name, measure in MEASURES.items()
+}
+Predicted: Any = create_model(
+    "Predicted", __base__=_Moments, __doc__=_Moments.__doc__, **_OF_MEASURES
+)
 
 
 class Deterministic(BaseModel):
@@ -105,7 +86,7 @@ class Deterministic(BaseModel):
     output: Any = Field(description="the model's output with dropout off")
 
 
-Answer = Predicted | Deterministic | dict[str, Predicted] | dict[str, Deterministic]
+Answer: Any = Predicted | Deterministic | dict[str, Predicted] | dict[str, Deterministic]
 
 
 class PredictResponse(BaseModel):

@@ -11,11 +11,11 @@ from pydantic import ValidationError
 
 from service.api.arrays import BINARY, read_binary
 from service.api.body import invalid, parse_json
-from service.api.schemas import PredictRequest
+from service.api.schemas import PredictBody, PredictRequest
 from service.errors import InputError, shortened
 from service.inputs import Where, at
 from service.manifest import Manifest
-from service.options import Options
+from service.protocol.options import Options
 from service.protocol.prediction import OutputPrediction, Prediction
 
 EXAMPLE = 'an object such as {"instances": [[…]], "passes": 100}'
@@ -72,7 +72,7 @@ def decode(manifest: Manifest, kind: str, query: Mapping[str, str], content: byt
     return Decoded(x, root, where, options, kind in BINARY or body.inputs is None, body.timeout)
 
 
-def _from_query(query: Mapping[str, str]) -> PredictRequest:
+def _from_query(query: Mapping[str, str]) -> PredictBody:
     """The options of a request whose body is rows alone."""
     there_are = [name for name in PredictRequest.model_fields if name not in _ROWS]
     fields: dict[str, Any] = {"instances": []}
@@ -108,7 +108,7 @@ def _plain(text: str) -> Any:
         return text
 
 
-def _rows(manifest: Manifest, body: PredictRequest) -> tuple[Any, str, Any]:
+def _rows(manifest: Manifest, body: PredictBody) -> tuple[Any, str, Any]:
     """The rows as columns, what to call them, and what to call their places."""
     if body.instances is None:
         _require_no_tensors(body.inputs)

@@ -14,9 +14,9 @@ from service.client.calls import Calls, Target
 from service.client.connection import arguments, reply_of, settings
 from service.client.faults import failure
 from service.client.retries import Policy
-from service.client.sampling import Sampling
+from service.client.sampling import read_options
 from service.client.steps import Flow, Outcome, Send, Step, T
-from service.protocol.options import Masks
+from service.protocol.options import AskedMeasure, Masks
 
 Array = NDArray[Any]
 
@@ -52,7 +52,7 @@ class AsyncClient:
         x: Any,
         passes: int | None = None,
         seed: int | None = None,
-        measures: Sequence[str] = (),
+        measures: Sequence[AskedMeasure] = (),
         *,
         masks: Masks = "shared",
         rate_scale: float = 1.0,
@@ -62,9 +62,16 @@ class AsyncClient:
         request_id: str | None = None,
     ) -> Prediction:
         """See `Client.predict`."""
-        sampling = Sampling(passes, seed, measures, masks, rate_scale, sites)
+        options = read_options(
+            passes=passes,
+            seed=seed,
+            measures=measures,
+            masks=masks,
+            rate_scale=rate_scale,
+            sites=sites,
+        )
         return await self._run(
-            self._calls.predict(Target(model, version), x, sampling, timeout, request_id)
+            self._calls.predict(Target(model, version), x, options, timeout, request_id)
         )
 
     async def predict_deterministic(

@@ -1,6 +1,7 @@
 """What the server answered, in types."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,7 +9,7 @@ from service.client.faults import reading
 from service.client.steps import Reply
 from service.client.tensors import decode
 from service.protocol import prediction
-from service.protocol.options import quantity_name
+from service.protocol.options import AskedMeasure, measure_name, measure_text, quantity_name
 from service.protocol.prediction import OutputPrediction
 
 
@@ -64,7 +65,7 @@ class IndexEntry:
 
 
 def read_prediction(
-    reply: Reply, outputs: tuple[str, ...], measures: tuple[str, ...], request_id: str
+    reply: Reply, outputs: tuple[str, ...], measures: Sequence[AskedMeasure], request_id: str
 ) -> Prediction:
     """A prediction out of an answer that holds every quantity of every output."""
     head, arrays = decode(reply)
@@ -73,7 +74,7 @@ def read_prediction(
             output: OutputPrediction(
                 arrays[quantity_name(output, "mean")],
                 arrays[quantity_name(output, "variance")],
-                {name: arrays[quantity_name(output, name)] for name in measures},
+                {measure_name(m): arrays[quantity_name(output, measure_text(m))] for m in measures},
             )
             for output in outputs
         }

@@ -5,6 +5,7 @@ import math
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -27,11 +28,11 @@ from service.client.errors import (
 )
 from service.client.retries import Policy, Terms
 from service.client.rows import read_rows
-from service.client.sampling import Question, Sampling, deterministic
+from service.client.sampling import Question, deterministic, question
 from service.client.signature import Signature, read_signature
 from service.client.steps import Build, Flow, Reply, Request, Wait
 from service.client.tensors import decode, encode
-from service.protocol.options import REQUEST_ID
+from service.protocol.options import REQUEST_ID, Options
 
 Array = NDArray[Any]
 Ask = Callable[[Signature], Question]
@@ -65,15 +66,16 @@ class Calls:
         self,
         target: Target,
         x: Any,
-        sampling: Sampling,
+        options: Options,
         timeout: float | None,
         request_id: str | None,
     ) -> Flow[Prediction]:
         """See `Client.predict`."""
         terms = self._terms(timeout, request_id)
         told = timeout is not None
-        reply, signature = yield from self._infer(target, x, sampling.question, terms, told)
-        return read_prediction(reply, signature.outputs, sampling.names, terms.request_id)
+        ask = partial(question, options)
+        reply, signature = yield from self._infer(target, x, ask, terms, told)
+        return read_prediction(reply, signature.outputs, options.measures, terms.request_id)
 
     def predict_deterministic(
         self, target: Target, x: Any, timeout: float | None, request_id: str | None

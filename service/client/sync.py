@@ -14,9 +14,9 @@ from service.client.calls import Calls, Target
 from service.client.connection import arguments, reply_of, settings
 from service.client.faults import failure
 from service.client.retries import Policy
-from service.client.sampling import Sampling
+from service.client.sampling import read_options
 from service.client.steps import Flow, Outcome, Reply, Send, Step, T
-from service.protocol.options import Masks
+from service.protocol.options import AskedMeasure, Masks
 
 Array = NDArray[Any]
 
@@ -67,7 +67,7 @@ class Client:
         x: Any,
         passes: int | None = None,
         seed: int | None = None,
-        measures: Sequence[str] = (),
+        measures: Sequence[AskedMeasure] = (),
         *,
         masks: Masks = "shared",
         rate_scale: float = 1.0,
@@ -83,7 +83,8 @@ class Client:
             x: (B, …) array or nested lists, or {input name: rows}.
             passes: 2 or more; by default the model's own number.
             seed: makes the answer repeatable; by default a random one, which the answer names.
-            measures: of "predictive_entropy" and "mutual_information", for a classification.
+            measures: names of further measures, or objects of a name to its arguments; see
+                docs/reference.md.
             masks: "shared": a pass is one thinned network, for all rows. "per_row": each row
                 of a pass has masks of its own.
             rate_scale: multiplies every drop rate.
@@ -93,9 +94,16 @@ class Client:
                 one above its own limit.
             request_id: for the server's log; by default a random one, which the answer names.
         """
-        sampling = Sampling(passes, seed, measures, masks, rate_scale, sites)
+        options = read_options(
+            passes=passes,
+            seed=seed,
+            measures=measures,
+            masks=masks,
+            rate_scale=rate_scale,
+            sites=sites,
+        )
         return self._run(
-            self._calls.predict(Target(model, version), x, sampling, timeout, request_id)
+            self._calls.predict(Target(model, version), x, options, timeout, request_id)
         )
 
     def predict_deterministic(

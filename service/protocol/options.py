@@ -1,17 +1,190 @@
-"""Names that a request and its answer go by, on both sides."""
+"""What a request may choose, and the names that it and its answer go by: on both sides.
 
+`Options` is the one definition: bodies, parameters, flags of the command line, arguments in
+Python and their documentation are made from its fields (see `OPTIONS`).
+"""
+
+import math
 import re
-from typing import Literal, TypeAlias, get_args
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from numbers import Integral, Real
+from typing import Any, Literal, TypeAlias, get_args
 
 #: Whether the rows of a pass share their masks, or each has its own.
 Masks: TypeAlias = Literal["shared", "per_row"]
 MASKS: tuple[Masks, ...] = get_args(Masks)
+
+#: A measure's name, also with arguments behind it ("quantiles:0.05:0.95"), or an object of its
+#: name to them ({"quantiles": [0.05, 0.95]}).
+AskedMeasure: TypeAlias = str | Mapping[str, Any]
 
 #: What is known of every output over passes.
 MOMENTS = ("mean", "variance")
 
 #: What names a request in the server's log.
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+#: JSON numbers are exact up to here in every client, and a seed travels as one.
+SEED_LIMIT = 1 << 53
+
+Kind = Literal["whole number", "number", "choice", "names", "measures"]
+
+
+class OptionError(ValueError):
+    """An option is of another type than it is declared as."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """One thing that a request may choose.
+
+    Attributes:
+        kind: of its value.
+        description: for documentation, in half a sentence.
+        default: what it is by default, in words.
+        minimum, maximum: of a number, None where there is none.
+        choices: of a choice.
+    """
+
+    kind: Kind
+    description: str
+    default: str
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+
+    def as_metadata(self) -> dict[str, "Option"]:
+        """Of a field of `Options`."""
+        return {"option": self}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How to sample. NumPy's numbers and any iterables of names are taken.
+
+    Raises:
+        OptionError: naming the option, what it is and what it must be. Bounds are the server's
+            to check, for some depend on the model.
+    """
+
+    passes: int | None = field(
+        default=None,
+        metadata=Option(
+            "whole number",
+            "number of stochastic forward passes",
+            "the model's own",
+            minimum=2,
+        ).as_metadata(),
+    )
+    seed: int | None = field(
+        default=None,
+        metadata=Option(
+            "whole number",
+            "random seed; the same seed reproduces an answer",
+            "a random one, which the answer names",
+            minimum=0,
+            maximum=SEED_LIMIT - 1,
+        ).as_metadata(),
+    )
+    measures: Sequence[AskedMeasure] = field(
+        default=(),
+        metadata=Option(
+            "measures", "further measures by name, with arguments as in quantiles:0.05:0.95", "none"
+        ).as_metadata(),
+    )
+    masks: Masks = field(
+        default="shared",
+        metadata=Option(
+            "choice",
+            "shared: a pass is one thinned network for all rows; per_row: each row has masks of "
+            "its own, as with Keras' model(x, training=True)",
+            "shared",
+            choices=MASKS,
+        ).as_metadata(),
+    )
+    rate_scale: float = field(
+        default=1.0,
+        metadata=Option(
+            "number", "multiplies every dropout rate; none may exceed 1", "1", minimum=0
+        ).as_metadata(),
+    )
+    sites: Sequence[str] | None = field(
+        default=None,
+        metadata=Option(
+            "names", "names of the sites that draw, the others off", "all"
+        ).as_metadata(),
+    )
+
+    def __post_init__(self) -> None:
+        """Bring every value into the type that it is declared as."""
+        for name, option in OPTIONS.items():
+            value = getattr(self, name)
+            if value is not None or DEFAULTS[name] is not None:
+                object.__setattr__(self, name, _READERS[option.kind](name, value))
+
+
+OPTIONS: Mapping[str, Option] = {f.name: f.metadata["option"] for f in fields(Options)}
+DEFAULTS: Mapping[str, Any] = {f.name: f.default for f in fields(Options)}
+
+
+def _whole(option: str, value: Any) -> int:
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return int(value)
+    raise OptionError(f"{option} is {_said(value)}; it must be a whole number, an int.")
+
+
+def _number(option: str, value: Any) -> float:
+    if isinstance(value, Real) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except OverflowError:
+            return math.inf
+    raise OptionError(f"{option} is {_said(value)}; it must be a number.")
+
+
+def _choice(option: str, value: Any) -> str:
+    if isinstance(value, str):
+        return str(value)
+    raise OptionError(f"{option} is {_said(value)}; it must be a string.")
+
+
+def _names(option: str, value: Any) -> tuple[str, ...]:
+    names = _items(option, value)
+    if all(isinstance(name, str) for name in names):
+        return names
+    raise OptionError(f"{option} is {_said(value)}; it must be a list of names.")
+
+
+def _measures(option: str, value: Any) -> tuple[AskedMeasure, ...]:
+    items = _items(option, value)
+    if all(isinstance(item, str | Mapping) for item in items):
+        return items
+    raise OptionError(
+        f"{option} is {_said(value)}; it must be a list of names, or of objects of a name to its "
+        "arguments."
+    )
+
+
+def _items(option: str, value: Any) -> tuple[Any, ...]:
+    if isinstance(value, str | Mapping):
+        what = "the string" if isinstance(value, str) else "the object"
+        raise OptionError(f"{option} is {what} {value!r:.40}; give a list: [{value!r:.40}].")
+    return tuple(value) if isinstance(value, Iterable) else (value,)
+
+
+def _said(value: Any) -> str:
+    """What a value is, of a length that a message bears."""
+    return f"{repr(value)[:40]} of type {type(value).__name__}"
+
+
+_READERS: Mapping[Kind, Callable[[str, Any], Any]] = {
+    "whole number": _whole,
+    "number": _number,
+    "choice": _choice,
+    "names": _names,
+    "measures": _measures,
+}
 
 
 def quantity_name(output: str, quantity: str) -> str:
@@ -22,3 +195,26 @@ def quantity_name(output: str, quantity: str) -> str:
         quantity: of `MOMENTS`, or a measure.
     """
     return f"{output}.{quantity}"
+
+
+def measure_name(asked: AskedMeasure) -> str:
+    """Under which name an answer has a measure."""
+    return asked.partition(":")[0] if isinstance(asked, str) else str(next(iter(asked), ""))
+
+
+def measure_text(asked: AskedMeasure) -> str:
+    """A measure in one piece of text: its name, and behind colons its arguments' values.
+
+    Raises:
+        OptionError: an object has not one name, or names its arguments.
+    """
+    if isinstance(asked, str):
+        return asked
+    if len(asked) != 1 or isinstance(next(iter(asked.values())), Mapping):
+        raise OptionError(
+            f"measures has {asked!r:.60}; give objects of one name and its argument: "
+            '{"quantiles": [0.05, 0.95]}.'
+        )
+    ((name, arguments),) = asked.items()
+    values = arguments if isinstance(arguments, list | tuple) else [arguments]
+    return ":".join([name, *map(str, values)])

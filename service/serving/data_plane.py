@@ -23,8 +23,8 @@ from service.guarded import guarded
 from service.inputs import Where
 from service.jobs import Job
 from service.memory import give_back
-from service.options import Options
 from service.predictor import Predictor
+from service.protocol.options import Options
 from service.protocol.prediction import Prediction
 from service.repository import Repository
 from service.scheduler import Scheduler

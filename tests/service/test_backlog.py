@@ -9,7 +9,7 @@ from service import Predictor
 from service.backlog import Backlog, Batching, Drag
 from service.batch import Batch, Ticket, Turn
 from service.errors import DeadlineError, QueueFullError
-from service.options import Options
+from service.protocol.options import Options
 
 ROW = np.full((1, 64), 4.0, np.float32)
 
@@ -21,7 +21,7 @@ def backlog() -> Backlog:
 
 def ticket(model: Predictor, cost: float, seconds: float = 1e9) -> Ticket:
     """Of a job that takes `cost` seconds alone and has so many."""
-    job = model.prepare(ROW, Options(10_000, 7))
+    job = model.prepare(ROW, Options(passes=10_000, seed=7))
     return Ticket(job, model.sampler, deadline=time.monotonic() + seconds, cost=cost)
 
 

@@ -65,7 +65,7 @@ def test_help_shows_the_defaults() -> None:
         (line,) = re.findall(f"--{name.replace('_', '-')} .*", shown["serve"])
         assert f"[default: ({Settings.model_fields[name].default})]" in line
     assert "[env var: MCDROPOUT_CONFIG]" in shown["serve"]
-    assert "[default: (the model's)]" in shown["predict"]
+    assert "[default: (the model's own)]" in shown["predict"]
 
 
 def test_names_with_brackets_are_printed_as_they_are(

@@ -9,7 +9,8 @@ from models.zoo.data import digits_splits
 from service import Predictor, load_model
 from service.errors import InputError, OutputError
 from service.graph.artifact import read_artifact
-from service.options import SEED_LIMIT, Limits
+from service.options import Limits
+from service.protocol.options import SEED_LIMIT
 from service.runner import Draws
 from tests.conftest import STORE
 
@@ -91,7 +92,7 @@ def test_prediction_is_a_mapping_of_outputs(digits: Predictor) -> None:
         ({"rate_scale": "a"}, "rate_scale is 'a' of type str; it must be a number"),
         ({"rate_scale": False}, "rate_scale is False of type bool; it must be a number"),
         ({"rate_scale": 10**400}, "rate_scale is inf; it must be 0 or more"),
-        ({"sites": "drop"}, r"sites is the string 'drop'; give a list of names: \['drop'\]"),
+        ({"sites": "drop"}, r"sites is the string 'drop'; give a list: \['drop'\]"),
         ({"sites": [None]}, r"sites is \[None\] of type list; it must be a list of names"),
         ({"sites": 3}, "sites is 3 of type int; it must be a list of names"),
         ({"measures": "predictive_entropy"}, "measures is the string 'predictive_entropy'; give a"),

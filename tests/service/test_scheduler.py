@@ -14,8 +14,7 @@ from service import Predictor, load_model
 from service.batch import TURN, Batch, Ticket, Turn
 from service.errors import CancelledError, ModelError, QueueFullError, StoppingError
 from service.jobs import SampleJob
-from service.options import Options
-from service.protocol.options import Masks
+from service.protocol.options import Masks, Options
 from service.scheduler import Batching, Scheduler
 from tests.conftest import STORE
 from tests.service.reference import save
@@ -62,9 +61,13 @@ class Held:
 
     def hold(self, scheduler: Scheduler, model: Predictor) -> None:
         self.go.clear()
-        scheduler.submit(model.prepare(ROW, Options(2, 0)), model.sampler)
+        scheduler.submit(model.prepare(ROW, sampled(2, 0)), model.sampler)
         assert self.stands.wait(30)
         self.turns.clear()
+
+
+def sampled(passes: int, seed: int, masks: Masks = "shared") -> Options:
+    return Options(passes=passes, seed=seed, masks=masks)
 
 
 def submit(scheduler: Scheduler, model: Predictor, x: object, options: Options) -> Ticket:
@@ -96,7 +99,10 @@ def test_jobs_that_wait_together_share_runs_and_answers_stay(
         (1, 100, 5, "shared"),
     ]
     asked = [
-        (rng.uniform(0, 16, (rows, 64)).astype(np.float32), Options(passes, seed, masks=masks))
+        (
+            rng.uniform(0, 16, (rows, 64)).astype(np.float32),
+            sampled(passes, seed, masks=masks),
+        )
         for rows, passes, seed, masks in kinds
     ]
     tickets = [submit(scheduler, digits, *one) for one in asked]
@@ -113,7 +119,7 @@ def test_no_batch_exceeds_its_rows(start: Start, digits: Predictor) -> None:
         held = Held()
         scheduler = start(Batching(rows=rows), on_turn=held)
         held.hold(scheduler, digits)
-        tickets = [submit(scheduler, digits, ROW, Options(10, seed)) for seed in range(7)]
+        tickets = [submit(scheduler, digits, ROW, sampled(10, seed)) for seed in range(7)]
         held.go.set()
         for ticket in tickets:
             ticket.future.result(30)
@@ -128,10 +134,10 @@ def test_jobs_of_different_models_do_not_mix(
     held.hold(scheduler, digits)
     year = np.array([[1985.0]], np.float32)
     asked = [(digits, ROW), (co2, year), (digits, ROW), (co2, year)]
-    tickets = [submit(scheduler, model, x, Options(50, 3)) for model, x in asked]
+    tickets = [submit(scheduler, model, x, sampled(50, 3)) for model, x in asked]
     held.go.set()
     for ticket, (model, x) in zip(tickets, asked, strict=True):
-        require_same(model, ticket, x, Options(50, 3))
+        require_same(model, ticket, x, sampled(50, 3))
     for model in (digits, co2):
         assert next(turn.jobs for turn in held.turns if turn.sampler is model.sampler) == 2
 
@@ -140,12 +146,12 @@ def test_a_job_waits_for_company_no_longer_than_the_delay(start: Start, digits: 
     turns: list[Turn] = []
     scheduler = start(Batching(rows=3, delay=0.5), on_turn=turns.append)
     began = time.monotonic()
-    tickets = [submit(scheduler, digits, ROW, Options(10, seed)) for seed in range(3)]
+    tickets = [submit(scheduler, digits, ROW, sampled(10, seed)) for seed in range(3)]
     for ticket in tickets:
         ticket.future.result(30)
     assert turns[0].jobs == 3  # full, so the delay was not waited for
     assert time.monotonic() - began < 0.5
-    alone = submit(scheduler, digits, ROW, Options(10, 9))
+    alone = submit(scheduler, digits, ROW, sampled(10, 9))
     alone.future.result(30)
     assert alone.began - alone.arrived >= 0.5
 
@@ -153,13 +159,13 @@ def test_a_job_waits_for_company_no_longer_than_the_delay(start: Start, digits: 
 def test_a_long_job_does_not_starve_short_ones(start: Start, digits: Predictor) -> None:
     """Alone the long one takes seconds; a short one waits for a turn or two of it."""
     scheduler = start()
-    long = submit(scheduler, digits, ROW, Options(500_000, 1))
+    long = submit(scheduler, digits, ROW, sampled(500_000, 1))
     while len(scheduler) and scheduler.waiting:
         time.sleep(0.001)
     time.sleep(0.2)
     waits = []
     for seed in range(20):
-        short = submit(scheduler, digits, ROW, Options(100, seed))
+        short = submit(scheduler, digits, ROW, sampled(100, seed))
         short.future.result(30)
         waits.append(short.ended - short.arrived)
     assert not long.future.done()
@@ -172,10 +178,10 @@ def test_a_long_job_does_not_starve_short_ones(start: Start, digits: Predictor) 
 def test_short_jobs_do_not_starve_a_long_one(start: Start, digits: Predictor) -> None:
     turns: list[Turn] = []
     scheduler = start(on_turn=turns.append)
-    long = submit(scheduler, digits, np.repeat(ROW, 8, axis=0), Options(2_000, 1))
+    long = submit(scheduler, digits, np.repeat(ROW, 8, axis=0), sampled(2_000, 1))
     while not long.future.done():
         for seed in range(4):
-            submit(scheduler, digits, ROW, Options(100, seed))
+            submit(scheduler, digits, ROW, sampled(100, seed))
         time.sleep(0.002)
         if len(scheduler) > 300:
             time.sleep(0.1)
@@ -188,14 +194,14 @@ def test_a_full_queue_turns_away(start: Start, digits: Predictor) -> None:
     held = Held()
     scheduler = start(most=3, on_turn=held)
     held.hold(scheduler, digits)
-    tickets = [submit(scheduler, digits, ROW, Options(10, seed)) for seed in range(3)]
+    tickets = [submit(scheduler, digits, ROW, sampled(10, seed)) for seed in range(3)]
     with pytest.raises(QueueFullError, match="3 requests are on their way") as caught:
-        submit(scheduler, digits, ROW, Options(10, 9))
+        submit(scheduler, digits, ROW, sampled(10, 9))
     assert 1 <= caught.value.retry_after <= 60
     held.go.set()
     for ticket in tickets:
         ticket.future.result(30)
-    submit(scheduler, digits, ROW, Options(10, 9)).future.result(30)
+    submit(scheduler, digits, ROW, sampled(10, 9)).future.result(30)
     assert len(scheduler) == 0
 
 
@@ -203,23 +209,23 @@ def test_a_cancelled_job_ends_and_its_company_goes_on(start: Start, digits: Pred
     held = Held()
     scheduler = start(on_turn=held)
     held.hold(scheduler, digits)
-    gone, stays = (submit(scheduler, digits, ROW, Options(100, seed)) for seed in (1, 2))
+    gone, stays = (submit(scheduler, digits, ROW, sampled(100, seed)) for seed in (1, 2))
     scheduler.cancel(gone, CancelledError("the client is gone"))
     with pytest.raises(CancelledError, match="the client is gone"):
         gone.future.result(0)
     held.go.set()
-    require_same(digits, stays, ROW, Options(100, 2))
+    require_same(digits, stays, ROW, sampled(100, 2))
 
 
 def test_close_ends_what_is_on_its_way(start: Start, digits: Predictor) -> None:
     scheduler = start()
-    running = submit(scheduler, digits, ROW, Options(500_000, 1))
+    running = submit(scheduler, digits, ROW, sampled(500_000, 1))
     time.sleep(0.1)
     scheduler.close(StoppingError("the server is stopping"))
     with pytest.raises(StoppingError, match="is stopping"):
         running.future.result(5)
     with pytest.raises(StoppingError, match="takes no more"):
-        submit(scheduler, digits, ROW, Options(10, 1))
+        submit(scheduler, digits, ROW, sampled(10, 1))
 
 
 def test_one_job_s_bad_rows_do_not_fail_the_others(start: Start, tmp_path: Path) -> None:
@@ -235,16 +241,16 @@ def test_one_job_s_bad_rows_do_not_fail_the_others(start: Start, tmp_path: Path)
     model = load_model(path)
     held = Held()
     scheduler = start(on_turn=held)
-    hold = model.prepare([[0]], Options(2, 0))
+    hold = model.prepare([[0]], sampled(2, 0))
     held.go.clear()
     scheduler.submit(hold, model.sampler)
     assert held.stands.wait(30)
-    good, bad, fine = (submit(scheduler, model, [[i]], Options(50, 3)) for i in (0, 7, 2))
+    good, bad, fine = (submit(scheduler, model, [[i]], sampled(50, 3)) for i in (0, 7, 2))
     held.go.set()
     with pytest.raises(ModelError, match="out of data bounds"):
         bad.future.result(30)
     for ticket, x in ((good, [[0]]), (fine, [[2]])):
-        require_same(model, ticket, x, Options(50, 3))
+        require_same(model, ticket, x, sampled(50, 3))
 
 
 def test_a_job_with_dropout_off_has_its_turn(start: Start, digits: Predictor) -> None:
@@ -260,7 +266,7 @@ def test_a_short_job_that_is_alone_runs_on_the_caller_s_thread(
     start: Start, digits: Predictor
 ) -> None:
     scheduler = start()
-    options = Options(50, 3)
+    options = sampled(50, 3)
     for _ in range(50):  # a hiccup of the machine makes it look long
         ticket = scheduler.run_now(digits.prepare(ROW, options), digits.sampler)
         if ticket:
@@ -269,9 +275,9 @@ def test_a_short_job_that_is_alone_runs_on_the_caller_s_thread(
     assert ticket is not None
     require_same(digits, ticket, ROW, options)
     assert len(scheduler) == 0
-    long = digits.prepare(ROW, Options(100_000, 3))
+    long = digits.prepare(ROW, sampled(100_000, 3))
     assert scheduler.run_now(long, digits.sampler) is None
-    held = submit(scheduler, digits, ROW, Options(300_000, 1))
+    held = submit(scheduler, digits, ROW, sampled(300_000, 1))
     assert scheduler.run_now(digits.prepare(ROW, options), digits.sampler) is None
     scheduler.cancel(held, CancelledError("enough"))
 
@@ -283,7 +289,7 @@ def test_all_time_slices_of_a_job_on_the_caller_s_thread_are_the_caller_s(
     monkeypatch.setattr("service.scheduler._NOW", 60.0)
     threads: list[threading.Thread] = []
     scheduler = start(on_turn=lambda turn: threads.append(threading.current_thread()))
-    options = Options(20_000, 3)
+    options = sampled(20_000, 3)
     for _ in range(5):
         ticket = scheduler.run_now(digits.prepare(ROW, options), digits.sampler)
         assert ticket is not None
@@ -295,7 +301,7 @@ def test_all_time_slices_of_a_job_on_the_caller_s_thread_are_the_caller_s(
 
 def test_what_fails_on_the_caller_s_thread_is_told(start: Start, digits: Predictor) -> None:
     scheduler = start()
-    options = Options(50, 3)
+    options = sampled(50, 3)
     for _ in range(5):
         submit(scheduler, digits, ROW, options).future.result(30)
     job = digits.prepare(ROW, options)
@@ -310,7 +316,7 @@ def test_what_fails_on_the_caller_s_thread_is_told(start: Start, digits: Predict
 
 
 def test_what_a_batch_holds_is_freed_with_it(digits: Predictor) -> None:
-    batch = Batch([Ticket(digits.prepare(ROW, Options(10, 0)), digits.sampler)])
+    batch = Batch([Ticket(digits.prepare(ROW, sampled(10, 0)), digits.sampler)])
     gc.disable()
     try:
         while batch.tickets:

@@ -11,7 +11,8 @@ import pytest
 from service import Predictor, load_model
 from service.batch import TURN, Turn
 from service.errors import InputError, StoppingError
-from service.options import Limits, Options
+from service.options import Limits
+from service.protocol.options import Options
 from service.scheduler import Scheduler
 from service.sizes import Sizes
 from service.speed import Speed, Step
@@ -97,11 +98,13 @@ def test_a_long_row_does_not_run_on_the_caller_s_thread(model: Predictor) -> Non
     scheduler = Scheduler()
     try:
         for _ in range(20):
-            scheduler.submit(model.prepare(rows(8), Options(100)), model.sampler).future.result(30)
-        long = model.prepare(rows(1000), Options(100))
+            scheduler.submit(
+                model.prepare(rows(8), Options(passes=100)), model.sampler
+            ).future.result(30)
+        long = model.prepare(rows(1000), Options(passes=100))
         assert scheduler.run_now(long, model.sampler) is None
         scheduler.submit(long, model.sampler).future.result(30)
-        again = model.prepare(rows(1000), Options(100))  # by now its size is known, too
+        again = model.prepare(rows(1000), Options(passes=100))  # by now its size is known, too
         assert scheduler.run_now(again, model.sampler) is None
     finally:
         scheduler.close(StoppingError("the test is over"))
@@ -118,7 +121,7 @@ def test_time_slices_of_a_heavy_model_are_short_from_the_first_on(
     x = np.ones((400, 1, 1), np.float32)
     turns: list[Turn] = []
     scheduler = Scheduler(on_turn=turns.append)
-    job = heavy.prepare(x, Options(2)) if training else heavy.prepare_deterministic(x)
+    job = heavy.prepare(x, Options(passes=2)) if training else heavy.prepare_deterministic(x)
     try:
         scheduler.submit(job, heavy.sampler).future.result(60)
     finally:

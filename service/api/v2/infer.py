@@ -16,9 +16,8 @@ from service.api.v2.schemas import EXAMPLE, InferRequest
 from service.api.v2.tensors import Inputs, Output, decode_inputs, encode_answer, split_body
 from service.inputs import Where
 from service.manifest import Manifest
-from service.options import Options
 from service.predictor import Predictor
-from service.protocol.options import MOMENTS
+from service.protocol.options import MOMENTS, Options
 from service.protocol.prediction import Prediction
 from service.protocol.tensors import HEADER
 from service.serving.context import Context
@@ -130,8 +129,7 @@ def decode(body: bytes, header: str | None, manifest: Manifest) -> Decoded:
     asked = parse_json(InferRequest, content, EXAMPLE)
     parameters = asked.parameters or InferParameters()
     outputs = select(manifest, asked.outputs, parameters.training, parameters.binary_data_output)
-    quantities = dict.fromkeys(selected.offer.quantity for selected in outputs)
-    measures = tuple(q for q in quantities if q is not None and q not in MOMENTS)
+    measures = tuple(dict.fromkeys(s.measure for s in outputs if s.measure is not None))
     inputs = decode_inputs(asked.inputs, binary)
     return Decoded(asked.id, inputs, outputs, parameters.options(measures), parameters.seconds)
 

@@ -31,11 +31,19 @@ class Offer:
 
 @dataclass(frozen=True)
 class Selected:
-    """One tensor of the answer: how it was asked for, and what it is."""
+    """One tensor of the answer: how it was asked for, and what it is.
+
+    Attributes:
+        name: as asked for.
+        offer: what it is.
+        binary: whether it goes as bytes.
+        measure: as `Options` takes it; None: no measure.
+    """
 
     name: str
     offer: Offer
     binary: bool
+    measure: str | None = None
 
 
 def offers(manifest: Manifest) -> dict[str, Offer]:
@@ -43,7 +51,8 @@ def offers(manifest: Manifest) -> dict[str, Offer]:
 
     With one output they are "mean", "variance", a classification's measures, and the
     output's own name for what it gives with dropout off. With several, "<output>.mean" and so on.
-    A model's output that is itself called "mean" is behind `training` false.
+    A model's output that is itself called "mean" is behind `training` false. A measure's name
+    may have arguments behind it: "quantiles:0.05:0.95".
     """
     sampled = {
         _name(manifest, offer): offer
@@ -103,14 +112,26 @@ def select(
     selected: dict[str, Selected] = {}
     for index, output in enumerate(requested):
         place = f"outputs[{index}].name is {output.name[:80]!r}"
-        if output.name not in known:
+        offer, measure = _find(output.name, known)
+        if offer is None:
             raise InputError(f"{place}{_why_unknown(output.name, manifest, listed)}")
         if output.name in selected:
             raise InputError(f"{place}, as of another output before it. Ask for each once.")
         own = output.parameters.binary_data if output.parameters else None
         as_bytes = binary if own is None else own
-        selected[output.name] = Selected(output.name, known[output.name], as_bytes)
+        selected[output.name] = Selected(output.name, offer, as_bytes, measure)
     return list(selected.values())
+
+
+def _find(name: str, known: Mapping[str, Offer]) -> tuple[Offer | None, str | None]:
+    """What a name stands for, and if that is a measure, with its arguments."""
+    base, colon, arguments = name.partition(":")
+    # A model's own output may have a colon in its name.
+    offer = known.get(name) or known.get(base)
+    is_measure = offer is not None and offer.quantity not in (None, *MOMENTS)
+    if offer is None or not is_measure:
+        return known.get(name), None
+    return offer, f"{offer.quantity}{colon}{arguments}" if name not in known else offer.quantity
 
 
 def _why_unknown(name: str, manifest: Manifest, listed: Mapping[str, Offer]) -> str:

@@ -10,6 +10,7 @@ from service.core.measures.base import Measure, Needs
 from service.core.measures.mutual_information import MutualInformation
 from service.core.measures.predictive_entropy import PredictiveEntropy
 from service.errors import InputError, shortened
+from service.protocol.options import AskedMeasure
 
 __all__ = ["MEASURES", "Measure", "Needs", "measures_of", "read_measures"]
 
@@ -27,11 +28,11 @@ def measures_of(task: str) -> list[str]:
     return [name for name, measure in MEASURES.items() if measure.applies(task)]
 
 
-def read_measures(asked: Iterable[str | Mapping[str, Any]], task: str) -> tuple[Measure, ...]:
+def read_measures(asked: Iterable[AskedMeasure], task: str) -> tuple[Measure, ...]:
     """The measures that a request asks for, in its order.
 
     Args:
-        asked: names, or objects of a name to its arguments: {"quantiles": [0.05, 0.95]}.
+        asked: see `AskedMeasure`.
         task: of the model.
 
     Raises:
@@ -49,18 +50,25 @@ def read_measures(asked: Iterable[str | Mapping[str, Any]], task: str) -> tuple[
     names = [measure.name for measure in found]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
-        raise InputError(
-            f"measures names {twice!r} twice, with different arguments. Ask for each once."
-        )
+        raise MEASURES[twice].refusal("arguments twice", "one set of them in a request")
     return found
 
 
-def _name_and_arguments(item: str | Mapping[str, Any]) -> tuple[str, Any]:
+def _name_and_arguments(item: AskedMeasure) -> tuple[str, Any]:
     if isinstance(item, str):
-        return item, None
+        name, *values = item.split(":")
+        arguments = [_value(text) for text in values]
+        return name, arguments[0] if len(arguments) == 1 else arguments or None
     if len(item) != 1:
         raise InputError(
             f"measures has an object of {len(item)} fields; it takes names, or objects of one "
             "name and its arguments."
         )
     return next(iter(item.items()))
+
+
+def _value(text: str) -> Any:
+    try:
+        return float(text)
+    except ValueError:
+        return text  # the measure says what it takes

@@ -1,7 +1,7 @@
 """What a measure is: a quantity of one output, made from the samples of its passes."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields
 from enum import StrEnum
 from typing import Any, ClassVar, Self
@@ -98,29 +98,17 @@ class Measure(ABC):
         if arguments is None:
             return cls()
         if not names:
-            raise InputError(f"measures gives {cls.name!r} arguments; it takes none.")
+            raise cls.refusal("arguments", "none")
         if not isinstance(arguments, Mapping):
             if len(names) > 1:
-                raise InputError(f"measures gives {cls.name!r} no object of its arguments {names}.")
+                raise cls.refusal("bare values", f"an object of {names}")
             arguments = {names[0]: arguments}
         unknown = sorted(set(arguments) - set(names))
         if unknown:
-            raise InputError(
-                f"measures gives {cls.name!r} the arguments {shortened(unknown)}; it takes {names}."
-            )
+            raise cls.refusal(f"the arguments {shortened(unknown)}", str(names))
         return cls(**arguments)
 
-
-def numbers(measure: str, argument: str, value: Any) -> tuple[float, ...]:
-    """One number or several, as a measure's argument.
-
-    Raises:
-        InputError: a value is no number, or there is none.
-    """
-    values = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
-    if not values or any(isinstance(v, bool) or not isinstance(v, int | float) for v in values):
-        raise InputError(
-            f"measures gives {measure!r} {argument} {shortened(value)!r}; it takes a number or a "
-            "list of numbers."
-        )
-    return tuple(float(v) for v in values)
+    @classmethod
+    def refusal(cls, given: str, takes: str) -> InputError:
+        """What is said of an argument that is wrong."""
+        return InputError(f"measures gives {cls.name!r} {given}; it takes {takes}.")

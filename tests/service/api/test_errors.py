@@ -75,7 +75,9 @@ def error_of(response: httpx.Response, status: int) -> str:
         ({"instances": [ROW], "passes": True}, "passes is true: Input should be a valid integer"),
         ({"instances": [ROW], "seed": -1}, "seed is -1; it must be from 0 to 9007199254740991."),
         ({"instances": [ROW], "seed": 2**64}, "it must be from 0 to 9007199254740991."),
-        ({"instances": [ROW], "measures": ["x"]}, "measures[0] is the string 'x': Input should be"),
+        ({"instances": [ROW], "measures": ["x"]}, "measures names ['x']; for a model of task"),
+        ({"instances": [ROW], "measures": [1]}, "measures[0] is 1: it takes a name, or an object"),
+        ({"instances": [ROW], "measures": [{}]}, "measures has an object of 0 fields; it takes na"),
         ({"instances": [ROW], "samples": 5}, "the body: there is no field 'samples'; there are ['"),
         ({"instances": [ROW], "training": False, "passes": 5}, "'training' is false, which runs"),
         (

@@ -141,7 +141,7 @@ def parameters(**given: Any) -> dict[str, Any]:
             "outputs[0].name is 'mean', which takes passes; 'training' is false. Leave that out, "
             "or ask for ['probabilities'].",
         ),
-        (parameters(samples=5), "parameters: there is no field 'samples'; there are ['passes',"),
+        (parameters(samples=5), "parameters: there is no field 'samples'; there are ['training',"),
         (parameters(passes=1), "passes is 1; a variance needs at least 2."),
         (parameters(passes=10**9), "this server allows at most 1000000."),
         (parameters(passes=2.5), "parameters.passes is 2.5: Input should be a valid integer."),

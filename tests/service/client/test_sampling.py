@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from service.client.errors import InvalidCallError
-from service.client.sampling import Sampling
+from service.client.sampling import question, read_options
 from service.client.signature import Signature
 
 
@@ -24,19 +24,33 @@ from service.client.signature import Signature
         ({"sites": "drop"}, r"sites is the string 'drop'; give a list: \['drop'\]"),
         ({"sites": [1]}, r"sites is \[1\] of type list; it must be a list of names"),
         ({"sites": ["a,b"]}, "the site 'a,b' has a comma"),
+        ({"masks": 1}, "masks is 1 of type int; it must be a string"),
+        ({"measures": [{"a": 1, "b": 2}]}, "give objects of one name and its argument"),
     ],
 )
 def test_an_option_of_another_type_is_named(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidCallError, match=message):
-        Sampling(**options)
+        read_options(**options)
 
 
 def test_numpy_s_numbers_are_sent_as_numbers() -> None:
-    given = Sampling(np.int64(5), np.uint8(7), rate_scale=np.float32(0.5))  # type: ignore[arg-type]
-    sent = given.question(Signature((), ("y",)))["parameters"]
+    given = read_options(passes=np.int64(5), seed=np.uint8(7), rate_scale=np.float32(0.5))
+    sent = question(given, Signature((), ("y",)))["parameters"]
     assert json.loads(json.dumps(sent)) == {
         "passes": 5,
         "seed": 7,
         "masks": "shared",
         "rate_scale": 0.5,
     }
+
+
+def test_a_measure_with_arguments_is_asked_for_in_one_piece_of_text() -> None:
+    options = read_options(measures=["entropy", {"quantiles": [0.05, 0.95]}, {"interval": 0.9}])
+    sent = question(options, Signature((), ("y",)))["outputs"]
+    assert [output["name"] for output in sent] == [
+        "y.mean",
+        "y.variance",
+        "y.entropy",
+        "y.quantiles:0.05:0.95",
+        "y.interval:0.9",
+    ]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from service.errors import MCDropoutError
-from service.options import Options
+from service.protocol.options import Options
 from service.serving.context import Context
 from service.serving.data_plane import DataPlane
 

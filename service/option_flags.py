@@ -1,0 +1,61 @@
+"""Flags of the command line that are made from `Options`."""
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+import typer
+
+from service.protocol.options import OPTIONS, Kind, Option
+
+T = TypeVar("T")
+
+#: Of a kind without choices.
+_TYPES: Mapping[Kind, Any] = {
+    "whole number": int,
+    "number": float,
+    "names": list[str],
+    "measures": list[str],
+}
+
+
+def with_options(command: Callable[..., T]) -> Callable[..., T]:
+    """Give a command a flag for each option; those that are given come as `options`.
+
+    Bounds are checked with all else that depends on the model.
+    """
+    own = inspect.signature(command)
+    flags = [_flag(name, option) for name, option in OPTIONS.items()]
+
+    @functools.wraps(command)
+    def run(**given: Any) -> T:
+        options = {name: given.pop(name) for name in OPTIONS}
+        return command(**given, options={k: v for k, v in options.items() if v not in (None, [])})
+
+    kept = [parameter for name, parameter in own.parameters.items() if name != "options"]
+    run.__signature__ = own.replace(parameters=[*kept, *flags])  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in [*kept, *flags]}
+    return run
+
+
+def _sentence(option: Option) -> str:
+    """Its description; one that begins with a choice's name keeps the small letter."""
+    text = option.description
+    return text if option.choices else text[0].upper() + text[1:]
+
+
+def _flag(name: str, option: Option) -> inspect.Parameter:
+    several = option.kind in ("names", "measures")
+    flag = f"--{name.removesuffix('s') if several else name}".replace("_", "-")
+    again = "; may be given again" if several else ""
+    info = typer.Option(
+        flag,
+        help=f"{_sentence(option)}{again}.",
+        show_default=option.default,
+    )
+    kind: Any = Literal[option.choices] if option.choices else _TYPES[option.kind]
+    annotation = Annotated[kind | None, info]
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation
+    )

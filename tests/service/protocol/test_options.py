@@ -1,0 +1,98 @@
+"""One definition of what a request may choose, and everything that is made from it."""
+
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import typer
+
+from service import Predictor
+from service.api.schemas import PredictRequest
+from service.api.v2.parameters import InferParameters
+from service.cli import app
+from service.client import AsyncClient, Client
+from service.protocol.options import (
+    DEFAULTS,
+    OPTIONS,
+    OptionError,
+    Options,
+    measure_name,
+    measure_text,
+)
+
+
+@pytest.mark.parametrize("call", [Predictor.predict, Client.predict, AsyncClient.predict])
+def test_arguments_in_python_are_the_options(call: Callable[..., Any]) -> None:
+    parameters = inspect.signature(call, eval_str=True).parameters
+    hints = inspect.get_annotations(Options, eval_str=True)
+    found = {name: p for name, p in parameters.items() if name in OPTIONS}
+    assert {name: p.default for name, p in found.items()} == DEFAULTS
+    assert {name: p.annotation for name, p in found.items()} == hints
+
+
+def test_fields_of_a_body_are_the_options() -> None:
+    fields = PredictRequest.model_json_schema()["properties"]
+    for name, option in OPTIONS.items():
+        assert fields[name]["description"] == f"{option.description}; default: {option.default}"
+        assert fields[name].get("minimum") == option.minimum
+        assert fields[name].get("maximum") == option.maximum
+        assert fields[name]["default"] == (
+            list(DEFAULTS[name]) if name == "measures" else DEFAULTS[name]
+        )
+
+
+def test_parameters_of_v2_are_the_options_but_for_the_measures() -> None:
+    fields = InferParameters.model_json_schema()["properties"]
+    assert set(OPTIONS) - set(fields) == {"measures"}
+    assert all(fields[name]["default"] == DEFAULTS[name] for name in set(OPTIONS) - {"measures"})
+
+
+def test_flags_of_the_command_line_are_the_options() -> None:
+    command: Any = typer.main.get_command(app)
+    flags = {p.name: p for p in command.commands["predict"].params}
+    assert set(OPTIONS) < set(flags)
+    assert [flags[name].opts for name in ("rate_scale", "sites")] == [["--rate-scale"], ["--site"]]
+
+
+def test_values_are_brought_into_their_types() -> None:
+    options = Options(
+        passes=np.int64(5),  # type: ignore[arg-type]
+        rate_scale=10**400,
+        sites=iter(["a"]),  # type: ignore[arg-type]
+        measures=["x", {"y": 1}],
+    )
+    assert (options.passes, type(options.passes)) == (5, int)
+    assert options.rate_scale == math.inf
+    assert options.sites == ("a",)
+    assert options.measures == ("x", {"y": 1})
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"passes": 10.0}, r"passes is 10\.0 of type float; it must be a whole number, an int\."),
+        ({"seed": True}, "seed is True of type bool; it must be a whole number"),
+        ({"rate_scale": "1"}, "rate_scale is '1' of type str; it must be a number"),
+        ({"masks": 1}, "masks is 1 of type int; it must be a string"),
+        ({"sites": "a"}, r"sites is the string 'a'; give a list: \['a'\]"),
+        ({"measures": {"a": 1}}, r"measures is the object \{'a': 1\}; give a list"),
+        ({"measures": [1]}, "it must be a list of names, or of objects of a name to its"),
+    ],
+)
+def test_other_types_are_refused_by_name(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        Options(**given)
+
+
+def test_a_measure_s_name_and_text() -> None:
+    assert [measure_name(m) for m in ("a", "a:1:2", {"a": [1]})] == ["a"] * 3
+    assert [measure_text(m) for m in ("a:1", {"a": [1, 0.5]}, {"a": 2})] == [
+        "a:1",
+        "a:1:0.5",
+        "a:2",
+    ]
+    with pytest.raises(OptionError, match="give objects of one name and its argument"):
+        measure_text({"a": {"level": 1}})
