@@ -15,6 +15,7 @@ from scripts.local_server import local_server
 from service import load_model
 from service.api.app import create_app
 from service.api.app_state import AppState
+from service.core.measures import MEASURES, measures_of
 from service.device import choose_device
 from service.errors import StoppingError
 from service.repository import Repository
@@ -41,6 +42,11 @@ def test_health(client: httpx.Client) -> None:
 
 def test_model_metadata_lists_what_may_be_asked_for(client: httpx.Client) -> None:
     metadata = client.get("/v2/models/digits").json()
+    measures = [
+        (name, [-1 if n is None else n for n in MEASURES[name]().shape((None, 10))])
+        for name in measures_of("classification")
+    ]
+    assert ("predictive_entropy", [-1]) in measures
     assert metadata == {
         "name": "digits",
         "versions": ["1"],
@@ -49,14 +55,14 @@ def test_model_metadata_lists_what_may_be_asked_for(client: httpx.Client) -> Non
         "outputs": [
             {"name": "mean", "datatype": "FP64", "shape": [-1, 10]},
             {"name": "variance", "datatype": "FP64", "shape": [-1, 10]},
-            {"name": "predictive_entropy", "datatype": "FP64", "shape": [-1]},
-            {"name": "mutual_information", "datatype": "FP64", "shape": [-1]},
+            *({"name": name, "datatype": "FP64", "shape": shape} for name, shape in measures),
             {"name": "probabilities", "datatype": "FP32", "shape": [-1, 10]},
         ],
     }
     assert client.get("/v2/models/digits/versions/1").json() == metadata
     outputs = client.get("/v2/models/co2").json()["outputs"]
-    assert [output["name"] for output in outputs] == ["mean", "variance", "ppm"]
+    named = ["mean", "variance", *measures_of("regression"), "ppm"]
+    assert [output["name"] for output in outputs] == named
 
 
 @pytest.mark.parametrize("name", ["digits", "co2"])
