@@ -131,7 +131,7 @@ def test_predictions_are_equal_if_their_numbers_are(digits: Predictor) -> None:
 
 def test_measures_of_classes_are_refused_for_a_regression() -> None:
     co2 = load_model(STORE / "co2" / "1" / "model.onnx")
-    with pytest.raises(InputError, match="for a model of task 'regression' there is none beside"):
+    with pytest.raises(InputError, match="for a model of task 'regression' there are"):
         co2.predict([[2000.0]], measures=["predictive_entropy"])
 
 

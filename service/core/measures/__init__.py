@@ -46,7 +46,7 @@ def read_measures(asked: Iterable[AskedMeasure], task: str) -> tuple[Measure, ..
     if unknown:
         raise InputError(
             f"measures names {shortened(unknown, 200)}; for a model of task {task!r} there "
-            f"{'are ' + str(known) if known else 'is none beside mean and variance'}."
+            f"are {known} beside mean and variance."
         )
     found = tuple(dict.fromkeys(MEASURES[name].read(arguments) for name, arguments in pairs))
     names = [measure.name for measure in found]
