@@ -9,6 +9,7 @@ from typing import Any
 from service.core.measures.base import Measure, Needs
 from service.core.measures.mutual_information import MutualInformation
 from service.core.measures.predictive_entropy import PredictiveEntropy
+from service.core.measures.quantiles import Quantiles
 from service.core.measures.variation_ratio import VariationRatio
 from service.errors import InputError, shortened
 from service.protocol.options import AskedMeasure
@@ -21,6 +22,7 @@ MEASURES: Mapping[str, type[Measure]] = {
         PredictiveEntropy,
         MutualInformation,
         VariationRatio,
+        Quantiles,
     )
 }
 

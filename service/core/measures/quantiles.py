@@ -1,0 +1,55 @@
+"""Quantiles of an output over the passes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from service.core.measures.base import Array, Measure, Needs, Shape
+from service.core.moments import Moments
+
+
+@dataclass(frozen=True)
+class Quantiles(Measure):
+    """Quantiles of each element over the passes.
+
+    By linear interpolation between the two samples next to level·(P - 1), the first being the
+    smallest (Hyndman & Fan 1996, definition 7).
+
+    Attributes:
+        levels: one or several, from 0 to 1.
+    """
+
+    levels: Sequence[float] = (0.05, 0.5, 0.95)
+
+    name = "quantiles"
+    unit = "output"
+    needs = Needs.SAMPLES
+
+    def __post_init__(self) -> None:
+        """Take one level for a list of one.
+
+        Raises:
+            InputError: a level is no number from 0 to 1.
+        """
+        given: Any = self.levels
+        levels = tuple(given) if isinstance(given, list | tuple) else (given,)
+        if not levels or not all(_is_level(level) for level in levels):
+            raise self.refusal(f"levels {given!r:.40}", "numbers from 0 to 1")
+        object.__setattr__(self, "levels", tuple(map(float, levels)))
+
+    def shape(self, output: Shape) -> Shape:
+        """(B, …, L), a quantile of each level for each element."""
+        return (*output, len(self.levels))
+
+    def finalize(self, state: Any, moments: Moments, samples: Array | None) -> Array:
+        """See `Measure.finalize`."""
+        if samples is None:
+            raise ValueError("quantiles are made from all samples")
+        found = np.quantile(samples.astype(np.float64), self.levels, axis=0)
+        return np.moveaxis(found, 0, -1)
+
+
+def _is_level(level: Any) -> bool:
+    return isinstance(level, int | float) and not isinstance(level, bool) and 0 <= level <= 1
