@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 #: One Philox counter step gives 4 words of 64 bits.
 _BYTES_PER_STEP = 32
 _WORD = (1 << 64) - 1
+#: "<": the same numbers on a big-endian machine, too.
+_TYPES = {name: np.dtype(f"<{name}") for name in ("u1", "u2", "u4")}
 
 
 class _Generator(threading.local):
@@ -72,11 +74,11 @@ class Stream(NamedTuple):
         Returns:
             (P, size) unsigned integers.
         """
-        # "<": the same numbers on a big-endian machine, too.
-        width = np.dtype(f"<{dtype}")
+        seed, site, passes, row = self
+        width = _TYPES[dtype]
         steps = -(-size * width.itemsize // _BYTES_PER_STEP)
-        first = self.passes.start * steps
-        counter = [first & _WORD, first >> 64, plane, self.row]
-        words = _generator.words([self.seed, self.site], counter, len(self.passes) * steps * 4)
+        first = passes.start * steps
+        counter = [first & _WORD, first >> 64, plane, row]
+        words = _generator.words([seed, site], counter, len(passes) * steps * 4)
         words = words.astype("<u8", copy=False)
-        return words.view(width).reshape(len(self.passes), -1)[:, :size]
+        return words.view(width).reshape(len(passes), -1)[:, :size]

@@ -153,9 +153,11 @@ class Distribution(ABC):
         Returns:
             (P, R, *shape) numbers, and their scale.
         """
+        if len(rows) == 1:
+            stream = Stream(seed, site, passes, rows[0])
+            return SiteDraw(self.row(stream, shape, dtype, rate)[:, None], self.scale(rate))
         drawn = [self.row(Stream(seed, site, passes, row), shape, dtype, rate) for row in rows]
-        numbers = drawn[0][:, None] if len(drawn) == 1 else np.stack(drawn, axis=1)
-        return SiteDraw(numbers, self.scale(rate))
+        return SiteDraw(np.stack(drawn, axis=1), self.scale(rate))
 
     def still(self, passes: int, shape: Sequence[int], dtype: DTypeLike) -> SiteDraw:
         """The neutral number, for each pass: (P, 1, *shape), as from `draw`."""
