@@ -138,3 +138,8 @@ def test_elements_of_a_mask_are_uncorrelated() -> None:
 def test_masks_have_the_shape_asked_for() -> None:
     for rate in (0.0, 0.25, 0.3, 1.0):
         assert masks_of(rate, range(3), (1, 2, 5)).shape == (3, 1, 2, 5)
+
+
+def test_the_rarer_of_kept_and_dropped_elements_is_unusual() -> None:
+    assert Bernoulli().share_unusual(0.1) == 0.1
+    assert Bernoulli().share_unusual(1 - 1e-5) == pytest.approx(1e-5)
