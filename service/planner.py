@@ -21,9 +21,9 @@ from service.engine import CPU, Engine, Provider
 from service.errors import LayoutError, ModelError, ProofError
 from service.graph.artifact import Artifact
 from service.graph.costs import costs
+from service.graph.place import Place, declared_place, draw_input, observed_place
 from service.graph.plan import Layout, compile_plan, serialise
 from service.graph.site_shapes import site_shapes
-from service.graph.sites_as_inputs import Place, declared_place, draw_input, observed_place
 from service.manifest import TRAINING_INPUT, OutputSpec, SiteSpec
 from service.memory import mib, require_memory
 from service.runner import Draws, Rows, Runner, row_count

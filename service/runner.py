@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from service.core.distributions import BY_KIND, SiteDraw
 from service.engine import Engine, Provider, as_array
 from service.graph.idle import where_draws_meet_data
+from service.graph.place import ROWS_INPUT, Place, draw_input, scale_input
 from service.graph.plan import Plan
-from service.graph.sites_as_inputs import ROWS_INPUT, Place, draw_input, scale_input
 from service.graph.trunk import frontier_input, is_shape_input, shape_input
 from service.manifest import TRAINING_INPUT, SiteSpec, is_dropout
 from service.protocol.options import Masks

@@ -8,10 +8,11 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from service.core.distributions import BY_KIND, OPERATORS
+from service.core.distributions import BY_KIND
 from service.core.distributions.bernoulli import SMALLEST_RATE, is_drawable
 from service.errors import ArtifactError
 from service.graph.adopt import adopt
+from service.graph.dynamic_batch import DynamicBatchPass
 from service.graph.model_file import no_onnx_file, read_model_file
 from service.manifest import (
     METADATA_KEY,
@@ -23,6 +24,7 @@ from service.manifest import (
     is_dropout,
     parse_manifest,
 )
+from service.nodes.draws import is_drawing
 
 
 @dataclass(frozen=True)
@@ -89,27 +91,12 @@ def _adopt(path: Path, content: bytes, model: ir.Model, activate_dropout: bool) 
     return Artifact(
         path,
         content=ir.to_proto(own.model).SerializeToString(),
-        model=own.model if own.fixed_rows is None else _for_any_rows(own.model),
+        model=own.model if own.fixed_rows is None else DynamicBatchPass()(own.model).model,
         manifest=own.manifest,
         has_off=own.has_off,
         fixed_rows=own.fixed_rows,
         dead=own.dead,
     )
-
-
-def _for_any_rows(model: ir.Model) -> ir.Model:
-    """The model as if its batch were dynamic; whether it works is for the proof to show."""
-    free = model.clone()
-    for value in free.graph.inputs:
-        if value.shape is not None and len(value.shape):
-            value.shape = ir.Shape(["batch", *value.shape[1:]])
-    outputs = set(free.graph.outputs)
-    for value in (value for node in free.graph.all_nodes() for value in node.outputs):
-        if value in outputs and value.shape is not None:
-            value.shape = ir.Shape([None, *value.shape[1:]])
-        else:
-            value.shape = None
-    return ir.from_proto(onnx.shape_inference.infer_shapes(ir.to_proto(free), data_prop=True))
 
 
 def find_sites(model: ir.Model, manifest: Manifest, where: str) -> dict[SiteSpec, ir.Node]:
@@ -119,7 +106,7 @@ def find_sites(model: ir.Model, manifest: Manifest, where: str) -> dict[SiteSpec
         ArtifactError: a site of the manifest has no node of its kind and rate in the
             graph, or the graph has a random node that the manifest leaves out.
     """
-    nodes = {str(n.name): n for n in model.graph.all_nodes() if n.op_type in OPERATORS}
+    nodes = {str(n.name): n for n in model.graph.all_nodes() if is_drawing(n)}
     for site in manifest.sites:
         if site.name not in nodes:
             raise ArtifactError(

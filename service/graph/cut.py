@@ -13,10 +13,14 @@ Rules:
    batch on axis 0: then its inputs are read from before instead.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container
 from dataclasses import dataclass, field
 
 import onnx_ir as ir
+
+from service.nodes.bodies import reads
+from service.nodes.conditions import require
+from service.nodes.reach import named, reach
 
 
 @dataclass(frozen=True)
@@ -25,13 +29,24 @@ class Cut:
 
     Attributes:
         frontier: tensors that go from trunk to tail, graph inputs among them.
+        carried: those of them that the trunk makes.
         shapes: outputs of the Shape nodes whose input is made in the trunk.
         stochastic: the graph's outputs that the tail makes.
     """
 
     frontier: tuple[str, ...]
+    carried: tuple[str, ...]
     shapes: tuple[str, ...]
     stochastic: tuple[str, ...]
+
+    def require(self, graph: ir.Graph) -> None:
+        """Raise `onnx_ir.passes.PreconditionError` unless this is a cut of `graph`."""
+        made = {value.name for node in graph for value in node.outputs}
+        inputs = {value.name for value in graph.inputs}
+        outputs = {value.name for value in graph.outputs}
+        lacking = {*self.frontier} - made - inputs | {*self.shapes, *self.carried} - made
+        lacking |= {*self.stochastic} - outputs
+        require(not lacking, f"the graph has no {sorted(lacking)}, at which it is to be cut")
 
 
 def cut(model: ir.Model, sites: set[str], never: frozenset[str] | None = frozenset()) -> Cut:
@@ -43,41 +58,17 @@ def cut(model: ir.Model, sites: set[str], never: frozenset[str] | None = frozens
         never: values that are no frontier (rule 4); None: everything is tail but the
             graph's inputs.
     """
-    reader = _Reader(sites, _random_values(model.graph, sites), _kinds(model.graph), never)
-    outputs = [value for value in model.graph.outputs if value in reader.random]
+    random = reach(model.graph, named(model.graph, sites))
+    reader = _Reader(sites, random, _kinds(model.graph), never)
+    outputs = [value for value in model.graph.outputs if value in random]
     reader.read(outputs)
+    inputs = {value.name for value in model.graph.inputs}
     return Cut(
-        tuple(reader.frontier), tuple(reader.shapes), tuple(str(value.name) for value in outputs)
+        frontier=tuple(reader.frontier),
+        carried=tuple(name for name in reader.frontier if name not in inputs),
+        shapes=tuple(reader.shapes),
+        stochastic=tuple(str(value.name) for value in outputs),
     )
-
-
-def reads(node: ir.Node) -> Iterator[ir.Value]:
-    """The values that a node reads, its loops' and branches' captures among them."""
-    yield from (value for value in node.inputs if value is not None)
-    for attribute in node.attributes.values():
-        if attribute.type == ir.AttributeType.GRAPH:
-            yield from _captures(attribute.as_graph())
-
-
-def _captures(body: ir.Graph) -> Iterator[ir.Value]:
-    own = {value for node in body.all_nodes() for value in node.outputs}
-    own.update(body.inputs, body.initializers.values())
-    for node in body.all_nodes():
-        for attribute in node.attributes.values():
-            if attribute.type == ir.AttributeType.GRAPH:
-                own.update(attribute.as_graph().inputs)
-                own.update(attribute.as_graph().initializers.values())
-    used = [value for node in body.all_nodes() for value in node.inputs if value is not None]
-    yield from (value for value in [*used, *body.outputs] if value not in own)
-
-
-def _random_values(graph: ir.Graph, sites: set[str]) -> set[ir.Value]:
-    """Rule 1: what differs between passes."""
-    random: set[ir.Value] = set()
-    for node in graph:
-        if node.name in sites or not random.isdisjoint(reads(node)):
-            random.update(node.outputs)
-    return random
 
 
 def _kinds(graph: ir.Graph) -> dict[ir.Value, str]:
@@ -105,7 +96,7 @@ class _Reader:
     """Walks up from what the tail reads, and says of each value where it comes from."""
 
     sites: set[str]
-    random: set[ir.Value]
+    random: Container[ir.Value]
     kinds: dict[ir.Value, str]
     never: frozenset[str] | None
     frontier: dict[str, None] = field(default_factory=dict)

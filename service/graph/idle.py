@@ -11,12 +11,16 @@ they do not change with its draws, no output of the model ever does.
 
 import onnx
 import onnx_ir as ir
-from onnx_ir.passes.common import RemoveUnusedNodesPass
 
-from service.graph.cut import reads
-from service.graph.sites_as_inputs import ROWS_INPUT, draw_input, scale_input
-from service.graph.trunk import drop_unused_inputs, is_shape_input
+from service.graph.place import ROWS_INPUT, draw_input, scale_input
+from service.graph.prune import PrunePass
+from service.graph.trunk import is_shape_input
 from service.manifest import TRAINING_INPUT, SiteSpec
+from service.nodes.bodies import reads
+from service.nodes.builder import NodeBuilder
+from service.nodes.free_names import free_names
+from service.nodes.reach import reach
+from service.nodes.training import is_flag
 
 
 def where_draws_meet_data(tail: bytes, site: SiteSpec) -> bytes:
@@ -24,37 +28,31 @@ def where_draws_meet_data(tail: bytes, site: SiteSpec) -> bytes:
     model = ir.from_proto(onnx.shape_inference.infer_shapes(onnx.load_model_from_string(tail)))
     graph = model.graph
     own = {value for value in graph.inputs if value.name in (draw_input(site), scale_input(site))}
-    data = {value for value in graph.inputs if value not in own and not _is_size(value)}
-    for node in graph:
-        found = set(reads(node))
-        if node.op_type == "Shape":
-            continue
-        if found & data:
-            data.update(node.outputs)
-        elif found & own:
-            own.update(node.outputs)
-    ends = [value for value in own if _is_read_by_data(value, data) or value in graph.outputs]
-    graph.outputs[:] = [_output(graph, value, number) for number, value in enumerate(ends)]
-    RemoveUnusedNodesPass()(model)
-    drop_unused_inputs(graph)
+    others = {value for value in graph.inputs if value not in own and not _is_size(value)}
+    drawn, data = (reach(graph, inputs, _is_of_values) for inputs in (own, others))
+    met = [node for node in graph if not data.keys().isdisjoint(node.outputs)]
+    read = [value for node in met for value in reads(node)] + [*graph.outputs]
+    ends = dict.fromkeys(value for value in read if value in drawn and value not in data)
+    new = NodeBuilder(graph, "end", free_names(graph))
+    graph.outputs[:] = [_output(new, value) for value in ends]
+    new.append()
+    PrunePass()(model)
     content: bytes = ir.to_proto(model).SerializeToString()
     return content
+
+
+def _is_of_values(node: ir.Node) -> bool:
+    """Whether what a node makes depends on the values it reads, and not on their sizes alone."""
+    return node.op_type != "Shape"
 
 
 def _is_size(value: ir.Value) -> bool:
     """Whether an input of a tail tells sizes, or what is on."""
     name = str(value.name)
-    scalar = value.shape is not None and len(value.shape) == 0
-    flag = scalar and value.dtype == ir.DataType.BOOL
-    return is_shape_input(name) or name in (ROWS_INPUT, TRAINING_INPUT) or flag
+    return is_shape_input(name) or name in (ROWS_INPUT, TRAINING_INPUT) or is_flag(value)
 
 
-def _is_read_by_data(value: ir.Value, data: set[ir.Value]) -> bool:
-    return any(not data.isdisjoint(node.outputs) for node, _ in value.uses())
-
-
-def _output(graph: ir.Graph, value: ir.Value, number: int) -> ir.Value:
-    node = ir.node("Identity", [value], name=f"end:{number}")
-    node.outputs[0].name, node.outputs[0].type = node.name, value.type
-    graph.append(node)
-    return node.outputs[0]
+def _output(new: NodeBuilder, value: ir.Value) -> ir.Value:
+    output = new.add("Identity", value)
+    output.type = value.type
+    return output

@@ -1,5 +1,6 @@
 """What the server makes of an artifact in order to sample it."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,13 +10,14 @@ import onnx_ir as ir
 from service.errors import LayoutError
 from service.graph.artifact import Artifact
 from service.graph.cut import Cut, cut
-from service.graph.join import join
-from service.graph.reductions import reduce_over_passes
+from service.graph.forget_shapes import ForgetShapesPass
+from service.graph.join import JoinTrunkPass
+from service.graph.place import Place, declared_place
+from service.graph.reductions import ReduceOverPassesPass
 from service.graph.site_shapes import site_shapes
-from service.graph.sites_as_inputs import DRAW, Place, declared_place
-from service.graph.switches import Switch, add_switches
-from service.graph.tail import make_tail
-from service.graph.trunk import make_trunk
+from service.graph.switches import Switch, SwitchInputsPass, find_switches
+from service.graph.tail import TailPass
+from service.graph.trunk import TrunkPass, has_trunk
 from service.manifest import OutputSpec, SiteSpec
 
 #: Outputs of so many elements a row are reduced over passes in the graph.
@@ -109,11 +111,14 @@ def compile_plan(
         )
     names = {site.name for site in sites}
     model = artifact.model.clone()
-    switches = add_switches(model, names)
+    switches = find_switches(model.graph, names)
+    SwitchInputsPass(switches)(model)
     where = cut(model, names, never if layout.cuts else None)
-    trunk, tail = make_trunk(model, where), make_tail(model, where, places, layout.one_pass)
+    trunk = TrunkPass(where)(model).model if has_trunk(model, where) else None
+    tail = TailPass(where, places, layout.one_pass)(model).model
     outputs = artifact.manifest.outputs
-    reduced = frozenset[str]() if layout.one_pass else _reduce(tail, outputs, where)
+    reduced = frozenset[str]() if layout.one_pass else _large(outputs, where)
+    ReduceOverPassesPass(reduced)(tail)
     dynamic = any(None in place.row for place in places.values())
     trunk_bytes, tail_bytes = serialise(trunk) if trunk else b"", serialise(tail)
     small = len(trunk_bytes) + len(tail_bytes) <= LARGE
@@ -122,7 +127,7 @@ def compile_plan(
         layout=layout,
         trunk=trunk_bytes or None,
         tail=tail_bytes,
-        whole=serialise(join(trunk, tail)) if trunk and once else None,
+        whole=serialise(JoinTrunkPass(trunk)(tail).model) if trunk and once else None,
         fixed=tuple(str(v.name) for v in model.graph.outputs if v.name not in where.stochastic),
         stochastic=where.stochastic,
         reduced=reduced,
@@ -133,34 +138,18 @@ def compile_plan(
     )
 
 
-def _reduce(tail: ir.Model, outputs: tuple[OutputSpec, ...], where: Cut) -> frozenset[str]:
-    """Reduce the large outputs in the graph; returns which."""
-    draws = next(v for v in tail.graph.inputs if str(v.name).startswith(DRAW))
-    reduced = set()
-    for spec in outputs:
-        size = 1
-        for length in spec.shape[1:]:
-            size *= length or 1
-        if spec.name in where.stochastic and size >= LARGE_OUTPUT and spec.dtype == "float32":
-            (y,) = (value for value in tail.graph.outputs if value.name == spec.name)
-            reduce_over_passes(tail.graph, y, draws)
-            reduced.add(spec.name)
-    return frozenset(reduced)
+def _large(outputs: tuple[OutputSpec, ...], where: Cut) -> frozenset[str]:
+    """The outputs that are worth to be reduced in the graph."""
+    return frozenset(
+        spec.name
+        for spec in outputs
+        if spec.name in where.stochastic
+        and spec.dtype == "float32"
+        and math.prod(length or 1 for length in spec.shape[1:]) >= LARGE_OUTPUT
+    )
 
 
 def serialise(model: ir.Model) -> bytes:
-    """The model's bytes, without the shapes it noted on the way and without named sizes.
-
-    ONNX Runtime takes two sizes of one name for equal, and reuses a tensor's memory for
-    another of the same names. But "batch" is B in the trunk and P·B in the tail, a draw has
-    one row or B, and what another exporter called by one name a client may send in two sizes.
-    """
-    outside = (*model.graph.inputs, *model.graph.outputs)
-    for node in model.graph.all_nodes():
-        for value in set(node.outputs).difference(outside):
-            value.shape = value.type = None
-    for value in outside:
-        if value.shape is not None:
-            value.shape = ir.Shape([d if isinstance(d, int) else None for d in value.shape])
-    content: bytes = ir.to_proto(model).SerializeToString()
+    """The bytes of a model for ONNX Runtime; the model loses its shapes."""
+    content: bytes = ir.to_proto(ForgetShapesPass()(model).model).SerializeToString()
     return content

@@ -1,15 +1,13 @@
-"""Reduce an output over passes in the graph, where it is large.
+"""Reduce an output over passes in the graph, where it is large."""
 
-Precondition: the output has P·B rows, pass by pass.
-Postcondition: two more outputs of (B, …), `mean_output` and `m2_output`: the mean
-over the passes of the call, and the sum of squared deviations from it, with the
-correction of what rounding leaves in the mean (Chan, Golub & LeVeque 1983). The
-samples stay an output; who does not ask for them does not pay for them.
-"""
+from collections.abc import Collection
 
 import onnx_ir as ir
 
-from service.graph.new_nodes import NewNodes
+from service.graph.place import DRAW
+from service.nodes.builder import NodeBuilder
+from service.nodes.conditions import ensure, require
+from service.nodes.free_names import free_names
 
 
 def mean_output(name: str) -> str:
@@ -22,9 +20,48 @@ def m2_output(name: str) -> str:
     return f"m2:{name}"
 
 
-def reduce_over_passes(graph: ir.Graph, y: ir.Value, draws: ir.Value) -> None:
-    """Add the outputs to `graph` for its output `y`; `draws` has P as its axis 0."""
-    new = NewNodes(graph, f"reduce:{y.name}")
+class ReduceOverPassesPass(ir.passes.InPlacePass):
+    """Add the moments of outputs over the passes of a call.
+
+    Precondition: the outputs have P·B rows, pass by pass, and inputs of draws have P on axis 0.
+    Postcondition: for each two more outputs of (B, …), `mean_output` and `m2_output`: the mean
+    over the passes of the call, and the sum of squared deviations from it, with the correction
+    of what rounding leaves in the mean (Chan, Golub & LeVeque 1983). The samples stay an
+    output; who does not ask for them does not pay for them.
+    """
+
+    def __init__(self, outputs: Collection[str]) -> None:
+        """Of these outputs."""
+        super().__init__()
+        self._outputs = outputs
+
+    def requires(self, model: ir.Model) -> None:
+        """Check the precondition."""
+        lacking = {*self._outputs} - {str(value.name) for value in model.graph.outputs}
+        require(not lacking, f"{sorted(lacking)} are no outputs")
+        require(_draws(model.graph) is not None, "no input of draws tells the number of passes")
+
+    def call(self, model: ir.Model) -> ir.passes.PassResult:
+        """Change the model."""
+        graph, names = model.graph, free_names(model.graph)
+        draws = _draws(graph)
+        for y in [value for value in graph.outputs if value.name in self._outputs]:
+            _reduce(NodeBuilder(graph, f"reduce:{y.name}", names), graph, y, draws)
+        return ir.passes.PassResult(model, bool(self._outputs))
+
+    def ensures(self, model: ir.Model) -> None:
+        """Check the postcondition."""
+        made = {value.name for value in model.graph.outputs}
+        for name in self._outputs:
+            whole = {name, mean_output(name), m2_output(name)} <= made
+            ensure(whole, f"{name!r} has not both of its moments")
+
+
+def _draws(graph: ir.Graph) -> ir.Value | None:
+    return next((value for value in graph.inputs if str(value.name).startswith(DRAW)), None)
+
+
+def _reduce(new: NodeBuilder, graph: ir.Graph, y: ir.Value, draws: ir.Value | None) -> None:
     passes = new.add("Shape", draws, start=0, end=1)
     by_pass = new.join(passes, new.ints(-1), new.dims(y, 1))
     samples = new.add("Reshape", y, by_pass)

@@ -3,19 +3,17 @@
 A layer with other noise than dropout is in the graph twice, as in training and as
 in inference, and a Where on `training` selects. To switch such a layer off alone,
 its Where needs a flag of its own.
-
-Precondition: `training` is a scalar bool input.
-Postcondition: each Where on `training` that lets the draws of some sites pass has
-an input of its own in the flag's place, a `Switch`. Other uses of `training` stay.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from service.graph.cut import reads
-from service.graph.new_nodes import add_input
-from service.manifest import TRAINING_INPUT
+from service.nodes.builder import add_input
+from service.nodes.conditions import ensure, require
+from service.nodes.reach import named, reach
+from service.nodes.training import find_training, is_flag
 
 
 @dataclass(frozen=True)
@@ -25,31 +23,74 @@ class Switch:
     Attributes:
         name: of the scalar bool graph input.
         sites: names of the sites that it switches.
+        selected: name of what its Where makes.
     """
 
     name: str
     sites: frozenset[str]
+    selected: str
 
 
-def add_switches(model: ir.Model, sites: set[str]) -> tuple[Switch, ...]:
-    """Change `model` so; returns the switches."""
-    flag = next((value for value in model.graph.inputs if value.name == TRAINING_INPUT), None)
+def find_switches(graph: ir.Graph, sites: set[str]) -> tuple[Switch, ...]:
+    """A switch for each Where on `training` that lets the draws of some of `sites` pass."""
+    flag = find_training(graph)
     if flag is None:
         return ()
     switches: list[Switch] = []
-    above = _sites_above(model.graph, sites)
-    for node in [*model.graph]:
-        if node.op_type == "Where" and _is_flag(node.inputs[0], flag):
-            on, off = (above.get(value, frozenset()) for value in node.inputs[1:3])
+    reached = reach(graph, named(graph, sites))
+    for node in graph:
+        if node.op_type == "Where" and _follows(node.inputs[0], flag):
+            on, off = (reached.get(value, frozenset()) for value in node.inputs[1:3] if value)
             if on - off:
-                switch = Switch(f"switch:{len(switches)}", on - off)
-                node.replace_input_with(0, add_input(model.graph, switch.name, "bool", []))
-                switches.append(switch)
+                own = frozenset(str(site.name) for site in on - off)
+                selected = str(node.outputs[0].name)
+                switches.append(Switch(f"switch:{len(switches)}", own, selected))
     return tuple(switches)
 
 
-def _is_flag(value: ir.Value | None, flag: ir.Value) -> bool:
-    """Whether `value` is `training`, by way of an even number of Not."""
+class SwitchInputsPass(ir.passes.InPlacePass):
+    """Put an input in the flag's place in the Where of each switch.
+
+    Precondition: each switch is that of a Where on `training`.
+    Postcondition: each such Where selects by an input of its own, a scalar bool. Other uses
+    of `training` stay.
+    """
+
+    def __init__(self, switches: Sequence[Switch]) -> None:
+        """Of these switches, which `find_switches` found in the graph."""
+        super().__init__()
+        self._switches = switches
+
+    def requires(self, model: ir.Model) -> None:
+        """Check the precondition."""
+        flag = find_training(model.graph)
+        for switch, node in zip(self._switches, self._nodes(model.graph), strict=True):
+            on_flag = flag is not None and node is not None and _follows(node.inputs[0], flag)
+            require(on_flag, f"{switch.selected!r} is not made by a Where on `training`")
+
+    def call(self, model: ir.Model) -> ir.passes.PassResult:
+        """Change the model."""
+        for switch, node in zip(self._switches, self._nodes(model.graph), strict=True):
+            if node is not None:
+                node.replace_input_with(0, add_input(model.graph, switch.name, "bool", []))
+        return ir.passes.PassResult(model, bool(self._switches))
+
+    def ensures(self, model: ir.Model) -> None:
+        """Check the postcondition."""
+        inputs = {value.name: value for value in model.graph.inputs}
+        for switch, node in zip(self._switches, self._nodes(model.graph), strict=True):
+            flag = inputs.get(switch.name)
+            own = flag is not None and node is not None and node.inputs[0] is flag
+            ensure(own and is_flag(flag), f"{switch.selected!r} has no switch {switch.name!r}")
+
+    def _nodes(self, graph: ir.Graph) -> list[ir.Node | None]:
+        """The Where of each switch."""
+        made = {n.outputs[0].name: n for n in graph if n.op_type == "Where"}
+        return [made.get(switch.selected) for switch in self._switches]
+
+
+def _follows(value: ir.Value | None, flag: ir.Value) -> bool:
+    """Whether `value` is the flag, by way of an even number of Not."""
     turned = False
     while value is not None and value is not flag:
         node = value.producer()
@@ -58,13 +99,3 @@ def _is_flag(value: ir.Value | None, flag: ir.Value) -> bool:
         turned ^= node.op_type == "Not"
         value = node.inputs[0]
     return value is flag and not turned
-
-
-def _sites_above(graph: ir.Graph, sites: set[str]) -> dict[ir.Value | None, frozenset[str]]:
-    """Names of the sites that each value depends on."""
-    above: dict[ir.Value | None, frozenset[str]] = {}
-    for node in graph:
-        found = {str(node.name)} & sites
-        found.update(*(above.get(value, frozenset()) for value in reads(node)))
-        above.update(dict.fromkeys(node.outputs, frozenset(found)))
-    return above

@@ -12,8 +12,8 @@ from service import engine
 from service.engine import CPU, CUDA, Engine, as_array, require_one_runtime, require_providers
 from service.errors import ModelError, SetupError
 from service.graph.artifact import read_artifact
+from service.graph.place import draw_input, scale_input
 from service.graph.plan import Plan, compile_plan
-from service.graph.sites_as_inputs import draw_input, scale_input
 from tests.conftest import STORE
 
 

@@ -8,12 +8,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import onnx_ir as ir
-from onnx_ir.passes.common import NameFixPass, RemoveUnusedNodesPass
+from onnx_ir.passes.common import NameFixPass
 
 from service.errors import ArtifactError
-from service.graph.adopt.random_nodes import RandomNodes, rewrite_random_nodes
+from service.graph.adopt.conditionals import ConditionalsPass
+from service.graph.adopt.feature_dropout import FeatureDropoutPass
+from service.graph.adopt.fixed_shapes import FixedShapesPass
+from service.graph.adopt.own_switches import OwnSwitchesPass
+from service.graph.adopt.random_nodes import (
+    RandomNodes,
+    dropout_modes,
+    find_random_nodes,
+    own_switches,
+)
+from service.graph.adopt.standard_draws import StandardDrawsPass
 from service.graph.adopt.standard_form import standard_form
-from service.graph.cut import reads
+from service.graph.remove_unread import RemoveUnreadPass
 from service.manifest import (
     TRAINING_INPUT,
     InputSpec,
@@ -24,6 +34,7 @@ from service.manifest import (
     TensorSpec,
     is_dropout,
 )
+from service.nodes.reach import named, reach
 
 #: Element types that rows come in, by numpy's names.
 _NUMBERS = {
@@ -68,10 +79,10 @@ def adopt(model: ir.Model, where: str, name: str, sha256: str, activate_dropout:
             or outputs that are not rows of numbers.
     """
     own = standard_form(model, where)
-    random = rewrite_random_nodes(own.graph, where, activate_dropout)
+    random = _write_draws(own, where, activate_dropout)
     if not random.sites:
         raise _nothing_random(random, where)
-    for clean in (RemoveUnusedNodesPass(), NameFixPass()):
+    for clean in (RemoveUnreadPass(), NameFixPass()):
         clean(own)
     rows = [value for value in own.graph.inputs if value.name != TRAINING_INPUT]
     if not rows:
@@ -94,6 +105,20 @@ def adopt(model: ir.Model, where: str, name: str, sha256: str, activate_dropout:
     )
 
 
+def _write_draws(model: ir.Model, where: str, activate: bool) -> RandomNodes:
+    """Write what draws as the exporter would have; returns what it was.
+
+    Postcondition: `training` is the last input, and the file's own switch, if any, is gone.
+    """
+    for step in (ConditionalsPass(where), FixedShapesPass(), FeatureDropoutPass()):
+        step(model)
+    modes = dropout_modes(model.graph, where)
+    OwnSwitchesPass(own_switches(modes, where), where)(model)
+    random = find_random_nodes(model.graph, modes, where, activate)
+    StandardDrawsPass(random.sites)(model)
+    return random
+
+
 def _nothing_random(random: RandomNodes, where: str) -> ArtifactError:
     if not random.dead:
         return ArtifactError(
@@ -113,10 +138,7 @@ def _nothing_random(random: RandomNodes, where: str) -> ArtifactError:
 
 
 def _outputs(graph: ir.Graph, sites: set[str], where: str) -> tuple[OutputSpec, ...]:
-    random: set[ir.Value] = set()
-    for node in graph:  # in topological order
-        if node.name in sites or not random.isdisjoint(reads(node)):
-            random.update(node.outputs)
+    random = reach(graph, named(graph, sites))
     return tuple(
         OutputSpec(**dict(_spec(value, "output", where)), stochastic=value in random)
         for value in graph.outputs

@@ -8,106 +8,142 @@ takes the one that the If would have taken.
 import onnx_ir as ir
 
 from service.errors import ArtifactError
-from service.graph.adopt.folding import RANDOM, Folded, NotKnownError, fold
-from service.graph.adopt.free_names import FreeNames, free_names
-from service.graph.adopt.replacement import Replacement
-from service.graph.adopt.standard_form import inner_nodes
+from service.graph.adopt.folding import Folded, NotKnownError, fold
+from service.graph.adopt.unique_names import require_unique_names
+from service.nodes.bodies import inner_nodes
+from service.nodes.builder import NodeBuilder
+from service.nodes.conditions import ensure
+from service.nodes.draws import is_drawing
+from service.nodes.free_names import FreeNames, free_names
 
 
-def write_conditionals(graph: ir.Graph, where: str) -> None:
-    """Do so in `graph`; an If on something else stays as it is.
+class ConditionalsPass(ir.passes.InPlacePass):
+    """Write out each If that draws in a branch; one on something else stays as it is.
 
-    Raises:
-        ArtifactError: the branches of an If give tensors of different shapes.
+    Precondition: every node has a name of its own.
+    Postcondition: no If that draws has a condition which is known or follows the switch.
     """
-    names = free_names(graph)
-    waiting = [node for node in graph if _draws(node)]
-    while waiting:
-        node = waiting.pop()
-        try:
-            condition = fold(_condition(node), graph)
-        except NotKnownError:
-            continue
-        moved = _write(node, condition, graph, names, where)
-        waiting += [inner for inner in moved if _draws(inner)]
+
+    def __init__(self, where: str) -> None:
+        """`where` names the file in errors."""
+        super().__init__()
+        self._where = where
+
+    def requires(self, model: ir.Model) -> None:
+        """Check the precondition."""
+        require_unique_names(model.graph)
+
+    def call(self, model: ir.Model) -> ir.passes.PassResult:
+        """Change the model.
+
+        Raises:
+            ArtifactError: the branches of an If give tensors of different shapes.
+        """
+        written = False
+        names = free_names(model.graph)
+        waiting = _drawing_branches(model.graph)
+        while waiting:
+            node = waiting.pop()
+            condition = _condition(node, model.graph)
+            if condition is not None:
+                written = True
+                moved = _Conditional(node, model.graph, names, self._where).write(condition)
+                waiting += [inner for inner in moved if _draws(inner)]
+        return ir.passes.PassResult(model, written)
+
+    def ensures(self, model: ir.Model) -> None:
+        """Check the postcondition."""
+        nodes = _drawing_branches(model.graph)
+        left = [node.name for node in nodes if _condition(node, model.graph) is not None]
+        ensure(not left, f"{left} are not written out")
+
+
+def _drawing_branches(graph: ir.Graph) -> list[ir.Node]:
+    return [node for node in graph if _draws(node)]
 
 
 def _draws(node: ir.Node) -> bool:
     is_if = node.op_type == "If" and not node.domain
-    return is_if and any(n.op_type in RANDOM and not n.domain for n in inner_nodes(node))
+    return is_if and any(map(is_drawing, inner_nodes(node)))
 
 
-def _condition(node: ir.Node) -> ir.Value:
+def _condition(node: ir.Node, graph: ir.Graph) -> Folded | None:
+    """What decides an If, where that is known or follows the switch."""
     value = node.inputs[0]
-    if value is None:
-        raise NotKnownError("not given")
-    return value
+    try:
+        return None if value is None else fold(value, graph)
+    except NotKnownError:
+        return None
 
 
-def _write(
-    node: ir.Node, condition: Folded, graph: ir.Graph, names: FreeNames, where: str
-) -> list[ir.Node]:
-    """Put the branches in the place of `node`; returns their nodes."""
-    then, other = (node.attributes[f"{key}_branch"].as_graph() for key in ("then", "else"))
-    if condition.flag is not None:
-        return _write_both(node, then, other, graph, names, where)
-    taken = then if condition.on else other
-    new = Replacement(graph, names, node)
-    results = [new.add("Identity", [value]) for value in taken.outputs]
-    moved = _move(taken, node, graph, names)
-    new.put(*results)
-    return moved
+class _Conditional:
+    """An If that is to be written out."""
 
+    def __init__(self, node: ir.Node, graph: ir.Graph, names: FreeNames, where: str) -> None:
+        self._node = node
+        self._graph = graph
+        self._names = names
+        self._where = where
+        self._new = NodeBuilder(graph, str(node.name), names)
 
-def _write_both(
-    node: ir.Node, then: ir.Graph, other: ir.Graph, graph: ir.Graph, names: FreeNames, where: str
-) -> list[ir.Node]:
-    flag, new = _condition(node), Replacement(graph, names, node)
-    results = []
-    for one, two in zip(then.outputs, other.outputs, strict=True):
-        _require_alike(one, two, node, where)
-        results.append(new.add("Where", [flag, one, two]))
-    off = ir.node("Not", [flag], name=names(f"{node.name}/off"))
-    off.outputs[0].name = names(f"{off.name}/output")
-    graph.insert_before(node, off)
-    _gate(then, flag, names)
-    _gate(other, off.outputs[0], names)
-    moved = _move(then, node, graph, names) + _move(other, node, graph, names)
-    new.put(*results)
-    return moved
+    def write(self, condition: Folded) -> list[ir.Node]:
+        """Put the branches in its place; returns their nodes."""
+        node, new = self._node, self._new
+        then, other = (node.attributes[f"{key}_branch"].as_graph() for key in ("then", "else"))
+        if condition.flag is not None:
+            results = self._selected(then, other)
+            moved = self._move(then) + self._move(other)
+        else:
+            taken = then if condition.on else other
+            results = [new.add("Identity", value) for value in taken.outputs]
+            moved = self._move(taken)
+        new.replace(node, *results)
+        return moved
 
+    def _selected(self, then: ir.Graph, other: ir.Graph) -> list[ir.Value]:
+        """What the If gives out, where both branches are computed."""
+        node, flag = self._node, self._node.inputs[0]
+        first = NodeBuilder(self._graph, str(node.name), self._names)
+        off = first.add("Not", flag)
+        results = []
+        for one, two in zip(then.outputs, other.outputs, strict=True):
+            self._require_alike(one, two)
+            results.append(self._new.add("Where", flag, one, two))
+        first.insert_before(node)
+        self._gate(then, flag)
+        self._gate(other, off)
+        return results
 
-def _gate(branch: ir.Graph, taken: ir.Value, names: FreeNames) -> None:
-    """Have each Dropout of a branch on only where the branch is taken."""
-    for node in [*branch.all_nodes()]:
-        mode = node.inputs[2] if node.op_type == "Dropout" and len(node.inputs) > 2 else None
-        if mode is None or node.graph is None:
-            continue
-        both = ir.node("And", [mode, taken], name=names(f"{node.name}/taken"))
-        both.outputs[0].name = names(f"{both.name}/output")
-        node.graph.insert_before(node, both)
-        node.replace_input_with(2, both.outputs[0])
+    def _gate(self, branch: ir.Graph, taken: ir.Value | None) -> None:
+        """Have each Dropout of a branch on only where the branch is taken."""
+        for node in [*branch.all_nodes()]:
+            mode = node.inputs[2] if node.op_type == "Dropout" and len(node.inputs) > 2 else None
+            if mode is not None:
+                new = NodeBuilder(self._graph, str(node.name), self._names)
+                both = new.add("And", mode, taken)
+                new.insert_before(node)
+                node.replace_input_with(2, both)
 
+    def _move(self, branch: ir.Graph) -> list[ir.Node]:
+        """Move what is in a branch into the graph, under names that are free there."""
+        before = self._node
+        for value in [*branch.initializers.values()]:
+            del branch.initializers[str(value.name)]
+            value.name = self._names(f"{before.name}/{value.name}")
+            self._graph.register_initializer(value)
+        nodes = [*branch]
+        branch.outputs.clear()
+        branch.remove(nodes)
+        for value in (value for node in nodes for value in node.outputs):
+            value.name = self._names(f"{before.name}/{value.name}")
+        self._graph.insert_before(before, nodes)
+        return nodes
 
-def _move(branch: ir.Graph, before: ir.Node, graph: ir.Graph, names: FreeNames) -> list[ir.Node]:
-    """Move what is in a branch into the graph, under names that are free there."""
-    for value in [*branch.initializers.values()]:
-        del branch.initializers[str(value.name)]
-        value.name = names(f"{before.name}/{value.name}")
-        graph.register_initializer(value)
-    nodes = [*branch]
-    branch.outputs.clear()
-    branch.remove(nodes)
-    for value in (value for node in nodes for value in node.outputs):
-        value.name = names(f"{before.name}/{value.name}")
-    graph.insert_before(before, nodes)
-    return nodes
-
-
-def _require_alike(one: ir.Value, two: ir.Value, node: ir.Node, where: str) -> None:
-    """A Where would stretch one to the other's shape."""
-    if one.shape is None or one.shape != two.shape:
-        raise ArtifactError(
-            f"{where}: the branches of If {node.name!r} draw, and give {one.name!r} of shape "
-            f"{one.shape} and {two.name!r} of shape {two.shape}. They have to be of one shape."
-        )
+    def _require_alike(self, one: ir.Value, two: ir.Value) -> None:
+        """A Where would stretch one to the other's shape."""
+        if one.shape is None or one.shape != two.shape:
+            raise ArtifactError(
+                f"{self._where}: the branches of If {self._node.name!r} draw, and give "
+                f"{one.name!r} of shape {one.shape} and {two.name!r} of shape {two.shape}. They "
+                "have to be of one shape."
+            )

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from service.graph.adopt.constants import constant_number
-from service.graph.adopt.free_names import free_names
-from service.graph.adopt.replacement import Replacement
+from service.graph.adopt.unique_names import require_unique_names
+from service.nodes.builder import NodeBuilder
+from service.nodes.conditions import ensure
+from service.nodes.free_names import free_names
 
 
 @dataclass(frozen=True)
@@ -27,21 +29,36 @@ class _Mask:
     keep: float
 
 
-def write_feature_dropouts(graph: ir.Graph) -> None:
-    """Put a Dropout that is always on into the place of each such mask of `graph`.
+class FeatureDropoutPass(ir.passes.InPlacePass):
+    """Put a Dropout that is always on into the place of each such mask.
 
     Its name is that of the node which divided.
+
+    Precondition: every node has a name of its own.
+    Postcondition: no such mask is left.
     """
-    names = free_names(graph)
-    for node in [*graph]:
-        mask = _match(node)
-        if mask is not None:
-            new = Replacement(graph, names, node)
+
+    def requires(self, model: ir.Model) -> None:
+        """Check the precondition."""
+        require_unique_names(model.graph)
+
+    def call(self, model: ir.Model) -> ir.passes.PassResult:
+        """Change the model."""
+        graph, names = model.graph, free_names(model.graph)
+        masks = [(node, mask) for node in graph if (mask := _match(node)) is not None]
+        for node, mask in masks:
+            new = NodeBuilder(graph, str(node.name), names)
             ones = new.filled_like(mask.like, 1, mask.of)
-            rate = new.number("ratio", 1 - mask.keep, ir.DataType.FLOAT)
-            on = new.number("on", 1, ir.DataType.BOOL)
-            new.put(new.add("Dropout", [ones, rate, on], name=node.name))
+            rate = new.scalar("ratio", 1 - mask.keep, ir.DataType.FLOAT)
+            on = new.scalar("on", 1, ir.DataType.BOOL)
+            new.replace(node, new.add("Dropout", ones, rate, on, name=node.name))
             graph.remove(mask.made_by, safe=True)
+        return ir.passes.PassResult(model, bool(masks))
+
+    def ensures(self, model: ir.Model) -> None:
+        """Check the postcondition."""
+        left = [node.name for node in model.graph if _match(node) is not None]
+        ensure(not left, f"{left} are still written out")
 
 
 def _match(div: ir.Node) -> _Mask | None:

@@ -8,13 +8,8 @@ import onnx
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from service.graph.adopt.standard_form import inner_nodes
-
-#: Operators whose result is another each time, whatever goes in.
-RANDOM = {
-    *("Dropout", "Bernoulli", "Multinomial"),
-    *("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"),
-}
+from service.nodes.bodies import inner_nodes
+from service.nodes.draws import is_drawing
 
 
 class NotKnownError(Exception):
@@ -71,7 +66,7 @@ class _Above:
         constant, node = ir.convenience.get_const_tensor(value), value.producer()
         if constant is not None:
             self.constants[str(value.name)] = constant
-        elif node is not None and not node.domain and node.op_type not in RANDOM:
+        elif node is not None and not node.domain and not is_drawing(node):
             if any(inner_nodes(node)):
                 raise NotKnownError(f"by {node.op_type} {node.name!r}, which has a body")
             for above in node.inputs:

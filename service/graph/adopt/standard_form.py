@@ -10,26 +10,23 @@ Postcondition, of a copy:
 6. no row depends on the other rows of its batch by a normalisation in training.
 """
 
-from collections.abc import Iterator
-
-import onnx
 import onnx_ir as ir
 from onnx_ir.passes.common import (
     InlinePass,
     NameFixPass,
-    RemoveUnusedNodesPass,
+    RemoveInitializersFromInputsPass,
     RemoveUnusedOpsetsPass,
 )
 
 from service.errors import ArtifactError
-from service.graph.adopt.free_names import FreeNames
+from service.graph.adopt.opset import LOWEST_OPSET, OpsetPass
+from service.graph.adopt.short_domain import ShortDomainPass
+from service.graph.adopt.unique_names import UniqueNamesPass, label
+from service.graph.infer_shapes import InferShapesPass
+from service.graph.remove_unread import RemoveUnreadPass
 
-#: What artifacts have, and the lowest that the plan's nodes are written for.
-LOWEST_OPSET = 18
-#: The format version that came with it.
+#: The format version that came with the lowest opset.
 _IR_VERSION = 8
-#: What ONNX's own domain, "", may also be called.
-_LONG_NAME = "ai.onnx"
 #: From this opset on, BatchNormalization says by an attribute that it trains.
 _TRAINING_MODE_OPSET = 14
 
@@ -42,30 +39,22 @@ def standard_form(model: ir.Model, where: str) -> ir.Model:
             cannot be converted, or a BatchNormalization trains.
     """
     # Not clone(): that shares the tensors, and a renamed value renames its tensor.
-    copy = ir.from_proto(ir.to_proto(model))
-    for imports in (copy.opset_imports, *(f.opset_imports for f in copy.functions.values())):
-        if _LONG_NAME in imports:
-            imports[""] = imports.pop(_LONG_NAME)
-    _require_weights(copy, where)
-    _inline(copy, where)
-    _require_separate_rows(copy, where)
-    _drop_initialized_inputs(copy.graph)
-    copy = _infer(_with_opset(copy, where))
-    for clean in (RemoveUnusedNodesPass(), RemoveUnusedOpsetsPass()):
-        clean(copy)
-    _name_nodes(copy.graph)
-    NameFixPass()(copy)
-    return copy
-
-
-def inner_nodes(node: ir.Node) -> Iterator[ir.Node]:
-    """The nodes in the bodies of a loop or branch, and in the bodies inside those."""
-    for attribute in node.attributes.values():
-        if attribute.type == ir.AttributeType.GRAPH:
-            yield from attribute.as_graph().all_nodes()
-        elif attribute.type == ir.AttributeType.GRAPHS:
-            for body in attribute.as_graphs():
-                yield from body.all_nodes()
+    own = ir.from_proto(ir.to_proto(model))
+    ShortDomainPass()(own)
+    _require_weights(own, where)
+    _inline(own, where)
+    _require_separate_rows(own, where)
+    RemoveInitializersFromInputsPass()(own)
+    own.ir_version = max(own.ir_version, _IR_VERSION)
+    own = InferShapesPass()(_with_opset(own, where)).model
+    for step in (
+        RemoveUnreadPass(),
+        RemoveUnusedOpsetsPass(),
+        UniqueNamesPass(),
+        NameFixPass(),
+    ):
+        step(own)
+    return own
 
 
 def _require_weights(model: ir.Model, where: str) -> None:
@@ -106,50 +95,18 @@ def _require_separate_rows(model: ir.Model, where: str) -> None:
             )
 
 
-def _drop_initialized_inputs(graph: ir.Graph) -> None:
-    """Rule 4. In old files every weight is an input, too, with itself as the default."""
-    graph.inputs[:] = [v for v in graph.inputs if v.name not in graph.initializers]
-
-
-def _with_opset(model: ir.Model, where: str) -> onnx.ModelProto:
+def _with_opset(model: ir.Model, where: str) -> ir.Model:
     """Rule 2."""
     opset = model.opset_imports.get("", LOWEST_OPSET)
-    model.ir_version = max(model.ir_version, _IR_VERSION)
-    proto: onnx.ModelProto = ir.to_proto(model)
     if opset >= LOWEST_OPSET:
-        return proto
+        return model
     try:
-        converted = onnx.version_converter.convert_version(proto, LOWEST_OPSET)
-        onnx.checker.check_model(converted)
+        return OpsetPass()(model).model
     except Exception as error:  # the converter raises RuntimeError, or what its adapters raise
         raise ArtifactError(
             f"{where} is of opset {opset}, and cannot be converted to {LOWEST_OPSET}: "
             f"{_reason(error)}. Export it with opset_version={LOWEST_OPSET} or above."
         ) from error
-    del converted.metadata_props[:]
-    converted.metadata_props.extend(proto.metadata_props)
-    return converted
-
-
-def _infer(proto: onnx.ModelProto) -> ir.Model:
-    """Rule 5."""
-    try:
-        return ir.from_proto(onnx.shape_inference.infer_shapes(proto, data_prop=True))
-    except Exception:  # as for an operator whose attributes ONNX cannot make sense of
-        return ir.from_proto(proto)
-
-
-def _name_nodes(graph: ir.Graph) -> None:
-    """Rule 3: the own name, or that of the first output, and a number where it is taken."""
-    names = FreeNames()
-    for node in graph.all_nodes():
-        node.name = names(label(node))
-
-
-def label(node: ir.Node) -> str:
-    """What to call a node that may have no name."""
-    named = [str(value.name) for value in node.outputs if value.name]
-    return node.name or (named[0] if named else node.op_type)
 
 
 def _reason(error: Exception) -> str:

@@ -5,7 +5,6 @@ off, or have it follow from a scalar bool input, as by Not(deterministic). That 
 the file's own switch. The ratio may follow from it, too.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import onnx_ir as ir
@@ -13,8 +12,6 @@ import onnx_ir as ir
 from service.errors import ArtifactError
 from service.graph.adopt.constants import without_noise
 from service.graph.adopt.folding import Folded, NotKnownError, fold
-from service.graph.adopt.free_names import free_names
-from service.manifest import TRAINING_INPUT
 
 
 @dataclass(frozen=True)
@@ -83,56 +80,3 @@ def _folded(node: ir.Node, index: int, default: float, graph: ir.Graph, where: s
             "constants of the file, and from one scalar bool input at most."
         ) from error
     return Folded(found.flag, without_noise(found.off), without_noise(found.on))
-
-
-def give_training_input(graph: ir.Graph, switches: Mapping[ir.Value, bool], where: str) -> None:
-    """Give `graph` the input `training`, last, and put it in the place of its own switches.
-
-    Args:
-        graph: to be changed.
-        switches: the inputs that switch dropouts, and whether false means on there.
-        where: names the file in errors.
-
-    Raises:
-        ArtifactError: the name belongs to something else.
-    """
-    own = next((value for value in graph.inputs if value.name == TRAINING_INPUT), None)
-    if own is not None and own not in switches:
-        if own.dtype != ir.DataType.BOOL or own.shape is None or len(own.shape):
-            raise _taken(where, "an input that is no scalar bool")
-        switches = {**switches, own: False}
-    graph.inputs[:] = [value for value in graph.inputs if value not in switches]
-    names = free_names(graph)
-    for value in switches:
-        value.name = names(f"{value.name}/own")
-    for value in _named_training(graph):
-        if value.is_graph_output():
-            raise _taken(where, "an output")
-        value.name = names(f"{TRAINING_INPUT}/value")
-    training = ir.Value(
-        name=TRAINING_INPUT, shape=ir.Shape([]), type=ir.TensorType(ir.DataType.BOOL)
-    )
-    graph.inputs.append(training)
-    for value, turned in switches.items():
-        value.replace_all_uses_with(_turned(graph, training, value) if turned else training)
-
-
-def _turned(graph: ir.Graph, training: ir.Value, own: ir.Value) -> ir.Value:
-    node = ir.node("Not", [training], name=str(own.name))
-    node.outputs[0].name = own.name
-    graph.insert_before(graph[0], node)
-    return node.outputs[0]
-
-
-def _named_training(graph: ir.Graph) -> list[ir.Value]:
-    """The values inside the graph that bear the name."""
-    values = [value for node in graph.all_nodes() for value in node.outputs]
-    values += graph.initializers.values()
-    return [value for value in values if value.name == TRAINING_INPUT]
-
-
-def _taken(where: str, what: str) -> ArtifactError:
-    return ArtifactError(
-        f"{where} calls {what} {TRAINING_INPUT!r}, and that is the name of the scalar bool input "
-        "which switches the dropout on. Give it another name."
-    )

@@ -4,8 +4,8 @@ import onnx
 import pytest
 
 from service.graph.artifact import read_artifact
+from service.graph.place import draw_input, scale_input
 from service.graph.plan import Layout, Plan, compile_plan
-from service.graph.sites_as_inputs import draw_input, scale_input
 
 DRAWING = {"Dropout", "RandomUniform", "RandomNormal", "RandomUniformLike", "Bernoulli"}
 

@@ -27,6 +27,11 @@ def free_names(graph: ir.Graph) -> FreeNames:
     return FreeNames(*_names(graph))
 
 
+def free_prefix(graph: ir.Graph, wish: str) -> str:
+    """`wish` and a slash, or with a number behind it, so that no name of `graph` begins so."""
+    return FreeNames(*(name.split("/")[0] for name in _names(graph)))(wish) + "/"
+
+
 def _names(graph: ir.Graph) -> Iterator[str]:
     yield from (str(value.name) for value in graph.inputs)
     yield from graph.initializers
