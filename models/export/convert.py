@@ -1,27 +1,30 @@
 """Convert a traced function to ONNX by way of tf2onnx, markers included."""
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import tensorflow as tf
 import tf2onnx
+from numpy.typing import NDArray
 
-from models.export import elementwise, resize
+from models.export import elementwise, recurrent, resize
+from models.export.bind_captures import BindCapturesPass
 from models.export.recorder import MARKER_OP
-from models.export.recurrent import convert_recurrent
+from models.export.tf_nodes import Handler, TFNodes, handler
 from service.errors import ExportError
 
-#: ONNX domain of the marker node `Site`, which `lower` replaces.
+#: ONNX domain of the marker node `Site`, which `SiteNodesPass` replaces.
 SITE_DOMAIN = "mcdropout"
 SITE_OP = "Site"
 #: Its attribute that says which site it is.
 SITE_NUMBER = "number"
 
 
-def to_onnx(function: Any, signature: list[tf.TensorSpec], opset: int) -> onnx.ModelProto:
+def to_onnx(function: Any, signature: list[tf.TensorSpec], opset: int) -> ir.Model:
     """Convert a traced tf.function; each marker becomes a `mcdropout.Site` node.
 
     Raises:
@@ -30,23 +33,14 @@ def to_onnx(function: Any, signature: list[tf.TensorSpec], opset: int) -> onnx.M
     concrete = function.get_concrete_function(*signature)
     _refuse_bfloat16(concrete.graph)
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # failures are read off the graph
-    model: onnx.ModelProto
-    model, _ = tf2onnx.convert.from_function(
+    converted, _ = tf2onnx.convert.from_function(
         function,
         signature,
         opset=opset,
-        custom_op_handlers={
-            "Erfc": (_convert_erfc, []),
-            "ExtractImagePatches": (_convert_patches, []),
-            "SelectV2": (_convert_select, []),
-            MARKER_OP: (_convert_marker, []),
-            "CudnnRNNV3": (convert_recurrent, []),
-            **elementwise.HANDLERS,
-            **resize.HANDLERS,
-        },
+        custom_op_handlers=_HANDLERS,
         extra_opset=[onnx.helper.make_opsetid(SITE_DOMAIN, 1)],
     )
-    _bind_captures(model, concrete)
+    model = BindCapturesPass(_captures(concrete))(ir.from_proto(converted)).model
     _require_standard_ops(model)
     return model
 
@@ -61,111 +55,72 @@ def _refuse_bfloat16(graph: Any) -> None:
             )
 
 
-def _bind_captures(model: onnx.ModelProto, concrete: Any) -> None:
-    """A tensor captured from outside comes out as a graph input; make it a constant."""
-    captured = {
-        inner.name: outer for outer, inner in concrete.graph.captures if outer.dtype != tf.resource
+def _captures(concrete: Any) -> dict[str, NDArray[Any]]:
+    """The tensors that a function captured from outside of it, by their names in it."""
+    return {
+        inner.name: outer.numpy()
+        for outer, inner in concrete.graph.captures
+        if outer.dtype != tf.resource
     }
-    for value in [value for value in model.graph.input if value.name in captured]:
-        array = captured[value.name].numpy()
-        model.graph.initializer.append(onnx.numpy_helper.from_array(array, value.name))
-        model.graph.input.remove(value)
 
 
-def _convert_erfc(context: Any, node: Any, name: str, args: Any) -> None:
-    """tf2onnx handler: Erfc, which the exact GELU uses, is 1 - Erf."""
-    (x,), (y,) = node.input, node.output
-    dtype, shapes, dtypes = context.get_dtype(x), node.output_shapes, node.output_dtypes
-    context.remove_node(node.name)
-    erf = context.make_node("Erf", [x], name=f"{name}/erf", shapes=shapes, dtypes=dtypes)
-    one = np.array(1, onnx.helper.tensor_dtype_to_np_dtype(dtype))
-    constant = context.make_const(f"{name}/one", one)
-    context.make_node(
-        "Sub",
-        [constant.output[0], erf.output[0]],
-        name=name,
-        outputs=[y],
-        shapes=shapes,
-        dtypes=dtypes,
-    )
+def _convert_marker(new: TFNodes) -> None:
+    """A marker becomes a Site."""
+    # The number also keeps tf2onnx from merging two draws of the same shape into one.
+    number = {SITE_NUMBER: new.node.get_attr_int("seed2")}
+    new.put(SITE_OP, new.node.input[1], domain=SITE_DOMAIN, **number)
 
 
-def _convert_marker(context: Any, node: Any, name: str, args: Any) -> None:
-    """tf2onnx handler: a marker becomes a Site."""
-    (_, x), shapes, dtypes = node.input, node.output_shapes, node.output_dtypes
-    outputs, number = list(node.output), node.get_attr_int("seed2")
-    context.remove_node(node.name)
-    context.make_node(
-        SITE_OP,
-        [x],
-        name=name,
-        domain=SITE_DOMAIN,
-        # It also keeps tf2onnx from merging two draws of the same shape into one.
-        attr={SITE_NUMBER: number},
-        outputs=outputs,
-        shapes=shapes,
-        dtypes=dtypes,
-    )
-
-
-def _convert_select(context: Any, node: Any, name: str, args: Any) -> None:
-    """tf2onnx handler: SelectV2 is Where.
+def _convert_select(new: TFNodes) -> None:
+    """SelectV2 is Where.
 
     tf2onnx's own adds up both branches, times 1 and 0. That makes NaN of a branch
     that is infinite where it is not selected, and hides the switch from the server.
     """
-    inputs, shapes, dtypes = list(node.input), node.output_shapes, node.output_dtypes
-    outputs = list(node.output)
-    context.remove_node(node.name)
-    context.make_node("Where", inputs, name=name, outputs=outputs, shapes=shapes, dtypes=dtypes)
+    new.put("Where", *new.node.input)
 
 
-def _convert_patches(context: Any, node: Any, name: str, args: Any) -> None:
-    """tf2onnx handler: patches of an image, as vision transformers cut them.
+def _convert_patches(new: TFNodes) -> None:
+    """Patches of an image, as vision transformers cut them.
 
     tf2onnx's own writes a reshape that is invalid where the batch is dynamic. A
     convolution with one output channel for each value of a patch is the same.
     """
-    (x,), (y,) = node.input, node.output
-    shapes, dtypes = node.output_shapes, node.output_dtypes
+    node, (x,) = new.node, new.node.input
     _, height, width, _ = node.get_attr_value("ksizes")
-    channels = context.get_shape(x)[3]
+    channels = new.shape(x)[3]
     values = height * width * channels
     # TensorFlow orders a patch's values by row, column, channel.
     kernel = np.eye(values).reshape(values, height, width, channels).transpose(0, 3, 1, 2)
-    dtype = onnx.helper.tensor_dtype_to_np_dtype(context.get_dtype(x))
-    padding = node.get_attr_str("padding")
     attributes = {
         "strides": node.get_attr_value("strides")[1:3],
         "dilations": node.get_attr_value("rates")[1:3],
-        "auto_pad": "SAME_UPPER" if padding == "SAME" else "VALID",
+        "auto_pad": "SAME_UPPER" if node.get_attr_str("padding") == "SAME" else "VALID",
     }
-    context.remove_node(node.name)
-    first = context.make_node("Transpose", [x], attr={"perm": [0, 3, 1, 2]}, name=f"{name}/in")
-    weights = context.make_const(f"{name}/kernel", kernel.astype(dtype))
-    patches = context.make_node(
-        "Conv", [first.output[0], weights.output[0]], attr=attributes, name=f"{name}/conv"
-    )
-    context.make_node(
-        "Transpose",
-        [patches.output[0]],
-        attr={"perm": [0, 2, 3, 1]},
-        name=name,
-        outputs=[y],
-        shapes=shapes,
-        dtypes=dtypes,
-    )
+    first = new.add("Transpose", x, perm=[0, 3, 1, 2])
+    patches = new.add("Conv", first, kernel.astype(new.dtype), **attributes)
+    new.put("Transpose", patches, perm=[0, 2, 3, 1])
 
 
-def _require_standard_ops(model: onnx.ModelProto) -> None:
+_HANDLERS: dict[str, Handler] = {
+    MARKER_OP: handler(_convert_marker),
+    "SelectV2": handler(_convert_select),
+    "ExtractImagePatches": handler(_convert_patches),
+    **elementwise.HANDLERS,
+    **recurrent.HANDLERS,
+    **resize.HANDLERS,
+}
+
+
+def _require_standard_ops(model: ir.Model) -> None:
     """tf2onnx logs what it cannot convert, and writes the TensorFlow op into the file."""
-    opsets = {entry.domain: entry.version for entry in model.opset_import}
     foreign: dict[str, str] = {}
-    for node in _nodes(model.graph):
+    for node in model.graph.all_nodes():
+        version = model.opset_imports.get(node.domain, 1)
         if node.domain != SITE_DOMAIN and not onnx.defs.has(
-            node.op_type, max_inclusive_version=opsets.get(node.domain, 1), domain=node.domain
+            node.op_type, max_inclusive_version=version, domain=node.domain
         ):
-            foreign.setdefault(node.op_type, node.name)
+            foreign.setdefault(node.op_type, str(node.name))
     if foreign:
         listed = ", ".join(f"{op} (at {name!r})" for op, name in sorted(foreign.items()))
         raise ExportError(
@@ -191,12 +146,3 @@ _INSTEAD = {
     **dict.fromkeys(("ResizeBicubic", "ResizeArea", "ScaleAndTranslate"), _SIZED),
     **dict.fromkeys(("StringToHashBucketFast", "StringToHashBucketStrong", "SparseCross"), _HASHED),
 }
-
-
-def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    """The nodes of a graph and of the graphs inside its nodes."""
-    for node in graph.node:
-        yield node
-        for attribute in node.attribute:
-            if attribute.type == onnx.AttributeProto.GRAPH:
-                yield from _nodes(attribute.g)

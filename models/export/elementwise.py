@@ -1,77 +1,55 @@
 """tf2onnx handlers of operators that it does not have, made of ONNX's."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import onnx
 
-Make = Callable[..., str]
+from models.export.tf_nodes import Handler, TFNodes, handler
 
 
-def _handler(compute: Callable[[Make, str, Any], str]) -> Callable[..., None]:
-    """A handler that puts what `compute(make, x, node)` makes in the place of a node."""
+def _elementwise(compute: Callable[[TFNodes, str], str]) -> Handler:
+    """A handler that puts what `compute(new, x)` makes in the place of a node."""
 
-    def handle(context: Any, node: Any, name: str, args: Any) -> None:
-        dtype = onnx.helper.tensor_dtype_to_np_dtype(context.get_dtype(node.input[0]))
-        shapes, dtypes, outputs = node.output_shapes, node.output_dtypes, list(node.output)
+    def convert(new: TFNodes) -> None:
+        new.put("Cast", compute(new, new.node.input[0]), to=new.output_type)
 
-        def make(op: str, *inputs: Any, **attributes: Any) -> str:
-            """A node of tensors and of constants of the operand's dtype."""
-            names = [
-                value
-                if isinstance(value, str)
-                else context.make_const(f"{name}/{op}/{index}", _constant(value, dtype)).output[0]
-                for index, value in enumerate(inputs)
-            ]
-            return str(context.make_node(op, names, attr=attributes).output[0])
-
-        y = compute(make, node.input[0], node)
-        context.remove_node(node.name)
-        context.make_node(
-            "Cast",
-            [y],
-            name=name,
-            attr={"to": dtypes[0]},
-            outputs=outputs,
-            shapes=shapes,
-            dtypes=dtypes,
-        )
-
-    return handle
+    return handler(convert)
 
 
-def _constant(value: Any, dtype: Any) -> np.ndarray[Any, Any]:
-    return value if isinstance(value, np.ndarray) else np.array(value, dtype)
+def _convert_erfc(new: TFNodes) -> None:
+    """1 - erf, which the exact GELU uses."""
+    new.put("Sub", 1.0, new.add("Erf", new.node.input[0]))
 
 
-def _expm1(make: Make, x: str, node: Any) -> str:
+def _expm1(new: TFNodes, x: str) -> str:
     """eˣ - 1, and near 0, where that cancels, 2t/(1 - t) with t = tanh(x/2)."""
-    t = make("Tanh", make("Div", x, 2.0))
-    small = make("Div", make("Add", t, t), make("Sub", 1.0, t))
-    near = make("Less", make("Abs", x), 0.5)
-    return make("Where", near, small, make("Sub", make("Exp", x), 1.0))
+    t = new.add("Tanh", new.add("Div", x, 2.0))
+    small = new.add("Div", new.add("Add", t, t), new.add("Sub", 1.0, t))
+    near = new.add("Less", new.add("Abs", x), 0.5)
+    return new.add("Where", near, small, new.add("Sub", new.add("Exp", x), 1.0))
 
 
-def _log1p(make: Make, x: str, node: Any) -> str:
+def _log1p(new: TFNodes, x: str) -> str:
     """log u · x/(u - 1) with u = 1 + x as rounded, in which its error cancels (W. Kahan)."""
-    u = make("Add", x, 1.0)
-    whole = make("Div", make("Mul", make("Log", u), x), make("Sub", u, 1.0))
-    return make("Where", make("Equal", u, 1.0), x, whole)
+    u = new.add("Add", x, 1.0)
+    whole = new.add("Div", new.add("Mul", new.add("Log", u), x), new.add("Sub", u, 1.0))
+    return new.add("Where", new.add("Equal", u, 1.0), x, whole)
 
 
-def _bucketize(make: Make, x: str, node: Any) -> str:
+def _bucketize(new: TFNodes, x: str) -> str:
     """How many boundaries are at most x."""
-    boundaries = np.array(node.get_attr_value("boundaries"), np.float32)
-    values = make("Cast", make("Unsqueeze", x, np.array([-1])), to=onnx.TensorProto.FLOAT)
-    reached = make("GreaterOrEqual", values, boundaries)
-    counted = make("Cast", reached, to=onnx.TensorProto.INT64)
-    return make("ReduceSum", counted, np.array([-1]), keepdims=0)
+    boundaries = np.array(new.node.get_attr_value("boundaries"), np.float32)
+    values = new.add("Cast", new.add("Unsqueeze", x, np.array([-1])), to=onnx.TensorProto.FLOAT)
+    reached = new.add("GreaterOrEqual", values, boundaries)
+    counted = new.add("Cast", reached, to=onnx.TensorProto.INT64)
+    return new.add("ReduceSum", counted, np.array([-1]), keepdims=0)
 
 
 #: By TensorFlow's operator.
-HANDLERS: dict[str, Any] = {
-    "Expm1": (_handler(_expm1), []),
-    "Log1p": (_handler(_log1p), []),
-    "Bucketize": (_handler(_bucketize), []),
+HANDLERS: dict[str, Handler] = {
+    "Erfc": handler(_convert_erfc),
+    "Expm1": _elementwise(_expm1),
+    "Log1p": _elementwise(_log1p),
+    "Bucketize": _elementwise(_bucketize),
 }

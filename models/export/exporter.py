@@ -129,8 +129,8 @@ class _Attempt:
         traced = emit(interface, signature, draws)
         self.on_stage(STAGES[2])
         flagged = [*signature, flag_signature()]
-        converted = to_onnx(traced.function, flagged, self.opset)
-        lowered = lower(converted, traced.sites, [spec.name for spec in signature], names)
+        lowered = to_onnx(traced.function, flagged, self.opset)
+        lower(lowered, traced.sites, [spec.name for spec in signature], names)
         placed = with_places(lowered, list(traced.sites.values()), self.rows)
         self.on_stage(STAGES[3])
         if facts["task"] == "classification":

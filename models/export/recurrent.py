@@ -14,6 +14,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from models.export.tf_nodes import Handler, TFNodes, handler
+
 Tensor = Any  # tf.Tensor; TensorFlow ships no types
 Outputs = tuple[Tensor, Tensor, list[Tensor]]
 
@@ -75,35 +77,22 @@ def _parameters(kernel: Any, recurrent_kernel: Any, bias: Any) -> Tensor:
     return tf.concat([gates(kernel), gates(recurrent_kernel), *rows], 0)
 
 
-def convert_recurrent(context: Any, node: Any, name: str, args: Any) -> None:
-    """tf2onnx handler: `CudnnRNNV3` over (steps, batch, inputs) becomes LSTM."""
-    x, h, c, parameters, _ = node.input
-    outputs, shapes, dtypes = list(node.output), node.output_shapes, node.output_dtypes
-    inputs, units = context.get_shape(x)[-1], context.get_shape(outputs[0])[-1]
+def _convert_recurrent(new: TFNodes) -> None:
+    """`CudnnRNNV3` over (steps, batch, inputs) becomes LSTM."""
+    x, h, c, parameters, _ = new.node.input
+    inputs, units = new.shape(x)[-1], new.shape(new.node.output[0])[-1]
     rows = len(_GATES) * units
-    context.remove_node(node.name)
-
-    def make(op: str, *inputs: str, count: int = 1, **attributes: Any) -> list[str]:
-        return list(context.make_node(op, list(inputs), attr=attributes, output_count=count).output)
-
-    def constant(role: str, *numbers: int) -> str:
-        return str(context.make_const(f"{name}/{role}", np.array(numbers, np.int64)).output[0])
-
-    ends = np.cumsum([0, rows * inputs, rows * units, 2 * rows]).tolist()
+    ends = np.cumsum([0, rows * inputs, rows * units, 2 * rows])
+    shapes = ((1, rows, inputs), (1, rows, units), (1, 2 * rows))
     weights = []
-    for role, first, last, size in zip("WRB", ends, ends[1:], (inputs, units, 0), strict=False):
-        bounds = (constant(f"{role}/first", first), constant(f"{role}/last", last))
-        (part,) = make("Slice", parameters, *bounds)
-        shape = constant(f"{role}/shape", *((1, rows, size) if size else (1, 2 * rows)))
-        weights += make("Reshape", part, shape)
-    y, *states = make("LSTM", x, *weights, "", h, c, count=3, hidden_size=units)
-    for index, (op, value) in enumerate((("Squeeze", y), *(("Identity", s) for s in states))):
-        axes = [constant("directions", 1)] if op == "Squeeze" else []
-        context.make_node(
-            op,
-            [value, *axes],
-            name=name if index == 0 else f"{name}/{index}",
-            outputs=[outputs[index]],
-            shapes=[shapes[index]],
-            dtypes=[dtypes[index]],
-        )
+    for first, last, shape in zip(ends, ends[1:], shapes, strict=False):
+        part = new.add("Slice", parameters, first.reshape(1), last.reshape(1))
+        weights.append(new.add("Reshape", part, np.array(shape, np.int64)))
+    y, *states = new.add_several("LSTM", 3, x, *weights, "", h, c, hidden_size=units)
+    new.put("Squeeze", y, np.array([1], np.int64))  # the directions
+    for output, state in enumerate(states, 1):
+        new.put("Identity", state, output=output)
+
+
+#: By TensorFlow's operator.
+HANDLERS: dict[str, Handler] = {"CudnnRNNV3": handler(_convert_recurrent)}

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import onnx
 import tensorflow as tf
-import tf2onnx
 from numpy.typing import NDArray
+
+from models.export.tf_nodes import Handler, TFNodes, handler
 
 _OPS = (
     "ResizeNearestNeighbor",
@@ -24,36 +25,27 @@ _OPS = (
 )
 
 
-def convert_resize(context: Any, node: Any, name: str, args: Any) -> None:
-    """tf2onnx handler: every resize of images (batch, height, width, channels)."""
-    shape, resized = context.get_shape(node.input[0]), context.get_shape(node.output[0])
-    dtype, outputs = context.get_dtype(node.output[0]), list(node.output)
+def _convert_resize(new: TFNodes) -> None:
+    """Every resize of images (batch, height, width, channels)."""
+    node = new.node
+    x, size = node.input[:2]
+    shape, resized = new.shape(x), new.shape(node.output[0])
     if min(*shape[1:], *resized[1:3]) > 0:
         weights = [_weights(node, axis, shape[axis], resized[axis]) for axis in (1, 2)]
-        x = _cast(context, node, dtype)
-        context.remove_node(node.name)
-        y = _by_axis(context, x, shape, weights, name)
+        y = _by_axis(new, _cast(new, x), shape, weights)
     elif node.type not in ("ResizeNearestNeighbor", "ResizeBilinear"):
         return  # ONNX's are others, so that it stays and is refused
     else:
-        attributes, size = _attributes(node), node.input[1]
-        x = _cast(context, node, dtype)
-        context.remove_node(node.name)
-        y = _by_size(context, x, size, attributes, name)
-    context.make_node("Identity", [y], name=name, outputs=outputs, shapes=[resized], dtypes=[dtype])
+        y = _by_size(new, _cast(new, x), size, _attributes(node))
+    new.put("Identity", y)
 
 
-#: tf2onnx handlers by TensorFlow's operator.
-HANDLERS: dict[str, Any] = {op: (convert_resize, []) for op in _OPS}
+#: By TensorFlow's operator.
+HANDLERS: dict[str, Handler] = {op: handler(_convert_resize) for op in _OPS}
 
 
-def _cast(context: Any, node: Any, dtype: int) -> str:
-    x: str = node.input[0]
-    if context.get_dtype(x) == dtype:
-        return x
-    shapes = [context.get_shape(x)]
-    cast = context.make_node("Cast", [x], attr={"to": dtype}, shapes=shapes, dtypes=[dtype])
-    return str(cast.output[0])
+def _cast(new: TFNodes, x: str) -> str:
+    return x if new.dtype == new.output_dtype else new.add("Cast", x, to=new.output_type)
 
 
 def _weights(node: Any, axis: int, size: int, to: int) -> NDArray[Any]:
@@ -77,48 +69,29 @@ def _weights(node: Any, axis: int, size: int, to: int) -> NDArray[Any]:
 _OPTIONS = {"align_corners", "half_pixel_centers", "antialias"}
 
 
-def _by_axis(context: Any, x: str, shape: list[int], weights: list[NDArray[Any]], name: str) -> str:
+def _by_axis(new: TFNodes, x: str, shape: list[int], weights: list[NDArray[Any]]) -> str:
     """Resize (batch, height, width, channels) by one matrix for each axis."""
     _, height, width, channels = shape
-    dtype = onnx.helper.tensor_dtype_to_np_dtype(context.get_dtype(x))
     rows, columns = (
-        context.make_const(f"{name}/{role}", np.ascontiguousarray(matrix, dtype)).output[0]
-        for role, matrix in (("rows", weights[0]), ("columns", weights[1].T))
+        np.ascontiguousarray(matrix, new.output_dtype) for matrix in (weights[0], weights[1].T)
     )
-
-    def node(op: str, *inputs: str, **attributes: Any) -> str:
-        return str(context.make_node(op, list(inputs), attr=attributes).output[0])
-
-    def reshape(x: str, *sizes: int) -> str:
-        target = context.make_const(f"{name}/{len(sizes)}d", np.array(sizes, np.int64))
-        return node("Reshape", x, target.output[0])
-
     # Large products both: few channels in the last axis would make many small ones.
-    y = node("MatMul", rows, reshape(x, -1, height, width * channels))
-    y = reshape(y, -1, len(weights[0]), width, channels)
-    y = node("MatMul", node("Transpose", y, perm=[0, 1, 3, 2]), columns)
-    return node("Transpose", y, perm=[0, 1, 3, 2])
+    y = new.add("Reshape", x, np.array([-1, height, width * channels]))
+    y = new.add("MatMul", rows, y)
+    y = new.add("Reshape", y, np.array([-1, len(rows), width, channels]))
+    y = new.add("MatMul", new.add("Transpose", y, perm=[0, 1, 3, 2]), columns)
+    return new.add("Transpose", y, perm=[0, 1, 3, 2])
 
 
-def _by_size(context: Any, x: str, size: str, attributes: dict[str, Any], name: str) -> str:
+def _by_size(new: TFNodes, x: str, size: str, attributes: dict[str, Any]) -> str:
     """Resize images whose size is known when the model runs."""
-
-    def node(op: str, *inputs: Any, **attributes: Any) -> str:
-        names = [
-            each
-            if isinstance(each, str)
-            else context.make_const(tf2onnx.utils.make_name(name), each).output[0]
-            for each in inputs
-        ]
-        return str(context.make_node(op, names, attr=attributes).output[0])
-
-    wide = node("Cast", size, to=onnx.TensorProto.INT64)
+    wide = new.add("Cast", size, to=onnx.TensorProto.INT64)
     if attributes["mode"] == "linear":
-        return _by_hats(node, x, wide, attributes["coordinate_transformation_mode"])
-    first = node("Transpose", x, perm=[0, 3, 1, 2])
-    sizes = node("Concat", node("Shape", first, start=0, end=2), wide, axis=0)
-    resized = node("Resize", first, "", "", sizes, **attributes)
-    return node("Transpose", resized, perm=[0, 2, 3, 1])
+        return _by_hats(new.add, x, wide, attributes["coordinate_transformation_mode"])
+    first = new.add("Transpose", x, perm=[0, 3, 1, 2])
+    sizes = new.add("Concat", new.add("Shape", first, start=0, end=2), wide, axis=0)
+    resized = new.add("Resize", first, "", "", sizes, **attributes)
+    return new.add("Transpose", resized, perm=[0, 2, 3, 1])
 
 
 def _by_hats(node: Callable[..., str], x: str, sizes: str, place: str) -> str:

@@ -75,5 +75,6 @@ def _reduce(new: NodeBuilder, graph: ir.Graph, y: ir.Value, draws: ir.Value | No
     m2 = new.add("Sub", squares, new.add("Mul", rest, correction))
     for value, name in ((mean, mean_output(str(y.name))), (m2, m2_output(str(y.name)))):
         value.name, value.type = name, y.type
+        value.shape = None if y.shape is None else ir.Shape([None, *y.shape[1:]])
         graph.outputs.append(value)
     new.append()

@@ -23,6 +23,7 @@ def site_shapes(model: ir.Model, manifest: Manifest) -> ir.Model:
     for site, node in find_sites(probe, manifest, "the plan").items():
         shape = new.add("Shape", node.inputs[0])
         shape.name, shape.type = draw_input(site), ir.TensorType(ir.DataType.INT64)
+        shape.shape = ir.Shape([None])
         shapes.append(shape)
     new.append()
     probe.graph.outputs[:] = shapes

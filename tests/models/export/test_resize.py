@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 import onnx
+import onnx_ir as ir
 import onnxruntime
 import pytest
 import tensorflow as tf
@@ -55,7 +56,7 @@ def test_a_resize_gives_tensorflow_s_numbers(resizes: list[Resize] | None) -> No
     steps = resizes or by_layers()
     signature = [tf.TensorSpec((None, *IMAGES.shape[1:]), tf.float32, name="x")]
     function = tf.function(lambda x: [step(x) for step in steps], autograph=False)
-    model = to_onnx(function, signature, 18)
+    model = ir.to_proto(to_onnx(function, signature, 18))
     onnx.checker.check_model(model, full_check=True)
     found = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": IMAGES})
     for output, exact in zip(found, function(IMAGES), strict=True):
