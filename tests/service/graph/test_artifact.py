@@ -163,3 +163,16 @@ def test_read_artifact_refuses_a_dropout_that_its_manifest_calls_noise(
 
     with pytest.raises(ArtifactError, match=r"of kind 'uniform' .* its node is Dropout"):
         read_artifact(edit_artifact(change))
+
+
+@pytest.mark.parametrize("operator", ["Bernoulli", "Multinomial", "RandomNormalLike"])
+def test_read_artifact_refuses_any_other_node_that_draws(
+    edit_artifact: EditArtifact, operator: str
+) -> None:
+    def add(model: onnx.ModelProto) -> None:
+        probabilities = model.graph.output[0].name
+        node = onnx.helper.make_node(operator, [probabilities], ["tossed"], name="coin")
+        model.graph.node.append(node)
+
+    with pytest.raises(ArtifactError, match=r"random nodes .* does not name: \['coin'\]"):
+        read_artifact(edit_artifact(add))

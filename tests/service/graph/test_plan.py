@@ -1,11 +1,13 @@
 from pathlib import Path
 
 import onnx
+import onnx_ir as ir
 import pytest
 
 from service.graph.artifact import read_artifact
 from service.graph.place import draw_input, scale_input
 from service.graph.plan import Layout, Plan, compile_plan
+from tests.service.graph.adopt.foreign import graph
 
 DRAWING = {"Dropout", "RandomUniform", "RandomNormal", "RandomUniformLike", "Bernoulli"}
 
@@ -59,3 +61,43 @@ def test_whole_is_trunk_and_tail_one_after_the_other(plan: Plan) -> None:
     draws = {draw_input(site) for site in plan.sites} | {scale_input(site) for site in plan.sites}
     assert names == {"pixels"} | draws
     assert [value.name for value in whole.graph.output] == ["probabilities"]
+
+
+def compiled(tmp_path: Path, model: ir.Model) -> Plan:
+    onnx.save(ir.to_proto(model), tmp_path / "model.onnx")
+    return compile_plan(read_artifact(tmp_path / "model.onnx"))
+
+
+def operators(model: bytes) -> set[str]:
+    return {node.op_type for node in onnx.load_model_from_string(model).graph.node}
+
+
+def test_a_dropout_on_an_input_takes_its_rows_unrepeated(tmp_path: Path) -> None:
+    tail = onnx.load_model_from_string(
+        compiled(tmp_path, graph("[d] y = Dropout(x, half, on)")).tail
+    )
+    assert "Expand" not in {node.op_type for node in tail.graph.node}
+
+
+def test_whole_keeps_names_of_trunk_and_tail_apart(tmp_path: Path) -> None:
+    """The trunk's names get a prefix, and a name of the tail may begin with it."""
+    body = "b = Relu(x) a = Exp(b) [d] h = Dropout(a, half, on) k = Relu(h) y = Exp(k)"
+    model = graph(body)
+    model.graph[3].outputs[0].name = "trunk/b"
+    whole = compiled(tmp_path, model).whole
+    assert whole is not None
+    onnx.checker.check_model(onnx.load_model_from_string(whole), full_check=True)
+
+
+def test_trunk_leaves_out_a_draw_that_a_loop_behind_it_captures(tmp_path: Path) -> None:
+    body = (
+        "a = Relu(x) [d] m = Dropout(a, half, on) y = Loop (n, on, x) <body = b (int64 i, bool c, "
+        "float[batch, 4] s) => (bool k, float[batch, 4] t) { k = Identity(c) t = Add(s, m) }>"
+    )
+    constants = "bool on = {1}, float half = {0.5}, int64 n = {3}"
+    trunk = compiled(tmp_path, graph(body, constants)).trunk
+    assert trunk is not None
+    assert {n.op_type for n in onnx.load_model_from_string(trunk).graph.node} == {
+        "Relu",
+        "Identity",
+    }
