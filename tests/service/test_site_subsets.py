@@ -48,15 +48,18 @@ def test_samples_of_any_sites_masks_and_rows_are_those_of_the_model(
 def test_sizes_of_one_name_may_differ(tmp_path: Path) -> None:
     """What another exporter calls "length" twice, a request may send in two lengths."""
     path = save(
-        "ka = Dropout(a, half, on) a2 = Relu(ka) sa = ReduceSum<keepdims = 1>(a2, axis) "
-        "kb = Dropout(b, half, on) b2 = Mul(kb, sa) y = ReduceSum<keepdims = 1>(b2, axis)",
+        # What a gives is freed when b begins, of which each value needs as much or more.
+        "ka = Dropout(a, half, on) a2 = Exp(ka) a3 = Softmax<axis = 1>(ka) a4 = Add(a3, a2) "
+        "sa = ReduceSum<keepdims = 1>(a4, axis) b1 = Mul(b, sa) kb = Dropout(b1, half, on) "
+        "b2 = Exp(kb) b3 = Softmax<axis = 1>(b2) b4 = Add(b3, b2) "
+        "y = ReduceSum<keepdims = 1>(b4, axis)",
         tmp_path / "model.onnx",
         "float half = {0.5}, bool on = {1}, int64[1] axis = {1}",
         "float[batch, length] a, float[batch, length] b",
         "float[batch, 1] y",
     )
     artifact, model = loaded(path)
-    rows = {"a": np.ones((2, 3), np.float32), "b": np.full((2, 5), 7, np.float32)}
+    rows = {"a": np.full((2, 3), 0.5, np.float32), "b": np.full((2, 5), 0.1, np.float32)}
     for masks in ("shared", "per_row"):
         found = model.sampler.sample(rows, PASSES, Draws(7, masks))["y"]
         wanted = own_samples(artifact, rows, PASSES, 7, masks == "per_row")["y"]
