@@ -36,7 +36,7 @@ def _convert_resize(new: TFNodes) -> None:
     elif node.type not in ("ResizeNearestNeighbor", "ResizeBilinear"):
         return  # ONNX's are others, so that it stays and is refused
     else:
-        y = _by_size(new, _cast(new, x), size, _attributes(node))
+        y = _by_size(new, _cast(new, x), size, node.type, _place(node))
     new.put("Identity", y)
 
 
@@ -83,23 +83,31 @@ def _by_axis(new: TFNodes, x: str, shape: list[int], weights: list[NDArray[Any]]
     return new.add("Transpose", y, perm=[0, 1, 3, 2])
 
 
-def _by_size(new: TFNodes, x: str, size: str, attributes: dict[str, Any]) -> str:
+def _by_size(new: TFNodes, x: str, size: str, kind: str, place: str) -> str:
     """Resize images whose size is known when the model runs."""
-    wide = new.add("Cast", size, to=onnx.TensorProto.INT64)
-    if attributes["mode"] == "linear":
-        return _by_hats(new.add, x, wide, attributes["coordinate_transformation_mode"])
-    first = new.add("Transpose", x, perm=[0, 3, 1, 2])
-    sizes = new.add("Concat", new.add("Shape", first, start=0, end=2), wide, axis=0)
-    resized = new.add("Resize", first, "", "", sizes, **attributes)
-    return new.add("Transpose", resized, perm=[0, 2, 3, 1])
+    sizes = new.add("Cast", size, to=onnx.TensorProto.INT64)
+    resize = _by_hats if kind == "ResizeBilinear" else _by_index
+    return resize(new.add, x, sizes, place)
+
+
+def _by_index(node: Callable[..., str], x: str, sizes: str, place: str) -> str:
+    """Nearest, by the pixels that TensorFlow takes: ONNX's Resize takes others of two as near."""
+    for axis in (1, 2):
+        old = node("Shape", x, start=axis, end=axis + 1)
+        c = _places(node, old, _number(node, sizes, axis - 1), place)
+        if place == "align_corners":
+            c = node("Add", c, _HALF)
+        index = node("Cast", node("Floor", c), to=onnx.TensorProto.INT64)
+        last = node("Sub", old, np.array([1], np.int64))
+        x = node("Gather", x, node("Min", index, last), axis=axis)
+    return x
 
 
 def _by_hats(node: Callable[..., str], x: str, sizes: str, place: str) -> str:
     """Bilinear, by weights that are computed as TensorFlow does: ONNX's round otherwise."""
-    one, none = np.array([1], np.int64), np.array([0], np.int64)
     height, width, channels = (node("Shape", x, start=axis, end=axis + 1) for axis in (1, 2, 3))
-    tall, broad = (node("Slice", sizes, none + axis, one + axis) for axis in (0, 1))
-    free = -one
+    tall, broad = (_number(node, sizes, axis) for axis in (0, 1))
+    free = np.array([-1], np.int64)
     y = node("Reshape", x, node("Concat", free, height, node("Mul", width, channels), axis=0))
     y = node("MatMul", _hats(node, height, tall, place), y)
     y = node("Reshape", y, node("Concat", free, tall, width, channels, axis=0))
@@ -108,37 +116,46 @@ def _by_hats(node: Callable[..., str], x: str, sizes: str, place: str) -> str:
     return node("Transpose", y, perm=[0, 1, 3, 2])
 
 
+_HALF, _NONE, _UNIT = (np.array(number, np.float32) for number in (0.5, 0.0, 1.0))
+
+
 def _hats(node: Callable[..., str], size: str, to: str, place: str) -> str:
     """The (to, size) weights of one axis: max(0, 1 - |c - j|) of pixel j, at the place c."""
-    half, zero, unit = (np.array(number, np.float32) for number in (0.5, 0.0, 1.0))
+    c = _places(node, size, to, place)
+    if place == "half_pixel":
+        c = node("Sub", c, _HALF)
+    last = node("Sub", _float(node, size), _UNIT)
+    c = node("Unsqueeze", node("Min", node("Max", c, _NONE), last), np.array([1], np.int64))
+    return node("Relu", node("Sub", _UNIT, node("Abs", node("Sub", c, _numbers(node, size)))))
 
-    def numbers(count: str) -> str:
-        last = node("Squeeze", count)
-        whole = node("Range", np.array(0, np.int64), last, np.array(1, np.int64))
-        return node("Cast", whole, to=onnx.TensorProto.FLOAT)
 
-    old, new = (node("Cast", count, to=onnx.TensorProto.FLOAT) for count in (size, to))
-    last = node("Sub", old, unit)
+def _places(node: Callable[..., str], size: str, to: str, place: str) -> str:
+    """Where the (to,) new pixels are among the old, in TensorFlow's order of operations.
+
+    At `half_pixel` these are the distances of their middles from the first pixel's edge.
+    """
+    old, new, numbers = _float(node, size), _float(node, to), _numbers(node, to)
     if place == "align_corners":
-        c = node("Mul", numbers(to), node("Div", last, node("Max", node("Sub", new, unit), unit)))
+        old, new = node("Sub", old, _UNIT), node("Max", node("Sub", new, _UNIT), _UNIT)
     elif place == "half_pixel":
-        middle = node("Mul", node("Add", numbers(to), half), node("Div", old, new))
-        c = node("Sub", middle, half)
-    else:
-        c = node("Mul", numbers(to), node("Div", old, new))
-    c = node("Unsqueeze", node("Min", node("Max", c, zero), last), np.array([1], np.int64))
-    return node("Relu", node("Sub", unit, node("Abs", node("Sub", c, numbers(size)))))
+        numbers = node("Add", numbers, _HALF)
+    return node("Mul", numbers, node("Div", old, new))
 
 
-def _attributes(node: Any) -> dict[str, Any]:
-    """Of ONNX's Resize."""
+def _number(node: Callable[..., str], sizes: str, index: int) -> str:
+    at = np.array([index], np.int64)
+    return node("Slice", sizes, at, at + 1)
+
+
+def _float(node: Callable[..., str], count: str) -> str:
+    return node("Cast", count, to=onnx.TensorProto.FLOAT)
+
+
+def _numbers(node: Callable[..., str], count: str) -> str:
+    none, one = (np.array(number, np.int64) for number in (0, 1))
+    return _float(node, node("Range", none, node("Squeeze", count), one))
+
+
+def _place(node: Any) -> str:
     half, corners = (bool(node.get_attr_value(k)) for k in ("half_pixel_centers", "align_corners"))
-    place = "half_pixel" if half else "align_corners" if corners else "asymmetric"
-    if node.type == "ResizeBilinear":
-        return {"mode": "linear", "coordinate_transformation_mode": place}
-    nearest = "floor" if place == "asymmetric" else "round_prefer_ceil"
-    return {
-        "mode": "nearest",
-        "nearest_mode": nearest,
-        "coordinate_transformation_mode": place,
-    }
+    return "half_pixel" if half else "align_corners" if corners else "asymmetric"
