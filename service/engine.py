@@ -153,16 +153,21 @@ class Engine:
             ModelError: ONNX Runtime fails, for example for want of memory.
         """
         names = self.outputs if outputs is None else tuple(outputs)
-        if self._bound:
+        if self._bound and not _has_strings(feeds):
             binding = self._bind(feeds, names, "cpu")
             return dict(zip(names, binding.copy_outputs_to_cpu(), strict=True))
-        found = self._guard(self._session.run, names, dict(feeds), _options_of_runs())
+        arrays = {name: as_array(value) for name, value in feeds.items()}
+        found = self._guard(self._session.run, names, arrays, _options_of_runs())
         return dict(zip(names, found, strict=True))
 
     def hold(self, feeds: Mapping[str, Array]) -> dict[str, Held]:
         """As `run`, but the outputs stay on the device, to be fed to another engine's `run`."""
         if not self._bound:
             return dict(self.run(feeds))
+        if _has_strings(feeds):
+            device = self._device, self._device_id
+            held = onnxruntime.OrtValue.ortvalue_from_numpy
+            return {name: held(y, *device) for name, y in self.run(feeds).items()}
         values = self._bind(feeds, self.outputs, self._device).get_outputs()
         return dict(zip(self.outputs, values, strict=True))
 
@@ -188,6 +193,11 @@ class Engine:
                 said = re.sub(r".*Status Message: ", "", str(error), flags=re.DOTALL)
                 raise RefusedRowsError(f"the model cannot take these rows: {said}.") from error
             raise ModelError(f"ONNX Runtime failed: {error}") from error
+
+
+def _has_strings(feeds: Mapping[str, Array | Held]) -> bool:
+    """Whether some are strings, which live on the CPU and cannot be bound."""
+    return any(isinstance(x, np.ndarray) and x.dtype == object for x in feeds.values())
 
 
 def as_array(value: Held) -> Array:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from service.manifest import InputSpec, Manifest
+from service.protocol.datatypes import BY_DTYPE
 from service.repository import Repository, State
 
 #: A command longer than this is not pasted but gets in the way.
@@ -55,4 +56,6 @@ def example_rows(manifest: Manifest) -> dict[str, Any]:
 def _example(spec: InputSpec) -> Any:
     if spec.example is not None:
         return spec.example
-    return np.zeros([size or 1 for size in spec.shape[1:]], spec.dtype).tolist()
+    fill = "" if spec.dtype == "string" else 0
+    dtype = BY_DTYPE[spec.dtype].numpy
+    return np.full([size or 1 for size in spec.shape[1:]], fill, dtype).tolist()

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from service.errors import InputError, shortened
 from service.manifest import InputSpec
+from service.texts import as_texts
 
 Array = NDArray[Any]
 #: Names a place inside the sent value from its indices, for messages: (3, 5) to "x[3][5]".
@@ -18,6 +19,8 @@ Where = Callable[[tuple[int, ...]], str]
 
 _BOOLS = (bool, np.bool_)
 _NUMBERS = (int, float, np.integer, np.floating)
+#: Kinds of arrays that an input takes, where these are not numbers.
+_KINDS = {"bool": "b", "string": "OUST"}
 
 
 def at(root: str) -> Where:
@@ -67,10 +70,9 @@ def read_rows(value: Any, spec: InputSpec, where: Where) -> Array:
     if np.ma.is_masked(value):
         raise InputError(f"{where(())} has masked values. Fill them, or leave their rows out.")
     array = np.asarray(value) if hasattr(value, "__array__") else _from_lists(value, spec, where)
-    allowed = "b" if spec.dtype == "bool" else "iuf"
-    if array.dtype.kind not in allowed or not _fits(array, spec):
+    if array.dtype.kind not in _KINDS.get(spec.dtype, "iuf") or not _fits(array, spec):
         raise InputError(_unfit_array(array, spec, where))
-    return _cast(array, spec, where)
+    return as_texts(array, where) if spec.dtype == "string" else _cast(array, spec, where)
 
 
 def _from_lists(value: Any, spec: InputSpec, where: Where) -> Array:
@@ -92,7 +94,7 @@ def _from_lists(value: Any, spec: InputSpec, where: Where) -> Array:
         shape.append(wanted)
         if len(shape) < len(spec.shape):
             level = list(chain.from_iterable(level))
-    return _from_numbers(level, shape, spec, where).reshape(shape)
+    return _from_values(level, shape, spec, where).reshape(shape)
 
 
 def _of_arrays(value: Any, spec: InputSpec, where: Where) -> Array:
@@ -129,28 +131,32 @@ def _require_sizes(
     )
 
 
-def _from_numbers(
+def _from_values(
     last: Sequence[Sequence[Any]], shape: Sequence[int], spec: InputSpec, where: Where
 ) -> Array:
-    """(N,) array of the numbers in the lists of the last axis; of bools for a model of bools."""
-    numbers = partial(chain.from_iterable, last)
+    """(N,) array of what is in the lists of the last axis, each of a type that the model takes."""
+    values = partial(chain.from_iterable, last)
     count = len(last) * shape[-1]
-    if spec.dtype != "bool" and countOf(map(type, numbers()), float) == count:
-        return np.fromiter(numbers(), np.float64, count)
-    wrong = {kind for kind in set(map(type, numbers())) if not _is_wanted(kind, spec)}
+    if spec.dtype not in _KINDS and countOf(map(type, values()), float) == count:
+        return np.fromiter(values(), np.float64, count)
+    wrong = {kind for kind in set(map(type, values())) if not _is_wanted(kind, spec)}
     if wrong:
-        index, item = next(found for found in enumerate(numbers()) if type(found[1]) in wrong)
+        index, item = next(found for found in enumerate(values()) if type(found[1]) in wrong)
         place = where(_indices(index, shape))
         raise InputError(f"{place} is {_kind(item)}; the model takes {spec.dtype} there.")
-    array = np.array(list(numbers()))
+    if spec.dtype == "string":
+        return np.fromiter(values(), object, count)
+    array = np.array(list(values()))
     if array.dtype == object:  # a whole number beyond 64 bits
-        large = (found for found in enumerate(numbers()) if isinstance(found[1], int))
+        large = (found for found in enumerate(values()) if isinstance(found[1], int))
         index, item = next(found for found in large if abs(found[1]) >= 1 << 63)
         raise InputError(f"{where(_indices(index, shape))} is {_too_large(item, spec)}.")
     return array
 
 
 def _is_wanted(kind: type, spec: InputSpec) -> bool:
+    if spec.dtype == "string":
+        return issubclass(kind, str)
     if spec.dtype == "bool":
         return issubclass(kind, _BOOLS)
     return issubclass(kind, _NUMBERS) and not issubclass(kind, _BOOLS)
@@ -170,7 +176,7 @@ def _fits(array: Array, spec: InputSpec) -> bool:
 
 
 def _unfit_array(array: Array | None, spec: InputSpec, where: Where) -> str:
-    shape = "ragged" if array is None else f"{array.shape} and dtype {array.dtype}"
+    shape = "ragged" if array is None else f"{array.shape} and dtype {_dtype_text(array)}"
     hint = ""
     if array is not None and array.ndim == len(spec.shape) - 1:
         hint = f" For one row, add an axis in front: {(1, *array.shape)}."
@@ -180,6 +186,11 @@ def _unfit_array(array: Array | None, spec: InputSpec, where: Where) -> str:
         f"{where(())} has shape {shape}; the model takes {spec.dtype} of shape "
         f"{_shape_text(spec)}.{hint}"
     )
+
+
+def _dtype_text(array: Array) -> str:
+    is_text = array.dtype == object and isinstance(next(array.flat, None), str)
+    return "string" if is_text else str(array.dtype)
 
 
 def _shape_text(spec: InputSpec) -> str:

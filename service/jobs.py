@@ -12,6 +12,7 @@ from service.core.distributions import SiteDraw
 from service.core.measures import Measure
 from service.core.summary import Summary
 from service.runner import Draws, Rows, row_count
+from service.texts import most_letters, size_in_memory
 
 Array = NDArray[Any]
 
@@ -24,12 +25,16 @@ class Job(ABC):
         rows: B of them.
         passes: P.
         fault: why it is not to be run any further.
+        row_bytes: that the rows take in memory.
     """
 
     rows: Rows
     passes: int
     fault: Exception | None = field(default=None, init=False)
     _rows_done: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self.row_bytes = sum(map(size_in_memory, self.rows.values()))
 
     @property
     def count(self) -> int:
@@ -99,7 +104,8 @@ class SampleJob(Job):
         return alike and self._row_shapes() == other._row_shapes()
 
     def _row_shapes(self) -> dict[str, tuple[int, ...]]:
-        return {name: x.shape[1:] for name, x in self.rows.items()}
+        """What rows have to have in common so that a row of each takes the same."""
+        return {name: (*x.shape[1:], most_letters(x)) for name, x in self.rows.items()}
 
 
 @dataclass(eq=False)

@@ -26,7 +26,7 @@ class TensorSpec(_Frozen):
     """A named tensor. Axis 0 is the batch; None marks a dynamic axis."""
 
     name: str
-    dtype: str = Field(description="numpy's name of the element type")
+    dtype: str = Field(description='numpy\'s name of the element type; "string" is text')
     shape: Shape
 
 

@@ -5,6 +5,7 @@ import json
 import math
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ def read_rows(source: str, specs: Sequence[InputSpec]) -> Any:
     Args:
         source: a .npy, .json or .csv file, or "-" for JSON on standard input. JSON is
             rows, {"instances": rows}, or {"inputs": {input name: rows}}. A CSV has one
-            row of the only input a line, and may begin with a line of names.
+            row of the only input a line, and may begin with a line of names; of a model that
+            takes strings, with the input's name.
         specs: the model's inputs.
 
     Raises:
@@ -35,7 +37,12 @@ def read_rows(source: str, specs: Sequence[InputSpec]) -> Any:
     if source == "-":
         return _from_json(sys.stdin.read(), "standard input")
     path = Path(source)
-    readers = {".npy": _from_npy, ".json": _from_file, ".csv": _from_csv}
+    csv_of_texts = len(specs) == 1 and specs[0].dtype == "string"
+    readers = {
+        ".npy": _from_npy,
+        ".json": _from_file,
+        ".csv": partial(_texts_from_csv, specs[0]) if csv_of_texts else _from_csv,
+    }
     if path.suffix not in readers:
         raise InputError(f"{source} is no .npy, .json or .csv file.")
     try:
@@ -80,6 +87,21 @@ def _from_csv(path: Path) -> Any:
                 f"{path}, row {number} has {len(line)} values, and the first has {len(lines[0])}."
             )
     return np.array([[float(value) for value in line] for line in lines])
+
+
+def _texts_from_csv(spec: InputSpec, path: Path) -> Any:
+    with path.open(newline="", encoding="utf-8") as file:
+        lines = [line for line in csv.reader(file) if line]
+    # What else would be a line of names cannot be told from texts.
+    if lines and set(lines[0]) == {spec.name}:
+        lines = lines[1:]
+    uneven = next((n for n, line in enumerate(lines, 1) if len(line) != len(lines[0])), None)
+    if uneven is not None:
+        raise InputError(
+            f"{path}, row {uneven} has {len(lines[uneven - 1])} values, and the first has "
+            f"{len(lines[0])}."
+        )
+    return np.array(lines, object)
 
 
 def _is_number(text: str) -> bool:

@@ -26,6 +26,7 @@ from service.graph.plan import Layout, compile_plan, serialise
 from service.graph.site_shapes import site_shapes
 from service.manifest import TRAINING_INPUT, OutputSpec, SiteSpec
 from service.memory import mib, require_memory
+from service.protocol.datatypes import BY_DTYPE
 from service.runner import Draws, Rows, Runner, row_count
 from service.sampler import Sampler
 from service.sizes import MEMORY_MARGIN, Measure, Sizes, Sizing
@@ -134,7 +135,9 @@ def _require_memory(artifact: Artifact) -> None:
     """
     manifest, count = artifact.manifest, artifact.fixed_rows or ROWS
     feeds: dict[str, NDArray[Any]] = {
-        spec.name: np.broadcast_to(np.zeros((), spec.dtype), (count, *trial_shape(spec)))
+        spec.name: np.broadcast_to(
+            np.zeros((), BY_DTYPE[spec.dtype].numpy), (count, *trial_shape(spec))
+        )
         for spec in manifest.inputs
     }
     feeds[TRAINING_INPUT] = np.array(False)
@@ -187,7 +190,10 @@ def _report(
 
 
 def _sampler(artifact: Artifact, measure: Measure, memory: int, sizes: Sizes) -> Sampler:
-    dynamic = any(None in spec.shape[1:] for spec in artifact.manifest.inputs)
+    # Texts are of any length, too.
+    dynamic = any(
+        None in spec.shape[1:] or spec.dtype == "string" for spec in artifact.manifest.inputs
+    )
     if not dynamic and sizes.least > memory:
         log.warning(
             "%s: one pass of one row takes about %d MiB, more than the %d that passes may take at "

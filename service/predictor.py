@@ -171,7 +171,7 @@ class Predictor:
         shapes = [shape for spec in self.manifest.outputs for shape in _shapes(spec.shape, job)]
         numbers = job.count * sum(prod(n or 1 for n in shape[1:]) for shape in shapes)
         kept = kept_bytes(job, self.manifest) if isinstance(job, SampleJob) else 0
-        return numbers * _NUMBER + kept + sum(x.nbytes for x in job.rows.values())
+        return numbers * _NUMBER + kept + job.row_bytes
 
     def outputs(self, job: DeterministicJob) -> dict[str, Array]:
         """What the one pass of a job with dropout off came to: output name to (B, …).

@@ -4,8 +4,9 @@ Where a model has dynamic axes beside the batch, a row of 20,000 steps takes 2,5
 memory of one of 8: what fits is found for each shape of rows that comes.
 """
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from service.graph.plan import Layout
 from service.manifest import TRAINING_INPUT
 from service.memory import mib
 from service.runner import Rows, Runner
+from service.texts import most_letters
 
 #: ONNX Runtime's arena keeps more than is alive.
 MEMORY_MARGIN = 2.0
@@ -26,6 +28,10 @@ _MOST_SAMPLES = 4096
 _SUMMARISED = 32
 #: Shapes that are remembered; a client may send as many as it likes.
 _MOST_SHAPES = 1024
+#: Bytes that a letter takes in a graph that takes strings apart, and in another. At the worst a
+#: text is cut at every letter, and each part takes 32 in several tensors: 2,000,000 tabs and
+#: marks took up to 360 a letter.
+_LETTER_APART, _LETTER = 384, 8
 #: Rows of the trunk, and passes more than one, to see what one costs.
 _ROWS, _MORE = 4, 8
 
@@ -113,7 +119,7 @@ class Sizing:
 
 
 def _shapes(rows: Rows) -> Shapes:
-    return tuple(x.shape[1:] for x in rows.values())
+    return tuple((*x.shape[1:], most_letters(x)) for x in rows.values())
 
 
 class Measure:
@@ -135,14 +141,14 @@ class Measure:
         """Of one row in the trunk; nothing runs."""
         if self._trunk is None:
             return Costs(0, 0, {})
-        return self._trunk(_stubs(rows, _ROWS)).over(_ROWS)
+        return _with_text(self._trunk(_stubs(rows, _ROWS)).over(_ROWS), rows, self._trunk)
 
     def sample(self, rows: Rows) -> Costs:
         """Of one row of one pass in the tail; the trunk runs for a row."""
         few = self._tail_of(rows, self._fewest, 1)
-        if self.runner.plan.layout.one_pass:
-            return few
-        return self._tail_of(rows, self._fewest, 1 + _MORE).minus(few).over(_MORE)
+        if not self.runner.plan.layout.one_pass:
+            few = self._tail_of(rows, self._fewest, 1 + _MORE).minus(few).over(_MORE)
+        return _with_text(few, rows, self._tail)
 
     def sizes(self, memory: int, rows: Rows, row: Costs, sample: Costs) -> Sizes:
         """What fits, where a row and a sample cost so much."""
@@ -179,13 +185,27 @@ class Measure:
         return max(sample.bytes + _SUMMARISED * elements, 1)
 
 
+def _with_text(costs: Costs, rows: Rows, model: CostModel) -> Costs:
+    """Those of one row in a graph, with what its strings take there."""
+    letters = sum(
+        math.prod(x.shape[1:]) * most_letters(x) for name, x in rows.items() if name in model.inputs
+    )
+    each = _LETTER_APART if model.splits_text else _LETTER
+    return replace(costs, bytes=costs.bytes + each * letters)
+
+
 def _require_room(needed: int, memory: int, rows: Rows) -> None:
     if needed > memory:
-        shapes = ", ".join(f"{list(x.shape[1:])} of {name!r}" for name, x in rows.items())
+        shapes = ", ".join(f"{_size_text(x)} of {name!r}" for name, x in rows.items())
         raise InputError(
             f"one pass of one row of shape {shapes} takes about {mib(needed)} MiB; this server "
             f"allows {mib(memory)} MiB. Send shorter rows."
         )
+
+
+def _size_text(x: NDArray[Any]) -> str:
+    letters = max(map(len, x.flat), default=0) if x.dtype == object else 0
+    return f"{list(x.shape[1:])}" + (f", with up to {letters} letters," if letters else "")
 
 
 def _stubs(rows: Rows, count: int) -> dict[str, NDArray[Any]]:

@@ -24,6 +24,7 @@ from tests.service.api.test_arrays import npy, npz
 from tests.service.reference import save
 from tests.service.test_endless import endless
 from tests.service.test_faults import in_flight, read_all
+from tests.service.text_model import save_text_model
 
 KEYS = {right: f"{right}-0123456789abcdef" for right in ("predict", "control", "all")}
 #: Rows that no answer can show, for the client is not there to read it.
@@ -36,7 +37,7 @@ V1, V2 = "/v1/models/digits:predict", "/v2/models/digits/infer"
 ROW = [4.0] * 64
 X = np.full((1, 64), 4, np.float32)
 LONG = {"instances": [ROW] * 4, "passes": 200_000}
-FREE = "/v1/models/free:predict"
+FREE, TEXTS = "/v1/models/free:predict", "/v1/models/texts:predict"
 NPY, NPZ, RAW = "application/x-npy", "application/x-npz", "application/octet-stream"
 TENSOR = tensor("pixels", X)
 
@@ -100,6 +101,14 @@ def behind(row: str, header: str | None, tail: bytes = X.tobytes()) -> Case:
     length = len(sent["content"]) - X.nbytes
     headers = {} if header is None else {HEADER: header.format(length)}
     return Case(row, V2, sent["content"][:length] + tail, headers=headers)
+
+
+def strings(row: str, content: bytes) -> Case:
+    """The bytes of two strings."""
+    said = {"name": "text", "shape": [2, 1], "datatype": "BYTES"}
+    size = {"parameters": {"binary_data_size": len(content)}}
+    head = json.dumps({"inputs": [said | size]}).encode()
+    return Case(row, V2, head + content, headers={HEADER: str(len(head))})
 
 
 def odd(row: str, model: str, instances: Any = (), **more: Any) -> Case:
@@ -187,12 +196,23 @@ CASES = [
     file("is not an .npz file", NPZ, b"PK"),
     file("is compressed", NPZ, npz(compressed=True, pixels=X)),
     file("holds …; send numbers", NPY, npy(np.array([[{}]]), allow_pickle=True)),
+    file("bytes of strings", NPY, npy(np.array([["a"]]))[:-1]),
+    file("has … strings in … bytes", NPY, npy(np.zeros((3, 1 << 20), "S1"))),
+    file("which Unicode has not", NPY, npy(np.array([[1 << 31]], "u4").view("U1"))),
+    file("is no text", NPY, npy(np.array([[0xD800]], "u4").view("U1")), TEXTS, odd=True),
+    file("is not UTF-8 (", NPY, npy(np.array([[b"\xff"]])), TEXTS, odd=True),
+    file("raw bytes do not tell where each ends", RAW, b"a", TEXTS, odd=True),
     file("bytes of numbers", NPY, npy(X)[:-4]),
     file("whole rows are needed", RAW, X.tobytes()[:-1]),
     file("have no fixed shape", RAW, X.tobytes(), "/v1/models/free:predict", odd=True),
     file("holds one array", NPY, npy(X), "/v1/models/pair:predict", odd=True),
     # tensors
-    one("models here take numbers", datatype="BYTES"),
+    one("models here take", datatype="BF16"),
+    data("… is …; … takes strings.", 1, "BYTES"),
+    strings("is not there", b"\1\0\0\0a"),
+    strings("bytes by the four before it", b"\1\0\0\0a\2\0\0\0b"),
+    strings("is not UTF-8: ", b"\1\0\0\0a\1\0\0\0\xff"),
+    strings("strings take", b"\0\0\0\0\0\0\0\0\0"),
     one("has … values; shape … takes ….", shape=[2, 64]),
     one("has … values; shape … takes … there", data=[ROW[:63]]),
     one("is …; shape … takes … there", data=[ROW, 5], shape=[2, 64]),
@@ -338,6 +358,7 @@ def save_odd(store: Path) -> None:
         path.parent.mkdir(parents=True)
         save(body, path, constants, inputs, outputs)
     save_all_types(store / "several" / "1" / "model.onnx")
+    save_text_model(store / "texts" / "1" / "model.onnx")
     (store / "broken" / "1").mkdir(parents=True)
     (store / "broken" / "1" / "model.onnx").write_bytes(b"no model")
     for name in ("co2", "digits"):

@@ -48,6 +48,7 @@ ORDER = (
     "protocol",
     "client",
     "errors",
+    "texts",
     "extras",
     "guarded",
     "memory",

@@ -1,10 +1,11 @@
 """Rows as bytes: NumPy's .npy and .npz, and raw memory. No claimed size is ever allocated."""
 
 import io
+import sys
 import zipfile
 from collections.abc import Mapping, Sequence
 from math import prod
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from service.errors import InputError, shortened
 from service.manifest import InputSpec
 from service.protocol.datatypes import BY_DTYPE, Datatype
 from service.protocol.tensors import TensorError, decode
+from service.texts import require_few
 
 Array = NDArray[Any]
 
@@ -100,11 +102,39 @@ def _read_npy(content: bytes, what: str) -> Array:
         raise InputError(
             f"{what} is not an .npy file. Write it with numpy.save(file, array)."
         ) from error
+    order: Literal["F", "C"] = "F" if fortran else "C"
+    if dtype.kind in "US" and dtype.itemsize:
+        return _strings(content[file.tell() :], dtype, shape, what).reshape(shape, order=order)
     if dtype.name not in BY_DTYPE:
-        raise InputError(f"{what} holds {shortened(dtype)}; send numbers.")
+        raise InputError(f"{what} holds {shortened(dtype)}; send numbers, or strings.")
     array = _decode(content[file.tell() :], BY_DTYPE[dtype.name], shape, what)
     # The file says the order of bytes, and of axes.
-    return array.reshape(-1).view(dtype).reshape(shape, order="F" if fortran else "C")
+    return array.reshape(-1).view(dtype).reshape(shape, order=order)
+
+
+def _strings(content: bytes, dtype: "np.dtype[Any]", shape: tuple[int, ...], what: str) -> Array:
+    """(N,) array of numpy's strings of one width."""
+    wanted = prod(shape) * dtype.itemsize
+    if len(content) != wanted:
+        raise InputError(
+            f"{what} has {len(content)} bytes of strings; shape {list(shape)} of {dtype.str} takes "
+            f"{wanted}."
+        )
+    require_few(prod(shape), len(content), what)
+    if dtype.kind == "U":
+        _require_letters(content, dtype, shape, what)
+    return np.frombuffer(content, dtype)
+
+
+def _require_letters(
+    content: bytes, dtype: "np.dtype[Any]", shape: tuple[int, ...], what: str
+) -> None:
+    """Python refuses numbers that are no letters' by a text of its own."""
+    letters = np.frombuffer(content, np.dtype(np.uint32).newbyteorder(dtype.byteorder))
+    wrong = np.flatnonzero(letters > sys.maxunicode)
+    if len(wrong):
+        index, number = int(wrong[0]) * 4 // dtype.itemsize, int(letters[wrong[0]])
+        raise InputError(f"{what}[{index}] has the letter {number}, which Unicode has not.")
 
 
 def _require_shape(shape: tuple[int, ...]) -> None:
@@ -116,6 +146,11 @@ def _require_shape(shape: tuple[int, ...]) -> None:
 
 def _read_raw(content: bytes, spec: InputSpec) -> Array:
     datatype, row = BY_DTYPE[spec.dtype], spec.shape[1:]
+    if datatype.size is None:
+        raise InputError(
+            f"the model takes strings, and raw bytes do not tell where each ends: send {NPY}, or "
+            "JSON."
+        )
     if None in row:
         raise InputError(
             f"the model's rows have no fixed shape, {list(spec.shape)}, so that raw bytes do not "

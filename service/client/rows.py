@@ -11,6 +11,9 @@ from service.client.signature import Signature, Tensor
 
 Array = NDArray[Any]
 
+#: Kinds of arrays that an input takes, where these are not numbers.
+_KINDS = {"bool": "b", "string": "OUST"}
+
 
 def read_rows(x: Any, signature: Signature) -> dict[str, Array]:
     """Read the rows of every input.
@@ -41,12 +44,18 @@ def read_rows(x: Any, signature: Signature) -> dict[str, Array]:
 def _read(value: Any, spec: Tensor, place: str) -> Array:
     if np.ma.is_masked(value):
         raise InvalidCallError(f"{place} has masked values. Fill them, or leave their rows out.")
+    in_lists = not hasattr(value, "__array__")
     try:
-        array = np.asarray(value)
+        if spec.dtype == "string" and in_lists:
+            _require_even(value, place)
+            # By itself numpy would make each string as long as the longest.
+            array = np.array(value, object)
+        else:
+            array = np.asarray(value)
     except (ValueError, TypeError) as error:
         _require_even(value, place)
         raise InvalidCallError(f"{place} is no array of numbers: {error}.") from error
-    if array.dtype.kind not in ("b" if spec.dtype == "bool" else "iuf"):
+    if array.dtype.kind not in _KINDS.get(spec.dtype, "iuf"):
         raise InvalidCallError(
             f"{place} has elements of type {array.dtype}; the model takes {spec.dtype}."
         )
@@ -55,7 +64,31 @@ def _read(value: Any, spec: Tensor, place: str) -> Array:
         raise InvalidCallError(
             f"{place} has shape {array.shape}; the model takes {_shape_text(spec)}.{hint}"
         )
+    if spec.dtype == "string":
+        _require_text(array, place)
+        return array
     return _cast(array, np.dtype(spec.dtype), place)
+
+
+def _require_text(array: Array, place: str) -> None:
+    """Check that each element is a string that can be sent, or bytes of one."""
+    for index, value in enumerate(array.reshape(-1).tolist()):
+        try:
+            if isinstance(value, bytes):
+                value.decode()
+            elif isinstance(value, str):
+                value.encode()
+            else:
+                raise TypeError(f"is of type {type(value).__name__}; the model takes strings")
+        except (TypeError, UnicodeError) as error:
+            where = place + "".join(f"[{int(i)}]" for i in np.unravel_index(index, array.shape))
+            raise InvalidCallError(f"{where} {_fault(error)}.") from None
+
+
+def _fault(error: TypeError | UnicodeError) -> str:
+    if isinstance(error, UnicodeError):
+        return "is no text in UTF-8"
+    return str(error)
 
 
 def _require_even(value: Any, place: str) -> tuple[int, ...]:

@@ -25,6 +25,7 @@ from service.manifest import (
     parse_manifest,
 )
 from service.nodes.draws import is_drawing
+from service.protocol.datatypes import BY_ONNX
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,8 @@ def _require_shapes(artifact: Artifact) -> None:
 
 
 def _agrees(spec: TensorSpec, value: ir.Value) -> bool:
-    if value.dtype is not None and value.dtype.numpy().name != spec.dtype:
+    kind = None if value.dtype is None else BY_ONNX.get(value.dtype.name)
+    if value.dtype is not None and (kind is None or kind.dtype != spec.dtype):
         return False
     return value.shape is None or _fits(spec.shape, value.shape, broadcasts=False)
 

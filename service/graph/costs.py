@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 #: Inputs of so few numbers may be shapes, and shapes of others depend on them.
 _MOST_SHAPE_NUMBERS = 16
+#: Bytes of a string of few letters, in ONNX Runtime.
+_STRING = 32
 #: Where ONNX keeps the numbers of a tensor.
 _NUMBERS = ("raw_data", "float_data", "int32_data", "int64_data", "double_data", "uint64_data")
 
@@ -48,11 +50,18 @@ class Costs:
 
 
 class CostModel:
-    """A graph without the numbers of its weights, to be asked about run after run."""
+    """A graph without the numbers of its weights, to be asked about run after run.
+
+    Attributes:
+        inputs: names of its inputs.
+        splits_text: whether it takes strings apart.
+    """
 
     def __init__(self, model: bytes) -> None:
         """Of a serialised model."""
         self._model = onnx.load_model_from_string(model)
+        self.inputs = frozenset(value.name for value in self._model.graph.input)
+        self.splits_text = any(n.op_type == "StringSplit" for n in self._model.graph.node)
         for tensor in self._model.graph.initializer:
             if math.prod(tensor.dims) > _MOST_SHAPE_NUMBERS:
                 for numbers in _NUMBERS:
@@ -177,4 +186,5 @@ def _bytes(value: ir.Value) -> int:
     shape = _dims(value)
     if shape is None or value.dtype is None or value.const_value is not None:
         return 0
-    return math.prod(shape) * math.ceil(value.dtype.itemsize)
+    size = _STRING if value.dtype is ir.DataType.STRING else math.ceil(value.dtype.itemsize)
+    return math.prod(shape) * size

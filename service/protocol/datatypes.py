@@ -17,24 +17,24 @@ class Datatype:
         dtype: in the manifest, which takes numpy's names.
         onnx: in ONNX, of `TensorProto.DataType`.
         tensorflow: in TensorFlow, of `DataType`.
-        size: bytes of an element.
+        size: bytes of an element; None: each has its own.
     """
 
     name: str
     dtype: str
     onnx: str
     tensorflow: str
-    size: int
+    size: int | None
 
     @property
     def triton(self) -> str:
         """In Triton's model configuration."""
-        return f"TYPE_{self.name}"
+        return "TYPE_STRING" if self is STRINGS else f"TYPE_{self.name}"
 
     @cached_property
     def numpy(self) -> "np.dtype[Any]":
-        """Of the arrays that hold such elements."""
-        return np.dtype(self.dtype)
+        """Of the arrays that hold such elements; of strings they hold `str`."""
+        return np.dtype(object if self is STRINGS else self.dtype)
 
     @property
     def little(self) -> "np.dtype[Any]":
@@ -47,6 +47,9 @@ def _whole_number(bits: int, sign: str) -> Datatype:
     return Datatype(name, name.lower(), name, f"DT_{name}", bits // 8)
 
 
+#: Arrays of numpy's own string types count as such, too.
+STRINGS = Datatype("BYTES", "string", "STRING", "DT_STRING", None)
+
 DATATYPES = (
     Datatype("BOOL", "bool", "BOOL", "DT_BOOL", 1),
     *(_whole_number(bits, "U") for bits in (8, 16, 32, 64)),
@@ -54,6 +57,7 @@ DATATYPES = (
     Datatype("FP16", "float16", "FLOAT16", "DT_HALF", 2),
     Datatype("FP32", "float32", "FLOAT", "DT_FLOAT", 4),
     Datatype("FP64", "float64", "DOUBLE", "DT_DOUBLE", 8),
+    STRINGS,
 )
 
 BY_NAME: Mapping[str, Datatype] = {one.name: one for one in DATATYPES}
@@ -68,4 +72,9 @@ def datatype_of(array: "np.ndarray[Any, Any]") -> Datatype:
     Raises:
         KeyError: there is none.
     """
-    return BY_DTYPE[array.dtype.name]
+    return STRINGS if holds_strings(array) else BY_DTYPE[array.dtype.name]
+
+
+def holds_strings(array: "np.ndarray[Any, Any]") -> bool:
+    """Whether an array's elements are strings, as far as its type tells: `str` or `bytes`."""
+    return array.dtype.kind in "OUST"

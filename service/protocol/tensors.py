@@ -2,23 +2,28 @@
 
 A body is JSON that describes tensors, and behind it the elements of those that have a
 `binary_data_size`, in their order: little-endian and row-major, so that a float64 arrives
-as it was sent, to the last bit.
+as it was sent, to the last bit. Strings are UTF-8, each behind its length in four bytes.
 """
 
 from collections.abc import Sequence
 from math import prod
+from struct import Struct
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.protocol.datatypes import Datatype, datatype_of
+from service.protocol.datatypes import STRINGS, Datatype, datatype_of
 
 Array = NDArray[Any]
 
 #: The header that says how many bytes of a body are its JSON.
 HEADER = "Inference-Header-Content-Length"
 JSON, BINARY = "application/json", "application/octet-stream"
+
+
+#: What stands before each string: how many bytes of UTF-8 it has.
+_LENGTH = Struct("<I")
 
 
 class TensorError(ValueError):
@@ -74,8 +79,16 @@ def split_body(body: bytes, header: str | None) -> tuple[bytes, memoryview | Non
 
 
 def encode(array: Array) -> bytes:
-    """The elements of an array."""
-    return np.ascontiguousarray(array, datatype_of(array).little).tobytes()
+    """The elements of an array.
+
+    Raises:
+        TensorError: a string is none, as with a surrogate that has no partner.
+    """
+    datatype = datatype_of(array)
+    if datatype is STRINGS:
+        contents = map(_utf8, range(array.size), array.reshape(-1).tolist())
+        return b"".join(part for one in contents for part in (_LENGTH.pack(len(one)), one))
+    return np.ascontiguousarray(array, datatype.little).tobytes()
 
 
 def decode(content: bytes | memoryview, datatype: Datatype, shape: Sequence[int]) -> Array:
@@ -92,6 +105,8 @@ def decode(content: bytes | memoryview, datatype: Datatype, shape: Sequence[int]
     Raises:
         TensorError: they are fewer or more, or one is nothing of the datatype.
     """
+    if datatype.size is None:
+        return _decode_strings(memoryview(content), prod(shape)).reshape(shape)
     wanted = prod(shape) * datatype.size
     if len(content) != wanted:
         raise TensorError(
@@ -103,6 +118,42 @@ def decode(content: bytes | memoryview, datatype: Datatype, shape: Sequence[int]
     array = np.frombuffer(content, datatype.little).astype(datatype.numpy, copy=False)
     # What comes before it has any length, and ONNX Runtime reads whole elements.
     return np.require(array, requirements="A").reshape(shape)
+
+
+def _utf8(index: int, text: str | bytes) -> bytes:
+    try:
+        return text.encode() if isinstance(text, str) else text
+    except UnicodeEncodeError as error:
+        raise TensorError(f"is no text: {error.reason}.", index) from None
+
+
+def _decode_strings(content: memoryview, count: int) -> Array:
+    """(count,) array of strings, before each of which its length stands."""
+    array, end = np.empty(count, object), 0
+    for index in range(count):
+        start = end + _LENGTH.size
+        if start > len(content):
+            raise TensorError(
+                f"is not there: the bytes end with the one before it, and {count} are wanted, "
+                "each behind its length in four bytes.",
+                index,
+            )
+        (length,) = _LENGTH.unpack_from(content, end)
+        end = start + length
+        if end > len(content):
+            raise TensorError(
+                f"has {length} bytes by the four before it, and {len(content) - start} follow.",
+                index,
+            )
+        try:
+            array[index] = str(content[start:end], "utf-8")
+        except UnicodeDecodeError as error:
+            raise TensorError(
+                f"is not UTF-8: {error.reason} at byte {error.start}.", index
+            ) from None
+    if end < len(content):
+        raise TensorError(f"has {len(content) - end} bytes more than its {count} strings take.")
+    return array
 
 
 def _require_bools(content: bytes | memoryview) -> None:

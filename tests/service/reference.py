@@ -25,10 +25,10 @@ from service.runner import Draws, Rows
 from service.sampler import Sampler
 
 
-def save(body: str, path: Path, constants: str, inputs: str, outputs: str) -> Path:
+def save(body: str, path: Path, constants: str, inputs: str, outputs: str, opset: int = 18) -> Path:
     """Write a model whose nodes are `body`, in ONNX's text form."""
     text = (
-        '<ir_version: 8, opset_import: ["": 18]>\n'
+        f'<ir_version: 9, opset_import: ["": {opset}, "ai.onnx.ml": 2]>\n'
         f"g ({inputs}) => ({outputs}) <{constants}> {{ {body} }}"
     )
     onnx.save(onnx.parser.parse_model(text), path)

@@ -15,6 +15,7 @@ from service.graph.artifact import read_artifact
 from service.graph.place import draw_input, scale_input
 from service.graph.plan import Plan, compile_plan
 from tests.conftest import STORE
+from tests.service.text_model import save_text_model
 
 
 def _install(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:
@@ -117,3 +118,13 @@ def test_onnx_runtime_reports_to_nobody(tmp_path: Path) -> None:
         command = [sys.executable, "-c", f"import {module}"]
         subprocess.run(command, env=env | {"HOME": str(tmp_path)}, check=True, capture_output=True)
         assert not list((tmp_path / ".cache").rglob("*onnxruntime*"))
+
+
+def test_strings_pass_by_what_is_bound_on_a_gpu(tmp_path: Path) -> None:
+    engine = Engine(save_text_model(tmp_path / "model.onnx").read_bytes(), [CPU])
+    rows = {"text": np.array([["good film"], [""]], object)}
+    wanted = engine.run(rows)
+    engine._bound = True  # as with CUDA, where strings cannot be bound
+    assert engine.run(rows).keys() == wanted.keys()
+    (held,) = engine.hold(rows).values()
+    assert as_array(held).shape == (2, 1)

@@ -1,6 +1,6 @@
 """Numbers in JSON, flat or nested, as the array that their datatype says."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from math import prod
 from typing import Any, TypeVar
@@ -16,6 +16,12 @@ from service.protocol.datatypes import BY_NAME
 Array = NDArray[Any]
 V = TypeVar("V")
 
+#: Python's types of the values that a datatype takes, and what they are called.
+_NUMBERS: tuple[set[type], str] = {int, float}, "numbers"
+_TAKEN: Mapping[str, tuple[set[type], str]] = {
+    "BOOL": ({bool}, "true or false"),
+    "BYTES": ({str}, "strings"),
+}
 FLOAT_MAX = float(np.finfo(np.float64).max)
 
 
@@ -68,11 +74,12 @@ def _flatten(data: list[Any], shape: Sequence[int], where: Where) -> list[Any]:
 def _as_array(values: list[Any], datatype: str, named: Callable[[int], str]) -> Array:
     """(N,) array of the values, each of which the datatype has to hold as it is."""
     dtype = BY_NAME[datatype].numpy
-    kinds = {bool} if dtype.kind == "b" else {int, float}
+    kinds, takes = _TAKEN.get(datatype, _NUMBERS)
     if not kinds.issuperset(map(type, values)):
         index = _first(values, lambda value: type(value) not in kinds)
-        takes = "true or false" if dtype.kind == "b" else "numbers"
         raise InputError(f"{named(index)} is {shown(values[index])}; {datatype} takes {takes}.")
+    if dtype.kind == "O":
+        return np.fromiter(values, object, len(values))
     if dtype.kind in "iu":
         return _whole_numbers(values, datatype, named)
     try:

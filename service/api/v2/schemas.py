@@ -24,7 +24,7 @@ EXAMPLE = (
 
 def _known_datatype(datatype: str) -> str:
     if datatype not in BY_NAME:
-        raise ValueError(f"models here take numbers, of {', '.join(BY_NAME)}")
+        raise ValueError(f"models here take {', '.join(BY_NAME)}")
     return datatype
 
 
@@ -55,7 +55,8 @@ class InferInput(Known):
     datatype: Datatype
     parameters: InputParameters | None = None
     data: list[Any] | None = Field(
-        default=None, description="numbers, flat in row-major order, or nested as `shape` says"
+        default=None,
+        description="numbers, or strings if BYTES, in row-major order, or nested as `shape` says",
     )
 
 

@@ -16,6 +16,7 @@ from service.inputs import Where
 from service.protocol import tensors
 from service.protocol.datatypes import BY_NAME
 from service.protocol.tensors import HEADER, TensorError
+from service.texts import require_few
 
 Array = NDArray[Any]
 
@@ -84,8 +85,10 @@ def _binary_size(tensor: InferInput, place: str) -> int | None:
             "bytes behind the JSON."
         )
     if size is not None:
-        wanted = prod(tensor.shape) * BY_NAME[tensor.datatype].size
-        if size != wanted:
+        each = BY_NAME[tensor.datatype].size
+        if each is None:
+            require_few(prod(tensor.shape), size, place)
+        elif size != (wanted := prod(tensor.shape) * each):
             raise InputError(
                 f"{place}.parameters.binary_data_size is {size}; shape {tensor.shape} of "
                 f"{tensor.datatype} takes {wanted} bytes."
@@ -112,8 +115,8 @@ def _from_bytes(tensor: InferInput, content: memoryview, place: str) -> Array:
     try:
         return tensors.decode(content, BY_NAME[tensor.datatype], tensor.shape)
     except TensorError as error:
-        where = nested_places(place)(unravel(error.index or 0, tensor.shape))
-        raise InputError(f"{where} {error}") from error
+        indices = () if error.index is None else unravel(error.index, tensor.shape)
+        raise InputError(f"{nested_places(place)(indices)} {error}") from error
 
 
 @dataclass(frozen=True)

@@ -35,12 +35,11 @@ from service.manifest import (
     is_dropout,
 )
 from service.nodes.reach import named, reach
+from service.protocol.datatypes import BY_ONNX, DATATYPES
 
-#: Element types that rows come in, by numpy's names.
-_NUMBERS = {
-    *("float16", "float32", "float64"),
-    *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
-}
+#: Element types that rows come in, and those that there are means of.
+_INPUTS = {one.dtype for one in DATATYPES}
+_OUTPUTS = _INPUTS - {"bool", "string"}
 #: So many names of dead dropouts a message tells.
 _TOLD = 3
 
@@ -146,16 +145,16 @@ def _outputs(graph: ir.Graph, sites: set[str], where: str) -> tuple[OutputSpec, 
 
 
 def _spec(value: ir.Value, role: str, where: str) -> TensorSpec:
-    numbers = {*_NUMBERS, "bool"} if role == "input" else _NUMBERS
-    of = value.dtype.name.lower() if value.dtype else "unknown"
-    of = {"float": "float32", "double": "float64"}.get(of, of)
-    if not isinstance(value.type, ir.TensorType) or of not in numbers:
+    taken = _INPUTS if role == "input" else _OUTPUTS
+    name = value.dtype.name if value.dtype else "unknown"
+    of = BY_ONNX[name].dtype if name in BY_ONNX else name.lower()
+    if not isinstance(value.type, ir.TensorType) or of not in taken:
         what = (
             f"of {of}" if isinstance(value.type, ir.TensorType) else f"no tensor, but {value.type}"
         )
         raise ArtifactError(
             f"{where}: the {role} {value.name!r} is {what}. It has to be a tensor of one of "
-            f"{', '.join(sorted(numbers))}: convert it outside of the model."
+            f"{', '.join(sorted(taken))}: convert it outside of the model."
         )
     return TensorSpec(name=str(value.name), dtype=of, shape=_shape(value, role, where))
 

@@ -26,4 +26,9 @@ def test_a_type_is_the_same_by_each_of_its_names(datatype: Datatype) -> None:
 @pytest.mark.parametrize("datatype", DATATYPES, ids=lambda one: one.name)
 def test_a_type_is_found_by_its_arrays(datatype: Datatype) -> None:
     assert datatype_of(np.zeros(3, datatype.little)) is datatype
-    assert np.zeros(3, datatype.numpy).nbytes == 3 * datatype.size
+    assert datatype.size is None or np.zeros(3, datatype.numpy).nbytes == 3 * datatype.size
+
+
+def test_numpy_s_own_strings_are_strings() -> None:
+    for array in (np.array(["a", "bc"]), np.array([b"a"]), np.array(["a"], object)):
+        assert datatype_of(array).name == "BYTES"

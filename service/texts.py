@@ -1,0 +1,94 @@
+"""Arrays of strings: what they take, and whether they are what they should be.
+
+In the server such an array is of `object`, with a `str` in each element: numpy's own types
+give every string the room of the longest.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.errors import InputError
+from service.protocol.datatypes import holds_strings
+
+Array = NDArray[Any]
+
+#: Strings that every body may have, and bytes of it for which it may have one more: each
+#: takes many times the bytes that it may be sent in.
+FREE, BYTES_EACH = 1 << 20, 16
+#: Texts of up to so many letters are not told apart by their length.
+_FEW = 1024
+#: Bytes that Python takes for a string beside its letters, and for a reference to it.
+_STRING, _REFERENCE = 49, 8
+
+
+def require_few(count: int, size: int, what: str) -> None:
+    """Check, before it is made, that an array of strings takes few times the bytes it came in.
+
+    Args:
+        count: of strings.
+        size: of the bytes that hold them.
+        what: to call them in messages.
+
+    Raises:
+        InputError: there are too many for their size.
+    """
+    most = FREE + size // BYTES_EACH
+    if count > most:
+        raise InputError(
+            f"{what} has {count} strings in {size} bytes, and at most {most} are taken in so "
+            "many. Send fewer rows at a time."
+        )
+
+
+def as_texts(array: Array, named: Callable[[tuple[int, ...]], str]) -> Array:
+    """An array of `str` of one whose elements are strings of any kind, or bytes of UTF-8.
+
+    Args:
+        array: of any shape.
+        named: what an element is called in messages.
+
+    Raises:
+        InputError: naming the first element that is no text, and why.
+    """
+    texts = np.empty(array.size, object)
+    for index, value in enumerate(array.reshape(-1).tolist()):
+        try:
+            text = str(value, "utf-8") if isinstance(value, bytes) else value
+            if not isinstance(text, str):
+                raise TypeError(f"of type {type(value).__name__}, and no string")
+            if not text.isascii():
+                text.encode()
+        except (TypeError, UnicodeError) as error:
+            where = named(tuple(int(i) for i in np.unravel_index(index, array.shape)))
+            raise InputError(f"{where} is {_fault(error)}. Send text in UTF-8.") from None
+        texts[index] = text
+    return texts.reshape(array.shape)
+
+
+def _fault(error: TypeError | UnicodeError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f"not UTF-8 ({error.reason} at byte {error.start})"
+    if isinstance(error, UnicodeEncodeError):
+        return f"no text: {error.reason} at character {error.start}"
+    return str(error)
+
+
+def size_in_memory(array: Array) -> int:
+    """Bytes that an array takes, its strings included, of whatever width their letters are."""
+    if not holds_strings(array) or array.dtype != object:
+        return int(array.nbytes)
+    return array.size * (_STRING + _REFERENCE) + 4 * sum(map(len, array.flat))
+
+
+def most_letters(array: Array) -> int:
+    """Letters that no string of an array has more of, one of few numbers; 0 of numbers.
+
+    Rows of one such number may run together: the longest text decides what each of them takes.
+    """
+    if array.dtype != object:
+        return 0
+    longest = max(map(len, array.flat), default=0)
+    return max(_FEW, 1 << (longest - 1).bit_length()) if longest else _FEW

@@ -1,0 +1,74 @@
+"""Bytes of tensors: strings each behind its length, and what is none of that is told."""
+
+import re
+import struct
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.protocol.datatypes import BY_NAME, STRINGS
+from service.protocol.tensors import TensorError, decode, encode, join_body, split_body
+
+TEXTS = ["", "a", "Übung", "漢字 \U0001f600", "two\0 \t\n", "x" * 300]
+
+
+def packed(*contents: bytes) -> bytes:
+    """By the protocol's words alone: four bytes of length, little-endian, and the string."""
+    return b"".join(struct.pack("<I", len(one)) + one for one in contents)
+
+
+@pytest.mark.parametrize("dtype", [object, str])
+def test_strings_go_behind_their_lengths(dtype: type) -> None:
+    array: Any = np.array(TEXTS[:4], dtype).reshape(2, 2)
+    assert encode(array) == packed(*(text.encode() for text in TEXTS[:4]))
+
+
+def test_bytes_go_as_they_are() -> None:
+    assert encode(np.array([b"a", b"\xc3\x9c"])) == packed(b"a", "Ü".encode())
+
+
+@given(st.lists(st.text(max_size=5), min_size=1, max_size=6))
+def test_strings_come_back_as_they_were(texts: list[str]) -> None:
+    array = np.array(texts, object).reshape(-1, 1)
+    found = decode(encode(array), STRINGS, array.shape)
+    assert found.tolist() == array.tolist()
+    assert found.dtype == object
+
+
+@pytest.mark.parametrize(
+    ("content", "said", "index"),
+    [
+        (packed(b"a"), "is not there: the bytes end with the one before it, and 2 are", 1),
+        (packed(b"a") + b"\0\0\0", "is not there", 1),
+        (packed(b"a") + b"\2\0\0\0b", "has 2 bytes by the four before it, and 1 follow", 1),
+        (packed(b"a") + b"\xff\xff\xff\xff", "has 4294967295 bytes by the four before it", 1),
+        (packed(b"a", b"b\xffc"), "is not UTF-8: invalid start byte at byte 1", 1),
+        (packed(b"\xed\xa0\x80", b""), "is not UTF-8", 0),
+        (packed(b"a", b"b") + b"c", "has 1 bytes more than its 2 strings take", None),
+    ],
+)
+def test_bytes_that_are_no_strings_are_told(content: bytes, said: str, index: int | None) -> None:
+    with pytest.raises(TensorError, match=re.escape(said)) as caught:
+        decode(memoryview(content), STRINGS, [2])
+    assert caught.value.index == index
+
+
+def test_half_a_letter_is_not_sent() -> None:
+    with pytest.raises(TensorError, match="is no text") as caught:
+        encode(np.array(["a", "\ud800"], object))
+    assert caught.value.index == 1
+
+
+def test_numbers_of_another_length_are_told() -> None:
+    with pytest.raises(TensorError, match=r"7 bytes of numbers; shape \[2\] of float32 takes 8"):
+        decode(bytes(7), BY_NAME["FP32"], [2])
+
+
+def test_a_body_is_split_where_it_was_joined() -> None:
+    body, headers = join_body(b"{}", [b"ab", b"c"])
+    text, rest = split_body(body, headers["Inference-Header-Content-Length"])
+    assert (text, bytes(rest or b"")) == (b"{}", b"abc")
+    assert join_body(b"{}", []) == (b"{}", {"Content-Type": "application/json"})
