@@ -27,6 +27,10 @@ what would be right. HTTP statuses are not known here (see `service.api.errors`)
 """
 
 import json
+from collections.abc import Callable
+
+#: A place in what a request sent: names of fields and indices, from the outside in.
+Loc = tuple[str | int, ...]
 
 
 def shortened(value: object, most: int = 40) -> str:
@@ -92,7 +96,27 @@ class RequestError(MCDropoutError):
 
 
 class InputError(RequestError):
-    """A request is malformed or out of range."""
+    """A request is malformed or out of range.
+
+    Attributes:
+        message: what is wrong and what would be right.
+        loc: of what the message is said: () the rows as a whole, else the name of an input, if
+            rows came by name, and indices in them. None: the message names the place itself.
+    """
+
+    def __init__(self, message: str, loc: Loc | None = None) -> None:
+        super().__init__(message if loc is None else f"{place('x', loc)} {message}")
+        self.message, self.loc = message, loc
+
+    def at(self, render: Callable[[Loc], str]) -> "InputError":
+        """The same error, whose text names the place as a protocol does."""
+        return self if self.loc is None else InputError(f"{render(self.loc)} {self.message}")
+
+
+def place(root: str, loc: Loc) -> str:
+    """A place below `root`, as text: ("name", 3, 5) is root.name[3][5]."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
+    return root + "".join(parts)
 
 
 class ForbiddenError(RequestError):

@@ -1,6 +1,6 @@
 """Turn what a user sends into arrays a model takes, or say what is wrong with it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import chain
 from operator import countOf
@@ -9,13 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.errors import InputError, shortened
+from service.errors import InputError, Loc, shortened
 from service.manifest import InputSpec
 from service.texts import as_texts
 
 Array = NDArray[Any]
-#: Names a place inside the sent value from its indices, for messages: (3, 5) to "x[3][5]".
-Where = Callable[[tuple[int, ...]], str]
 
 _BOOLS = (bool, np.bool_)
 _NUMBERS = (int, float, np.integer, np.floating)
@@ -23,59 +21,50 @@ _NUMBERS = (int, float, np.integer, np.floating)
 _KINDS = {"bool": "b", "string": "OUST"}
 
 
-def at(root: str) -> Where:
-    """Places below `root`."""
-    return lambda indices: root + "".join(f"[{index}]" for index in indices)
-
-
-def read_inputs(
-    value: Any, specs: Sequence[InputSpec], root: str, where: Callable[[str], Where] | None = None
-) -> dict[str, Array]:
+def read_inputs(value: Any, specs: Sequence[InputSpec]) -> dict[str, Array]:
     """Read the rows of every input.
 
     Args:
         value: {input name: rows}, or the bare rows of a model's only input. Rows
             are an array or nested lists with the batch on axis 0.
         specs: the model's inputs.
-        root: what to call `value` in messages.
-        where: input name to what its places are called; by default below `root`.
 
     Returns:
         Input name to (B, …) array of the input's dtype, B at least 1.
 
     Raises:
-        InputError: naming the place, what is there and what would be right.
+        InputError: what is there and what would be right, with its place in `value`.
     """
     names = [spec.name for spec in specs]
     if not isinstance(value, Mapping):
         if len(specs) > 1:
             raise InputError(
-                f"{root} is not an object, and the model has several inputs: give rows for each "
-                f"of {names}."
+                "is not an object, and the model has several inputs: give rows for each of "
+                f"{names}.",
+                (),
             )
-        value, where = {names[0]: value}, where or (lambda name: at(root))
+        return {names[0]: read_rows(value, specs[0])}
     if set(value) != set(names):
         named = shortened(sorted(map(str, value)), 200)
-        raise InputError(f"{root} names inputs {named}; the model has {names}.")
-    where = where or (lambda name: at(f"{root}.{name}"))
-    arrays = {spec.name: read_rows(value[spec.name], spec, where(spec.name)) for spec in specs}
+        raise InputError(f"names inputs {named}; the model has {names}.", ())
+    arrays = {spec.name: read_rows(value[spec.name], spec, (spec.name,)) for spec in specs}
     counts = {name: len(array) for name, array in arrays.items()}
     if len(set(counts.values())) > 1:
-        raise InputError(f"{root} has a different number of rows for each input: {counts}.")
+        raise InputError(f"has a different number of rows for each input: {counts}.", ())
     return arrays
 
 
-def read_rows(value: Any, spec: InputSpec, where: Where) -> Array:
+def read_rows(value: Any, spec: InputSpec, loc: Loc = ()) -> Array:
     """Read the rows of one input; see `read_inputs`."""
     if np.ma.is_masked(value):
-        raise InputError(f"{where(())} has masked values. Fill them, or leave their rows out.")
-    array = np.asarray(value) if hasattr(value, "__array__") else _from_lists(value, spec, where)
+        raise InputError("has masked values. Fill them, or leave their rows out.", loc)
+    array = np.asarray(value) if hasattr(value, "__array__") else _from_lists(value, spec, loc)
     if array.dtype.kind not in _KINDS.get(spec.dtype, "iuf") or not _fits(array, spec):
-        raise InputError(_unfit_array(array, spec, where))
-    return as_texts(array, where) if spec.dtype == "string" else _cast(array, spec, where)
+        raise InputError(_unfit_array(array, spec), loc)
+    return as_texts(array, loc) if spec.dtype == "string" else _cast(array, spec, loc)
 
 
-def _from_lists(value: Any, spec: InputSpec, where: Where) -> Array:
+def _from_lists(value: Any, spec: InputSpec, loc: Loc) -> Array:
     """(B, …) array of nested lists, axis by axis.
 
     Every value's type is known before there is an array: numpy would give all strings the
@@ -86,53 +75,52 @@ def _from_lists(value: Any, spec: InputSpec, where: Where) -> Array:
     for size in spec.shape:
         if countOf(map(type, level), list) < len(level):
             if any(hasattr(kind, "__array__") for kind in set(map(type, level))):
-                return _of_arrays(value, spec, where)
-            _require_lists(level, shape, spec, where)
+                return _of_arrays(value, spec, loc)
+            _require_lists(level, shape, spec, loc)
         # The first row decides on a dynamic axis, and the value on the number of rows.
         wanted = len(level[0]) if size is None or not shape else size
-        _require_sizes(level, wanted, shape, spec, where)
+        _require_sizes(level, wanted, shape, spec, loc)
         shape.append(wanted)
         if len(shape) < len(spec.shape):
             level = list(chain.from_iterable(level))
-    return _from_values(level, shape, spec, where).reshape(shape)
+    return _from_values(level, shape, spec, loc).reshape(shape)
 
 
-def _of_arrays(value: Any, spec: InputSpec, where: Where) -> Array:
+def _of_arrays(value: Any, spec: InputSpec, loc: Loc) -> Array:
     """Arrays in lists, which no request has."""
     try:
         return np.asarray(value)
     except (ValueError, OverflowError) as error:
-        raise InputError(_unfit_array(None, spec, where)) from error
+        raise InputError(_unfit_array(None, spec), loc) from error
 
 
-def _require_lists(
-    level: Sequence[Any], shape: Sequence[int], spec: InputSpec, where: Where
-) -> None:
+def _require_lists(level: Sequence[Any], shape: Sequence[int], spec: InputSpec, loc: Loc) -> None:
     for index, item in enumerate(level):
         if not isinstance(item, list | tuple):
             raise InputError(
-                f"{where(_indices(index, shape))} is {_kind(item)}; the model takes lists of shape "
-                f"{_shape_text(spec)}."
+                f"is {_kind(item)}; the model takes lists of shape {_shape_text(spec)}.",
+                (*loc, *_indices(index, shape)),
             )
 
 
 def _require_sizes(
-    level: Sequence[Any], wanted: int, shape: Sequence[int], spec: InputSpec, where: Where
+    level: Sequence[Any], wanted: int, shape: Sequence[int], spec: InputSpec, loc: Loc
 ) -> None:
     if not wanted and not shape:
-        raise InputError(f"{where(())} is empty; send at least one row.")
+        raise InputError("is empty; send at least one row.", loc)
     if wanted and set(map(len, level)) == {wanted}:
         return
     index = next(i for i, item in enumerate(level) if len(item) != wanted or not wanted)
     takes = wanted or "1 or more"
     raise InputError(
-        f"{where(_indices(index, shape))} has {len(level[index])} values; the model takes {takes} "
-        f"there (rows of shape {_shape_text(spec)})."
+        f"has {len(level[index])} values; the model takes {takes} there (rows of shape "
+        f"{_shape_text(spec)}).",
+        (*loc, *_indices(index, shape)),
     )
 
 
 def _from_values(
-    last: Sequence[Sequence[Any]], shape: Sequence[int], spec: InputSpec, where: Where
+    last: Sequence[Sequence[Any]], shape: Sequence[int], spec: InputSpec, loc: Loc
 ) -> Array:
     """(N,) array of what is in the lists of the last axis, each of a type that the model takes."""
     values = partial(chain.from_iterable, last)
@@ -142,15 +130,15 @@ def _from_values(
     wrong = {kind for kind in set(map(type, values())) if not _is_wanted(kind, spec)}
     if wrong:
         index, item = next(found for found in enumerate(values()) if type(found[1]) in wrong)
-        place = where(_indices(index, shape))
-        raise InputError(f"{place} is {_kind(item)}; the model takes {spec.dtype} there.")
+        text = f"is {_kind(item)}; the model takes {spec.dtype} there."
+        raise InputError(text, (*loc, *_indices(index, shape)))
     if spec.dtype == "string":
         return np.fromiter(values(), object, count)
     array = np.array(list(values()))
     if array.dtype == object:  # a whole number beyond 64 bits
         large = (found for found in enumerate(values()) if isinstance(found[1], int))
         index, item = next(found for found in large if abs(found[1]) >= 1 << 63)
-        raise InputError(f"{where(_indices(index, shape))} is {_too_large(item, spec)}.")
+        raise InputError(f"is {_too_large(item, spec)}.", (*loc, *_indices(index, shape)))
     return array
 
 
@@ -175,17 +163,14 @@ def _fits(array: Array, spec: InputSpec) -> bool:
     )
 
 
-def _unfit_array(array: Array | None, spec: InputSpec, where: Where) -> str:
+def _unfit_array(array: Array | None, spec: InputSpec) -> str:
     shape = "ragged" if array is None else f"{array.shape} and dtype {_dtype_text(array)}"
     hint = ""
     if array is not None and array.ndim == len(spec.shape) - 1:
         hint = f" For one row, add an axis in front: {(1, *array.shape)}."
     elif array is not None and not array.size:
         hint = " No axis may be empty."
-    return (
-        f"{where(())} has shape {shape}; the model takes {spec.dtype} of shape "
-        f"{_shape_text(spec)}.{hint}"
-    )
+    return f"has shape {shape}; the model takes {spec.dtype} of shape {_shape_text(spec)}.{hint}"
 
 
 def _dtype_text(array: Array) -> str:
@@ -198,7 +183,7 @@ def _shape_text(spec: InputSpec) -> str:
     return f"({', '.join(sizes)}{',' * (len(sizes) == 1)})"
 
 
-def _cast(array: Array, spec: InputSpec, where: Where) -> Array:
+def _cast(array: Array, spec: InputSpec, loc: Loc) -> Array:
     """Cast to the input's dtype; a value that would change is an error."""
     dtype = np.dtype(spec.dtype)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -206,15 +191,15 @@ def _cast(array: Array, spec: InputSpec, where: Where) -> Array:
     good = np.isfinite(cast) if dtype.kind == "f" else cast == array
     if not good.all():
         if array.dtype.kind == "f":
-            _require(np.isfinite(array), array, where, "the model takes finite numbers")
-        _require(good, array, where, f"the model takes {dtype.name}, which cannot hold it")
+            _require(np.isfinite(array), array, loc, "the model takes finite numbers")
+        _require(good, array, loc, f"the model takes {dtype.name}, which cannot hold it")
     return cast
 
 
-def _require(good: Array, array: Array, where: Where, wanted: str) -> None:
+def _require(good: Array, array: Array, loc: Loc, wanted: str) -> None:
     if not good.all():
         indices = tuple(np.argwhere(~good)[0].tolist())
-        raise InputError(f"{where(indices)} is {array[indices]}; {wanted}.")
+        raise InputError(f"is {array[indices]}; {wanted}.", (*loc, *indices))
 
 
 def _too_large(item: int, spec: InputSpec) -> str:

@@ -1,7 +1,7 @@
 """A model ready to answer: validate, sample, measure. Knows no HTTP."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,7 +14,7 @@ from service.core.summary import Summary
 from service.engine import CPU, Provider
 from service.errors import InputError, OutputError
 from service.graph.artifact import Artifact, read_artifact
-from service.inputs import Where, read_inputs
+from service.inputs import read_inputs
 from service.jobs import DeterministicJob, Job, SampleJob
 from service.manifest import Shape
 from service.options import (
@@ -113,17 +113,12 @@ class Predictor:
         self,
         x: Any,
         options: Options = Options(),
-        *,
-        root: str = "x",
-        where: Callable[[str], Where] | None = None,
     ) -> SampleJob:
         """Check a request and make of it what a sampler runs.
 
         Args:
             x: see `predict`.
             options: see `Options`.
-            root: what to call `x` in messages.
-            where: see `read_inputs`.
 
         Raises:
             InputError: naming what is wrong, where, and what would be right.
@@ -135,22 +130,20 @@ class Predictor:
         sites = None if options.sites is None else frozenset(options.sites)
         draws = Draws(seed, options.masks, options.rate_scale, sites)
         require_draws(draws, self._sampler.plan)
-        rows = read_inputs(x, self.manifest.inputs, root, where)
+        rows = read_inputs(x, self.manifest.inputs)
         require_samples(row_count(rows), passes, self._limits)
         job = SampleJob(rows, passes, draws, measures)
         require_kept(job, self.manifest, self._limits)
         return job
 
-    def prepare_deterministic(
-        self, x: Any, *, root: str = "x", where: Callable[[str], Where] | None = None
-    ) -> DeterministicJob:
+    def prepare_deterministic(self, x: Any) -> DeterministicJob:
         """The same, for one pass with dropout off."""
         if not self._has_off:
             raise InputError(
                 "this model has no output without its random numbers: they are part of its file, "
                 "which has no switch for them. Ask for passes."
             )
-        rows = read_inputs(x, self.manifest.inputs, root, where)
+        rows = read_inputs(x, self.manifest.inputs)
         require_samples(row_count(rows), 1, self._limits)
         return DeterministicJob(rows)
 

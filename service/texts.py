@@ -4,13 +4,12 @@ In the server such an array is of `object`, with a `str` in each element: numpy'
 give every string the room of the longest.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.errors import InputError
+from service.errors import InputError, Loc
 from service.protocol.datatypes import holds_strings
 
 Array = NDArray[Any]
@@ -43,12 +42,12 @@ def require_few(count: int, size: int, what: str) -> None:
         )
 
 
-def as_texts(array: Array, named: Callable[[tuple[int, ...]], str]) -> Array:
+def as_texts(array: Array, loc: Loc) -> Array:
     """An array of `str` of one whose elements are strings of any kind, or bytes of UTF-8.
 
     Args:
         array: of any shape.
-        named: what an element is called in messages.
+        loc: of the array in what was sent.
 
     Raises:
         InputError: naming the first element that is no text, and why.
@@ -62,8 +61,8 @@ def as_texts(array: Array, named: Callable[[tuple[int, ...]], str]) -> Array:
             if not text.isascii():
                 text.encode()
         except (TypeError, UnicodeError) as error:
-            where = named(tuple(int(i) for i in np.unravel_index(index, array.shape)))
-            raise InputError(f"{where} is {_fault(error)}. Send text in UTF-8.") from None
+            indices = (int(i) for i in np.unravel_index(index, array.shape))
+            raise InputError(f"is {_fault(error)}. Send text in UTF-8.", (*loc, *indices)) from None
         texts[index] = text
     return texts.reshape(array.shape)
 

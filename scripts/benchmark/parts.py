@@ -33,12 +33,12 @@ def parts(model: Predictor, x: Array, passes: int) -> dict[str, float]:
     """
     runner, draws = model._sampler.runner, Draws(SEED)
     specs = model.manifest.inputs
-    rows = read_inputs(x, specs, "x")
+    rows = read_inputs(x, specs)
     frontier = runner.frontier(rows)
     drawn = runner.draw(frontier, range(passes), draws)
     (samples,) = runner.run(frontier, drawn).values()
     ways: dict[str, Callable[[], Any]] = {
-        "validation": lambda: read_inputs(x, specs, "x"),
+        "validation": lambda: read_inputs(x, specs),
         "trunk": lambda: runner.frontier(rows),
         "draws": lambda: runner.draw(frontier, range(passes), draws),
         "tail": lambda: runner.run(frontier, drawn),

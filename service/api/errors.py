@@ -1,7 +1,8 @@
 """Every failure becomes {"error": "what is wrong, where, and what would be right"}."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -15,6 +16,7 @@ from service.errors import (
     ForbiddenError,
     InputError,
     LoadError,
+    Loc,
     MCDropoutError,
     ModelNotFoundError,
     ModelUnavailableError,
@@ -70,6 +72,15 @@ def error_answer(request: Request, error: Exception) -> JSONResponse:
     seconds = getattr(error, "retry_after", None)
     text = state_of(request).repository.without_folder(str(error))
     return error_response(status, text, {"Retry-After": str(seconds)} if seconds else None)
+
+
+@contextmanager
+def placed(render: Callable[[Loc], str]) -> Iterator[None]:
+    """Let errors of rows name their places as a protocol does."""
+    try:
+        yield
+    except InputError as error:
+        raise error.at(render) from None
 
 
 def _forget_frames(error: BaseException | None) -> None:

@@ -10,6 +10,7 @@ from service.api import models, wire
 from service.api.app_state import context_of, state_of
 from service.api.arrays import BINARY, NPZ, write_npz
 from service.api.body import content_type, describe_body, read_body
+from service.api.errors import placed
 from service.api.keys import needs
 from service.api.schemas import (
     ERRORS,
@@ -117,19 +118,15 @@ async def _predict(request: Request, name: str, version: int | None) -> Response
     del content
     context.limit(asked.timeout)
     head: dict[str, Any] = {"model": context.model, "version": context.version}
-    root, where = asked.root, asked.where
     columns: wire.Columns
-    if asked.options is not None:
-        found = await plane.predict(
-            predictor, asked.x, asked.options, context, root=root, where=where
-        )
-        head |= {"passes": found.passes, "seed": found.seed}
-        columns = wire.sampled(found)
-    else:
-        outputs = await plane.predict_deterministic(
-            predictor, asked.x, context, root=root, where=where
-        )
-        columns = {output: {"output": y} for output, y in outputs.items()}
+    with placed(asked.place):
+        if asked.options is not None:
+            found = await plane.predict(predictor, asked.x, asked.options, context)
+            head |= {"passes": found.passes, "seed": found.seed}
+            columns = wire.sampled(found)
+        else:
+            outputs = await plane.predict_deterministic(predictor, asked.x, context)
+            columns = {output: {"output": y} for output, y in outputs.items()}
     size = sum(y.nbytes for found in columns.values() for y in found.values())
     kind, extra = "application/json", {}
     if request.headers.get("accept", "") == NPZ:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,7 @@ from pydantic import ValidationError
 from service.api.arrays import BINARY, read_binary
 from service.api.body import invalid, parse_json
 from service.api.schemas import PredictBody, PredictRequest
-from service.errors import InputError, shortened
-from service.inputs import Where, at
+from service.errors import InputError, Loc, place, shortened
 from service.manifest import Manifest
 from service.protocol.options import Options
 from service.protocol.prediction import OutputPrediction, Prediction
@@ -35,15 +35,14 @@ class Decoded:
 
     Attributes:
         x: rows, as `Predictor.prepare` takes them.
-        root, where: what to call `x` and its places in messages.
+        place: what to call a place in `x`.
         options: how to sample; None: one pass with dropout off.
         by_row: whether the answer has an object for each row.
         timeout: seconds that it may take; None: as long as the server allows.
     """
 
     x: Any
-    root: str
-    where: Callable[[str], Where] | None
+    place: Callable[[Loc], str]
     options: Options | None
     by_row: bool
     timeout: float | None
@@ -61,15 +60,16 @@ def decode(manifest: Manifest, kind: str, query: Mapping[str, str], content: byt
     Raises:
         InputError: naming the place, what is there and what would be right.
     """
+    render: Callable[[Loc], str]
     if kind in BINARY:
         body = _from_query(query)
-        x, root, where = read_binary(kind, content, manifest.inputs), "the body", None
+        x, render = read_binary(kind, content, manifest.inputs), partial(place, "the body")
     else:
         body = parse_json(PredictRequest, content, EXAMPLE)
-        x, root, where = _rows(manifest, body)
+        x, render = _rows(manifest, body)
         _require_no_options(query)
     options = body.options() if body.training else None
-    return Decoded(x, root, where, options, kind in BINARY or body.inputs is None, body.timeout)
+    return Decoded(x, render, options, kind in BINARY or body.inputs is None, body.timeout)
 
 
 def _from_query(query: Mapping[str, str]) -> PredictBody:
@@ -108,13 +108,13 @@ def _plain(text: str) -> Any:
         return text
 
 
-def _rows(manifest: Manifest, body: PredictBody) -> tuple[Any, str, Any]:
-    """The rows as columns, what to call them, and what to call their places."""
+def _rows(manifest: Manifest, body: PredictBody) -> tuple[Any, Callable[[Loc], str]]:
+    """The rows as columns, and what to call their places."""
     if body.instances is None:
         _require_no_tensors(body.inputs)
-        return body.inputs, "inputs", None
+        return body.inputs, partial(place, "inputs")
     if not body.instances or not isinstance(body.instances[0], dict):
-        return body.instances, "instances", None
+        return body.instances, partial(place, "instances")
     names = [spec.name for spec in manifest.inputs]
     for index, instance in enumerate(body.instances):
         if not isinstance(instance, dict) or set(instance) != set(names):
@@ -122,7 +122,7 @@ def _rows(manifest: Manifest, body: PredictBody) -> tuple[Any, str, Any]:
                 f"instances[{index}] is not an object with exactly the model's inputs {names}."
             )
     columns = {name: [instance[name] for instance in body.instances] for name in names}
-    return columns, "instances", _instance_places
+    return columns, _instance_place
 
 
 def _require_no_tensors(inputs: Any) -> None:
@@ -135,13 +135,14 @@ def _require_no_tensors(inputs: Any) -> None:
         )
 
 
-def _instance_places(name: str) -> Where:
-    def where(indices: tuple[int, ...]) -> str:
-        if not indices:
+def _instance_place(loc: Loc) -> str:
+    """A place in columns, where each row came as an object."""
+    match loc:
+        case (str(name), int(row), *rest):
+            return place("instances", (row, name, *rest))
+        case (str(name),):
             return f"instances[*].{name}"
-        return at(f"instances[{indices[0]}].{name}")(indices[1:])
-
-    return where
+    return place("instances", loc)
 
 
 def sampled(prediction: Prediction) -> dict[str, dict[str, NDArray[Any]]]:

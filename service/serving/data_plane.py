@@ -11,7 +11,7 @@ A task that is cancelled, or whose client is gone, leaves nothing that runs on.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from service.batch import Ticket
 from service.errors import CancelledError, MCDropoutError, StoppingError
 from service.guarded import guarded
-from service.inputs import Where
 from service.jobs import Job
 from service.memory import give_back
 from service.predictor import Predictor
@@ -109,15 +108,12 @@ class DataPlane:
         x: Any,
         options: Options,
         context: Context,
-        *,
-        root: str = "x",
-        where: Callable[[str], Where] | None = None,
     ) -> Prediction:
         """Run stochastic passes and reduce them.
 
         Args:
             predictor: of the model, from `find`.
-            x, options, root, where: see `Predictor.prepare`.
+            x, options: see `Predictor.prepare`.
             context: of the request.
 
         Raises:
@@ -126,9 +122,7 @@ class DataPlane:
                 not run to its end.
             OutputError: the model answered with NaN or infinity.
         """
-        job = await offload(
-            context, context.held, predictor.prepare, x, options, root=root, where=where
-        )
+        job = await offload(context, context.held, predictor.prepare, x, options)
         await self._run(predictor, job, context)
         found = await offload(context, job.found_bytes, predictor.prediction, job)
         context.answer = (predictor.manifest, found)
@@ -139,14 +133,9 @@ class DataPlane:
         predictor: Predictor,
         x: Any,
         context: Context,
-        *,
-        root: str = "x",
-        where: Callable[[str], Where] | None = None,
     ) -> dict[str, Array]:
         """The same with dropout off: output name to (B, …)."""
-        job = await offload(
-            context, context.held, predictor.prepare_deterministic, x, root=root, where=where
-        )
+        job = await offload(context, context.held, predictor.prepare_deterministic, x)
         await self._run(predictor, job, context)
         return await offload(context, job.found_bytes, predictor.outputs, job)
 

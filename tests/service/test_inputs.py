@@ -1,4 +1,5 @@
 import re
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.errors import InputError
+from service.errors import InputError, place
 from service.inputs import read_inputs
 from service.manifest import InputSpec
 
@@ -19,7 +20,10 @@ SCALAR = InputSpec(name="x", dtype="float32", shape=(None,))
 
 
 def read(value: Any, *specs: InputSpec) -> dict[str, np.ndarray]:
-    return read_inputs(value, specs, "rows")
+    try:
+        return read_inputs(value, specs)
+    except InputError as error:
+        raise error.at(partial(place, "rows")) from None
 
 
 @pytest.mark.parametrize(
@@ -89,6 +93,15 @@ def test_read_inputs_of_several_inputs() -> None:
         read([[1, 2, 3]], *specs)
     with pytest.raises(InputError, match=re.escape("rows.b[0][1] is null")):
         read({"a": [[1, 2, 3]], "b": [[4, None, 6]]}, *specs)
+
+
+def test_the_place_of_a_fault_is_data() -> None:
+    with pytest.raises(InputError) as caught:
+        read_inputs([[1, 2, None]], [FLAT])
+    assert (caught.value.loc, str(caught.value)[:17]) == ((0, 2), "x[0][2] is null; ")
+    with pytest.raises(InputError) as caught:
+        read_inputs({"x": [[1, 2, None]]}, [FLAT])
+    assert (caught.value.loc, str(caught.value)[:19]) == (("x", 0, 2), "x.x[0][2] is null; ")
 
 
 JSON = st.recursive(

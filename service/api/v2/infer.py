@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from service.api.app_state import context_of, state_of
 from service.api.arrays import RAW
 from service.api.body import parse_json, read_body
+from service.api.errors import placed
 from service.api.v2.outputs import Selected, select
 from service.api.v2.parameters import InferParameters
 from service.api.v2.schemas import EXAMPLE, InferRequest
 from service.api.v2.tensors import Inputs, Output, decode_inputs, encode_answer, split_body
-from service.inputs import Where
+from service.errors import Loc
 from service.manifest import Manifest
 from service.predictor import Predictor
 from service.protocol.options import MOMENTS, Options
@@ -45,9 +46,12 @@ class Decoded:
     options: Options
     timeout: float | None
 
-    def where(self, name: str) -> Where:
-        """What the elements of an input are called in messages."""
-        return self.inputs.places[name]
+    def place(self, loc: Loc) -> str:
+        """What to call a place in the inputs."""
+        match loc:
+            case (str(name), *indices):
+                return self.inputs.places[name](tuple(int(i) for i in indices))
+        return "inputs"
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,8 @@ async def infer(request: Request, name: str, version: int | None) -> Response:
     asked = await offload(context, len(body), decode, body, header, predictor.manifest)
     del body
     context.limit(asked.timeout)
-    answer = await run_model(plane, predictor, asked, context)
+    with placed(asked.place):
+        answer = await run_model(plane, predictor, asked, context)
     arrays = [answer.array(selected) for selected in asked.outputs]
     size = sum(a.nbytes for a in arrays)
     response = await offload(context, size, encode, asked, answer, context)
@@ -104,13 +109,9 @@ async def run_model(
     x, prediction = asked.inputs.arrays, None
     off: Mapping[str, Array] = {}
     if quantities - {None}:
-        prediction = await plane.predict(
-            predictor, x, asked.options, context, root="inputs", where=asked.where
-        )
+        prediction = await plane.predict(predictor, x, asked.options, context)
     if None in quantities:
-        off = await plane.predict_deterministic(
-            predictor, x, context, root="inputs", where=asked.where
-        )
+        off = await plane.predict_deterministic(predictor, x, context)
     return Answer(prediction, off)
 
 

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from service.api.v2.schemas import InferInput
 from service.errors import InputError, shown
-from service.inputs import Where, at
+from service.errors import place as place_below
 from service.protocol.datatypes import BY_NAME
 
 Array = NDArray[Any]
+#: What an element of a tensor is called, from its indices; () is the tensor.
+Where = Callable[[tuple[int, ...]], str]
 V = TypeVar("V")
 
 #: Python's types of the values that a datatype takes, and what they are called.
@@ -131,7 +133,7 @@ def unravel(index: int, shape: Sequence[int]) -> tuple[int, ...]:
 
 def nested_places(place: str) -> Where:
     """Places in nested data, and in bytes: the tensor's own without indices."""
-    return lambda indices: at(f"{place}.data")(indices) if indices else place
+    return lambda indices: place_below(f"{place}.data", indices) if indices else place
 
 
 def _flat_places(place: str, shape: Sequence[int]) -> Where:

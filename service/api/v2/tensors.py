@@ -9,10 +9,9 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from service.api.v2.json_data import from_json, nested_places, unravel
+from service.api.v2.json_data import Where, from_json, nested_places, unravel
 from service.api.v2.schemas import InferInput
 from service.errors import InputError
-from service.inputs import Where
 from service.protocol import tensors
 from service.protocol.datatypes import BY_NAME
 from service.protocol.tensors import HEADER, TensorError

@@ -65,7 +65,7 @@ def described(descr: str, shape: str, content: bytes = b"") -> bytes:
 )
 def test_an_odd_npy_file_is_refused(content: bytes) -> None:
     with pytest.raises(InputError) as caught:
-        read_inputs(read_binary(NPY, content, [SPEC]), [SPEC], "the body")
+        read_inputs(read_binary(NPY, content, [SPEC]), [SPEC])
     assert len(str(caught.value)) < 500
 
 
@@ -123,7 +123,7 @@ def test_a_damaged_npz_file_is_read_or_refused() -> None:
 def test_an_empty_dynamic_axis_is_refused(rows: object) -> None:
     spec = InputSpec(name="x", dtype="float32", shape=(None, None, 2))
     with pytest.raises(InputError):
-        read_inputs(rows, [spec], "rows")
+        read_inputs(rows, [spec])
 
 
 def test_names_of_models_that_headers_cannot_hold(tmp_path: Path) -> None:

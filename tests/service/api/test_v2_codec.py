@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as arrays_of
 
 from service import Predictor
 from service.api.body import parse_json
+from service.api.errors import placed
 from service.api.v2.infer import decode
 from service.api.v2.schemas import EXAMPLE, InferRequest
 from service.api.v2.tensors import (
@@ -133,9 +134,9 @@ def changed(draw: st.DrawFn) -> bytes:
 def read_or_refuse(content: bytes, header: str | None, digits: Predictor) -> None:
     with contextlib.suppress(MCDropoutError):
         asked = decode(content, header, digits.manifest)
-        arrays, where = asked.inputs.arrays, asked.where
-        digits.prepare(arrays, asked.options, root="inputs", where=where)
-        digits.prepare_deterministic(arrays, root="inputs", where=where)
+        with placed(asked.place):
+            digits.prepare(asked.inputs.arrays, asked.options)
+            digits.prepare_deterministic(asked.inputs.arrays)
 
 
 @ANY_SPEED
