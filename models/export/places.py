@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import onnx
 import onnx_ir as ir
 import onnxruntime
 from numpy.typing import NDArray
 
 from service.errors import ExportError
 from service.manifest import TRAINING_INPUT, SiteSpec, rows_in
+from service.nodes.builder import NodeBuilder
+from service.nodes.free_names import free_names
 
 Array = NDArray[Any]
 
@@ -55,16 +56,18 @@ def _feeds(session: Any, rows: Mapping[str, Array], count: int) -> dict[str, Arr
 
 def _shapes_of_draws(model: ir.Model, sites: set[str]) -> Any:
     """A session of the model whose outputs are the shapes of the draws, named after the sites."""
-    proto = ir.to_proto(model)
-    del proto.graph.output[:]
-    for node in [node for node in proto.graph.node if node.name in sites]:
-        name = f"{_SHAPE}{node.name}"
-        proto.graph.node.append(onnx.helper.make_node("Shape", node.output[:1], [name]))
-        proto.graph.output.append(
-            onnx.helper.make_tensor_value_info(name, onnx.TensorProto.INT64, [None])
-        )
+    probe = model.clone()
+    graph = probe.graph
+    new, shapes = NodeBuilder(graph, "shape", free_names(graph)), []
+    for node in (node for node in graph if node.name in sites):
+        shape = new.add("Shape", node.outputs[0])
+        shape.name, shape.shape = f"{_SHAPE}{node.name}", ir.Shape([None])
+        shape.type = ir.TensorType(ir.DataType.INT64)
+        shapes.append(shape)
+    new.append()
+    graph.outputs[:] = shapes
     try:
-        return onnxruntime.InferenceSession(proto.SerializeToString())
+        return onnxruntime.InferenceSession(ir.to_proto(probe).SerializeToString())
     except Exception as error:  # the runtime's exceptions share no public base
         raise ExportError(
             f"ONNX Runtime cannot open the exported model: {error} No file was written."

@@ -15,6 +15,8 @@ import onnx
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from service.nodes.bodies import bodies
+
 #: Inputs of so few numbers may be shapes, and shapes of others depend on them.
 _MOST_SHAPE_NUMBERS = 16
 #: Bytes of a string of few letters, in ONNX Runtime.
@@ -109,9 +111,9 @@ def _dims(value: ir.Value | None) -> tuple[int, ...] | None:
 
 
 def _multiply_adds(node: ir.Node) -> int:
-    bodies = [a.as_graph() for a in node.attributes.values() if a.type == ir.AttributeType.GRAPH]
-    if bodies:
-        return _turns(node) * sum(_multiply_adds(inner) for body in bodies for inner in body)
+    inside = [inner for body in bodies(node) for inner in body]
+    if inside:
+        return _turns(node) * sum(map(_multiply_adds, inside))
     count = _OPERATORS.get(node.op_type)
     shapes = [_dims(value) for value in node.inputs]
     out = _dims(node.outputs[0])
