@@ -16,18 +16,12 @@ import numpy as np
 import onnx_ir as ir
 
 from service.graph.draw_inputs import passes_of
-from service.graph.place import (
-    ROWS_INPUT,
-    Place,
-    draw_input,
-    reads_frontier,
-    scale_input,
-)
+from service.graph.place import ROWS_INPUT, Place, draw_input, scale_input
 from service.manifest import SiteSpec, is_dropout
 from service.nodes.builder import NodeBuilder, add_input
 from service.nodes.conditions import ensure, require
 from service.nodes.draws import is_drawing
-from service.nodes.free_names import FreeNames, free_names
+from service.nodes.free_names import free_names
 from service.nodes.reach import named
 
 
@@ -79,7 +73,7 @@ class _Sites:
         self._graph = graph
         self._draws = {site: inputs[draw_input(site)] for site in places}
         self._passes = passes_of(graph)
-        self._names: FreeNames = free_names(graph)
+        self._names = free_names(graph)
         self._rows: ir.Value | None = None
         self._one_pass = one_pass
 
@@ -93,7 +87,7 @@ class _Sites:
             result = self._for_all_rows(new, site, x)
         elif not is_dropout(site):
             result = self._noise(new, site, place, x)
-        elif reads_frontier(site, place) and x.is_graph_input():
+        elif x.is_graph_input():  # of the frontier, see `reads_frontier`
             result = self._mask_frontier(new, site, x)
         else:
             result = self._mask(new, site, place, x)

@@ -25,8 +25,9 @@ def reach(
         passes_on: whether what reaches the inputs of a node reaches its outputs.
     """
     wanted = frozenset(sources)
-    above = {value: frozenset([value]) for value in wanted if isinstance(value, ir.Value)}
-    found: dict[ir.Value, frozenset[Source]] = {**above}
+    found: dict[ir.Value, frozenset[Source]] = {
+        value: frozenset([value]) for value in wanted if isinstance(value, ir.Value)
+    }
     for node in graph:
         # Mostly one: then no set has to be made.
         sets = {found[value] for value in reads(node) if value in found and passes_on(node)}
