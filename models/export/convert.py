@@ -11,9 +11,12 @@ import tensorflow as tf
 import tf2onnx
 from numpy.typing import NDArray
 
-from models.export import elementwise, recurrent, resize
+from models.export import elementwise, recurrent, resize, text_nodes
 from models.export.bind_captures import BindCapturesPass
 from models.export.recorder import MARKER_OP
+from models.export.text_nodes import DOMAIN as TEXT_DOMAIN
+from models.export.text_nodes import ML_DOMAIN
+from models.export.text_pass import with_text
 from models.export.tf_nodes import Handler, TFNodes, handler
 from service.errors import ExportError
 
@@ -22,6 +25,10 @@ SITE_DOMAIN = "mcdropout"
 SITE_OP = "Site"
 #: Its attribute that says which site it is.
 SITE_NUMBER = "number"
+
+#: Domains of nodes that standard ones take the place of, and of ONNX's lookup tables.
+_OWN_DOMAINS = (SITE_DOMAIN, TEXT_DOMAIN)
+_OPSETS = {**dict.fromkeys(_OWN_DOMAINS, 1), ML_DOMAIN: 2}
 
 
 def to_onnx(function: Any, signature: list[tf.TensorSpec], opset: int) -> ir.Model:
@@ -38,11 +45,11 @@ def to_onnx(function: Any, signature: list[tf.TensorSpec], opset: int) -> ir.Mod
         signature,
         opset=opset,
         custom_op_handlers=_HANDLERS,
-        extra_opset=[onnx.helper.make_opsetid(SITE_DOMAIN, 1)],
+        extra_opset=[onnx.helper.make_opsetid(*opset) for opset in _OPSETS.items()],
     )
     model = BindCapturesPass(_captures(concrete))(ir.from_proto(converted)).model
     _require_standard_ops(model)
-    return model
+    return with_text(model)
 
 
 def _refuse_bfloat16(graph: Any) -> None:
@@ -109,6 +116,7 @@ _HANDLERS: dict[str, Handler] = {
     **elementwise.HANDLERS,
     **recurrent.HANDLERS,
     **resize.HANDLERS,
+    **text_nodes.HANDLERS,
 }
 
 
@@ -117,7 +125,7 @@ def _require_standard_ops(model: ir.Model) -> None:
     foreign: dict[str, str] = {}
     for node in model.graph.all_nodes():
         version = model.opset_imports.get(node.domain, 1)
-        if node.domain != SITE_DOMAIN and not onnx.defs.has(
+        if node.domain not in _OWN_DOMAINS and not onnx.defs.has(
             node.op_type, max_inclusive_version=version, domain=node.domain
         ):
             foreign.setdefault(node.op_type, str(node.name))
@@ -144,5 +152,11 @@ _SIZED = (
 _HASHED = "Hash before the model, and export the part behind that layer."
 _INSTEAD = {
     **dict.fromkeys(("ResizeBicubic", "ResizeArea", "ScaleAndTranslate"), _SIZED),
+    "StringLower": "Without an encoding it lowers ASCII letters, which is exported; lower others "
+    "before the model.",
+    "StaticRegexReplace": "Single characters in brackets, or a plain text, can be replaced; "
+    "replace anything else before the model.",
+    "StringSplitV2": "A TextVectorization that splits at whitespace is exported; split otherwise "
+    "before the model.",
     **dict.fromkeys(("StringToHashBucketFast", "StringToHashBucketStrong", "SparseCross"), _HASHED),
 }

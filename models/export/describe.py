@@ -22,16 +22,26 @@ _DYNAMIC_SIZES = {3: 16, 4: 64, 5: 16}
 
 
 def check_rows(
-    signature: list[tf.TensorSpec], example: Array | Mapping[str, Array] | None, rows: int
+    signature: list[tf.TensorSpec],
+    example: Array | Mapping[str, Array] | None,
+    rows: int,
+    texts: Sequence[str],
 ) -> dict[str, Array]:
     """Input name to a (rows, …) array: the example's rows over and over, else noise.
+
+    Of strings half of the rows at most are the example's, and the others of `texts`.
 
     Raises:
         ExportError: the example does not fit the inputs.
     """
     if example is None:
         rng = np.random.default_rng(0)
-        return {spec.name: _random_rows(spec, rows, rng) for spec in signature}
+        return {
+            spec.name: _rows_of_texts(spec, rows, texts)
+            if spec.dtype == tf.string
+            else _random_rows(spec, rows, rng)
+            for spec in signature
+        }
     if not isinstance(example, Mapping):
         example = {signature[0].name: example}
     if set(example) != {spec.name for spec in signature}:
@@ -39,17 +49,38 @@ def check_rows(
             f"the example names inputs {sorted(example)}, and the model has "
             f"{sorted(spec.name for spec in signature)}."
         )
-    return {spec.name: _example_rows(spec, example[spec.name], rows) for spec in signature}
+    found = {spec.name: _example_rows(spec, example[spec.name], rows) for spec in signature}
+    for spec in (spec for spec in signature if spec.dtype == tf.string):
+        found[spec.name][rows // 2 :] = _rows_of_texts(spec, rows, texts)[: rows - rows // 2]
+    return found
+
+
+def _rows_of_texts(spec: tf.TensorSpec, rows: int, texts: Sequence[str]) -> Array:
+    shape = (rows, *(size or 2 for size in spec.shape[1:]))
+    return np.resize(np.array(texts, object), shape)
 
 
 def _example_rows(spec: tf.TensorSpec, example: Any, rows: int) -> Array:
-    array = np.asarray(example).astype(spec.dtype.as_numpy_dtype)
+    array = _of_strings(spec, example) if spec.dtype == tf.string else np.asarray(example)
+    array = array.astype(spec.dtype.as_numpy_dtype)
     if not len(array) or not spec.shape.is_compatible_with(array.shape):
         raise ExportError(
             f"the example for input {spec.name!r} has shape {array.shape}; the model takes "
             f"(rows, {', '.join(map(str, spec.shape[1:]))})."
         )
     return np.resize(array, (rows, *array.shape[1:]))
+
+
+def _of_strings(spec: tf.TensorSpec, example: Any) -> Array:
+    array = np.asarray(example)
+    if array.dtype.kind == "S":
+        array = np.char.decode(array, "utf-8")
+    if not all(isinstance(text, str) for text in array.flat):
+        raise ExportError(
+            f"the example for input {spec.name!r} has elements of type {array.dtype}; the model "
+            "takes strings."
+        )
+    return array
 
 
 def _random_rows(spec: tf.TensorSpec, rows: int, rng: np.random.Generator) -> Array:
@@ -69,10 +100,12 @@ def input_specs(
     return tuple(
         InputSpec(
             name=spec.name,
-            dtype=np.dtype(spec.dtype.as_numpy_dtype).name,
+            dtype=spec.dtype.name,
             shape=tuple(spec.shape.as_list()),
             example=rows[spec.name][0].tolist()
-            if with_example and rows[spec.name][0].size <= _MAX_EXAMPLE_VALUES
+            # Of what strings a model takes nothing else tells.
+            if (with_example or spec.dtype == tf.string)
+            and rows[spec.name][0].size <= _MAX_EXAMPLE_VALUES
             else None,
         )
         for spec in signature

@@ -46,10 +46,26 @@ def _bucketize(new: TFNodes, x: str) -> str:
     return new.add("ReduceSum", counted, np.array([-1]), keepdims=0)
 
 
+def _one_hot(new: TFNodes, x: str) -> str:
+    """Where an index is that of the place.
+
+    tf2onnx's own takes float32, or one axis; and ONNX's operator counts a negative index from
+    the end, where TensorFlow's gives `off` alone.
+    """
+    depth, on, off = (part.get_tensor_value(as_list=False) for part in new.node.inputs[1:4])
+    axis = new.node.get_attr_value("axis", -1)
+    behind = 0 if axis == -1 else len(new.shape(new.node.output[0])) - 1 - axis
+    places = np.arange(int(depth)).reshape(-1, *[1] * behind)
+    apart = new.add("Unsqueeze", x, np.array([axis]))
+    here = new.add("Equal", new.add("Cast", apart, to=onnx.TensorProto.INT64), places)
+    return new.add("Where", here, np.array(on), np.array(off))
+
+
 #: By TensorFlow's operator.
 HANDLERS: dict[str, Handler] = {
     "Erfc": handler(_convert_erfc),
     "Expm1": _elementwise(_expm1),
     "Log1p": _elementwise(_log1p),
     "Bucketize": _elementwise(_bucketize),
+    "OneHot": _elementwise(_one_hot),
 }

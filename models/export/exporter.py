@@ -15,7 +15,7 @@ import onnx_ir as ir
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from models.export import check, describe
+from models.export import check, describe, text
 from models.export.convert import to_onnx
 from models.export.hidden import require_no_hidden_draws
 from models.export.interface import Interface
@@ -66,8 +66,8 @@ def export_model(
         labels: class names, one for each value of the output's last axis.
         example: real rows, (rows, …) or {input name: (rows, …)}. The checks use
             up to 8 of them as they are, and the first row becomes the manifest's
-            example. Without it the checks use standard normal
-            numbers (0 and 1 for integers).
+            example. Without it the checks use standard normal numbers (0 and 1 for
+            integers), and of strings words that the model knows, and others.
         passes: number of passes that a request runs when it names none.
         opset: of the file, one of `OPSETS`.
         source: where the model came from; by default its own fingerprint.
@@ -86,7 +86,8 @@ def export_model(
         on_stage(STAGES[0])
         draws = discover(interface, interface.signature)
         _require_every_dropout(model, draws)
-        rows = describe.check_rows(interface.signature, example, check.ROWS)
+        texts = text.sample_texts(all_layers(model))
+        rows = describe.check_rows(interface.signature, example, check.ROWS, texts)
         require_any_batch(interface, rows, draws)
         few = [row[:_FEW] for row in rows.values()]
         try:
@@ -230,6 +231,7 @@ def _require_exportable(model: Any, opset: int) -> None:
         raise ExportError(f"{model!r} is not a Keras model.")
     if opset not in OPSETS:
         raise ExportError(f"opset {opset} is not supported; use one of {OPSETS}.")
+    text.require_expressible(all_layers(model))
     for layer in all_layers(model):
         if layer.quantization_mode == "float8":
             raise ExportError(

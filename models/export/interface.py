@@ -145,9 +145,11 @@ def _declared_inputs(model: keras.Model) -> list[Any]:
 
 
 def _seen_dtype(name: str, spec: Any, example: Any) -> Any:
-    """A subclassed model notes shapes alone, and takes whole numbers where the example does."""
+    """A subclassed model notes shapes alone, and takes what is no float where the example does."""
     rows = example.get(name) if isinstance(example, Mapping) else example
     dtype = np.asarray(rows).dtype
+    if rows is not None and dtype.kind in "USO":
+        return "string"
     return dtype.name if rows is not None and dtype.kind in "iub" else spec.dtype
 
 
@@ -159,11 +161,6 @@ def _input_name(path: tuple[Any, ...], spec: Any) -> str:
 
 
 def _require_served(name: str, dtype: Any) -> None:
-    if dtype == "string":
-        raise ExportError(
-            f"input {name!r} takes strings, which the server does not. Look them up "
-            "before the model, and export the part behind the lookup layer."
-        )
     if dtype == "bool" and name == TRAINING_INPUT:
         raise ExportError(
             f"the model has a bool input named {TRAINING_INPUT!r}, which is what the exported "

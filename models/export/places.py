@@ -33,10 +33,15 @@ def with_places(
     """
     session = _shapes_of_draws(model, {site.name for site in sites})
     present = [value.name.removeprefix(_SHAPE) for value in session.get_outputs()]
-    two, three = (
-        dict(zip(present, session.run(None, _feeds(session, rows, count)), strict=True))
-        for count in (2, 3)
-    )
+    try:
+        two, three = (
+            dict(zip(present, session.run(None, _feeds(session, rows, count)), strict=True))
+            for count in (2, 3)
+        )
+    except Exception as error:  # the runtime's exceptions share no public base
+        raise ExportError(
+            f"ONNX Runtime cannot run the exported model: {error} No file was written."
+        ) from error
     inputs = [value.shape for value in session.get_inputs()]
     lengths_vary = any(not isinstance(size, int) for shape in inputs for size in shape[1:])
     # One that is not in the graph any more is refused by the checks.

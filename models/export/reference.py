@@ -28,6 +28,11 @@ def reference(model: keras.Model, answer: Answer, rows: Sequence[Array], least: 
         ExportError: an output does not have the batch as its first axis.
     """
     outputs = answer(rows)
+    if any(y.dtype.kind not in "biuf" for y in outputs):
+        raise ExportError(
+            "an output holds no numbers, so that it has no mean over passes. Let the model give "
+            "numbers alone."
+        )
     moved = [_moved(model, answer, rows, seed) for seed in range(NEIGHBOURS)]
     alone = [answer([x[i : i + 1] for x in rows]) for i in range(len(rows[0]))]
     joined = [np.concatenate(parts) for parts in zip(*alone, strict=True)]

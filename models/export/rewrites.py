@@ -10,10 +10,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from models.export import recurrent
+from models.export import recurrent, text
 from models.export.private_api import keras_backend, keras_numpy
 
 Tensor = Any  # tf.Tensor; TensorFlow ships no types
+
+_TABLE_LOOKUP = tf.lookup.StaticHashTable.lookup
 
 
 @contextmanager
@@ -29,12 +31,23 @@ def rewritten() -> Iterator[None]:
         (keras_numpy, "signbit", _signbit),
         (tf.lookup.StaticHashTable, "lookup", _lookup),
         (keras_backend, "lstm", recurrent.lstm),
+        *_of_text(),
         (keras.layers.LSTM, "inner_loop", recurrent.keeping_jit(keras.layers.LSTM.inner_loop)),
     ]
     with ExitStack() as stack:
         for owner, name, replacement in replacements:
             stack.enter_context(mock.patch.object(owner, name, replacement))
         yield
+
+
+def _of_text() -> list[tuple[Any, str, Any]]:
+    vectorization = keras.layers.TextVectorization
+    lookups = (keras.layers.StringLookup, keras.layers.IntegerLookup)
+    return [
+        (vectorization, "call", text.vectorizing(vectorization.call)),
+        (lookups[0], "_lookup_dense", text.looking_up(lookups[0]._lookup_dense)),
+        *((lookup, "call", text.of_known_depth(lookup.call)) for lookup in lookups),
+    ]
 
 
 def _scope_name(layer: str) -> str:
@@ -55,10 +68,13 @@ def _signbit(x: Tensor) -> Tensor:
 
 
 def _lookup(table: Any, keys: Tensor, name: str | None = None) -> Tensor:
-    """The value of each of (…) integer keys, by comparison with all that the table has.
+    """The value of each of (…) keys; of integers by comparison with all that the table has.
 
-    An IntegerLookup asks it. ONNX has tables in a domain of its own, for the CPU alone.
+    An IntegerLookup asks it. ONNX has tables in a domain of its own, for the CPU alone, where
+    strings are anyway.
     """
+    if table.key_dtype == tf.string:
+        return _TABLE_LOOKUP(table, keys) if tf.executing_eagerly() else text.look_up(table, keys)
     with tf.init_scope():
         known, values = (np.asarray(part) for part in table.export())
         default = np.asarray(table.default_value)

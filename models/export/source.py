@@ -17,6 +17,7 @@ from models.export.custom_objects import (
     not_importable,
 )
 from models.export.private_api import all_layers
+from models.export.text import vocabulary
 from service.errors import ExportError
 from service.manifest import Source
 
@@ -111,6 +112,7 @@ def fingerprint(model: keras.Model) -> Source:
     """Fingerprint of a model in memory: its class, configuration and all its variables."""
     digest = hashlib.sha256(type(model).__qualname__.encode())
     digest.update(_config(model).encode())
+    digest.update("\n".join(vocabulary(all_layers(model))).encode())  # which is no variable
     for variable in model.variables:
         value: np.ndarray[Any, Any] = np.asarray(variable.value)
         digest.update(f"{value.dtype}{value.shape}".encode())

@@ -12,6 +12,7 @@ from scripts.supported_models import (  # noqa: F401  fill ROWS
     own_layers,
     sequences,
     shared_draws,
+    text,
     training_argument,
 )
 from scripts.supported_models.registry import ROWS, Row

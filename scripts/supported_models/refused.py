@@ -19,7 +19,11 @@ By the layer's name, with what would be right. No file is written.
 | stateful recurrent layers | they keep the state of a fixed batch |
 | a batch size that layers compute with | passes are run by making the batch larger |
 | several call arguments, scalar inputs, inputs that no output depends on | the server sends rows, one array for each input |
-| string inputs: `StringLookup`, `TextVectorization`, `Hashing` | the server takes numbers |
+| `Hashing`, and a `StringLookup` with `num_oov_indices` above 1 | ONNX has no such hash |
+| a lookup with `num_oov_indices=0` | Keras refuses unknown words when it runs, and a graph cannot |
+| a `TextVectorization` that splits into characters or by a function, makes n-grams or ragged tensors; with `output_mode="int"` one without `output_sequence_length` | ONNX splits at spaces; rows as long as the longest of a batch depend on each other |
+| in a `standardize` of your own: lowering beyond ASCII, and regular expressions but for single characters in brackets and plain texts | ONNX replaces nothing inside strings, and lowers by the machine's locale |
+| outputs of strings | they have no mean |
 | float8 layers, casts to bfloat16 | ONNX Runtime has no such kernels |
 | bicubic, area or antialiased resizing of images of unknown size | ONNX has no operator that gives the same numbers |
 | `cumprod`, FFT, `MelSpectrogram`, matrix inverse, Cholesky | tf2onnx cannot convert them |

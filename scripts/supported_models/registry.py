@@ -40,6 +40,7 @@ ROWS: dict[str, list[Row]] = {
         "The batch in other places",
         "Layers of your own",
         "Graphs",
+        "Text",
         "Subclassed models",
         "Always on",
         "Hard-coded training arguments",

@@ -30,11 +30,23 @@ class NodeBuilder:
         self, op: str, *inputs: ir.Value | None, name: str | None = None, **attributes: Any
     ) -> ir.Value:
         """Add a node with one output, and return that; `name` has to be a free one."""
+        return self.add_several(op, 1, *inputs, name=name, **attributes)[0]
+
+    def add_several(
+        self,
+        op: str,
+        count: int,
+        *inputs: ir.Value | None,
+        name: str | None = None,
+        **attributes: Any,
+    ) -> Sequence[ir.Value]:
+        """Add a node with `count` outputs, and return them; see `add`."""
         name = name or self._names(f"{self._prefix}/{op}")
-        node = ir.node(op, inputs, attributes, name=name)
-        node.outputs[0].name = self._names(f"{name}/output")
+        node = ir.node(op, inputs, attributes, name=name, num_outputs=count)
+        for output in node.outputs:
+            output.name = self._names(f"{name}/output")
         self._nodes.append(node)
-        return node.outputs[0]
+        return node.outputs
 
     def constant(self, role: str, array: NDArray[Any]) -> ir.Value:
         """A constant of the graph."""

@@ -345,13 +345,6 @@ def test_time_distributed_dropout_on_an_unknown_length_is_refused(tmp_path: Path
     assert "layer 'steps' draws random numbers for each step of a sequence of unknown" in found
 
 
-def test_a_string_input_is_refused(tmp_path: Path) -> None:
-    x = keras.Input((1,), dtype="string", name="word")
-    y = layers.Embedding(4, 3)(layers.StringLookup(vocabulary=["a", "b"])(x))
-    found = refused(keras.Model(x, layers.Dropout(0.5)(y)), tmp_path / "model.onnx")
-    assert "input 'word' takes strings" in found
-
-
 def test_a_draw_that_cannot_be_switched_off_is_refused(tmp_path: Path) -> None:
     noisy = layers.Lambda(lambda x: x * tf.random.uniform(tf.shape(x)), name="noisy")
     model = keras.Sequential([keras.Input((4,)), noisy, layers.Dense(2)])

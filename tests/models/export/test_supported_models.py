@@ -31,7 +31,9 @@ def test_row(row: Row, tmp_path: Path) -> None:
     model = load_model(path)
     rng = np.random.default_rng(1)
     rows = {
-        spec.name: rng.integers(0, 2, (2, *(size or 32 for size in spec.shape[1:])))
+        spec.name: np.array([spec.example, spec.example], object)
+        if spec.dtype == "string"
+        else rng.integers(0, 2, (2, *(size or 32 for size in spec.shape[1:])))
         if "int" in spec.dtype
         else rng.normal(size=(2, *(size or 32 for size in spec.shape[1:])))
         for spec in manifest.inputs

@@ -145,7 +145,6 @@ def test_file_of_a_fixed_batch() -> None:
     [
         ("float[batch, 4] x, float t", "float[batch, 4] y", "input 't' has no axis in the file"),
         ("float[batch, 4] x, float[] t", "float[batch, 4] y", "input 't' has no shape in the f"),
-        ("float[batch, 4] x, string[batch] t", "float[batch, 4] y", "input 't' is of string"),
         (
             "float[batch, 4] x, complex64[batch] t",
             "float[batch, 4] y",

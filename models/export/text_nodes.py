@@ -1,0 +1,84 @@
+"""What TensorFlow does with text becomes nodes, which `text_pass` puts into ONNX's operators."""
+
+import re
+from typing import Any
+
+from models.export.text import MARKER_OP, marked
+from models.export.tf_nodes import Handler, TFNodes, handler
+
+#: ONNX domain of the nodes `Lower`, `Replace` (attributes `marks` and `by`) and `Split`.
+DOMAIN = "mcdropout.text"
+#: ONNX's own of lookup tables.
+ML_DOMAIN = "ai.onnx.ml"
+
+
+def _convert_lower(new: TFNodes) -> None:
+    """StringLower, where it lowers ASCII's letters alone."""
+    if not new.node.get_attr_value("encoding"):
+        new.put("Lower", new.node.input[0], domain=DOMAIN)
+
+
+def _convert_replace(new: TFNodes) -> None:
+    """StaticRegexReplace, where it replaces single characters, or a text, by a text."""
+    pattern, rewrite = (_text(new.node.get_attr_value(name)) for name in ("pattern", "rewrite"))
+    marks, by = replaced_by(pattern, rewrite)
+    if marks and new.node.get_attr_value("replace_global", True):
+        new.put("Replace", new.node.input[0], domain=DOMAIN, marks=marks, by=by)
+
+
+def _convert_marker(new: TFNodes) -> None:
+    """What `models.export.text` marked."""
+    said, x = marked(new.node.get_attr_value("token")), new.node.input[0]
+    if said is None:
+        return
+    if said["do"] == "split":
+        new.put("Split", x, domain=DOMAIN)
+        return
+    numbers: dict[str, int] = said["numbers"]
+    new.put(
+        "LabelEncoder",
+        x,
+        domain=ML_DOMAIN,
+        keys_strings=list(numbers),
+        values_int64s=list(numbers.values()),
+        default_int64=said["default"],
+    )
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+#: By TensorFlow's operator.
+HANDLERS: dict[str, Handler] = {
+    "StringLower": handler(_convert_lower),
+    "StaticRegexReplace": handler(_convert_replace),
+    MARKER_OP: handler(_convert_marker),
+}
+
+#: A set of characters without ranges' relatives such as \w or [:alpha:], and a plain text.
+_SET = re.compile(r"\[(?!\^)(?:\\[^a-zA-Z0-9]|\\[tnrfv]|[^\\\[\]])+\]")
+_PLAIN = re.compile(r"(?:\\[^a-zA-Z0-9]|[^\\.^$*+?{}\[\]|()])+")
+
+
+def replaced_by(pattern: str, rewrite: str) -> tuple[list[str], str]:
+    """What a regular expression finds, if that is single characters or a text.
+
+    Args:
+        pattern: in RE2's syntax.
+        rewrite: what takes the place of each.
+
+    Returns:
+        The texts to replace, one after the other, and by what; none if it is none of these.
+    """
+    if "\\" in rewrite:
+        return [], ""
+    if _PLAIN.fullmatch(pattern):
+        return [re.sub(r"\\(.)", r"\1", pattern, flags=re.DOTALL)], rewrite
+    # Of a range beyond ASCII the letters are not tried.
+    if not _SET.fullmatch(pattern) or (not pattern.isascii() and "-" in pattern):
+        return [], ""
+    letters = sorted({*map(chr, range(128)), *pattern})
+    marks = [letter for letter in letters if re.fullmatch(pattern, letter)]
+    # One after the other: what was put in must not be replaced again.
+    return ([], "") if set(rewrite) & set(marks) else (marks, rewrite)
