@@ -124,3 +124,14 @@ def test_fingerprint_changes_with_weights_and_configuration() -> None:
     before = fingerprint(first)
     first.layers[0].bias.assign([1.0, 2.0])
     assert fingerprint(first) != before
+
+
+def test_a_lambda_has_one_fingerprint_whoever_holds_its_constants() -> None:
+    double = layers.Lambda(lambda x: x * 2.5)
+    model = keras.Sequential([keras.Input((6,)), double, layers.Dropout(0.3)])
+    before = fingerprint(model)
+    # As TensorFlow does with the numbers that it has made tensors of.
+    held = [list(double.function.__code__.co_consts) for _ in range(3)]
+    assert fingerprint(model) == before
+    del held
+    assert fingerprint(model) == before
