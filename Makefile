@@ -49,6 +49,7 @@ test-fast: $(VENV)/dev.stamp  ## run the quick tests of the server, in two minut
 lint: $(VENV)/dev.stamp  ## style, layers, types, Dockerfile and compose file
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml

@@ -16,7 +16,7 @@ from rich.text import Text
 from mcdropout import require_own
 from service.errors import ExportError, MCDropoutError
 from service.manifest import Checks, Manifest, Task
-from service.scan import MODEL_FILE, is_version
+from service.repository.scan import MODEL_FILE, is_version
 
 TaskName = StrEnum("TaskName", {task: task for task in get_args(Task)})  # type: ignore[misc]
 

@@ -6,9 +6,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from service.greeting import curl_command, example_rows
 from service.manifest import Manifest
-from service.scan import is_version
+from service.repository.scan import is_version
+from service.server.banner import curl_command, example_rows
 
 #: A longer command is not pasted.
 _LONGEST = 1000

@@ -21,11 +21,11 @@ import typer
 from numpy.typing import NDArray
 
 from service import Predictor, load_model
-from service.device import Device, choose_device
 from service.errors import SetupError
 from service.graph.artifact import read_artifact
-from service.runner import Draws
-from service.trials import trial_rows
+from service.inference.runner import Draws
+from service.inference.trials import trial_rows
+from service.runtime.device import Device, choose_device
 
 STORE = Path(__file__).resolve().parent.parent / "models" / "store"
 PASSES, SEED = 200, 7

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from service.predictor import Predictor, load_model
+    from service.inference.predictor import Predictor, load_model
 
 __all__ = ["Predictor", "load_model"]
 
@@ -15,7 +15,7 @@ def __getattr__(name: str) -> Any:
         from service.extras import needs
 
         with needs("cpu"):
-            from service import predictor
+            from service.inference import predictor
 
         return getattr(predictor, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -23,7 +23,7 @@ MCDropoutError
 └── OutputError                the model answered with NaN or infinity
 
 Messages are written for the person who reads them: what is wrong, where, and
-what would be right. HTTP statuses are not known here (see `service.api.errors`).
+what would be right. HTTP statuses are not known here (see `service.api.http.errors`).
 """
 
 import json

@@ -22,14 +22,14 @@ from tests.error_table import Row, row_of, rows
 from tests.service.api.protocol import HEADER, packed, save_all_types, tensor
 from tests.service.api.test_arrays import npy, npz
 from tests.service.reference import save
-from tests.service.test_endless import endless
-from tests.service.test_faults import in_flight, read_all
+from tests.service.server.test_endless import endless
+from tests.service.server.test_faults import in_flight, read_all
 from tests.service.text_model import save_text_model
 
 KEYS = {right: f"{right}-0123456789abcdef" for right in ("predict", "control", "all")}
 #: Rows that no answer can show, for the client is not there to read it.
 UNSEEN = {
-    "the client left before it had sent its request.": "service/api/body.py",
+    "the client left before it had sent its request.": "service/api/http/body.py",
     "the client is gone; its passes were stopped.": "service/serving/data_plane.py",
 }
 

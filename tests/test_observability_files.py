@@ -16,7 +16,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from ruamel.yaml import YAML
 
-from service.settings import CONFIG, PREFIX, Settings, read_settings
+from service.server.settings import CONFIG, PREFIX, Settings, read_settings
 from tests.conftest import ROOT
 from tests.test_deployment import stage
 

@@ -48,8 +48,8 @@ def test_every_make_command_named_is_there() -> None:
 
 
 def test_every_setting_is_in_the_table() -> None:
-    from service.cli import serve
-    from service.settings import PREFIX, Settings
+    from service.cli.commands import serve
+    from service.server.settings import PREFIX, Settings
 
     flags = set(inspect.signature(serve).parameters)
     for name, field in Settings.model_fields.items():

@@ -2,7 +2,7 @@
 
 import os
 
-# Before ONNX Runtime is imported: see `service.engine`.
+# Before ONNX Runtime is imported: see `service.runtime.engine`.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 from service.extras import needs

@@ -8,8 +8,8 @@ from typing import Any
 from scripts.benchmark.ways import Array
 from service import Predictor
 from service.core.moments import moments
-from service.inputs import read_inputs
-from service.runner import Draws
+from service.inference.inputs import read_inputs
+from service.inference.runner import Draws
 
 #: Rounds over all parts, and the most seconds that they may take.
 ROUNDS, SECONDS = 50, 10.0

@@ -32,7 +32,7 @@ class Scenario:
         passes: of a request.
         weight: share of the requests, against the others' weights.
         binary: whether it goes as bytes to /v2, or as JSON to /v1.
-        masks: see `service.options.Options`.
+        masks: see `service.inference.options.Options`.
     """
 
     model: str

@@ -1,1 +1,1 @@
-"""HTTP: routes, wire schemas, and the table of errors."""
+"""HTTP: decode a request, ask the data plane, encode the answer."""

@@ -11,12 +11,14 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from service.api import health, native, v2
-from service.api.app_state import AppState, state_of
-from service.api.direct import Direct
-from service.api.errors import install_error_handlers
-from service.api.keys import Key, RequireKey
-from service.api.observe import Observe
+from service.api import v2
+from service.api.http import health
+from service.api.http.app_state import AppState, state_of
+from service.api.http.direct import Direct
+from service.api.http.errors import install_error_handlers
+from service.api.http.keys import Key, RequireKey
+from service.api.http.observe import Observe
+from service.api.tfserving import routes as native
 from service.protocol.tensors import HEADER
 
 DESCRIPTION = """
@@ -31,6 +33,7 @@ def create_app(
     keys: Sequence[Key] = (),
     cors_origins: Sequence[str] = (),
     on_start: Callable[[], None] = lambda: None,
+    on_stop: Callable[[], None] = lambda: None,
 ) -> ASGIApp:
     """Serve models.
 
@@ -39,12 +42,14 @@ def create_app(
         keys: that requests have to present; without any, everyone may ask.
         cors_origins: origins whose pages may ask.
         on_start: called once the application answers.
+        on_stop: called once it does not any more.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         on_start()
         yield
+        on_stop()
 
     # Its documentation pages bring their scripts along; a server often has no internet.
     app: FastAPI = FastAPIOffline(

@@ -19,7 +19,7 @@ import onnx
 
 from service.errors import ArtifactError
 from service.graph.misplaced import export_command, is_keras, lying_in
-from service.memory import mib, require_memory
+from service.runtime.memory import mib, require_memory
 
 #: Most bytes of a graph in one piece, by protobuf.
 _MOST = (1 << 31) - 1

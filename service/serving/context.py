@@ -5,10 +5,10 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from service.batch import Ticket
 from service.errors import DeadlineError, InputError
 from service.manifest import Manifest
 from service.protocol.prediction import Prediction
+from service.scheduling.batch import Ticket
 
 
 @dataclass(eq=False)

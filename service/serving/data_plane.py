@@ -17,16 +17,16 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from service.batch import Ticket
 from service.errors import CancelledError, MCDropoutError, StoppingError
 from service.guarded import guarded
-from service.jobs import Job
-from service.memory import give_back
-from service.predictor import Predictor
+from service.inference.jobs import Job
+from service.inference.predictor import Predictor
 from service.protocol.options import Options
 from service.protocol.prediction import Prediction
-from service.repository import Repository
-from service.scheduler import Scheduler
+from service.repository.registry import Repository
+from service.runtime.memory import give_back
+from service.scheduling.batch import Ticket
+from service.scheduling.scheduler import Scheduler
 from service.serving.context import Context
 from service.serving.metrics import Metrics
 from service.serving.offload import offload

@@ -21,11 +21,11 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from service.batch import Ticket, Turn
 from service.guarded import failures, guarded
-from service.jobs import SampleJob
-from service.repository import Repository, State
-from service.scheduler import Scheduler
+from service.inference.jobs import SampleJob
+from service.repository.registry import Repository, State
+from service.scheduling.batch import Ticket, Turn
+from service.scheduling.scheduler import Scheduler
 from service.serving.uncertainty import Uncertainty
 
 _SECONDS = (*(n * 10**-e for e in (4, 3, 2, 1) for n in (1, 2.5, 5)), 1, 2.5, 5, 10, 30, 60)

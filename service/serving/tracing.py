@@ -6,8 +6,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from service.batch import Ticket
 from service.errors import SetupError
+from service.scheduling.batch import Ticket
 
 Attributes = Mapping[str, str | int | float]
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from scripts import gpu_check
 from service import Predictor
-from service.device import Device
-from service.engine import CPU, CUDA
 from service.graph.artifact import read_artifact
-from service.trials import trial_rows
+from service.inference.trials import trial_rows
+from service.runtime.device import Device
+from service.runtime.engine import CPU, CUDA
 from tests.conftest import ROOT
 
 COMMAND = [sys.executable, "-m", "scripts.gpu_check"]

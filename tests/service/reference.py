@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from service import Predictor, load_model
 from service.core.distributions import BY_KIND
 from service.core.moments import Moments
-from service.engine import CPU, Engine
 from service.graph.artifact import Artifact, find_sites, read_artifact
 from service.graph.plan import serialise
-from service.jobs import SampleJob
+from service.inference.jobs import SampleJob
+from service.inference.runner import Draws, Rows
+from service.inference.sampler import Sampler
 from service.manifest import TRAINING_INPUT, is_dropout
-from service.runner import Draws, Rows
-from service.sampler import Sampler
+from service.runtime.engine import CPU, Engine
 
 
 def save(body: str, path: Path, constants: str, inputs: str, outputs: str, opset: int = 18) -> Path:

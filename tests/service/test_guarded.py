@@ -20,17 +20,17 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from scripts.local_server import local_server
 from service import Predictor, load_model
-from service.api import observe
 from service.api.app import create_app
-from service.api.app_state import AppState
-from service.device import choose_device
+from service.api.http import observe
+from service.api.http.app_state import AppState
+from service.api.http.observe import access
 from service.errors import StoppingError
 from service.guarded import failures, guarded
-from service.logs import access
 from service.manifest import METADATA_KEY
 from service.protocol.prediction import OutputPrediction, Prediction
-from service.repository import Repository
-from service.scheduler import Scheduler
+from service.repository.registry import Repository
+from service.runtime.device import choose_device
+from service.scheduling.scheduler import Scheduler
 from service.serving.data_plane import DataPlane
 from service.serving.metrics import Metrics
 from service.serving.tracing import Tracing

@@ -20,7 +20,7 @@ def imported(statement: str) -> set[str]:
     "statement",
     [
         "from service import load_model; load_model('models/store/digits/1/model.onnx')",
-        "import service.cli, service.api.app, service.greeting, service.settings",
+        "import service.cli, service.api.app, service.server.banner, service.server.settings",
     ],
 )
 def test_the_online_half_imports_no_tensorflow(statement: str) -> None:

@@ -8,14 +8,14 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Path, Request
 from starlette.exceptions import HTTPException
 
-from service.api.app_state import state_of
-from service.api.body import describe_body, parse_json, read_body
-from service.api.keys import needs
-from service.api.schemas import Error
+from service.api.http.app_state import state_of
+from service.api.http.body import describe_body, parse_json, read_body
+from service.api.http.keys import needs
+from service.api.http.schemas import Error
 from service.api.v2 import metadata
 from service.api.v2.schemas import ControlRequest, IndexEntry, IndexRequest
 from service.errors import DeadlineError
-from service.repository import Repository
+from service.repository.registry import Repository
 
 #: Loads and unloads at a time. They have threads of their own, so that however many wait, no
 #: other request waits for a thread with them.

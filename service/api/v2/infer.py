@@ -7,20 +7,19 @@ from typing import Any
 from fastapi import Request, Response
 from numpy.typing import NDArray
 
-from service.api.app_state import context_of, state_of
-from service.api.arrays import RAW
-from service.api.body import parse_json, read_body
-from service.api.errors import placed
+from service.api.http.app_state import context_of, state_of
+from service.api.http.body import parse_json, read_body
+from service.api.http.errors import placed
 from service.api.v2.outputs import Selected, select
 from service.api.v2.parameters import InferParameters
 from service.api.v2.schemas import EXAMPLE, InferRequest
 from service.api.v2.tensors import Inputs, Output, decode_inputs, encode_answer, split_body
 from service.errors import Loc
+from service.inference.predictor import Predictor
 from service.manifest import Manifest
-from service.predictor import Predictor
 from service.protocol.options import MOMENTS, Options
 from service.protocol.prediction import Prediction
-from service.protocol.tensors import HEADER
+from service.protocol.tensors import BINARY, HEADER
 from service.serving.context import Context
 from service.serving.data_plane import DataPlane
 from service.serving.offload import offload
@@ -85,7 +84,7 @@ async def infer(request: Request, name: str, version: int | None) -> Response:
         MCDropoutError: it cannot be answered, saying why.
         HTTPException: its body is too large or compressed.
     """
-    body = await read_body(request, (RAW,))
+    body = await read_body(request, (BINARY,))
     plane, context = state_of(request).plane, context_of(request)
     predictor = plane.find(name, version, context)
     header = request.headers.get(HEADER)

@@ -13,7 +13,7 @@ from service.api.v2.schemas import (
 )
 from service.manifest import Manifest, Shape
 from service.protocol.datatypes import BY_DTYPE, BY_NAME
-from service.repository import Repository, State
+from service.repository.registry import Repository, State
 
 #: Triton's names of what is supported beyond the protocol.
 EXTENSIONS = ["binary_tensor_data", "model_configuration", "model_repository", "parameters"]

@@ -4,9 +4,9 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, StrictBool, create_model, model_validator
 
-from service.api.known import Known
-from service.api.option_fields import Whole, flat_fields, refuse_options_without_passes
-from service.options import read_options
+from service.api.http.known import Known
+from service.api.http.option_fields import Whole, flat_fields, refuse_options_without_passes
+from service.inference.options import read_options
 from service.protocol.options import OPTIONS, AskedMeasure, Options
 
 

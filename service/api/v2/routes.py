@@ -4,11 +4,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 
-from service.api import health
-from service.api.app_state import state_of
-from service.api.body import describe_body
-from service.api.keys import needs
-from service.api.schemas import ERRORS, Error
+from service.api.http import health
+from service.api.http.app_state import state_of
+from service.api.http.body import describe_body
+from service.api.http.keys import needs
+from service.api.http.schemas import ERRORS, Error
+from service.api.http.versions import Number
 from service.api.v2 import control, metadata
 from service.api.v2.infer import infer
 from service.api.v2.schemas import (
@@ -21,7 +22,6 @@ from service.api.v2.schemas import (
     Ready,
     ServerMetadata,
 )
-from service.api.versions import Number
 from service.protocol.tensors import HEADER
 
 _BYTES = {

@@ -12,7 +12,7 @@ from pydantic import (
     model_validator,
 )
 
-from service.api.known import Items, Known
+from service.api.http.known import Items, Known
 from service.api.v2.parameters import InferParameters
 from service.protocol.datatypes import BY_NAME
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from service.api.v2.json_data import Where, from_json, nested_places, unravel
 from service.api.v2.schemas import InferInput
 from service.errors import InputError
+from service.inference.texts import require_few
 from service.protocol import tensors
 from service.protocol.datatypes import BY_NAME
 from service.protocol.tensors import HEADER, TensorError
-from service.texts import require_few
 
 Array = NDArray[Any]
 

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from models.export import export_model
 from scripts.benchmark.networks import NETWORKS
 from service import load_model
-from service.engine import CPU, Engine
+from service.inference.runner import Draws
 from service.manifest import TRAINING_INPUT
-from service.runner import Draws
+from service.runtime.engine import CPU, Engine
 from tests.conftest import SIGMAS
 
 PASSES, AT_A_TIME = 20_000, 500

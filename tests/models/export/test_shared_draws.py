@@ -21,10 +21,10 @@ from scripts.supported_models.shared_draws import ON_WEIGHTS, OnWeights, Variati
 from service import Predictor, load_model
 from service.errors import InputError
 from service.graph.plan import Layout
+from service.inference.runner import Draws
+from service.inference.sampler import Sampler
+from service.inference.sizes import Sizes, Sizing
 from service.protocol.options import Masks
-from service.runner import Draws
-from service.sampler import Sampler
-from service.sizes import Sizes, Sizing
 from tests.conftest import SIGMAS
 from tests.service.reference import sample_moments
 

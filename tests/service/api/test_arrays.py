@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from service import Predictor
-from service.api.arrays import NPY, NPZ, RAW, read_binary
+from service.api.tfserving.arrays import NPY, NPZ, RAW, read_binary
 from service.errors import InputError
 from service.manifest import InputSpec
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from scripts.local_server import local_server
-from service.api.arrays import NPY, NPZ, RAW, read_binary
+from service.api.tfserving.arrays import NPY, NPZ, RAW, read_binary
 from service.errors import InputError
-from service.inputs import read_inputs
+from service.inference.inputs import read_inputs
 from service.manifest import InputSpec
 from tests.conftest import STORE
 from tests.service.api.test_arrays import npy

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from scripts.local_server import local_server
-from service.api.keys import parse_keys
+from service.api.http.keys import parse_keys
 from service.errors import SetupError
 from tests.conftest import STORE
 

@@ -11,11 +11,11 @@ import pytest
 
 from service import Predictor, load_model
 from service.api.app import create_app
-from service.api.app_state import AppState
-from service.device import choose_device
+from service.api.http.app_state import AppState
 from service.errors import StoppingError
-from service.repository import Repository
-from service.scheduler import Scheduler
+from service.repository.registry import Repository
+from service.runtime.device import choose_device
+from service.scheduling.scheduler import Scheduler
 from service.serving.data_plane import DataPlane
 from tests.service.reference import save
 

@@ -10,7 +10,9 @@ import pytest
 from fastapi.routing import APIRoute
 
 from scripts.local_server import LocalServer, local_server
-from service.api import health, native, v2
+from service.api import v2
+from service.api.http import health
+from service.api.tfserving import routes as native
 from service.api.v2 import control
 from tests.conftest import STORE
 

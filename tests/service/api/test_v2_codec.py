@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 
 from service import Predictor
-from service.api.body import parse_json
-from service.api.errors import placed
+from service.api.http.body import parse_json
+from service.api.http.errors import placed
 from service.api.v2.infer import decode
 from service.api.v2.schemas import EXAMPLE, InferRequest
 from service.api.v2.tensors import (

@@ -14,12 +14,12 @@ from starlette.types import ASGIApp
 from scripts.local_server import local_server
 from service import load_model
 from service.api.app import create_app
-from service.api.app_state import AppState
+from service.api.http.app_state import AppState
 from service.core.measures import MEASURES, measures_of
-from service.device import choose_device
 from service.errors import StoppingError
-from service.repository import Repository
-from service.scheduler import Scheduler
+from service.repository.registry import Repository
+from service.runtime.device import choose_device
+from service.scheduling.scheduler import Scheduler
 from service.serving.data_plane import DataPlane
 from tests.conftest import STORE
 

@@ -8,7 +8,7 @@ import pytest
 from service import load_model
 from service.errors import ArtifactError
 from service.graph.artifact import read_artifact
-from service.repository import MODEL_FILE
+from service.repository.registry import MODEL_FILE
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.runner import Draws
+from service.inference.runner import Draws
 from tests.service.reference import loaded, own_samples, save
 
 #: Each takes a tensor of (batch, 3, 4) to another; {x} is one, {r} any earlier one.

@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from service import Predictor
-from service.api.schemas import PredictRequest
+from service.api.tfserving.schemas import PredictRequest
 from service.api.v2.parameters import InferParameters
 from service.cli import app
 from service.client import AsyncClient, Client

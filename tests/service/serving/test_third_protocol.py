@@ -12,8 +12,8 @@ import pytest
 
 from service import Predictor, load_model
 from service.errors import StoppingError
-from service.repository import Repository
-from service.scheduler import Scheduler
+from service.repository.registry import Repository
+from service.scheduling.scheduler import Scheduler
 from service.serving.data_plane import DataPlane
 from tests.conftest import STORE
 from tests.service.serving import lines

@@ -8,7 +8,7 @@ from service import load_model
 from service.core.measures import read_measures
 from service.core.measures.quantiles import Quantiles
 from service.errors import InputError
-from service.options import Limits
+from service.inference.options import Limits
 from tests.conftest import STORE
 from tests.service.core.measures.of_samples import measured
 

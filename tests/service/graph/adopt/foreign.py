@@ -7,8 +7,8 @@ import onnx
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from service.engine import CPU, Engine
 from service.graph.adopt import Adopted, adopt
+from service.runtime.engine import CPU, Engine
 
 #: Rows of ones that a hand-made graph is run on.
 ONES = np.ones((500, 4), np.float32)

@@ -1,0 +1,1 @@
+"""What both protocols share of HTTP: bodies, errors, keys, health."""

@@ -1,0 +1,201 @@
+"""Bodies of requests: read within a limit, parse, describe in the OpenAPI document."""
+
+import gc
+import re
+from collections.abc import Collection, Mapping
+from typing import Any, TypeVar
+
+from fastapi import Request
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from service.api.http.app_state import context_of, state_of
+from service.errors import CancelledError, InputError, shown
+from service.serving.offload import INLINE
+
+#: Lists that every large body may have, and bytes of it for which it may have one more.
+LISTS, LIST_BYTES = 1 << 20, 16
+
+M = TypeVar("M", bound=BaseModel)
+
+
+#: What JSON is sent as. `curl -d` calls it a form, and many clients do not call it anything.
+_JSON = re.compile(r"|(application|text)/json|application/x-www-form-urlencoded|[^/]+/[^/]+\+json")
+
+
+def content_type(request: Request, also: Collection[str] = ()) -> str:
+    """What the body is said to be, without its parameters and in small letters.
+
+    Args:
+        request: of any route that has a body.
+        also: what the route takes beside JSON.
+
+    Raises:
+        HTTPException: 415, it is neither JSON nor of `also`.
+    """
+    kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind not in also and not _JSON.fullmatch(kind):
+        taken = " or ".join(["application/json", *also])
+        raise HTTPException(415, f"Content-Type is {kind[:40]!r}; send {taken}.")
+    return kind
+
+
+async def read_body(request: Request, also: Collection[str] = ()) -> bytes:
+    """The whole body, of at most `AppState.max_body` bytes; the request's time begins at its end.
+
+    What it claims to hold is never allocated, only what has arrived.
+
+    Args:
+        request: whose body it is.
+        also: see `content_type`.
+
+    Raises:
+        HTTPException: 413, it is longer; 415, it is compressed, or of a type that is not taken.
+        QueueFullError: others' bodies take all the room there is.
+        CancelledError: the client left before it had sent it all.
+        InputError: the parser took what follows the headers for another protocol's.
+    """
+    content_type(request, also)
+    encoding = request.headers.get("Content-Encoding", "identity")
+    if encoding.lower() != "identity":
+        text = f"Content-Encoding is {encoding[:40]!r}; send the body without compression."
+        raise HTTPException(415, text)
+    shared, context = state_of(request), context_of(request)
+    limit = shared.max_body
+    claimed = request.headers.get("Content-Length", "")
+    # A claim of thousands of digits is too long as well, and int() would refuse it.
+    if claimed.isascii() and claimed.isdigit() and (len(claimed) > 18 or int(claimed) > limit):
+        raise _too_large(limit)
+    chunks, size = [], 0
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > limit:
+                raise _too_large(limit)
+            shared.plane.memory.hold(context, len(chunk))
+            chunks.append(chunk)
+    except ClientDisconnect as error:
+        raise CancelledError("the client left before it had sent its request.") from error
+    context.begin(shared.plane.timeout)
+    return b"".join(chunks)
+
+
+def _too_large(limit: int) -> HTTPException:
+    return HTTPException(
+        413, f"the body is too large; this server takes at most {limit} bytes. Send fewer rows."
+    )
+
+
+def parse_json(model: type[M], content: bytes, example: str) -> M:
+    """Read a JSON body.
+
+    Args:
+        model: what it has to be.
+        content: its bytes.
+        example: what to send, for messages.
+
+    Raises:
+        InputError: naming the first place that is wrong, and what would be right.
+    """
+    try:
+        return model.model_validate(_loads(content, example))
+    except ValidationError as error:
+        text = invalid(error, example)
+    raise InputError(text)  # here, for the error above holds all that was sent
+
+
+def _loads(content: bytes, example: str) -> Any:
+    """The values of a JSON text, made as Python has them and in no form between.
+
+    A number takes 12 times its text at most, and a string less. A list takes 96 bytes and an
+    object 208, and their text may be two bytes long: so they are counted before they are made.
+    """
+    large = len(content) > INLINE
+    if large:
+        _require_few_lists(content)
+        gc.disable()  # only one of these runs at a time; it would go through all again and again
+    try:
+        return from_json(content)
+    except ValueError as error:
+        text = str(error)
+    finally:
+        if large:
+            gc.enable()
+    if text.startswith("EOF"):
+        raise InputError(f"the body is empty, or it ends before its JSON does. Send {example}.")
+    raise InputError(f"the body is not JSON: {text}. Send {example}.")
+
+
+def _require_few_lists(content: bytes) -> None:
+    most = LISTS + len(content) // LIST_BYTES
+    if content.count(b"[") + 2 * content.count(b"{") > most:
+        raise InputError(
+            f"the body has too many lists and objects for its {len(content)} bytes: up to {most}, "
+            "where an object counts twice. Send fewer rows at a time, or the rows as bytes."
+        )
+
+
+def invalid(error: ValidationError, example: str, root: str = "the body") -> str:
+    """The first fault that pydantic found, in a sentence.
+
+    Args:
+        error: what it found.
+        example: what to send.
+        root: what to call the whole.
+    """
+    first = error.errors(include_url=False)[0]
+    place = _place(first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] in _WORDS:
+        message = _WORDS[first["type"]].format_map(first.get("ctx", {}))
+    if first["type"] == "missing":
+        return f"{place} is missing. Send {example}."
+    if first["type"] == "value_error" and isinstance(first["input"], dict):
+        return f"{place or root}: {message}."
+    if not place:
+        return f"{root} is wrong: {message}. Send {example}."
+    return f"{place} is {shown(first['input'])}: {message}."
+
+
+#: Pydantic's own words for these are Python's, or about its "validation".
+_WORDS = {
+    "model_type": "Input should be an object",
+    "list_type": "Input should be a valid array",
+    "too_short": "it takes {min_length} or more items, and has {actual_length}",
+    "too_long": "it takes up to {max_length} items, and has {actual_length}",
+}
+
+
+def _place(loc: tuple[int | str, ...]) -> str:
+    """A place in a body: ("inputs", 0, "name") is inputs[0].name."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc)
+    return "".join(parts).removeprefix(".")
+
+
+def describe_body(
+    model: type[BaseModel], *, required: bool = True, also: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """`openapi_extra` of a route that reads its body itself.
+
+    Args:
+        model: of the JSON body.
+        required: whether there has to be one.
+        also: other content types and what they hold.
+    """
+    schema = model.model_json_schema()
+    definitions = schema.pop("$defs", {})
+    # A reference would lead to the document's own definitions, where these are not.
+    content = {"application/json": {"schema": _inlined(schema, definitions)}, **(also or {})}
+    return {"requestBody": {"required": required, "content": content}}
+
+
+def _inlined(schema: Any, definitions: Mapping[str, Any]) -> Any:
+    if isinstance(schema, list):
+        return [_inlined(item, definitions) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _inlined(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+    return {key: _inlined(item, definitions) for key, item in schema.items()}

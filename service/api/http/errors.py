@@ -1,0 +1,123 @@
+"""Every failure becomes {"error": "what is wrong, where, and what would be right"}."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from service.api.http.app_state import context_of, state_of
+from service.errors import (
+    CancelledError,
+    DeadlineError,
+    ForbiddenError,
+    InputError,
+    LoadError,
+    Loc,
+    MCDropoutError,
+    ModelNotFoundError,
+    ModelUnavailableError,
+    OutputError,
+    QueueFullError,
+    RefusedRowsError,
+    StoppingError,
+    TooLargeError,
+    shortened,
+)
+
+log = logging.getLogger("mcdropout")
+
+#: Characters of a text: names that a request sent, or that there are, may be many and long.
+_LONGEST = 2000
+
+#: The most specific class that fits decides. What is not here is a fault of ours.
+STATUS: dict[type, int] = {
+    InputError: 400,
+    RefusedRowsError: 400,
+    LoadError: 400,
+    ForbiddenError: 403,
+    ModelNotFoundError: 404,
+    TooLargeError: 413,
+    OutputError: 422,
+    QueueFullError: 429,
+    CancelledError: 499,  # as in nginx's log; nobody reads it
+    ModelUnavailableError: 503,
+    StoppingError: 503,
+    DeadlineError: 504,
+}
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Let every error of `app` leave in the one form."""
+
+    async def answer(request: Request, error: Exception) -> JSONResponse:
+        return error_answer(request, error)
+
+    for kind in (MCDropoutError, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, answer)
+
+
+def error_answer(request: Request, error: Exception) -> JSONResponse:
+    """What a request is answered that ended with an error."""
+    if isinstance(error, HTTPException):
+        _forget_frames(error)
+        return _http(request, error)
+    status = next((STATUS[c] for c in type(error).__mro__ if c in STATUS), None)
+    if status is None:
+        return _internal(request, error)
+    _forget_frames(error)
+    seconds = getattr(error, "retry_after", None)
+    text = state_of(request).repository.without_folder(str(error))
+    return error_response(status, text, {"Retry-After": str(seconds)} if seconds else None)
+
+
+@contextmanager
+def placed(render: Callable[[Loc], str]) -> Iterator[None]:
+    """Let errors of rows name their places as a protocol does."""
+    try:
+        yield
+    except InputError as error:
+        raise error.at(render) from None
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Let go of what the functions held that an error came through.
+
+    It is the body with all its values, and an error that came out of a thread belongs to a
+    future that one of these functions holds: such a circle would stay until the collector runs.
+    """
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
+
+
+def _http(request: Request, error: HTTPException) -> JSONResponse:
+    text = str(error.detail)
+    if error.status_code == 404:
+        text = "there is no such page. GET /docs lists them all."
+    if error.status_code == 405:
+        text = _wrong_method(error)
+    place = f"{request.method} {request.url.path}"
+    return error_response(error.status_code, f"{place}: {text}", error.headers)
+
+
+def _internal(request: Request, error: Exception) -> JSONResponse:
+    """What is wrong inside is told to the log alone."""
+    number = context_of(request).id
+    log.error("internal error %s", number, exc_info=error, extra={"request_id": number})
+    return error_response(500, f"internal error {number}; the server's log has the details.")
+
+
+def _wrong_method(error: HTTPException) -> str:
+    methods = sorted((error.headers or {}).get("Allow", "GET").split(", "))
+    return f"this page takes {' and '.join(methods)} alone. GET /docs lists what each takes."
+
+
+def error_response(
+    status: int, message: str, headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """A response in the one form of errors, of `_LONGEST` characters at most."""
+    return JSONResponse({"error": shortened(message, _LONGEST)}, status, headers=headers)

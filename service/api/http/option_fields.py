@@ -1,0 +1,95 @@
+"""Fields of request bodies that are made from `Options`."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    WithJsonSchema,
+)
+from pydantic.fields import FieldInfo
+
+from service.api.http.known import Items
+from service.core.measures import MEASURES
+from service.protocol.options import DEFAULTS, OPTIONS, Kind, Masks, Option
+
+Fields = Mapping[str, tuple[Any, FieldInfo]]
+
+_MEASURE = {
+    "anyOf": [
+        {"type": "string", "examples": list(MEASURES)},
+        {"type": "object", "minProperties": 1, "maxProperties": 1},
+    ]
+}
+
+
+def _measure(value: Any) -> Any:
+    if not isinstance(value, str | dict):
+        raise ValueError("it takes a name, or an object of one name and its arguments")
+    return value
+
+
+#: Of an option's kind, the type in JSON.
+_JSON: Mapping[Kind, Any] = {
+    "whole number": StrictInt,
+    "number": StrictFloat,
+    "choice": Masks,
+    "names": Items[StrictStr],
+    "measures": Items[Annotated[Any, AfterValidator(_measure), WithJsonSchema(_MEASURE)]],
+}
+
+
+def _whole(value: Any) -> Any:
+    """Clients whose only numbers are floats send 100.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[StrictInt, BeforeValidator(_whole)]
+
+#: The same where every value is one number or text; lists have commas between their items.
+_FLAT: Mapping[Kind, Any] = {**_JSON, "whole number": Whole, "names": StrictStr}
+
+
+def json_fields() -> Fields:
+    """Every option, as a body of JSON has it."""
+    return {name: _field(name, option, _JSON) for name, option in OPTIONS.items()}
+
+
+def flat_fields() -> Fields:
+    """Every option but the measures, as the Open Inference Protocol's parameters have it."""
+    return {
+        name: _field(name, option, _FLAT)
+        for name, option in OPTIONS.items()
+        if option.kind != "measures"  # they are outputs there
+    }
+
+
+def refuse_options_without_passes(body: BaseModel, training: bool) -> None:
+    """Check that a request which runs no passes says nothing of them.
+
+    Raises:
+        ValueError: naming the options to leave out.
+    """
+    given = sorted(body.model_fields_set & set(OPTIONS))
+    if not training and given:
+        raise ValueError(
+            f"'training' is false, which runs one pass with dropout off: leave out {given}"
+        )
+
+
+def _field(name: str, option: Option, types: Mapping[Kind, Any]) -> tuple[Any, FieldInfo]:
+    kind, default = types[option.kind], DEFAULTS[name]
+    # Told, and checked with all else that depends on the model: its texts say what helps.
+    bounds = {"minimum": option.minimum, "maximum": option.maximum}
+    info: Any = Field(
+        default=list(default) if isinstance(default, tuple) else default,
+        description=f"{option.description}; default: {option.default}",
+        json_schema_extra={k: v for k, v in bounds.items() if v is not None},
+    )
+    return (kind | None if default is None else kind), info

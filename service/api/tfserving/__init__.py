@@ -1,0 +1,1 @@
+"""The protocol under /v1, in TensorFlow Serving's REST form."""

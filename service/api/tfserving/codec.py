@@ -1,0 +1,188 @@
+"""Between the bodies of the native protocol and the data plane."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from service.api.http.body import invalid, parse_json
+from service.api.tfserving.arrays import BINARY, read_binary
+from service.api.tfserving.schemas import PredictBody, PredictRequest
+from service.errors import InputError, Loc, place, shortened
+from service.manifest import Manifest
+from service.protocol.options import Options
+from service.protocol.prediction import OutputPrediction, Prediction
+
+EXAMPLE = 'an object such as {"instances": [[…]], "passes": 100}'
+
+_ROWS = ("instances", "inputs")
+#: Fields that come as lists in JSON, and separated by commas in a query.
+_LISTS = ("measures", "sites")
+#: Fields of the query whose text JSON would not need quotes for.
+_PLAIN = ("passes", "seed", "training", "rate_scale", "timeout")
+
+Columns = Mapping[str, Mapping[str, NDArray[Any]]]  # output name to key to (B, …)
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A request that was understood.
+
+    Attributes:
+        x: rows, as `Predictor.prepare` takes them.
+        place: what to call a place in `x`.
+        options: how to sample; None: one pass with dropout off.
+        by_row: whether the answer has an object for each row.
+        timeout: seconds that it may take; None: as long as the server allows.
+    """
+
+    x: Any
+    place: Callable[[Loc], str]
+    options: Options | None
+    by_row: bool
+    timeout: float | None
+
+
+def decode(manifest: Manifest, kind: str, query: Mapping[str, str], content: bytes) -> Decoded:
+    """Read a body.
+
+    Args:
+        manifest: of the model that is asked.
+        kind: the body's content type; anything but `BINARY` is read as JSON.
+        query: of the address; the options of a binary body.
+        content: the body.
+
+    Raises:
+        InputError: naming the place, what is there and what would be right.
+    """
+    render: Callable[[Loc], str]
+    if kind in BINARY:
+        body = _from_query(query)
+        x, render = read_binary(kind, content, manifest.inputs), partial(place, "the body")
+    else:
+        body = parse_json(PredictRequest, content, EXAMPLE)
+        x, render = _rows(manifest, body)
+        _require_no_options(query)
+    options = body.options() if body.training else None
+    return Decoded(x, render, options, kind in BINARY or body.inputs is None, body.timeout)
+
+
+def _from_query(query: Mapping[str, str]) -> PredictBody:
+    """The options of a request whose body is rows alone."""
+    there_are = [name for name in PredictRequest.model_fields if name not in _ROWS]
+    fields: dict[str, Any] = {"instances": []}
+    for name, text in query.items():
+        if name in _ROWS:
+            raise InputError(f"{name} is in the address; the rows are the body.")
+        if name not in there_are:
+            known = f"there is no field {shortened(name)!r}; there are {there_are}."
+            raise InputError(f"the address: {known}")
+        fields[name] = (
+            text.split(",") if name in _LISTS else _plain(text) if name in _PLAIN else text
+        )
+    try:
+        return PredictRequest.model_validate(fields)
+    except ValidationError as error:
+        text = invalid(error, "?passes=100&seed=7 in the address", "the address")
+    raise InputError(text)
+
+
+def _require_no_options(query: Mapping[str, str]) -> None:
+    for name in query:
+        if name in PredictRequest.model_fields:
+            raise InputError(
+                f"the address has {name!r}, which is read there with rows as bytes; put it into "
+                "the body."
+            )
+
+
+def _plain(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
+
+
+def _rows(manifest: Manifest, body: PredictBody) -> tuple[Any, Callable[[Loc], str]]:
+    """The rows as columns, and what to call their places."""
+    if body.instances is None:
+        _require_no_tensors(body.inputs)
+        return body.inputs, partial(place, "inputs")
+    if not body.instances or not isinstance(body.instances[0], dict):
+        return body.instances, partial(place, "instances")
+    names = [spec.name for spec in manifest.inputs]
+    for index, instance in enumerate(body.instances):
+        if not isinstance(instance, dict) or set(instance) != set(names):
+            raise InputError(
+                f"instances[{index}] is not an object with exactly the model's inputs {names}."
+            )
+    columns = {name: [instance[name] for instance in body.instances] for name in names}
+    return columns, _instance_place
+
+
+def _require_no_tensors(inputs: Any) -> None:
+    """The other protocol's form is a likely mistake, and has no rows to name a place in."""
+    first = inputs[0] if isinstance(inputs, list) and inputs else None
+    if isinstance(first, dict) and "datatype" in first:
+        raise InputError(
+            "inputs is a list of tensors, which POST /v2/models/{name}/infer takes. Here it is "
+            "rows, or an object of input name to rows."
+        )
+
+
+def _instance_place(loc: Loc) -> str:
+    """A place in columns, where each row came as an object."""
+    match loc:
+        case (str(name), int(row), *rest):
+            return place("instances", (row, name, *rest))
+        case (str(name),):
+            return f"instances[*].{name}"
+    return place("instances", loc)
+
+
+def sampled(prediction: Prediction) -> dict[str, dict[str, NDArray[Any]]]:
+    """Output name to key to (B, …)."""
+    return {name: _quantities(output) for name, output in prediction.items()}
+
+
+def _quantities(output: OutputPrediction) -> dict[str, NDArray[Any]]:
+    return {"mean": output.mean, "variance": output.variance, **output.measures}
+
+
+def write_json(head: Mapping[str, Any], columns: Columns, by_row: bool) -> bytes:
+    """The answer's body; `head` comes first in it."""
+    name, found = ("predictions", _by_row(columns)) if by_row else ("outputs", _only(columns))
+    return orjson.dumps({**head, name: found}, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def arrays_by_name(columns: Columns) -> dict[str, NDArray[Any]]:
+    """The same as arrays: "mean" …, or with several outputs "<output>.mean" …"""
+    if len(columns) == 1:
+        return dict(next(iter(columns.values())))
+    return {f"{name}.{key}": y for name, found in columns.items() for key, y in found.items()}
+
+
+def _only(columns: Columns) -> Any:
+    columns = {
+        name: {key: np.ascontiguousarray(y) for key, y in found.items()}
+        for name, found in columns.items()
+    }
+    return next(iter(columns.values())) if len(columns) == 1 else columns
+
+
+def _by_row(columns: Columns) -> list[Any]:
+    """One object for each row."""
+    rows = {name: _transpose(found) for name, found in columns.items()}
+    if len(rows) == 1:
+        return next(iter(rows.values()))
+    return [dict(zip(rows, parts, strict=True)) for parts in zip(*rows.values(), strict=True)]
+
+
+def _transpose(found: Mapping[str, NDArray[Any]]) -> list[dict[str, Any]]:
+    values = [y.tolist() for y in found.values()]
+    return [dict(zip(found, row, strict=True)) for row in zip(*values, strict=True)]

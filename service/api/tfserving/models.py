@@ -1,0 +1,104 @@
+"""What is told of models, in our own form and in TensorFlow Serving's."""
+
+from typing import Any
+
+from service.api.tfserving.schemas import (
+    DeviceStatus,
+    ModelDetails,
+    ModelList,
+    ModelMetadata,
+    ModelStatus,
+    ServingStatus,
+    ServingVersion,
+    VersionStatus,
+)
+from service.manifest import TensorSpec
+from service.protocol.datatypes import BY_DTYPE
+from service.repository.registry import Repository, State, Version
+from service.runtime.device import Device
+
+_SERVING_STATES = {
+    State.LOADING: ("LOADING", "OK"),
+    State.READY: ("AVAILABLE", "OK"),
+    State.FAILED: ("END", "UNKNOWN"),
+    State.UNLOADED: ("END", "OK"),
+}
+
+
+def model_list(repository: Repository) -> ModelList:
+    """All models and the state of their versions."""
+    return ModelList(
+        models=[
+            ModelStatus(name=name, versions=[_status(repository, v) for v in versions])
+            for name, versions in repository.models().items()
+        ]
+    )
+
+
+def model_details(
+    repository: Repository, device: Device, name: str, number: int | None = None
+) -> ModelDetails:
+    """Everything known of one version, by default the one that answers."""
+    version = repository.version(name, number)
+    details = ModelDetails(
+        name=name,
+        versions=[_status(repository, v) for v in repository.versions(name)],
+        model_version_status=[_serving(repository, v) for v in repository.versions(name)],
+        **_status(repository, version).model_dump(),
+    )
+    if version.predictor is None:
+        return details
+    manifest = version.predictor.manifest
+    return details.model_copy(
+        update={
+            **{key: getattr(manifest, key) for key in ("task", "labels", "passes")},
+            **{key: list(getattr(manifest, key)) for key in ("inputs", "outputs", "sites")},
+            "providers": list(version.predictor.providers),
+            "device": DeviceStatus(asked=device.asked, got=device.got, why=device.why),
+            "plan": version.predictor.planned.report,
+            "proof": version.predictor.proof,
+        }
+    )
+
+
+def _status(repository: Repository, version: Version) -> VersionStatus:
+    reason = repository.without_folder(version.reason)
+    return VersionStatus(version=str(version.number), state=version.state, reason=reason)
+
+
+def _serving(repository: Repository, version: Version) -> ServingVersion:
+    state, code = _SERVING_STATES[version.state]
+    reason = repository.without_folder(version.reason)
+    status = ServingStatus.model_validate({"error_code": code, "error_message": reason})
+    return ServingVersion.model_validate(
+        {"version": str(version.number), "state": state, "status": status}
+    )
+
+
+def model_metadata(repository: Repository, name: str, number: int | None = None) -> ModelMetadata:
+    """The signature of a version that can answer.
+
+    Raises:
+        ModelNotFoundError, ModelUnavailableError: there is none.
+    """
+    version, predictor = repository.predictor(name, number)
+    manifest = predictor.manifest
+    signature = {
+        "inputs": {spec.name: _tensor(spec) for spec in manifest.inputs},
+        "outputs": {spec.name: _tensor(spec) for spec in manifest.outputs},
+        "method_name": "tensorflow/serving/predict",
+    }
+    spec = {"name": name, "signature_name": "", "version": str(version.number)}
+    return ModelMetadata(
+        model_spec=spec,
+        metadata={"signature_def": {"signature_def": {"serving_default": signature}}},
+    )
+
+
+def _tensor(spec: TensorSpec) -> dict[str, Any]:
+    sizes = [{"size": str(-1 if size is None else size), "name": ""} for size in spec.shape]
+    return {
+        "dtype": BY_DTYPE[spec.dtype].tensorflow,
+        "tensor_shape": {"dim": sizes, "unknown_rank": False},
+        "name": spec.name,
+    }

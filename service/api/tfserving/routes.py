@@ -1,0 +1,138 @@
+"""The native protocol under /v1, in TensorFlow Serving's REST form."""
+
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Path, Request, Response
+from starlette.convertors import StringConvertor, register_url_convertor
+
+from service.api.http.app_state import context_of, state_of
+from service.api.http.body import content_type, describe_body, read_body
+from service.api.http.errors import placed
+from service.api.http.keys import needs
+from service.api.http.schemas import ERRORS, Error
+from service.api.http.versions import Number
+from service.api.tfserving import codec, models
+from service.api.tfserving.arrays import BINARY, NPZ, write_npz
+from service.api.tfserving.schemas import (
+    ModelDetails,
+    ModelList,
+    ModelMetadata,
+    PredictRequest,
+    PredictResponse,
+)
+from service.serving.offload import offload
+
+#: What a header's value may hold as it is; the rest of a model's name is percent-encoded.
+_PLAIN = "".join(map(chr, range(ord(" "), ord("~")))).replace("%", "")
+_BYTES = {"type": "string", "format": "binary"}
+_PREDICT: dict[str, Any] = {
+    "response_model": PredictResponse,
+    "responses": {
+        200: {"content": {NPZ: {"schema": _BYTES}}, "description": "as Accept asks for"},
+        413: {"model": Error, "description": "the body is too large"},
+        429: {"model": Error, "description": "too many requests wait; Retry-After says how long"},
+        504: {"model": Error, "description": "the timeout is over"},
+    },
+    "openapi_extra": describe_body(
+        PredictRequest, also={kind: {"schema": _BYTES} for kind in BINARY}
+    ),
+}
+
+# See `direct`.
+asking = APIRouter(
+    prefix="/v1/models", tags=["models"], responses=ERRORS, dependencies=[needs("predict")]
+)
+router = APIRouter(prefix="/v1/models", tags=["models"], responses=ERRORS)
+
+
+class _Part(StringConvertor):
+    """A part of a path that is no method of TensorFlow Serving's, so that those are other pages."""
+
+    regex = "[^/]+" + "".join(
+        f"(?<!:{method})" for method in ("predict", "classify", "regress", "explain")
+    )
+
+
+register_url_convertor("part", _Part())
+
+Name = Annotated[str, Path(description="name of the model")]
+
+
+@router.get("", response_model=ModelList)
+async def list_models(request: Request) -> ModelList:
+    """All models and the state of their versions."""
+    return models.model_list(state_of(request).repository)
+
+
+@router.get("/{name:part}", response_model=ModelDetails)
+async def describe_model(request: Request, name: Name) -> ModelDetails:
+    """Inputs, outputs, dropout sites, plan and proof of the version that answers."""
+    shared = state_of(request)
+    return models.model_details(shared.repository, shared.device, name)
+
+
+@router.get("/{name}/versions/{version:part}", response_model=ModelDetails)
+async def describe_version(request: Request, name: Name, version: Number) -> ModelDetails:
+    """The same, of one version."""
+    shared = state_of(request)
+    return models.model_details(shared.repository, shared.device, name, version)
+
+
+@router.get("/{name}/metadata", response_model=ModelMetadata)
+async def metadata(request: Request, name: Name) -> ModelMetadata:
+    """The signature of the version that answers, as TensorFlow Serving tells it."""
+    return models.model_metadata(state_of(request).repository, name)
+
+
+@router.get("/{name}/versions/{version}/metadata", response_model=ModelMetadata)
+async def version_metadata(request: Request, name: Name, version: Number) -> ModelMetadata:
+    """The same, of one version."""
+    return models.model_metadata(state_of(request).repository, name, version)
+
+
+@asking.post("/{name}:predict", **_PREDICT)
+async def predict(request: Request, name: Name) -> Response:
+    """Mean and variance over stochastic passes, by the newest version that can answer.
+
+    A body of NumPy's .npy or .npz, or of raw bytes, takes its options from the query.
+    """
+    return await _predict(request, name, None)
+
+
+@asking.post("/{name}/versions/{version}:predict", **_PREDICT)
+async def predict_version(request: Request, name: Name, version: Number) -> Response:
+    """The same, by one version."""
+    return await _predict(request, name, version)
+
+
+async def _predict(request: Request, name: str, version: int | None) -> Response:
+    content = await read_body(request, BINARY)
+    plane, context = state_of(request).plane, context_of(request)
+    predictor = plane.find(name, version, context)
+    kind, query = content_type(request, BINARY), request.query_params
+    asked = await offload(
+        context, len(content), codec.decode, predictor.manifest, kind, query, content
+    )
+    del content
+    context.limit(asked.timeout)
+    head: dict[str, Any] = {"model": context.model, "version": context.version}
+    columns: codec.Columns
+    with placed(asked.place):
+        if asked.options is not None:
+            found = await plane.predict(predictor, asked.x, asked.options, context)
+            head |= {"passes": found.passes, "seed": found.seed}
+            columns = codec.sampled(found)
+        else:
+            outputs = await plane.predict_deterministic(predictor, asked.x, context)
+            columns = {output: {"output": y} for output, y in outputs.items()}
+    size = sum(y.nbytes for found in columns.values() for y in found.values())
+    kind, extra = "application/json", {}
+    if request.headers.get("accept", "") == NPZ:
+        kind = NPZ
+        extra = {f"x-mcdropout-{key}": quote(str(value), _PLAIN) for key, value in head.items()}
+        body = await offload(context, size, write_npz, codec.arrays_by_name(columns))
+    else:
+        body = await offload(context, size, codec.write_json, head, columns, asked.by_row)
+    context.require_time()
+    return Response(body, media_type=kind, headers=extra)

@@ -1,0 +1,174 @@
+"""Wire schemas of the native protocol, in TensorFlow Serving's form."""
+
+from typing import Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    create_model,
+    model_validator,
+)
+
+from service.api.http.known import Known
+from service.api.http.option_fields import json_fields, refuse_options_without_passes
+from service.core.measures import MEASURES
+from service.inference.options import read_options
+from service.inference.planner import PlanReport
+from service.inference.verification import Verification
+from service.manifest import InputSpec, OutputSpec, SiteSpec, Task
+from service.protocol.options import OPTIONS, Options
+from service.repository.registry import State
+
+
+class PredictBody(Known):
+    """Rows and how to sample them. Give exactly one of `instances` and `inputs`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"instances": [[1985.0]], "passes": 100, "seed": 7}},
+    )
+
+    instances: list[Any] | None = Field(
+        default=None, description="rows; with several inputs, objects of input name to row"
+    )
+    inputs: Any = Field(
+        default=None, description="columns: object of input name to rows, or the only input's rows"
+    )
+    training: StrictBool = Field(
+        default=True, description="false: one pass with dropout off, the Keras model's own output"
+    )
+    timeout: StrictFloat | None = Field(
+        default=None, description="seconds after which the answer is of no use; 504 then"
+    )
+    signature_name: Literal["serving_default"] | None = Field(
+        default=None, description="as TensorFlow Serving's clients send it; there is only this one"
+    )
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if (self.instances is None) == (self.inputs is None):
+            raise ValueError("give exactly one of 'instances' (rows) and 'inputs' (columns)")
+        refuse_options_without_passes(self, self.training)
+        return self
+
+    def options(self) -> Options:
+        """How to sample."""
+        return read_options(**{name: getattr(self, name) for name in OPTIONS})
+
+
+_OPTIONS: Any = json_fields()
+PredictRequest = create_model(
+    "PredictRequest", __base__=PredictBody, __doc__=PredictBody.__doc__, **_OPTIONS
+)
+
+
+class _Moments(BaseModel):
+    """One row's answer for one output, or, of `inputs`, all rows'; arrays nest as they do."""
+
+    mean: Any = Field(description="mean over passes")
+    variance: Any = Field(description="unbiased sample variance over passes")
+
+
+_OF_MEASURES: dict[str, Any] = {
+    name: (Any, Field(default=None, description=f"if asked for; unit: {measure.unit}"))
+    for name, measure in MEASURES.items()
+}
+Predicted: Any = create_model(
+    "Predicted", __base__=_Moments, __doc__=_Moments.__doc__, **_OF_MEASURES
+)
+
+
+class Deterministic(BaseModel):
+    """One row's answer for one output with `training` false."""
+
+    output: Any = Field(description="the model's output with dropout off")
+
+
+Answer: Any = Predicted | Deterministic | dict[str, Predicted] | dict[str, Deterministic]
+
+
+class PredictResponse(BaseModel):
+    """`predictions` of `instances`, one for each; `outputs` of `inputs`, all rows in one.
+
+    With several outputs, each maps output name to its own.
+    """
+
+    model: str
+    version: str
+    passes: int | None = Field(default=None, description="passes that were run")
+    seed: int | None = Field(default=None, description="send it again to get the same answer")
+    predictions: list[Answer] | None = None
+    outputs: Answer | None = None
+
+
+class VersionStatus(BaseModel):
+    """One version of a model, and whether it can answer."""
+
+    version: str
+    state: State
+    reason: str = Field(description="why it failed, else empty")
+
+
+class ServingStatus(BaseModel):
+    """The error of a version, in TensorFlow Serving's words."""
+
+    error_code: Literal["OK", "UNAVAILABLE", "UNKNOWN"]
+    error_message: str
+
+
+class ServingVersion(BaseModel):
+    """A version, in TensorFlow Serving's words."""
+
+    version: str
+    state: Literal["START", "LOADING", "AVAILABLE", "UNLOADING", "END"]
+    status: ServingStatus
+
+
+class ModelStatus(BaseModel):
+    """A model and its versions, the newest first."""
+
+    name: str
+    versions: list[VersionStatus]
+
+
+class ModelList(BaseModel):
+    """All models of the server."""
+
+    models: list[ModelStatus]
+
+
+class DeviceStatus(BaseModel):
+    """What runs the models."""
+
+    asked: str = Field(description="the setting")
+    got: str
+    why: str
+
+
+class ModelDetails(VersionStatus):
+    """Everything known of one version; null where it is not ready."""
+
+    name: str
+    versions: list[VersionStatus]
+    model_version_status: list[ServingVersion] = Field(
+        description="the same, as TensorFlow Serving's clients read it"
+    )
+    task: Task | None = None
+    inputs: list[InputSpec] | None = None
+    outputs: list[OutputSpec] | None = None
+    labels: list[str] | None = None
+    passes: int | None = Field(default=None, description="passes when a request names none")
+    sites: list[SiteSpec] | None = None
+    providers: list[str] | None = Field(default=None, description="what the model runs on")
+    device: DeviceStatus | None = None
+    plan: PlanReport | None = Field(default=None, description="how it is sampled")
+    proof: Verification | None = Field(default=None, description="what was seen when it was loaded")
+
+
+class ModelMetadata(BaseModel):
+    """A version's signature, in TensorFlow Serving's form."""
+
+    model_spec: dict[str, str]
+    metadata: dict[str, Any]

@@ -1,0 +1,178 @@
+"""The `mcdropout` command."""
+
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from enum import StrEnum
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from service.cli.option_flags import with_options
+from service.errors import MCDropoutError
+from service.extras import needs
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mcdropout {version('mcdropout')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Serve Keras models with Monte Carlo dropout."""
+
+
+@contextmanager
+def _errors_as_text() -> Iterator[None]:
+    """An error raised on purpose is a sentence and exit code 2, not a traceback."""
+    try:
+        with needs("cpu"):
+            yield
+    except MCDropoutError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from error
+
+
+@app.command()
+def serve(
+    config: Annotated[
+        Path | None, typer.Option(help="TOML file of settings.", envvar="MCDROPOUT_CONFIG")
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port to listen on; 0: any.", show_default="8000")
+    ] = None,
+    models: Annotated[
+        Path | None,
+        typer.Option(help="Folder of <name>/<version>/model.onnx.", show_default="models/store"),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="auto, cpu, cuda or cuda:N.", show_default="auto")
+    ] = None,
+    activate_dropout: Annotated[
+        bool | None,
+        typer.Option(
+            "--activate-dropout", help="Turn on dropouts that a file holds and keeps off."
+        ),
+    ] = None,
+    log_format: Annotated[
+        str | None, typer.Option(help="console or json.", show_default="console")
+    ] = None,
+) -> None:
+    """Serve a folder of models over HTTP.
+
+    Every setting is a MCDROPOUT_* variable, too, and a line of the TOML file. A flag wins
+    over a variable, and that over the file.
+    """
+    # Until the server has its own way to end in good order.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit(0))
+    with _errors_as_text():
+        # Imported here: `--help` needs no ONNX runtime, and a missing one is an
+        # error to be told, not a traceback.
+        from service.server import logs
+        from service.server.settings import read_settings
+
+        settings = read_settings(
+            config,
+            host=host,
+            port=port,
+            models=models,
+            device=device,
+            activate_dropout=activate_dropout,
+            log_format=log_format,
+        )
+        logs.configure(settings.log_format, settings.access_log)
+        from service.server import process
+        from service.server.composition import build
+
+        process.prepare()
+        process.serve(build(settings))
+
+
+class Output(StrEnum):
+    """How `predict` prints."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+@app.command()
+@with_options
+def predict(
+    file: Annotated[Path, typer.Argument(help="A model.onnx.")],
+    rows: Annotated[
+        str, typer.Argument(help="Rows: a .json, .csv or .npy file, or - for JSON on stdin.")
+    ],
+    output: Annotated[Output, typer.Option(help="How to print.")] = Output.TABLE,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "cpu",
+    *,
+    options: Mapping[str, Any],
+) -> None:
+    """Predict rows with a model file, without a server."""
+    with _errors_as_text():
+        from rich.console import Console
+
+        from service.cli import offline
+        from service.inference.predictor import load_model
+        from service.runtime.device import choose_device
+
+        model = load_model(file, choose_device(device).providers)
+        x = offline.read_rows(rows, model.manifest.inputs)
+        found = model.predict(x, **options)
+        if output is Output.JSON:
+            typer.echo(offline.as_json(found))
+            return
+        console = Console(markup=False, emoji=False)  # names and labels are text
+        for table in offline.as_tables(found, model.manifest):
+            console.print(table)
+
+
+@app.command()
+def inspect(
+    file: Annotated[Path, typer.Argument(help="A model.onnx.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "cpu",
+    activate_dropout: Annotated[
+        bool,
+        typer.Option(
+            "--activate-dropout", help="Turn on dropouts that the file holds and keeps off."
+        ),
+    ] = False,
+) -> None:
+    """Load a model file as the server does; show its sites, its plan and its proof."""
+    with _errors_as_text():
+        from rich.console import Console
+
+        from service.cli import inspection
+        from service.inference.predictor import load_model
+        from service.runtime.device import choose_device
+
+        providers = choose_device(device).providers
+        model = load_model(file, providers, activate_dropout=activate_dropout)
+        if as_json:
+            typer.echo(inspection.as_json(model))
+            return
+        console = Console(markup=False, emoji=False)  # names are text
+        for table in inspection.as_tables(model):
+            console.print(table)

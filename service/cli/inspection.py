@@ -1,0 +1,83 @@
+"""What a model file holds, how it is sampled and what it proved, for a person to read."""
+
+import json
+from typing import Any
+
+from rich.table import Table
+
+from service.inference.predictor import Predictor
+from service.manifest import TensorSpec
+
+
+def as_json(model: Predictor) -> str:
+    """Manifest, plan and proof."""
+    parts: dict[str, Any] = {
+        "manifest": model.manifest,
+        "plan": model.planned.report,
+        "proof": model.proof,
+    }
+    return json.dumps(
+        {name: part.model_dump(mode="json") for name, part in parts.items()}, indent=2
+    )
+
+
+def as_tables(model: Predictor) -> list[Table]:
+    """The same, without what only programs want."""
+    return [_tensors(model), _sites(model), _plan(model)]
+
+
+def _tensors(model: Predictor) -> Table:
+    table = _table("inputs and outputs", "", "name", "dtype", "shape")
+    for role, specs in (("input", model.manifest.inputs), ("output", model.manifest.outputs)):
+        for spec in specs:
+            table.add_row(role, spec.name, spec.dtype, _shape(spec))
+    return table
+
+
+def _shape(spec: TensorSpec) -> str:
+    sizes = ["rows", *("any" if size is None else str(size) for size in spec.shape[1:])]
+    return " × ".join(sizes)
+
+
+def _sites(model: Predictor) -> Table:
+    table = _table("sites", "name", "kind", "rate", "observed", "largest effect")
+    proof = model.proof
+    for site in model.manifest.sites:
+        rate = "" if site.rate is None else f"{site.rate:g}"
+        observed = f"{proof.drop_rates[site.name]:.4f}" if site.rate is not None else ""
+        effect = f"{proof.site_effects[site.name]:.3g}"
+        table.add_row(site.name, site.kind, rate, observed, effect)
+    return table
+
+
+def _plan(model: Predictor) -> Table:
+    report, proof = model.planned.report, model.proof
+    passes = model.manifest.passes
+    facts = {
+        "layout": report.layout.value,
+        **{f"not {layout.value}": reason for layout, reason in report.rejected.items()},
+        "split at": ", ".join(report.frontier),
+        "share of the work before the first site": _number(report.trunk_share, "{:.1%}"),
+        f"most that the split gains, {passes} passes": _number(report.speedup_limit, "{:.2f} ×"),
+        "time against no dropout at all, 1 row": _number(report.floor_ratio, "{:.2f} ×"),
+        "rows × passes at a time": f"{report.samples_per_chunk}",
+        "dropouts that stay off": ", ".join([*model.manifest.kept_off, *report.dead]) or "none",
+        "difference with dropout off": _number(proof.off_difference, "{:.1e}"),
+        "runs on": model.providers[0].removesuffix("ExecutionProvider"),
+    }
+    table = _table("plan and proof", "", "")
+    for name, value in facts.items():
+        table.add_row(name, value)
+    return table
+
+
+def _number(value: float | None, form: str) -> str:
+    return "unknown" if value is None else form.format(value)
+
+
+def _table(title: str, *columns: str) -> Table:
+    # A site's name is copied into requests: it may wrap, and is never cut.
+    table = Table(title=title, title_justify="left", show_header=any(columns))
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table

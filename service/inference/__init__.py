@@ -1,0 +1,1 @@
+"""A model that answers: rows in, passes, samples summarised."""

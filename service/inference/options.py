@@ -1,0 +1,193 @@
+"""Whether a model and a server's limits allow what a request chooses."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from service.core.distributions import BY_KIND
+from service.core.distributions.bernoulli import SMALLEST_RATE, is_drawable
+from service.core.measures import Needs
+from service.errors import InputError
+from service.graph.plan import Plan
+from service.inference.jobs import SampleJob
+from service.inference.runner import Draws
+from service.manifest import Manifest, SiteSpec
+from service.protocol.options import OPTIONS, SEED_LIMIT, OptionError, Options
+from service.runtime.memory import mib
+
+
+def read_options(**given: Any) -> Options:
+    """The options that a request or a caller from Python gives.
+
+    Raises:
+        InputError: naming the option, what it is and what it must be.
+    """
+    try:
+        return Options(**given)
+    except OptionError as error:
+        raise InputError(str(error)) from error
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The most that one request may ask for and take; None is no limit.
+
+    Attributes:
+        passes: number of passes.
+        rows: number of rows.
+        samples: rows × passes, which is what a call's time grows with.
+        memory: bytes that the passes of a call take at a time; more of them go in chunks.
+    """
+
+    passes: int | None = None
+    samples: int | None = None
+    rows: int | None = None
+    memory: int = 512 << 20
+
+
+def require_passes(passes: int, limit: int | None) -> None:
+    """Check the number of passes.
+
+    Raises:
+        InputError: they are too few, or more than the limit.
+    """
+    least = OPTIONS["passes"].minimum or 0
+    if passes < least:
+        raise InputError(
+            f"passes is {passes}; a variance needs at least {least}. For the answer without "
+            'dropout send "training": false.'
+        )
+    if limit is not None and passes > limit:
+        raise InputError(f"passes is {passes}; this server allows at most {limit}.")
+
+
+def require_samples(rows: int, passes: int, limits: Limits) -> None:
+    """Check the work that a request makes.
+
+    Raises:
+        InputError: rows, or rows × passes, are more than the limits.
+    """
+    if limits.rows is not None and rows > limits.rows:
+        raise InputError(
+            f"there are {rows} rows; this server allows at most {limits.rows} in a request. "
+            "Send fewer at a time."
+        )
+    if limits.samples is not None and rows * passes > limits.samples:
+        raise InputError(
+            f"{rows} rows × {passes} passes are {rows * passes} samples; this server allows "
+            f"at most {limits.samples} in a request. Send fewer rows or passes at a time."
+        )
+
+
+def require_kept(job: SampleJob, manifest: Manifest, limits: Limits) -> None:
+    """Check the memory of a request whose measures need all samples at the end.
+
+    Raises:
+        InputError: they take more than the passes of a request may take at a time.
+    """
+    size = kept_bytes(job, manifest)
+    if size > limits.memory:
+        needy = [measure.name for measure in job.measures if measure.needs is Needs.SAMPLES]
+        raise InputError(
+            f"measures names {needy}, for which all samples are kept to the end: those of "
+            f"{job.count} rows × {job.passes} passes take {mib(size)} MiB, and a request may take "
+            f"{mib(limits.memory)}. Send fewer rows or passes at a time."
+        )
+
+
+def kept_bytes(job: SampleJob, manifest: Manifest) -> int:
+    """Bytes of the samples that a job keeps to its end."""
+    if not any(measure.needs is Needs.SAMPLES for measure in job.measures):
+        return 0
+    sizes = (
+        math.prod(n or 1 for n in spec.shape[1:]) * np.dtype(spec.dtype).itemsize
+        for spec in manifest.outputs
+    )
+    return job.count * job.passes * sum(sizes)
+
+
+def require_draws(draws: Draws, plan: Plan) -> None:
+    """Check the seed, and that a plan can draw so.
+
+    Raises:
+        InputError: naming the option, what it is and what would be right.
+    """
+    if not 0 <= draws.seed < SEED_LIMIT:
+        raise InputError(f"seed is {draws.seed}; it must be from 0 to {SEED_LIMIT - 1}.")
+    choices = OPTIONS["masks"].choices
+    if draws.masks not in choices:
+        allowed = " or ".join(f'"{choice}"' for choice in choices)
+        raise InputError(f"masks is {draws.masks!r:.40}; it must be {allowed}.")
+    _require_rates(draws, plan)
+    if draws.sites is not None:
+        _require_sites(draws, draws.sites, plan)
+    if draws.masks == "per_row":
+        _require_rows_apart(draws.sites, plan)
+
+
+def _require_rates(draws: Draws, plan: Plan) -> None:
+    scale = draws.rate_scale
+    if not (math.isfinite(scale) and scale >= 0):
+        raise InputError(f"rate_scale is {scale}; it must be 0 or more.")
+    highest = max((site for site in plan.sites if site.rate), key=_rate, default=None)
+    if highest is not None and scale * _rate(highest) > 1:
+        raise InputError(
+            f"{_change(scale, highest)}; for this model it may be at most {1 / _rate(highest):g}."
+        )
+    for site in (site for site in plan.sites if site.rate and scale):
+        rate = scale * _rate(site)
+        if not is_drawable(rate) and not math.isclose(rate, 1, rel_tol=1e-12):
+            raise InputError(
+                f"{_change(scale, site)}, which cannot be drawn; a rate may be from "
+                f"{SMALLEST_RATE:.0e} to 1 - {SMALLEST_RATE:.0e}, or 1. Send 0 to turn dropout off."
+            )
+
+
+def _change(scale: float, site: SiteSpec) -> str:
+    return (
+        f"rate_scale is {scale:g}, which takes the rate of site {site.name!r} from "
+        f"{site.rate:g} to {scale * _rate(site):.12g}"
+    )
+
+
+def _rate(site: SiteSpec) -> float:
+    return site.rate or 0.0
+
+
+def _require_sites(draws: Draws, names: frozenset[str], plan: Plan) -> None:
+    known = [site.name for site in plan.sites]
+    unknown = sorted(names - set(known))
+    if unknown:
+        raise InputError(f"sites names {unknown}; the model has {known}.")
+    if not names:
+        raise InputError(
+            "sites is empty, which leaves nothing to vary. Name some of the model's sites "
+            f'{known}, or send "training": false.'
+        )
+    for site in plan.sites:
+        if not BY_KIND[site.kind].neutral_is_off and site.name not in names:
+            _require_switch(site, names, plan)
+
+
+def _require_rows_apart(names: frozenset[str] | None, plan: Plan) -> None:
+    for site, place in plan.places.items():
+        if place.axis is None and (names is None or site.name in names):
+            raise InputError(
+                f'masks is "per_row", and site {site.name!r} draws once for all rows of a pass: '
+                f"its draw of shape {list(place.row)} has no axis for rows. Send "
+                '"masks": "shared", or leave this site out of "sites".'
+            )
+
+
+def _require_switch(site: SiteSpec, names: frozenset[str], plan: Plan) -> None:
+    """No number that the site could draw changes nothing: its layer has to be switched off."""
+    mine = [switch for switch in plan.switches if site.name in switch.sites]
+    if any(switch.sites.isdisjoint(names) for switch in mine):
+        return
+    together = min((sorted(switch.sites - {site.name}) for switch in mine), key=len, default=[])
+    raise InputError(
+        f"sites leaves out {site.name!r}, which cannot be switched off alone: "
+        + (f"it goes with {together}." if together else "its file has no switch for it.")
+    )

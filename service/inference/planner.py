@@ -1,0 +1,305 @@
+"""Find the fastest way to sample a model that its proof bears out.
+
+The plan of a graph rests on what cannot be read off it with certainty, above all
+that axis 0 of what it cuts is the batch. So each way is tried on real rows, and
+the proof decides; wrong numbers are never a way.
+"""
+
+import logging
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field
+
+from service.errors import LayoutError, ModelError, ProofError
+from service.graph.artifact import Artifact
+from service.graph.costs import costs
+from service.graph.place import Place, declared_place, draw_input, observed_place
+from service.graph.plan import Layout, compile_plan, serialise
+from service.graph.site_shapes import site_shapes
+from service.inference.runner import Draws, Rows, Runner, row_count
+from service.inference.sampler import Sampler
+from service.inference.sizes import MEMORY_MARGIN, Measure, Sizes, Sizing
+from service.inference.speed import Step
+from service.inference.trials import ROWS, trial_rows, trial_shape
+from service.inference.verification import PASSES, Verification, verify
+from service.manifest import TRAINING_INPUT, OutputSpec, SiteSpec
+from service.protocol.datatypes import BY_DTYPE
+from service.runtime.engine import CPU, Engine, Provider
+from service.runtime.memory import mib, require_memory
+
+#: Each try moves the cut up by a node or more; models in use need one to three.
+_MOST_TRIES = 20
+#: Bytes that planning and proof take at the most for a byte of the graph, beside what
+#: reading it left (see `service.graph.model_file`).
+_PLAN_FACTOR = 10
+#: Bytes that the proof takes at the most for a byte of its samples; some are float64 for it.
+_PROOF_FACTOR = 9
+#: Trial rows are drawn in float64.
+_DRAWN = 8
+#: Seconds for which rows are tried, and passes, to learn how long they take; passes at a time.
+_TRIED, _MOST_TRIED, _PASSES = 0.02, 0.25, 128
+#: What drawing an element of a mask and multiplying by it take, in multiply-adds of a
+#: matrix product (on two cores of an x86 server: 0.28 and 0.2 ns, against 97 a ns).
+_DRAW, _APPLY = 27, 19
+
+log = logging.getLogger("mcdropout")
+
+
+class PlanReport(BaseModel):
+    """How a model is sampled, and what that saves."""
+
+    layout: Layout = Field(
+        description="split: what lies before the first draw runs once, the rest for all passes; "
+        "tiled: everything runs for all passes; by_pass: as split, one pass at a time; serial: "
+        "everything, one pass at a time"
+    )
+    rejected: dict[Layout, str] = Field(description="faster layouts, and why they do not suit")
+    frontier: list[str] = Field(description="tensors at which the graph is split")
+    trunk_share: float | None = Field(
+        description="share of a pass's multiply-adds that lie before the first draw and are saved"
+    )
+    speedup_limit: float | None = Field(
+        description="most that the split can gain over whole passes, at the default passes"
+    )
+    floor_ratio: float | None = Field(
+        description="estimate, for one row and the default passes: time against that of trunk "
+        "and tail without draws"
+    )
+    bytes_per_sample: int = Field(description="memory that one row of one pass takes")
+    bytes_per_row: int = Field(description="memory that one row takes before the first draw")
+    samples_per_chunk: int = Field(description="rows x passes that run at a time")
+    rows_at_a_time: int = Field(description="most rows that the trunk runs for at a time")
+    seconds: float = Field(description="that compiling and loading the plan took, proof excluded")
+    dead: list[str] = Field(description="dropouts of the file that are off and stay so")
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A model with the way to sample it.
+
+    Attributes:
+        sampler: ready.
+        proof: what was seen of it.
+        report: how it is sampled.
+    """
+
+    sampler: Sampler
+    proof: Verification
+    report: PlanReport
+
+
+def plan_model(artifact: Artifact, providers: Sequence[Provider], memory: int) -> Planned:
+    """Compile, try and prove.
+
+    Args:
+        artifact: to be sampled.
+        providers: ONNX Runtime execution providers, the preferred one first.
+        memory: bytes that a call's passes may take at a time.
+
+    Raises:
+        ProofError: a claim of the proof does not hold, whatever the layout.
+        ModelError: ONNX Runtime cannot run it here.
+    """
+    if providers[0] == CPU:  # on a GPU, too little memory is an error and ends nothing
+        _require_memory(artifact)
+    rejected: dict[Layout, str] = {}
+    for layout in Layout:
+        try:
+            started = time.perf_counter()
+            runner = _runner(artifact, layout, providers)
+            measure = Measure(runner, artifact.fixed_rows)
+            report, sizes = _report(artifact, measure, memory, rejected)
+            seconds = time.perf_counter() - started
+            sampler = _sampler(artifact, measure, memory, sizes)
+            proof = verify(artifact, sampler)
+            count = artifact.fixed_rows or 1
+            _try_speed(sampler, {k: x[:count] for k, x in trial_rows(artifact).items()})
+            return Planned(sampler, proof, report.model_copy(update={"seconds": seconds}))
+        except LayoutError as error:
+            rejected[layout] = str(error)
+    raise ProofError(next(iter(rejected.values())))
+
+
+def _require_memory(artifact: Artifact) -> None:
+    """Check, before anything runs, that there is memory for what planning and proof run.
+
+    Raises:
+        ModelError: there is not.
+    """
+    manifest, count = artifact.manifest, artifact.fixed_rows or ROWS
+    feeds: dict[str, NDArray[Any]] = {
+        spec.name: np.broadcast_to(
+            np.zeros((), BY_DTYPE[spec.dtype].numpy), (count, *trial_shape(spec))
+        )
+        for spec in manifest.inputs
+    }
+    feeds[TRAINING_INPUT] = np.array(False)
+    rows = _DRAWN * sum(x.size for x in feeds.values())
+    try:
+        rows += int(MEMORY_MARGIN * costs(artifact.content, feeds).bytes)
+    except Exception:  # onnx cannot tell the shapes, and raises errors of its own
+        log.debug("the shapes of %s are unknown", artifact.path, exc_info=True)
+    samples = _PROOF_FACTOR * ROWS * PASSES * sum(_bytes(spec) for spec in manifest.outputs)
+    weights = _PLAN_FACTOR * len(artifact.content)
+    require_memory(
+        weights + rows + samples,
+        str(artifact.path),
+        f"{mib(weights)} MiB for its weights, {mib(rows)} for {count} rows and "
+        f"{mib(samples)} for the outputs of {PASSES} passes",
+    )
+
+
+def _bytes(spec: OutputSpec) -> int:
+    """Of one row of an output, as far as the model tells its shape."""
+    return math.prod(size or 1 for size in spec.shape[1:]) * np.dtype(spec.dtype).itemsize
+
+
+def _report(
+    artifact: Artifact, measure: Measure, memory: int, rejected: Mapping[Layout, str]
+) -> tuple[PlanReport, Sizes]:
+    rows, runner = trial_rows(artifact), measure.runner
+    row, sample = measure.row(rows), measure.sample(rows)
+    sizes = measure.sizes(memory, rows, row, sample)
+    one = runner.frontier({name: x[: artifact.fixed_rows or 1] for name, x in rows.items()})
+    trunk, tail = row.multiply_adds, sample.multiply_adds
+    elements = sum(math.prod(shape) for shape in one.shapes)
+    passes = artifact.manifest.passes
+    whole, floor = trunk + tail, trunk + passes * tail
+    report = PlanReport(
+        layout=runner.plan.layout,
+        rejected=dict(rejected),
+        frontier=list(runner.plan.cut.frontier),
+        trunk_share=trunk / whole if whole else None,
+        speedup_limit=passes * whole / floor if floor else None,
+        floor_ratio=1 + passes * (_DRAW + _APPLY) * elements / floor if floor else None,
+        bytes_per_sample=sizes.least,
+        bytes_per_row=sizes.row,
+        samples_per_chunk=sizes.samples,
+        rows_at_a_time=sizes.rows,
+        seconds=0.0,
+        dead=list(artifact.dead),
+    )
+    return report, sizes
+
+
+def _sampler(artifact: Artifact, measure: Measure, memory: int, sizes: Sizes) -> Sampler:
+    # Texts are of any length, too.
+    dynamic = any(
+        None in spec.shape[1:] or spec.dtype == "string" for spec in artifact.manifest.inputs
+    )
+    if not dynamic and sizes.least > memory:
+        log.warning(
+            "%s: one pass of one row takes about %d MiB, more than the %d that passes may take at "
+            "a time (MCDROPOUT_MEMORY). It runs one at a time",
+            *(artifact.path, mib(sizes.least), mib(memory)),
+        )
+    find = partial(measure.within, memory) if dynamic else None
+    loops = any(node.op_type == "Loop" for node in artifact.model.graph.all_nodes())
+    return Sampler(measure.runner, Sizing(sizes, find), artifact.fixed_rows, loops)
+
+
+def _try_speed(sampler: Sampler, rows: Rows) -> None:
+    """Learn how long a row and a pass take, before a request has to find it out."""
+    sizes, count = sampler.sizing(rows), row_count(rows)
+    frontier, end = sampler.runner.frontier(rows), time.perf_counter() + _TRIED
+    for _ in range(10):
+        started = time.perf_counter()
+        frontier = sampler.runner.frontier(rows)
+        now = time.perf_counter()
+        sampler.speed.learn(Step(sizes, count, 0, count), now - started)
+        if now > end:
+            break
+    passes, end = 1, time.perf_counter() + _MOST_TRIED
+    while time.perf_counter() < end and not sampler.speed.sure:
+        started = time.perf_counter()
+        drawn = sampler.runner.draw(frontier, range(passes), Draws(seed=0))
+        sampler.runner.run(frontier, drawn)
+        sampler.speed.learn(Step(sizes, count, passes), time.perf_counter() - started)
+        passes = min(4 * passes, sizes.passes(sizes.samples, count), _PASSES)
+
+
+def _runner(artifact: Artifact, layout: Layout, providers: Sequence[Provider]) -> Runner:
+    places = _places(artifact, layout, providers)
+    if not layout.cuts:
+        return Runner(compile_plan(artifact, layout, places=places), providers)
+    never: frozenset[str] = frozenset()
+    for _ in range(_MOST_TRIES):
+        runner = Runner(compile_plan(artifact, layout, never, places), providers)
+        misplaced = _misplaced(runner, trial_rows(artifact))
+        if not misplaced:
+            return runner
+        never |= misplaced
+    raise LayoutError(f"no cut was found whose tensors have the batch on axis 0, beyond {never}.")
+
+
+def _misplaced(runner: Runner, rows: Rows) -> frozenset[str]:
+    """Values at the cut whose axis 0 does not grow with the rows, or another axis does."""
+    try:
+        two, three = (
+            runner.cut_shapes({name: x[:count] for name, x in rows.items()}) for count in (2, 3)
+        )
+    except ModelError as error:
+        raise LayoutError(f"its trunk takes no other number of rows: {error}") from error
+    return frozenset(
+        name
+        for name, shape in two.items()
+        if not shape
+        or not shape[0]
+        or 3 * shape[0] != 2 * three[name][0]
+        or shape[1:] != three[name][1:]
+    )
+
+
+def _places(
+    artifact: Artifact, layout: Layout, providers: Sequence[Provider]
+) -> dict[SiteSpec, Place]:
+    """Where each site lies: as our exporter says, or as is seen."""
+    sites, fixed = artifact.manifest.sites, artifact.fixed_rows
+    if artifact.manifest.checks is not None or (layout is Layout.SERIAL and fixed not in (None, 1)):
+        return {site: declared_place(site) for site in sites}
+    engine = Engine(serialise(site_shapes(artifact.model, artifact.manifest)), providers)
+    lengths_vary = any(None in spec.shape[1:] for spec in artifact.manifest.inputs)
+    if layout is Layout.SERIAL:
+        (one,) = _site_shapes(engine, artifact, [1])
+        return {s: Place(_vary(one[s.name], lengths_vary), merged=True) for s in sites}
+    try:
+        two, three = _site_shapes(engine, artifact, [2, 3])
+    except ModelError as error:
+        raise LayoutError(f"it takes no other number of rows: {error}") from error
+    places = {}
+    for site in sites:
+        place = observed_place(two[site.name], three[site.name])
+        if place is None:
+            raise LayoutError(
+                f"site {site.name!r} has shape {two[site.name]} for two rows and "
+                f"{three[site.name]} for three, so its rows cannot be told apart."
+            )
+        places[site] = replace(place, row=_vary(place.row, lengths_vary))
+    return places
+
+
+def _site_shapes(
+    engine: Engine, artifact: Artifact, counts: Sequence[int]
+) -> list[dict[str, tuple[int, ...]]]:
+    """Shapes of the sites' tensors for so many rows, by name of the site."""
+    found = []
+    for count in counts:
+        feeds = {name: x[:count] for name, x in trial_rows(artifact).items()}
+        feeds[TRAINING_INPUT] = np.array(False)
+        shapes = engine.run({k: x for k, x in feeds.items() if k in engine.inputs})
+        found.append(
+            {s.name: tuple(shapes[draw_input(s)].tolist()) for s in artifact.manifest.sites}
+        )
+    return found
+
+
+def _vary(row: Sequence[int | None], lengths_vary: bool) -> tuple[int | None, ...]:
+    """A draw's shape: as seen, unless the model's inputs have dynamic axes beside the batch."""
+    return (None,) * len(row) if lengths_vary else tuple(row)

@@ -1,0 +1,238 @@
+"""A model ready to answer: validate, sample, measure. Knows no HTTP."""
+
+import random
+from collections.abc import Sequence
+from math import prod
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.core.measures import Measure, read_measures
+from service.core.summary import Summary
+from service.errors import InputError, OutputError
+from service.graph.artifact import Artifact, read_artifact
+from service.inference.inputs import read_inputs
+from service.inference.jobs import DeterministicJob, Job, SampleJob
+from service.inference.options import (
+    Limits,
+    kept_bytes,
+    read_options,
+    require_draws,
+    require_kept,
+    require_passes,
+    require_samples,
+)
+from service.inference.planner import Planned, plan_model
+from service.inference.runner import Draws, row_count
+from service.inference.sampler import Sampler
+from service.inference.verification import Verification
+from service.manifest import Shape
+from service.protocol.options import SEED_LIMIT, AskedMeasure, Masks, Options
+from service.protocol.prediction import OutputPrediction, Prediction
+from service.runtime.engine import CPU, Provider
+
+Array = NDArray[Any]
+#: Bytes that a number of an answer takes: in arrays, as an object of Python's, as text.
+_NUMBER = 64
+J = TypeVar("J", bound=Job)
+
+#: Where seeds come from that nobody chose. Each question to the system for random bytes
+#: gives Python's lock away, and under load takes long to get it back.
+_seeds = random.Random()
+
+
+class Predictor:
+    """One artifact, proved alive. Safe to use from several threads.
+
+    Attributes:
+        manifest: what the artifact says about itself.
+        planned: how it is sampled, and what was seen when it was loaded.
+    """
+
+    def __init__(self, artifact: Artifact, planned: Planned, limits: Limits = Limits()) -> None:
+        self.manifest = artifact.manifest
+        self.planned = planned
+        self._has_off = artifact.has_off
+        self._sampler = planned.sampler
+        self._limits = limits
+        self._output_names = [spec.name for spec in artifact.manifest.outputs]
+
+    @property
+    def proof(self) -> Verification:
+        """What was seen when it was loaded."""
+        return self.planned.proof
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """ONNX Runtime's execution providers that run the model, the preferred one first."""
+        return self._sampler.runner.providers
+
+    @property
+    def sampler(self) -> Sampler:
+        """What runs its jobs."""
+        return self._sampler
+
+    def predict(
+        self,
+        x: Any,
+        passes: int | None = None,
+        seed: int | None = None,
+        measures: Sequence[AskedMeasure] = (),
+        *,
+        masks: Masks = "shared",
+        rate_scale: float = 1.0,
+        sites: Sequence[str] | None = None,
+    ) -> Prediction:
+        """Run stochastic passes and reduce them.
+
+        Args:
+            x: (B, …) array or nested lists, or {input name: rows}.
+            passes, seed, measures, masks, rate_scale, sites: see `Options`.
+
+        Raises:
+            InputError: naming what is wrong, where, and what would be right.
+            OutputError: the model answered with NaN or infinity.
+        """
+        options = read_options(
+            passes=passes,
+            seed=seed,
+            measures=measures,
+            masks=masks,
+            rate_scale=rate_scale,
+            sites=sites,
+        )
+        return self.prediction(self._run(self.prepare(x, options)))
+
+    def predict_deterministic(self, x: Any) -> dict[str, Array]:
+        """The Keras model's own inference output, with dropout off: output name to (B, …)."""
+        return self.outputs(self._run(self.prepare_deterministic(x)))
+
+    def prepare(
+        self,
+        x: Any,
+        options: Options = Options(),
+    ) -> SampleJob:
+        """Check a request and make of it what a sampler runs.
+
+        Args:
+            x: see `predict`.
+            options: see `Options`.
+
+        Raises:
+            InputError: naming what is wrong, where, and what would be right.
+        """
+        passes = self.manifest.passes if options.passes is None else options.passes
+        seed = _seeds.randrange(SEED_LIMIT) if options.seed is None else options.seed
+        require_passes(passes, self._limits.passes)
+        measures = read_measures(options.measures, self.manifest.task)
+        sites = None if options.sites is None else frozenset(options.sites)
+        draws = Draws(seed, options.masks, options.rate_scale, sites)
+        require_draws(draws, self._sampler.plan)
+        rows = read_inputs(x, self.manifest.inputs)
+        require_samples(row_count(rows), passes, self._limits)
+        job = SampleJob(rows, passes, draws, measures)
+        require_kept(job, self.manifest, self._limits)
+        return job
+
+    def prepare_deterministic(self, x: Any) -> DeterministicJob:
+        """The same, for one pass with dropout off."""
+        if not self._has_off:
+            raise InputError(
+                "this model has no output without its random numbers: they are part of its file, "
+                "which has no switch for them. Ask for passes."
+            )
+        rows = read_inputs(x, self.manifest.inputs)
+        require_samples(row_count(rows), 1, self._limits)
+        return DeterministicJob(rows)
+
+    def prediction(self, job: SampleJob) -> Prediction:
+        """What the passes of a job that is done say.
+
+        Raises:
+            OutputError: the model answered with NaN or infinity.
+        """
+        outputs = {
+            name: _reduce(name, [block[name] for block in job.found], job.measures)
+            for name in self._output_names
+        }
+        return Prediction(outputs, job.passes, job.draws.seed)
+
+    def bytes_of(self, job: Job) -> int:
+        """About how many bytes a job's rows and answer take until the client has read it."""
+        shapes = [shape for spec in self.manifest.outputs for shape in _shapes(spec.shape, job)]
+        numbers = job.count * sum(prod(n or 1 for n in shape[1:]) for shape in shapes)
+        kept = kept_bytes(job, self.manifest) if isinstance(job, SampleJob) else 0
+        return numbers * _NUMBER + kept + job.row_bytes
+
+    def outputs(self, job: DeterministicJob) -> dict[str, Array]:
+        """What the one pass of a job with dropout off came to: output name to (B, …).
+
+        Raises:
+            OutputError: the model answered with NaN or infinity.
+        """
+        outputs = job.outputs()
+        for name, y in outputs.items():
+            _require_finite(name, y)
+        return {name: outputs[name] for name in self._output_names}
+
+    def _run(self, job: J) -> J:
+        for _ in self._sampler.run([job]):
+            pass
+        return job
+
+
+def _shapes(output: Shape, job: Job) -> list[Shape]:
+    """Of all quantities of an output in an answer."""
+    if not isinstance(job, SampleJob):
+        return [output]
+    return [output, output, *(measure.shape(output) for measure in job.measures)]
+
+
+def _reduce(name: str, blocks: Sequence[Summary], measures: Sequence[Measure]) -> OutputPrediction:
+    """What the samples of all blocks of rows say of one output."""
+    mean = np.concatenate([block.moments.mean for block in blocks])
+    variance = np.concatenate([block.moments.variance for block in blocks])
+    # A sample that is no number leaves a mean that is none.
+    _require_finite(name, mean + variance)
+    return OutputPrediction(
+        mean,
+        variance,
+        {m.name: np.concatenate([block.value(m) for block in blocks]) for m in measures},
+    )
+
+
+def _require_finite(name: str, values: Array) -> None:
+    if not np.isfinite(values).all():
+        row = int(np.argwhere(~np.isfinite(values))[0][0])
+        raise OutputError(
+            f"the model answered row {row} with NaN or infinity in output {name!r}. Check that the "
+            "row lies in the range that the model was trained on."
+        )
+
+
+def load_model(
+    path: str | Path,
+    providers: Sequence[Provider] = (CPU,),
+    limits: Limits = Limits(),
+    *,
+    activate_dropout: bool = False,
+    max_bytes: int | None = None,
+) -> Predictor:
+    """Load a model and prove that its uncertainty is alive.
+
+    Args:
+        path: of `model.onnx`: an artifact of our exporter, or any ONNX file with dropout.
+        providers: ONNX Runtime execution providers, the preferred one first.
+        limits: of each request.
+        activate_dropout: turn on the dropouts that the file has and keeps off.
+        max_bytes: most of the file, with the data files that hold its weights if any do.
+
+    Raises:
+        ArtifactError: the file is not a readable, complete model with dropout.
+        ProofError: it loaded, but a claim of the proof does not hold.
+        SetupError: a provider cannot run here.
+    """
+    artifact = read_artifact(path, activate_dropout, max_bytes)
+    return Predictor(artifact, plan_model(artifact, providers, limits.memory), limits)

@@ -1,0 +1,217 @@
+"""How much of a model may run at a time, by the memory that it takes.
+
+Where a model has dynamic axes beside the batch, a row of 20,000 steps takes 2,500 times the
+memory of one of 8: what fits is found for each shape of rows that comes.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.errors import InputError
+from service.graph.costs import CostModel, Costs
+from service.graph.plan import Layout
+from service.inference.runner import Rows, Runner
+from service.inference.texts import most_letters
+from service.manifest import TRAINING_INPUT
+from service.runtime.memory import mib
+
+#: ONNX Runtime's arena keeps more than is alive.
+MEMORY_MARGIN = 2.0
+#: More samples at a time gain nothing, and leave the cache.
+_MOST_SAMPLES = 4096
+#: Bytes that an element of a sample takes once it has left the graph: some float64.
+_SUMMARISED = 32
+#: Shapes that are remembered; a client may send as many as it likes.
+_MOST_SHAPES = 1024
+#: Bytes that a letter takes in a graph that takes strings apart, and in another. At the worst a
+#: text is cut at every letter, and each part takes 32 in several tensors: 2,000,000 tabs and
+#: marks took up to 360 a letter.
+_LETTER_APART, _LETTER = 384, 8
+#: Rows of the trunk, and passes more than one, to see what one costs.
+_ROWS, _MORE = 4, 8
+
+Shapes = tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What fits, for rows of one shape.
+
+    Attributes:
+        sample: bytes that one row of one pass takes in the tail.
+        row: bytes that one row takes in the trunk, or in a pass if that is more.
+        samples: how many rows × passes go through the tail at a time.
+        rows: how many rows go through the trunk at a time.
+        shared: how many rows the draws of a pass count as, where all its rows share them.
+    """
+
+    sample: int = 1
+    row: int = 1
+    samples: int = 4096
+    rows: int = 4096
+    shared: int = 0
+
+    @property
+    def least(self) -> int:
+        """Bytes that a pass of a single row takes."""
+        return self.sample * self.work(1, 1)
+
+    def work(self, rows: int, passes: int) -> int:
+        """What passes of so many rows take, counted in samples."""
+        return passes * (rows + self.shared)
+
+    def passes(self, samples: int, rows: int) -> int:
+        """How many passes of so many rows take no more than `samples` do; at least one."""
+        return max(1, samples // self.work(rows, 1))
+
+    @classmethod
+    def within(cls, memory: int, sample: int, row: int, shared: int = 0) -> "Sizes":
+        """Those that a budget of `memory` bytes allows; at least one.
+
+        Args:
+            memory: bytes.
+            sample: bytes of one.
+            row: bytes of one, in the trunk or in a pass of the tail.
+            shared: see above.
+        """
+        budget = memory / MEMORY_MARGIN
+        samples = max(1, min(int(budget / sample), _MOST_SAMPLES))
+        rows = max(1, min(int(budget / row), _MOST_SAMPLES))
+        return cls(sample, row, samples, rows, shared)
+
+
+class Sizing:
+    """The sizes of a model. Safe to use from several threads."""
+
+    def __init__(self, sizes: Sizes, find: Callable[[Rows], Sizes] | None = None) -> None:
+        """Tell sizes.
+
+        Args:
+            sizes: of rows of static shapes.
+            find: finds those of the given rows; None where all shapes are static.
+        """
+        self._sizes = sizes
+        self._find = find
+        self._known: dict[Shapes, Sizes] = {}
+
+    def known(self, rows: Rows) -> Sizes | None:
+        """The sizes for these rows, if they are known without any work."""
+        return self._sizes if self._find is None else self._known.get(_shapes(rows))
+
+    def __call__(self, rows: Rows) -> Sizes:
+        """The sizes for these rows.
+
+        Raises:
+            InputError: a single row takes more than there is.
+        """
+        sizes = self.known(rows)
+        if sizes is None and self._find is not None:
+            sizes = self._find(rows)
+            if len(self._known) >= _MOST_SHAPES:
+                self._known.clear()
+            self._known[_shapes(rows)] = sizes
+        return sizes or self._sizes
+
+
+def _shapes(rows: Rows) -> Shapes:
+    return tuple((*x.shape[1:], most_letters(x)) for x in rows.values())
+
+
+class Measure:
+    """Tells what rows cost in the graphs of a plan.
+
+    Attributes:
+        runner: of the plan.
+    """
+
+    def __init__(self, runner: Runner, fixed_rows: int | None) -> None:
+        """`fixed_rows` as in `Sampler`."""
+        self.runner = runner
+        self._fewest = fixed_rows or 1
+        self._tail = CostModel(runner.plan.tail)
+        self._trunk = CostModel(runner.plan.trunk) if runner.plan.trunk else None
+        self._shapes = CostModel(runner.plan.shapes) if runner.plan.shapes else None
+
+    def row(self, rows: Rows) -> Costs:
+        """Of one row in the trunk; nothing runs."""
+        if self._trunk is None:
+            return Costs(0, 0, {})
+        return _with_text(self._trunk(_stubs(rows, _ROWS)).over(_ROWS), rows, self._trunk)
+
+    def sample(self, rows: Rows) -> Costs:
+        """Of one row of one pass in the tail; the trunk runs for a row."""
+        few = self._tail_of(rows, self._fewest, 1)
+        if not self.runner.plan.layout.one_pass:
+            few = self._tail_of(rows, self._fewest, 1 + _MORE).minus(few).over(_MORE)
+        return _with_text(few, rows, self._tail)
+
+    def sizes(self, memory: int, rows: Rows, row: Costs, sample: Costs) -> Sizes:
+        """What fits, where a row and a sample cost so much."""
+        each, shared = self._bytes(sample), 0
+        if self.runner.plan.layout is Layout.BY_PASS:
+            # A draw for all rows is made once for each pass, and not for each row of it.
+            whole, each = each, self._bytes(self._tail_of(rows, 2, 1).minus(sample))
+            shared = max(whole - each, 0) // each
+        return Sizes.within(memory, each, max(row.bytes, each), shared)
+
+    def within(self, memory: int, rows: Rows) -> Sizes:
+        """The sizes for these rows.
+
+        Raises:
+            InputError: a single row takes more than `memory` bytes.
+        """
+        row = self.row(rows)
+        # What tells the shapes of draws runs what lies before the last of them, for one row.
+        shapes = self._shapes(_stubs(rows, 1)).bytes if self._shapes else 0
+        _require_room(max(row.bytes, shapes), memory, rows)
+        sizes = self.sizes(memory, rows, row, self.sample(rows))
+        _require_room(sizes.least, memory, rows)
+        return sizes
+
+    def _tail_of(self, rows: Rows, count: int, passes: int) -> Costs:
+        some = {name: x[:1].repeat(count, axis=0) for name, x in rows.items()}
+        return self._tail(self.runner.stubs(self.runner.frontier(some), passes))
+
+    def _bytes(self, sample: Costs) -> int:
+        """With what is made of the outputs behind the graph."""
+        plan = self.runner.plan
+        whole = [name for name in plan.stochastic if name not in plan.reduced]
+        elements = sum(sample.outputs.get(name, 0) for name in whole)
+        return max(sample.bytes + _SUMMARISED * elements, 1)
+
+
+def _with_text(costs: Costs, rows: Rows, model: CostModel) -> Costs:
+    """Those of one row in a graph, with what its strings take there."""
+    letters = sum(
+        math.prod(x.shape[1:]) * most_letters(x) for name, x in rows.items() if name in model.inputs
+    )
+    each = _LETTER_APART if model.splits_text else _LETTER
+    return replace(costs, bytes=costs.bytes + each * letters)
+
+
+def _require_room(needed: int, memory: int, rows: Rows) -> None:
+    if needed > memory:
+        shapes = ", ".join(f"{_size_text(x)} of {name!r}" for name, x in rows.items())
+        raise InputError(
+            f"one pass of one row of shape {shapes} takes about {mib(needed)} MiB; this server "
+            f"allows {mib(memory)} MiB. Send shorter rows."
+        )
+
+
+def _size_text(x: NDArray[Any]) -> str:
+    letters = max(map(len, x.flat), default=0) if x.dtype == object else 0
+    return f"{list(x.shape[1:])}" + (f", with up to {letters} letters," if letters else "")
+
+
+def _stubs(rows: Rows, count: int) -> dict[str, NDArray[Any]]:
+    """`count` such rows, and the training flag, in arrays that take no memory."""
+    feeds: dict[str, NDArray[Any]] = {
+        name: np.broadcast_to(np.zeros((), x.dtype), (count, *x.shape[1:]))
+        for name, x in rows.items()
+    }
+    return {**feeds, TRAINING_INPUT: np.array(False)}

@@ -1,0 +1,110 @@
+"""The plan computes what the artifact does, and a row of a pass does not depend on others."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from service.core.rounding import (
+    LEAST,
+    LEAST_OF_HALF,
+    NEIGHBOURS,
+    Difference,
+    allowed,
+    difference,
+    neighbour,
+    share_of,
+    worst,
+)
+from service.errors import LayoutError
+from service.graph.artifact import Artifact
+from service.inference.runner import Draws, Rows
+from service.inference.sampler import Sampler
+from service.inference.trials import ROWS
+from service.manifest import TRAINING_INPUT
+from service.runtime.engine import Engine
+
+
+def difference_off(artifact: Artifact, sampler: Sampler, rows: Rows) -> float | None:
+    """That of the plan with neutral draws from the artifact with `training=false`, relative.
+
+    None where the artifact has no such output.
+
+    Raises:
+        LayoutError: it is more than rounding.
+    """
+    if not artifact.has_off:
+        return None
+    engine = Engine(artifact.content, sampler.runner.providers)
+    off, wanted = sampler.deterministic(rows), _off(artifact, engine, rows)
+    others = [_off(artifact, engine, _neighbours(rows, seed)) for seed in range(NEIGHBOURS)]
+    found = _worst(artifact, off, wanted, others)
+    if not found.is_rounding:
+        raise LayoutError(
+            f"with dropout off the plan differs from the artifact by {found.found:.1e} of the "
+            f"output's scale; {found.allowed:.0e} is allowed."
+        )
+    return found.found
+
+
+def difference_among_passes(artifact: Artifact, sampler: Sampler, rows: Rows) -> float:
+    """That of one row of one pass by itself from the same among others, relative.
+
+    Raises:
+        LayoutError: it is more than rounding.
+    """
+    together, seen = sampler.sample(rows, 3, Draws(seed=1), apart=True), []
+    for index in range(3):
+        row = {name: x[index : index + 1] for name, x in rows.items()}
+        # By itself: beside earlier passes it might take a draw of theirs here as there.
+        alone, *others = (
+            {name: y[0] for name, y in sampler.sample(x, 1, Draws(seed=1), first=index).items()}
+            for x in (row, *(_neighbours(row, seed) for seed in range(NEIGHBOURS)))
+        )
+        among = {name: y[index, index : index + 1] for name, y in together.items()}
+        seen.append(_worst(artifact, among, alone, others))
+    found = worst(seen)
+    if not found.is_rounding:
+        raise LayoutError(
+            f"a row's answer changes by {found.found:.1e} of its scale with the other rows and "
+            "passes of the same call, so the model mixes rows of its batch and cannot be sampled "
+            "in one."
+        )
+    return found.found
+
+
+def _neighbours(rows: Rows, seed: int) -> Rows:
+    return {name: neighbour(x, seed) for name, x in rows.items()}
+
+
+def _worst(artifact: Artifact, found: Rows, wanted: Rows, others: Sequence[Rows]) -> Difference:
+    """The difference of (B, …) outputs from `wanted`, which moves to `others` by rounding."""
+    least = _least(artifact)
+    limits = {
+        name: allowed(y, [other[name] for other in others], least) for name, y in wanted.items()
+    }
+    return worst([difference(found[name], y, limits[name]) for name, y in wanted.items()])
+
+
+def _least(artifact: Artifact) -> float:
+    """Share of a row's largest output that counts as rounding (see `service.core.rounding`).
+
+    What the export was checked to; by default, more where something is float16.
+    """
+    manifest = artifact.manifest
+    if manifest.checks:
+        return max(LEAST, share_of(manifest.checks.off_tolerance))
+    kinds = {spec.dtype for spec in manifest.outputs} | {site.dtype for site in manifest.sites}
+    return LEAST_OF_HALF if "float16" in kinds else LEAST
+
+
+def _off(artifact: Artifact, engine: Engine, rows: Rows) -> Rows:
+    """The artifact's own output with dropout off, by as many rows at a time as it takes."""
+    feeds = {name: x for name, x in rows.items() if name in engine.inputs}
+    if TRAINING_INPUT in engine.inputs:
+        feeds[TRAINING_INPUT] = np.array(False)
+    size = artifact.fixed_rows or ROWS
+    parts = []
+    for first in range(0, ROWS, size):
+        index = np.arange(first, first + size) % ROWS
+        parts.append(engine.run({k: x[index] if x.ndim else x for k, x in feeds.items()}))
+    return {name: np.concatenate([part[name] for part in parts])[:ROWS] for name in parts[0]}

@@ -1,0 +1,108 @@
+"""What is known of the models, for all who ask."""
+
+import logging
+import threading
+from collections.abc import Mapping
+
+from service.errors import ModelNotFoundError, ModelUnavailableError
+from service.inference.predictor import Predictor
+from service.repository.versions import State, Version, first_choice
+
+log = logging.getLogger("mcdropout")
+
+
+class Listing:
+    """Models and their versions, read without waiting.
+
+    All of it is one immutable snapshot, replaced as a whole: each answer is of one
+    moment. One thread at a time may replace a model.
+    """
+
+    def __init__(self) -> None:
+        self._models: Mapping[str, Mapping[int, Version]] = {}
+        self._replacing = threading.RLock()
+
+    def names(self) -> list[str]:
+        """Names of the models, sorted."""
+        return sorted(self._models)
+
+    def models(self) -> dict[str, list[Version]]:
+        """The versions of every model, the newest first, by name; all of one moment."""
+        models = self._models
+        return {name: _newest_first(models[name]) for name in sorted(models)}
+
+    def versions(self, name: str) -> list[Version]:
+        """The versions of a model, the newest first.
+
+        Raises:
+            ModelNotFoundError: there is no such model.
+        """
+        models = self._models
+        if name not in models:
+            known = ", ".join(sorted(models)) or "none"
+            raise ModelNotFoundError(f"there is no model {name!r}; this server has: {known}.")
+        return _newest_first(models[name])
+
+    def version(self, name: str, number: int | None = None) -> Version:
+        """A version by number; without one, the newest that is ready, else the newest wanted.
+
+        Raises:
+            ModelNotFoundError: there is no such model or version.
+        """
+        versions = self.versions(name)
+        if number is None:
+            return first_choice(versions)
+        for version in versions:
+            if version.number == number:
+                return version
+        raise ModelNotFoundError(
+            f"model {name!r} has no version {number}; it has {[v.number for v in versions]}."
+        )
+
+    def predictor(self, name: str, number: int | None = None) -> tuple[Version, Predictor]:
+        """A version that can answer.
+
+        Raises:
+            ModelNotFoundError: there is no such model or version.
+            ModelUnavailableError: it is loading, has failed or is unloaded.
+        """
+        version = self.version(name, number)
+        if version.predictor is None:
+            why = version.reason or "try again in a moment."
+            loading = version.state is State.LOADING
+            raise ModelUnavailableError(
+                f"model {name!r} version {version.number} is {version.state}: {why}",
+                retry_after=1 if loading else None,
+            )
+        return version, version.predictor
+
+    def _put(self, name: str, versions: Mapping[int, Version]) -> bool:
+        """Show these versions of a model to all who ask from now on; returns if any is other."""
+        known = self._models.get(name, {})
+        for number, version in known.items():
+            after = versions.get(number)
+            if version.predictor is not None and (after is None or after.predictor is None):
+                why = "its folder is gone." if after is None else after.reason
+                log.info("model %s version %d is dropped: %s", name, number, why)
+        for number, version in versions.items():
+            # One that was tried is told of when that was (see `loading`).
+            failed = version.state is State.FAILED and version.tried is None
+            if failed and version != known.get(number):
+                log.error("model %s version %d failed: %s", name, number, version.reason)
+        if known == versions:
+            return False
+        with self._replacing:
+            self._models = {**self._models, name: versions}
+        return True
+
+    def _drop(self, name: str) -> bool:
+        """Forget a model; returns if it was there."""
+        known = name in self._models
+        self._put(name, {})
+        with self._replacing:
+            self._models = {key: value for key, value in self._models.items() if key != name}
+        return known
+
+
+def _newest_first(versions: Mapping[int, Version]) -> list[Version]:
+    return sorted(versions.values(), key=lambda v: v.number, reverse=True)

@@ -1,0 +1,310 @@
+"""The models of a folder: <name>/<version>/model.onnx, each ready, or not with a reason.
+
+Rules:
+1. A request's text is compared with names found in the folder, and never becomes a path.
+2. Who asks gets a `Predictor`, and keeps it for as long as it takes; nobody waits for a
+   load of another's (see `Listing`).
+3. Nothing is dropped before what comes in its place is ready. What cannot be loaded leaves
+   what was there before, with the reason.
+4. What a person removes (the folder of a version or model) is dropped; what is gone or
+   broken inside of a version's folder is a fault, and what was loaded from it serves on.
+5. Polling takes only what it has seen twice alike, for files may be on their way, and tries
+   a file that failed again only once it has changed.
+"""
+
+import logging
+import os
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from service.errors import LoadError, ModelError, ModelUnavailableError, SetupError
+from service.graph.misplaced import lying_in
+from service.repository.listing import Listing
+from service.repository.loading import Load, load_version
+from service.repository.scan import MODEL_FILE, Files, model_names, scan_model
+from service.repository.version_policy import LATEST, Policy
+from service.repository.versions import State, Version, all_versions, unloaded_versions
+from service.runtime.memory import trim
+
+__all__ = ["MODEL_FILE", "Repository", "State", "Version"]
+
+#: Seconds after which the next model is loaded beside one that takes longer.
+_PATIENCE = 10.0
+#: Seconds that a request waits while its model is being loaded for another reason.
+_TURN = 1.0
+#: Whether a version may be loaded now from these files.
+_May = Callable[[int, Files, Version | None], bool]
+
+log = logging.getLogger("mcdropout")
+
+
+class Repository(Listing):
+    """Finds the models of a folder and loads them. Safe to use from several threads."""
+
+    def __init__(self, folder: Path, load: Load, policy: Policy = LATEST) -> None:
+        """Scan the folder; nothing is loaded yet.
+
+        Args:
+            folder: of the models.
+            load: makes a predictor of a file; an error it raises becomes that version's
+                reason, and the others serve.
+            policy: which versions are loaded.
+
+        Raises:
+            SetupError: the folder is not there, or cannot be listed.
+        """
+        super().__init__()
+        self.folder = folder
+        self._load_file = load
+        #: Called after models were loaded or dropped.
+        self.on_change: Callable[[], None] = trim
+        self._policy = policy
+        self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
+        self._polling = threading.Lock()
+        self._stopping, self._all_loaded = threading.Event(), threading.Event()
+        self._unloaded: set[str] = set()  # by request; polling leaves them alone
+        #: Models that were there at the start; the server is ready when they are.
+        self.requested: frozenset[str] = frozenset()
+        try:
+            names = self._names()
+        except ModelError as error:
+            raise SetupError(
+                f"there is no model folder {str(folder)!r}. Give one that holds "
+                f"<name>/<version>/{MODEL_FILE}."
+            ) from error
+        #: What was there at the last look.
+        self._seen = {name: self._start(name, lambda *_: False) for name in names}
+        self.requested = frozenset(names)
+
+    def load_all(self) -> None:
+        """Load every model until done or stopped: one after the other, but for slow ones."""
+        if hint := lying_in(self.folder):
+            log.warning("a file lies beside the models in %s.%s", self.folder, hint)
+        for name in sorted(set(self._policy.models) - set(self.names())):
+            log.warning("the version policy names model %r, and there is none", name)
+        loads = [
+            threading.Thread(target=self._load_first, args=(name,), daemon=True)
+            for name in self.names()
+        ]
+        for load in loads:
+            load.start()
+            load.join(_PATIENCE)
+        for load in loads:
+            load.join()
+        if not self._stopping.is_set():
+            self._all_loaded.set()
+
+    def _load_first(self, name: str) -> None:
+        with self._locks[name]:
+            if name in self._unloaded or self._stopping.is_set():
+                return
+            try:
+                self._start(name, lambda *_: True)
+            except Exception as error:  # of one model; the others are to serve
+                log.exception("loading model %s failed", name)
+                self._put(name, {0: Version(name, 0, State.FAILED, str(error))})
+
+    def load(self, name: str) -> None:
+        """Bring a model up to what lies in its folder now, unloaded before or not.
+
+        What serves goes on until what replaces it is ready, and beyond if that fails.
+
+        Raises:
+            ModelNotFoundError: there is no such model.
+            LoadError: a version that the policy selects could not be loaded; saying why.
+            ModelUnavailableError: it is being loaded already, and for long.
+        """
+        with self._only(name):
+            found = self._listed(name)
+            if found is None:
+                if self._serves(name):
+                    raise LoadError(
+                        f"model {name!r} cannot be loaded again, for its folder is gone. What was "
+                        "loaded from it serves on."
+                    )
+                self._forget(name)
+                self.versions(name)  # raises
+            self._unloaded.discard(name)
+            self._seen[name] = found or {}
+            self._sync(name, self._seen[name], lambda *_: True)
+            versions = self._models[name]
+            wanted = self._policy.of(name).selected(versions)
+            bad = [v for n in wanted if (v := versions[n]).predictor is None or v.reason]
+        if bad:
+            raise LoadError(
+                f"model {name!r} is not up to date: "
+                + " ".join(f"version {v.number} is {v.state}: {v.reason}" for v in bad)
+            )
+
+    def unload(self, name: str) -> None:
+        """Drop what is loaded of a model; it stays so until `load`.
+
+        Raises:
+            ModelNotFoundError: there is no such model.
+            ModelUnavailableError: it is being loaded, and for long.
+        """
+        with self._only(name):
+            self.versions(name)
+            self._unloaded.add(name)
+            if self._put(name, unloaded_versions(name, self._models[name])):
+                self.on_change()
+
+    def poll(self) -> None:
+        """Look at the folder once, and load and drop what has changed."""
+        with self._polling:
+            try:
+                names = self._names()
+            except ModelError as error:
+                log.error("%s", error)
+                return
+            seen = {}
+            for name in sorted({*names, *self._models}):
+                if self._stopping.is_set():
+                    return
+                before = self._seen.get(name)
+                if self._locks[name].acquire(blocking=False):
+                    try:
+                        before = self._look_at(name, name in names)
+                    except ModelError as error:
+                        log.error("%s", error)
+                    finally:
+                        self._locks[name].release()
+                if before is not None:
+                    seen[name] = before
+            self._seen = seen
+
+    def _look_at(self, name: str, there: bool) -> dict[int, Files] | None:
+        """Follow what has become of a model's folder; returns what is in it."""
+        found = self._scan(name) if there else None
+        self._poll_model(name, found)
+        return found
+
+    @contextmanager
+    def _only(self, name: str) -> Iterator[None]:
+        """Nobody else loads or drops this model meanwhile."""
+        if name not in self._models and name not in self._names():
+            self.versions(name)  # raises; a name that there is not gets no lock
+        if not self._locks[name].acquire(timeout=_TURN):
+            raise ModelUnavailableError(
+                f"model {name!r} is being loaded, and that takes long. Try again in a while; "
+                "GET /v1/models says how it ends.",
+                retry_after=10,
+            )
+        try:
+            yield
+        finally:
+            self._locks[name].release()
+
+    def stop(self) -> None:
+        """Begin no other load; one that runs is not broken off."""
+        self._stopping.set()
+
+    @property
+    def loaded(self) -> bool:
+        """Whether `load_all` is done."""
+        return self._all_loaded.is_set()
+
+    def _names(self) -> list[str]:
+        try:
+            return model_names(self.folder)
+        except OSError as error:
+            raise ModelError(f"{self.folder} cannot be read: {error.strerror}.") from error
+
+    def _scan(self, name: str) -> dict[int, Files]:
+        try:
+            return scan_model(self.folder / name)
+        except OSError as error:
+            raise ModelError(f"{self.folder / name} cannot be read: {error.strerror}.") from error
+
+    def _listed(self, name: str) -> dict[int, Files] | None:
+        """What is in the folder of a model that a request asked to load; None: it has none.
+
+        Raises:
+            LoadError: the file system does not tell.
+        """
+        try:
+            return self._scan(name) if name in self._names() else None
+        except ModelError as error:
+            raise LoadError(f"model {name!r} is not up to date: {error}") from error
+
+    def _serves(self, name: str) -> bool:
+        return any(v.predictor for v in self._models.get(name, {}).values())
+
+    def _start(self, name: str, may: _May) -> dict[int, Files]:
+        """List a model, and load it if that is allowed; returns what is in its folder."""
+        try:
+            found = self._scan(name)
+        except ModelError as error:
+            if not self._serves(name):
+                self._put(name, {0: Version(name, 0, State.FAILED, str(error))})
+            return {}
+        self._sync(name, found, may)
+        return found
+
+    def _poll_model(self, name: str, found: dict[int, Files] | None) -> None:
+        """Follow what has become of a model's folder; None: it is gone."""
+        before = self._seen.get(name)
+        if found is None:
+            # For the time between two looks its folder may be on its way to another.
+            if before is None:
+                self._forget(name)
+            return
+        if name in self._unloaded:
+            self._put(name, unloaded_versions(name, found))
+            return
+        known, seen = self._models.get(name, {}), before or {}
+        staying: dict[int, Files] = {n: () for n in known if n in seen and n not in found}
+        if not found and not staying and before != {}:
+            return  # a folder that is just being filled
+
+        def may(number: int, files: Files, old: Version | None) -> bool:
+            failed = old is not None and old.tried == files
+            return seen.get(number) == files and not failed
+
+        self._sync(name, found | staying, may)
+
+    def _sync(self, name: str, found: Mapping[int, Files], may: _May) -> None:
+        """Load what the policy selects of `found`, then drop what it does not."""
+        before = self._models.get(name)
+        rule, tried, ready = self._policy.of(name), {}, 0
+        for number in rule.candidates(found):
+            if ready == rule.newest:
+                break
+            tried[number] = self._bring_up(name, number, found[number], may)
+            ready += tried[number].predictor is not None
+        self._put(name, all_versions(tried, name, found, rule, self.folder / name))
+        changed = before != self._models[name]
+        del before  # it holds what was dropped
+        if changed and any(v.predictor or v.tried is not None for v in tried.values()):
+            self.on_change()
+
+    def _bring_up(self, name: str, number: int, files: Files, may: _May) -> Version:
+        """A version as it is now, or as its files are if these are others and may be loaded."""
+        old = self._models.get(name, {}).get(number)
+        if old is not None and old.predictor is not None and old.files == files:
+            return replace(old, reason="", tried=None)
+        if self._stopping.is_set() or not may(number, files, old):
+            if old is None or old.state is State.UNLOADED:
+                return Version(name, number)
+            return old
+        if old is None or old.predictor is None:
+            old = Version(name, number)
+            self._put(name, {**self._models.get(name, {}), number: old})
+        path = self.folder / name / str(number) / MODEL_FILE
+        version = load_version(self._load_file, path, files, old)
+        self._put(name, {**self._models[name], number: version})
+        return version
+
+    def _forget(self, name: str) -> None:
+        self._unloaded.discard(name)
+        if self._drop(name):
+            self.on_change()
+
+    def without_folder(self, text: str) -> str:
+        """A text without the path of the models, which is the operators' alone and in the log."""
+        folder = str(self.folder)
+        return text.replace(f"{folder}{os.sep}", "").replace(folder, "the folder of models")

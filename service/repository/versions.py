@@ -1,0 +1,91 @@
+"""A version of a model: where it is in its life, and why."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from service.graph.misplaced import a_level_off, lying_in
+from service.inference.predictor import Predictor
+from service.repository.scan import MODEL_FILE, Files
+from service.repository.version_policy import Rule
+
+
+class State(StrEnum):
+    """Where a version is in its life."""
+
+    LOADING = "loading"
+    READY = "ready"
+    FAILED = "failed"
+    UNLOADED = "unloaded"
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a model. It never changes; another takes its place.
+
+    Attributes:
+        name: of the model.
+        number: of the version.
+        state: see `State`.
+        reason: why it is not ready; of a ready one, why it is not what its file is now.
+        predictor: set while it is ready.
+        files: what the predictor was loaded from.
+        tried: the files that could not be loaded, if that was the last that was tried.
+    """
+
+    name: str
+    number: int
+    state: State = State.LOADING
+    reason: str = ""
+    predictor: Predictor | None = None
+    files: Files | None = None
+    tried: Files | None = None
+
+
+def first_choice(versions: Sequence[Version]) -> Version:
+    """What stands for a model: the newest that is ready, else the newest that should be.
+
+    Precondition: `versions` has one or more, the newest first.
+    """
+    for taken in ({State.READY}, {State.LOADING, State.FAILED}):
+        for version in versions:
+            if version.state in taken:
+                return version
+    return versions[0]
+
+
+def all_versions(
+    tried: Mapping[int, Version], name: str, found: Iterable[int], rule: Rule, folder: Path
+) -> dict[int, Version]:
+    """What is listed of a model: what was tried, and why the rest was not.
+
+    Args:
+        tried: those that are loaded or failed, by number.
+        name: of the model.
+        found: every version that has a folder.
+        rule: which of them are served.
+        folder: of the model, for messages.
+    """
+    ready = [number for number, version in tried.items() if version.predictor]
+    newer = f"version {max(ready)} is newer, and " if rule.numbers is None and ready else ""
+    not_chosen = f"{newer}the version policy is {rule}."
+    no_folder = f"the version policy is {rule}, and {folder} has no folder of this number."
+    listed = {n: Version(name, n, State.UNLOADED, not_chosen) for n in found}
+    for number in (rule.numbers or frozenset()).difference(listed):
+        listed[number] = Version(name, number, State.FAILED, no_folder)
+    if not listed:
+        listed[0] = Version(
+            name,
+            0,
+            State.FAILED,
+            f"{folder} has no version folder. Put the file at {folder / '1' / MODEL_FILE}; a "
+            f"version is a whole number.{a_level_off(folder) or lying_in(folder, folder / '1')}",
+        )
+    return {**listed, **tried}
+
+
+def unloaded_versions(name: str, numbers: Iterable[int]) -> dict[int, Version]:
+    """What is listed of a model that a request unloaded."""
+    reason = f"by request; POST /v2/repository/models/{name}/load loads it."
+    return {n: Version(name, n, State.UNLOADED, reason) for n in set(numbers) or {0}}

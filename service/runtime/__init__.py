@@ -1,0 +1,1 @@
+"""ONNX Runtime: sessions, devices, memory. The only place that imports it."""

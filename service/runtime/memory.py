@@ -1,0 +1,118 @@
+"""How much memory there is, and whether what is to be loaded fits.
+
+Without this, a model that is too large ends the process, and with it all others.
+"""
+
+import ctypes
+import gc
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from service.errors import ModelError
+
+#: Files of Linux' control groups, version 2 and 1: the limit, what is used, and the name
+#: in memory.stat of what the kernel takes back first, pages of files.
+_V2 = ("memory.max", "memory.current", "inactive_file")
+#: The option's number in glibc's malloc.h.
+_ARENA_MAX = -8
+_V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+
+
+def available_memory(root: Path = Path("/")) -> int:
+    """Bytes that this process can still take: what the machine has, or its container's limit.
+
+    Args:
+        root: under which `proc` and `sys` lie.
+    """
+    free: int = psutil.virtual_memory().available
+    return max(0, min([free, *_rooms(root)]))
+
+
+def require_memory(needed: int, what: str, why: str) -> None:
+    """Check that there is memory.
+
+    Args:
+        needed: bytes.
+        what: needs it.
+        why: so much.
+
+    Raises:
+        ModelError: there is less.
+    """
+    if needed <= available_memory():
+        return
+    trim()
+    available = available_memory()
+    if needed > available:
+        raise ModelError(
+            f"{what} needs about {mib(needed)} MiB of memory to be loaded ({why}), and "
+            f"{mib(available)} MiB are available. Give the machine or the container more, serve "
+            "fewer models or versions, or export a smaller model."
+        )
+
+
+def mib(size: int) -> int:
+    """Bytes in MiB, rounded up."""
+    return -(-size // (1 << 20))
+
+
+def trim() -> None:
+    """Give memory that is no longer used back to the system, as far as the C library can.
+
+    Loading a model of 64 MiB takes 8 to 13 times as much for a moment. Graphs refer to
+    themselves, so that they wait for the collector, and glibc keeps what is freed.
+    """
+    gc.collect()
+    give_back()
+
+
+def use_few_arenas() -> None:
+    """Let all threads take memory from the same two places, before there are threads.
+
+    glibc has up to eight for each processor, and each keeps the room of the largest requests
+    that a thread of it has read.
+    """
+    try:
+        ctypes.CDLL(None).mallopt(_ARENA_MAX, 2)
+    except (AttributeError, OSError, TypeError):
+        return  # not glibc
+
+
+def give_back() -> None:
+    """Give what is free already back to the system: glibc keeps much of what was large."""
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (AttributeError, OSError, TypeError):
+        return  # not glibc
+
+
+def _rooms(root: Path) -> Iterator[int]:
+    """What is left below the limit of each control group that holds this process."""
+    mounted = root / "sys" / "fs" / "cgroup"
+    try:
+        lines = (root / "proc" / "self" / "cgroup").read_text().splitlines()
+    except OSError:
+        return  # not Linux
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        top, names = (mounted / "memory", _V1) if controllers else (mounted, _V2)
+        # A container may see its own group at the top, and a path that only the host has.
+        group = top / path.strip("/")
+        for folder in (group, *group.parents):
+            if folder.is_relative_to(top):
+                yield from _room(folder, *names)
+
+
+def _room(folder: Path, limit: str, used: str, cache: str) -> Iterator[int]:
+    try:
+        most = (folder / limit).read_text().strip()
+        if most == "max":
+            return
+        stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+        yield int(most) - int((folder / used).read_text()) + int(stat.get(cache, 0))
+    except (OSError, ValueError):
+        return  # no such group here, or the root's, which has no limit

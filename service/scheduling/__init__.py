@@ -1,0 +1,1 @@
+"""Whose passes run next: queue, dynamic batching, time slices, deadlines."""

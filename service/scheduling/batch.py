@@ -1,0 +1,143 @@
+"""Jobs that run together, turn by turn, and how long their turns take."""
+
+import math
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from service.inference.jobs import Job
+from service.inference.sampler import Sampler
+from service.inference.sizes import Sizes
+from service.runtime.engine import Stop
+
+#: Seconds that a turn is to take: short for whoever waits, and long against what it costs
+#: beside the passes. The first of a batch may take twice as long, so that most batches
+#: need no second.
+TURN = 0.025
+
+
+@dataclass(eq=False)
+class Ticket:
+    """A job on its way.
+
+    Attributes:
+        job: what is run.
+        sampler: what runs it.
+        label: whose it is, for who measures.
+        deadline: by which it has to be done, on the monotonic clock.
+        cost: seconds that it takes alone, as foreseen when it came.
+        future: done when the job is; an exception of it says why there is no answer.
+        arrived, began, ended: times on the monotonic clock.
+        computing: seconds of the turns that it took part in.
+    """
+
+    job: Job
+    sampler: Sampler
+    label: tuple[str, ...] = ()
+    deadline: float = math.inf
+    cost: float = 0.0
+    future: "Future[None]" = field(default_factory=Future)
+    arrived: float = field(default_factory=time.monotonic)
+    began: float = math.nan
+    ended: float = math.nan
+    computing: float = 0.0
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one turn did: `passes` of `rows` rows of `jobs` jobs, their `first` ones or later.
+
+    It took so many seconds, and so many were `foreseen`.
+    """
+
+    sampler: Sampler
+    label: tuple[str, ...]
+    first: bool
+    jobs: int
+    rows: int
+    passes: int
+    seconds: float
+    foreseen: float
+
+
+class Batch:
+    """Jobs of one sampler that run together. It is itself the pace of their steps."""
+
+    def __init__(self, tickets: Sequence[Ticket]) -> None:
+        """Of one job or more; nothing runs yet."""
+        self.tickets = list(tickets)
+        self.sampler = tickets[0].sampler
+        self.cost = sum(ticket.cost for ticket in tickets)
+        self.deadline = min(ticket.deadline for ticket in tickets)
+        self.is_long = self.cost > 2 * TURN and len(tickets) == 1
+        self._label = tickets[0].label
+        self._samples = sum(t.job.count for t in tickets) * max(t.job.passes for t in tickets)
+        self._sizes: Sizes | None = None  # of the last step, as its rows
+        self._rows = 1
+        self._begun = False
+        self._stop = Stop()
+        self._steps = self.sampler.run([ticket.job for ticket in tickets], self)
+
+    def rows(self, sizes: Sizes) -> int:
+        """How many rows a step may begin with (see `Pace`)."""
+        speed = self.sampler.speed
+        return speed.rows_in(sizes, self._seconds) if speed.known else 1
+
+    def samples(self, sizes: Sizes) -> int:
+        """How many rows × passes a step may have."""
+        speed = self.sampler.speed
+        return speed.samples_in(sizes, self._seconds) if speed.known else 1
+
+    @property
+    def left(self) -> float:
+        """Seconds that the rest of it takes, as foreseen now."""
+        if self._sizes is None:
+            return self.cost
+        passes = max(self._samples, 0) / self._rows
+        return self.sampler.speed.seconds_for(
+            self._sizes, 0, round(self._sizes.work(self._rows, 1) * passes)
+        )
+
+    @property
+    def _seconds(self) -> float:
+        return TURN if self._begun else 2 * TURN
+
+    def step(self) -> Turn:
+        """Run a chunk, after the trunk that it needs if that is short."""
+        jobs, seconds, foreseen = len(self.tickets), 0.0, 0.0
+        speed = self.sampler.speed
+        while True:
+            start = time.perf_counter()
+            step = self._stop.over(next, self._steps, None)
+            took = time.perf_counter() - start
+            seconds += took
+            if step:
+                self._sizes, self._rows = step.sizes, step.rows
+                self._samples -= step.rows * step.passes
+                if speed.known:
+                    work = step.sizes.work(step.rows, step.passes)
+                    foreseen += speed.seconds_for(step.sizes, step.trunk_rows, work)
+                speed.learn(step, took)
+            if step is None or step.passes or seconds > TURN:
+                break
+        for ticket in self.tickets:
+            ticket.computing += seconds
+        rows, passes = (step.rows, step.passes) if step else (0, 0)
+        first, self._begun = not self._begun, True
+        return Turn(self.sampler, self._label, first, jobs, rows, passes, seconds, foreseen)
+
+    def stop_if_forgotten(self) -> None:
+        """Break off its run if nobody waits for any of its jobs."""
+        if all(ticket.job.fault is not None for ticket in self.tickets):
+            self._stop.set()
+
+    def take_ended(self) -> list[Ticket]:
+        """Those that need no further step, which the batch then forgets."""
+        ended = [t for t in self.tickets if t.job.done or t.job.fault is not None]
+        self.tickets = [t for t in self.tickets if t not in ended]
+        if not self.tickets:
+            # It refers to this batch, and holds the draws of the last chunk: they would
+            # stay until Python's collector comes to such circles.
+            self._steps.close()
+        return ended

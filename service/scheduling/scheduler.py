@@ -1,0 +1,215 @@
+"""Runs the jobs of all models, time slice by time slice (see `Backlog` for whose is next).
+
+Waiting jobs of one model that may go through its graphs together (see `Sampler.joins`)
+become a batch. A batch runs chunk after chunk, and a chunk is a time slice. Slices alternate
+between short jobs that have had none yet and the batches that have begun, so that
+- a short request waits for a chunk of the long ones, not for their end;
+- those that have begun get every second slice, however many new ones come.
+Nothing of this changes an answer: what a pass draws depends on its seed and its number.
+"""
+
+import math
+import threading
+import time
+from collections.abc import Callable
+
+from service.errors import MCDropoutError, QueueFullError, StoppingError
+from service.guarded import guarded
+from service.inference.jobs import Job
+from service.inference.sampler import Sampler
+from service.scheduling.backlog import Backlog, Batching
+from service.scheduling.batch import TURN, Batch, Ticket, Turn
+
+__all__ = ["Batching", "Scheduler"]
+
+#: Seconds after which the run of a job that nobody waits for is broken off.
+_PATIENCE = 2.0
+#: Seconds for which `run_now` may hold the caller up.
+_NOW = 0.003
+#: Seconds of a job of which nobody knows how long it takes: more than a short one's.
+_UNKNOWN = 3 * TURN
+
+
+class Scheduler:
+    """Runs the jobs of all models on a few threads. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        batching: Batching = Batching(),
+        most: int = 512,
+        threads: int = 1,
+        on_turn: Callable[[Turn], None] = lambda turn: None,
+    ) -> None:
+        """Start the threads; they are daemons, and end after `close`.
+
+        Args:
+            batching: see `Batching`.
+            most: so many jobs may be on their way; more are turned away.
+            threads: how many run graphs at the same time.
+            on_turn: called after each turn, by the thread that ran it; see `guarded`.
+        """
+        self._batching = batching
+        self._most = most
+        self._on_turn = on_turn
+        self._changed = threading.Condition()
+        self._backlog = Backlog(batching)
+        self._tickets: set[Ticket] = set()
+        self._closed = False
+        for number in range(threads):
+            threading.Thread(target=self._work, name=f"passes-{number}", daemon=True).start()
+
+    def __len__(self) -> int:
+        """Jobs on their way."""
+        return len(self._tickets)
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that had no turn yet."""
+        return self._backlog.waiting
+
+    def submit(
+        self,
+        job: Job,
+        sampler: Sampler,
+        label: tuple[str, ...] = (),
+        deadline: float = math.inf,
+    ) -> Ticket:
+        """Take in a job that has not run yet.
+
+        Args:
+            job, sampler, label: see `Ticket`.
+            deadline: by which the answer has to be there, on the monotonic clock.
+
+        Raises:
+            QueueFullError: too many are on their way, or its time would be over before its turn.
+            DeadlineError: its work takes longer than its time.
+            StoppingError: after `close`.
+        """
+        with self._changed:
+            if self._closed:
+                raise StoppingError("the server is stopping and takes no more requests.")
+            if len(self._tickets) >= self._most:
+                raise QueueFullError(
+                    f"{len(self._tickets)} requests are on their way, the most that this server "
+                    "takes. Send it again in a while.",
+                    max(1, min(60, math.ceil(self._backlog.seconds))),
+                )
+            cost = _seconds_for(job, sampler)
+            known = cost if cost < math.inf else _UNKNOWN
+            ticket = Ticket(job, sampler, label, deadline, known)
+            self._backlog.add(ticket)
+            self._take_in(ticket)
+            self._changed.notify()
+        return ticket
+
+    def _take_in(self, ticket: Ticket) -> None:
+        # From here on a caller that gives up cannot cancel the future under our hands.
+        ticket.future.set_running_or_notify_cancel()
+        self._tickets.add(ticket)
+
+    def run_now(self, job: Job, sampler: Sampler, label: tuple[str, ...] = ()) -> Ticket | None:
+        """Run a job on the caller's thread, if it is short and nobody else is on the way.
+
+        To hand a job to another thread and to be told of its end takes a quarter of a
+        millisecond, about as long as a short job.
+
+        Returns:
+            The ticket, its future done; None: the job has to be submitted.
+        """
+        with self._changed:
+            if self._tickets or self._closed or self._batching.delay or sampler.loops:
+                return None
+            cost = _seconds_for(job, sampler)
+            if not cost <= _NOW:
+                return None
+            ticket = Ticket(job, sampler, label, cost=cost)
+            self._take_in(ticket)
+            batch = self._backlog.begin([ticket])
+        while batch.tickets:
+            self._turn(batch, queued=False)
+        return ticket
+
+    def cancel(self, ticket: Ticket, fault: MCDropoutError) -> None:
+        """End a job with a fault: at once if it had no turn yet, else before its next."""
+        with self._changed:
+            ticket.job.stop(fault)
+            if self._backlog.remove(ticket):
+                self._end(ticket)
+                return
+            batch = self._backlog.batch_of(ticket)
+        if batch is not None:
+            # Its slice ends by itself soon, unless the model runs on these rows without end.
+            late = threading.Timer(_PATIENCE, batch.stop_if_forgotten)
+            late.daemon = True
+            late.start()
+
+    def close(self, fault: MCDropoutError) -> None:
+        """Take no more jobs, and end all that are on their way with a fault."""
+        with self._changed:
+            self._closed = True
+            for ticket in self._tickets:
+                ticket.job.stop(fault)
+            for ticket in self._backlog.take_waiting():
+                self._end(ticket)
+            self._changed.notify_all()
+
+    def _end(self, ticket: Ticket) -> None:
+        ticket.ended = time.monotonic()
+        self._tickets.discard(ticket)
+        if ticket.job.done:
+            ticket.future.set_result(None)
+        else:
+            ticket.future.set_exception(ticket.job.fault or RuntimeError("the job was lost"))
+
+    # What follows runs on the scheduler's threads; what is called with the lock says so.
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                while (batch := self._next()) is None:
+                    if self._closed and not self._tickets:
+                        return
+                    self._changed.wait(self._backlog.patience())
+            self._turn(batch)
+
+    def _next(self) -> Batch | None:
+        """With the lock."""
+        for ticket, fault in self._backlog.take_late():
+            ticket.job.stop(fault)
+            self._end(ticket)
+        return self._backlog.next()
+
+    def _turn(self, batch: Batch, queued: bool = True) -> None:
+        """Run a time slice; unless `queued`, the caller runs the next one, too."""
+        try:
+            turn = batch.step()
+        except Exception as error:
+            self._fail(batch, error)
+            return
+        with self._changed:
+            for ticket in batch.take_ended():
+                self._end(ticket)
+            self._backlog.ran(batch, turn, queued)
+            self._changed.notify()
+        guarded("time slices", self._on_turn, turn)
+
+    def _fail(self, batch: Batch, error: Exception) -> None:
+        """One job's rows may be the cause: each gets another try by itself."""
+        with self._changed:
+            if len(batch.tickets) == 1:
+                batch.tickets[0].job.stop(error)
+            for ticket in batch.take_ended():
+                self._end(ticket)
+            for ticket in batch.tickets:
+                ticket.job.restart()
+            alone, batch.tickets = batch.tickets, []
+            self._backlog.failed(batch, alone)
+            self._changed.notify_all()
+
+
+def _seconds_for(job: Job, sampler: Sampler) -> float:
+    """How long a job takes that runs alone; infinity where nobody can be sure."""
+    sizes = sampler.sizing.known(job.rows)
+    if sizes is None or not sampler.speed.sure:
+        return math.inf
+    return sampler.speed.seconds_for(sizes, job.count, sizes.work(job.count, job.passes))

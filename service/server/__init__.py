@@ -1,0 +1,1 @@
+"""The process: settings, listening, signals, logs."""

@@ -1,0 +1,61 @@
+"""What the server says on the terminal once its models are loaded."""
+
+import json
+import shlex
+from typing import Any
+
+import numpy as np
+
+from service.manifest import InputSpec, Manifest
+from service.protocol.datatypes import BY_DTYPE
+from service.repository.registry import Repository, State
+
+#: A command longer than this is not pasted but gets in the way.
+_MAX_BODY = 4000
+
+
+def greeting(repository: Repository, url: str) -> str:
+    """The state of each model, and a curl command that works when pasted."""
+    lines = [f"Serving {repository.folder} at {url}  (documentation: {url}/docs)"]
+    if not repository.names():
+        lines.append("There is no model yet: put one at <name>/<version>/model.onnx.")
+    for name in repository.names():
+        version = repository.version(name)
+        reason = f": {version.reason}" if version.reason else ""
+        lines.append(f"  {name} version {version.number}: {version.state}{reason}")
+    for name in repository.names():
+        version = repository.version(name)
+        command = (
+            curl_command(url, name, version.predictor.manifest)
+            if version.state is State.READY and version.predictor
+            else None
+        )
+        if command:
+            return "\n".join([*lines, "", "Try it:", "", command, ""])
+    return "\n".join([*lines, ""])
+
+
+def curl_command(url: str, name: str, manifest: Manifest) -> str | None:
+    """A command that asks a server for an example row of a model; None if it is too long."""
+    rows = example_rows(manifest)
+    instance = next(iter(rows.values())) if len(rows) == 1 else rows
+    body = json.dumps({"instances": [instance], "passes": manifest.passes, "seed": 7})
+    if len(body) > _MAX_BODY:
+        return None
+    return (
+        f"curl -s {shlex.quote(f'{url}/v1/models/{name}:predict')} "
+        f"-H 'Content-Type: application/json' -d {shlex.quote(body)}"
+    )
+
+
+def example_rows(manifest: Manifest) -> dict[str, Any]:
+    """One row of each input, as nested lists: the manifest's example, or zeros."""
+    return {spec.name: _example(spec) for spec in manifest.inputs}
+
+
+def _example(spec: InputSpec) -> Any:
+    if spec.example is not None:
+        return spec.example
+    fill = "" if spec.dtype == "string" else 0
+    dtype = BY_DTYPE[spec.dtype].numpy
+    return np.full([size or 1 for size in spec.shape[1:]], fill, dtype).tolist()

@@ -1,0 +1,136 @@
+"""A process that serves: it listens, answers, and shuts down gracefully."""
+
+import asyncio
+import gc
+import logging
+import os
+import resource
+import signal
+import socket
+import sys
+from types import FrameType
+
+import uvicorn
+
+from service.runtime.memory import trim, use_few_arenas
+from service.server.banner import greeting
+from service.server.composition import Runtime
+from service.server.connections import impatient
+from service.server.listening import listen, url_of
+
+#: Seconds for which connections are kept for a request that is on its way, at the end.
+_LAST_CALL = 0.5
+#: Seconds from one look at the connections to the next.
+_LOOK = 0.25
+
+log = logging.getLogger("mcdropout")
+
+
+def prepare() -> None:
+    """Set up the process, before any part of a server is built in it."""
+    # The event loop releases the GIL whenever it sends. By default the thread that runs the
+    # passes may then keep it for 5 ms, which is longer than a short request takes.
+    sys.setswitchinterval(0.0005)
+    use_few_arenas()
+
+
+def serve(runtime: Runtime) -> None:
+    """Serve until a signal ends the process; does not return.
+
+    Raises:
+        SetupError: the server cannot listen at its address.
+    """
+    settings = runtime.settings
+    runtime.repository.on_change = _set_models_aside
+    # Bound before anything is loaded: a port that is taken ends the start at once.
+    listening = listen(settings.host, settings.port)
+    url = url_of(settings.host, listening.getsockname()[1])
+    runtime.on_loaded = lambda: _greet(runtime, url)
+    config = uvicorn.Config(
+        runtime.app,
+        loop="uvloop",
+        http=impatient(settings.read_timeout),
+        ws="none",  # who asks for one gets an answer like any other
+        log_config=None,
+        access_log=False,  # ours says more
+        server_header=False,
+        timeout_keep_alive=75,
+        # Ours comes first; this is for connections that are stuck in their sending.
+        timeout_graceful_shutdown=int(settings.grace) + 2,
+    )
+    _Server(config, runtime).run(sockets=[listening])
+    runtime.close()
+    logging.shutdown()
+    # Threads may be in ONNX Runtime, and Python's own end would tear it down under them.
+    os._exit(0)
+
+
+def _set_models_aside() -> None:
+    """Give back what dropped models held, and keep the collector from those that are loaded.
+
+    It would go through all of them again and again, and all requests wait meanwhile.
+    """
+    gc.unfreeze()
+    trim()
+    gc.freeze()
+
+
+def _greet(runtime: Runtime, url: str) -> None:
+    if runtime.settings.log_format == "json":
+        log.info("Serving %s at %s", runtime.repository.folder, url)
+        return
+    try:
+        print(greeting(runtime.repository, url), flush=True)
+    except OSError:
+        log.warning("the greeting could not be written")
+
+
+class _Server(uvicorn.Server):
+    """Ends as orchestrators want it to."""
+
+    def __init__(self, config: uvicorn.Config, runtime: Runtime) -> None:
+        super().__init__(config)
+        self._runtime = runtime
+        self._grace = runtime.settings.grace
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """At the first signal finish what is under way; at the second end at once."""
+        if self.should_exit:
+            os._exit(128 + sig)
+        # From now on each answer says that it is its connection's last.
+        self._runtime.draining.set()
+        log.info(
+            "%s: finishing what is under way, for at most %g s; again ends at once",
+            *(signal.Signals(sig).name, self._grace),
+        )
+        super().handle_exit(sig, frame)
+        # Uvicorn would raise the signal again after its end; the end in good order is 0.
+        self._captured_signals.clear()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and look after the connections until the process ends."""
+        await super().startup(sockets)
+        self._looking = asyncio.create_task(self._look_after_connections())
+
+    async def _look_after_connections(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK)
+            connections = list(self.server_state.connections)
+            # Each takes a file descriptor, of which models and logs need some, too.
+            most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+            crowded = most != resource.RLIM_INFINITY and len(connections) > most / 2
+            now = asyncio.get_running_loop().time()
+            for connection in connections:
+                connection.look(now, crowded)  # type: ignore[union-attr]  # all are `Impatient`
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let the work be finished, or tell those who wait that it will not be."""
+        for server in self.servers:
+            server.close()
+        loop = asyncio.get_running_loop()
+        late = loop.call_later(self._grace, self._runtime.end_work)
+        # Then those are closed that wait for their next request, unless it is just coming.
+        await asyncio.sleep(min(_LAST_CALL, self._grace))
+        await super().shutdown(sockets)
+        late.cancel()
+        self._runtime.close()

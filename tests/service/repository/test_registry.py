@@ -1,0 +1,229 @@
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service import Predictor, load_model
+from service.errors import ModelNotFoundError, ModelUnavailableError, SetupError
+from service.repository.registry import MODEL_FILE, Repository, State
+from service.repository.version_policy import LATEST, parse_policy
+from tests.conftest import ROOT
+
+
+def place(folder: Path, name: str, number: int | str, content: bytes) -> Path:
+    path = folder / name / str(number) / MODEL_FILE
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    return path
+
+
+def repository(folder: Path, load: Any = load_model, policy: str = "latest") -> Repository:
+    loaded = Repository(folder, load, parse_policy(policy))
+    loaded.load_all()
+    return loaded
+
+
+def states(models: Repository, name: str = "digits") -> dict[int, str]:
+    """Number of each version to its state."""
+    return {version.number: version.state.value for version in models.versions(name)}
+
+
+def test_a_broken_model_fails_with_a_reason_and_the_others_serve(
+    tmp_path: Path, digits_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    content = digits_path.read_bytes()
+    place(tmp_path, "good", 1, content)
+    place(tmp_path, "broken", 1, content[: len(content) // 2])
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "hollow" / "1").mkdir(parents=True)
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / "README.md").touch()
+    (tmp_path / "__pycache__").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    models = repository(tmp_path)
+    assert models.names() == ["broken", "empty", "good", "hollow"]
+    assert models.predictor("good")[0].state is State.READY
+    reasons = {name: models.version(name).reason for name in ("broken", "empty", "hollow")}
+    for name in reasons:
+        told = [
+            r.getMessage() for r in caplog.records if r.getMessage().startswith(f"model {name} ")
+        ]
+        assert [line.partition(" failed: ")[2] for line in told] == [reasons[name]]
+    assert "is not a whole ONNX file" in reasons["broken"]
+    assert "has no version folder. Put the file at" in reasons["empty"]
+    assert "cannot be read: No such file" in reasons["hollow"]
+    with pytest.raises(ModelUnavailableError, match="model 'broken' version 1 is failed: "):
+        models.predictor("broken")
+
+
+def test_a_file_of_another_name_is_told_with_what_to_do(
+    tmp_path: Path, digits_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("flat/mine.keras", "keras/1/mine.h5", "named/1/net.onnx", "top.keras"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    shutil.copy(ROOT / "models/zoo/trained/co2.keras", place(tmp_path, "renamed", 1, b""))
+    models = repository(tmp_path)
+    reasons = {name: models.version(name).reason for name in models.names()}
+    export = f"Export it: mcdropout export {tmp_path}/"
+    assert f"{export}flat/mine.keras --output {tmp_path}/flat/1" in reasons["flat"]
+    assert f"{export}keras/1/mine.h5 --output {tmp_path}/keras/1" in reasons["keras"]
+    path = tmp_path / "named" / "1"
+    assert f"Move {path / 'net.onnx'} to {path / 'model.onnx'}." in reasons["named"]
+    assert "model.onnx is a Keras model, and no ONNX file. Export it: " in reasons["renamed"]
+    assert f"{export}top.keras --output {tmp_path}/top/1" in caplog.text
+
+
+def test_a_folder_of_models_that_is_a_level_off_is_told(tmp_path: Path, digits_path: Path) -> None:
+    place(tmp_path / "store", "digits", 1, digits_path.read_bytes())
+    (above,) = repository(tmp_path).versions("store")
+    assert above.reason.endswith(f"seems to be this one: --models {tmp_path / 'store'}")
+    (below,) = repository(tmp_path / "store" / "digits").versions("1")
+    assert below.reason.endswith(f"a version of a model: --models {tmp_path / 'store'}")
+
+
+def test_under_latest_the_newest_that_loads_answers(tmp_path: Path, digits_path: Path) -> None:
+    for number in (1, 2, 10):
+        place(tmp_path, "digits", number, digits_path.read_bytes() if number < 10 else b"broken")
+    models = repository(tmp_path)
+    assert [v.number for v in models.versions("digits")] == [10, 2, 1]
+    assert models.version("digits").number == 2
+    with pytest.raises(ModelUnavailableError, match="version 10 is failed"):
+        models.predictor("digits", 10)
+    with pytest.raises(ModelUnavailableError, match="1 is unloaded: version 2 is newer, and the"):
+        models.predictor("digits", 1)
+
+
+@pytest.mark.parametrize(
+    ("policy", "wanted"),
+    [
+        ("latest", {10: "failed", 3: "ready", 2: "unloaded", 1: "unloaded"}),
+        ("latest:2", {10: "failed", 3: "ready", 2: "ready", 1: "unloaded"}),
+        ("all", {10: "failed", 3: "ready", 2: "ready", 1: "ready"}),
+        ("1,2", {10: "unloaded", 3: "unloaded", 2: "ready", 1: "ready"}),
+        ("1,7", {10: "unloaded", 7: "failed", 3: "unloaded", 2: "unloaded", 1: "ready"}),
+        ("2; digits=1", {10: "unloaded", 3: "unloaded", 2: "unloaded", 1: "ready"}),
+    ],
+)
+def test_the_policy_says_which_versions_are_loaded(
+    tmp_path: Path, digits_path: Path, policy: str, wanted: dict[int, str]
+) -> None:
+    for number in (1, 2, 3, 10):
+        place(tmp_path, "digits", number, digits_path.read_bytes() if number < 10 else b"broken")
+    models = repository(tmp_path, policy=policy)
+    assert states(models) == wanted
+    newest = max(number for number, state in wanted.items() if state == "ready")
+    assert models.predictor("digits")[0].number == newest
+    if 7 in wanted:
+        assert "has no folder of this number" in models.version("digits", 7).reason
+
+
+def test_a_version_that_should_be_there_stands_for_its_model(
+    tmp_path: Path, digits_path: Path
+) -> None:
+    """Not one that is newer and not wanted: readiness asks this."""
+    place(tmp_path, "digits", 1, b"broken")
+    place(tmp_path, "digits", 2, digits_path.read_bytes())
+    models = repository(tmp_path, policy="1")
+    assert (models.version("digits").number, models.version("digits").state) == (1, State.FAILED)
+
+
+def test_a_policy_for_a_model_that_is_not_there_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    repository(tmp_path, policy="latest; digit=all")
+    assert "names model 'digit', and there is none" in caplog.text
+
+
+def test_what_is_no_model_or_version_is_left_out(tmp_path: Path, digits_path: Path) -> None:
+    for number in ("1", "01", "-2", "3x", ".4"):
+        place(tmp_path, "digits", number, digits_path.read_bytes())
+    (tmp_path / "digits" / "5").touch()
+    for name in ("lost+found", ".git"):
+        (tmp_path / name).mkdir()
+    models = repository(tmp_path, policy="all")
+    assert models.names() == ["digits"]
+    assert states(models) == {1: "ready"}
+
+
+def test_links_of_the_operator_are_followed(tmp_path: Path, digits_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    place(tmp_path, "elsewhere/model", 1, digits_path.read_bytes())
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "digits").symlink_to(tmp_path / "elsewhere" / "model")
+    (tmp_path / "store" / "gone").symlink_to(tmp_path / "nowhere")
+    models = repository(tmp_path / "store")
+    assert models.version("digits").state is State.READY
+    assert "gone cannot be read: No such file" in models.version("gone").reason
+
+
+def test_a_start_that_is_stopped_ends_between_two_models(tmp_path: Path, digits_path: Path) -> None:
+    for name in ("a", "b"):
+        place(tmp_path, name, 1, digits_path.read_bytes())
+    models: Repository
+
+    def load(path: Path) -> Predictor:
+        models.stop()
+        return load_model(path)
+
+    models = Repository(tmp_path, load, LATEST)
+    models.load_all()
+    assert not models.loaded
+    assert (models.version("a").state, models.version("b").state) == (State.READY, State.LOADING)
+    models.poll()
+    assert models.version("b").state is State.LOADING
+
+
+def test_an_unknown_model_or_version_names_what_there_is(tmp_path: Path, digits_path: Path) -> None:
+    place(tmp_path, "digits", 1, digits_path.read_bytes())
+    models = repository(tmp_path)
+    with pytest.raises(ModelNotFoundError, match=r"no model '\.\./etc'; this server has: digits"):
+        models.predictor("../etc")
+    with pytest.raises(ModelNotFoundError, match=r"no version 3; it has \[1\]"):
+        models.predictor("digits", 3)
+
+
+def test_a_model_is_unavailable_until_it_is_loaded(tmp_path: Path, digits_path: Path) -> None:
+    place(tmp_path, "digits", 1, digits_path.read_bytes())
+    models = Repository(tmp_path, load_model)
+    assert not models.loaded
+    with pytest.raises(ModelUnavailableError, match="is loading: try again"):
+        models.predictor("digits")
+    models.load_all()
+    assert models.loaded
+    assert isinstance(models.predictor("digits")[1], Predictor)
+
+
+def test_an_unforeseen_fault_of_one_model_does_not_stop_the_others(
+    tmp_path: Path, digits_path: Path
+) -> None:
+    place(tmp_path, "a", 1, b"")
+    place(tmp_path, "b", 1, digits_path.read_bytes())
+
+    def load(path: Path) -> Predictor:
+        if "a" in path.parts:
+            raise RuntimeError("disk on fire")
+        return load_model(path)
+
+    models = repository(tmp_path, load)
+    assert "could not be loaded: disk on fire" in models.version("a").reason
+    assert models.version("b").state is State.READY
+
+
+def test_a_missing_folder_is_a_setup_error(tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path)
+    with pytest.raises(SetupError, match="there is no model folder"):
+        Repository(tmp_path, load_model)
+
+
+def test_what_a_user_would_not_expect_of_a_ready_model_is_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """PyTorch's attention, whose dropout its exporter leaves off."""
+    torch = ROOT / "tests" / "data" / "torch"
+    place(tmp_path, "encoder", 1, (torch / "encoder_legacy.onnx").read_bytes())
+    models = repository(tmp_path)
+    assert models.version("encoder").state is State.READY
+    assert "off in its file and stay off: ['/layers.0/self_attn/Dropout']" in caplog.text

@@ -1,0 +1,33 @@
+import pytest
+
+from service.errors import SetupError
+from service.runtime import device
+from service.runtime.device import choose_device
+from service.runtime.engine import CPU, CUDA
+
+
+def test_auto_takes_the_cpu_where_there_is_no_gpu_and_says_why() -> None:
+    found = choose_device("auto")
+    assert (found.got, found.providers) == ("cpu", (CPU,))
+    assert found.why.startswith("There is no GPU to use: this ONNX Runtime was built without it")
+
+
+def test_cuda_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(
+        SetupError, match=r"set to 'cuda:1', and CUDA is not there: .* --device auto"
+    ):
+        choose_device("cuda:1")
+
+
+@pytest.mark.parametrize(("asked", "number"), [("auto", "0"), ("cuda", "0"), ("cuda:2", "2")])
+def test_a_gpu_that_ran_a_graph_is_taken(
+    monkeypatch: pytest.MonkeyPatch, asked: str, number: str
+) -> None:
+    monkeypatch.setattr(device, "cuda_fault", lambda provider: None)
+    found = choose_device(asked)
+    assert found.got == f"cuda:{number}"
+    assert found.providers == ((CUDA, {"device_id": number, "use_tf32": "0"}), CPU)
+
+
+def test_cpu_is_not_looked_for() -> None:
+    assert choose_device("cpu").providers == (CPU,)

@@ -1,0 +1,119 @@
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from service import load_model
+from service.errors import ModelError
+from service.runtime import memory
+from service.runtime.memory import available_memory
+from tests.service.reference import save
+
+MIB = 1 << 20
+
+
+def group(root: Path, lines: str, folder: str, files: dict[str, str]) -> None:
+    (root / "proc" / "self").mkdir(parents=True, exist_ok=True)
+    (root / "proc" / "self" / "cgroup").write_text(lines)
+    place = root / "sys" / "fs" / "cgroup" / folder
+    place.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (place / name).write_text(text)
+
+
+@pytest.fixture(autouse=True)
+def _machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=900 * MIB))
+
+
+def test_without_control_groups_the_machine_counts(tmp_path: Path) -> None:
+    assert available_memory(tmp_path) == 900 * MIB
+
+
+def test_the_limit_of_a_container_counts_less_what_cannot_be_taken_back(tmp_path: Path) -> None:
+    """Version 2, where a container sees its own group at the top."""
+    files = {
+        "memory.max": f"{512 * MIB}\n",
+        "memory.current": f"{300 * MIB}\n",
+        "memory.stat": f"anon 5\ninactive_file {100 * MIB}\n",
+    }
+    group(tmp_path, "0::/\n", "", files)
+    assert available_memory(tmp_path) == 312 * MIB
+
+
+def test_a_limit_further_up_counts(tmp_path: Path) -> None:
+    group(tmp_path, "0::/pod/server\n", "pod/server", {"memory.max": "max\n"})
+    files = {
+        "memory.max": f"{200 * MIB}",
+        "memory.current": f"{250 * MIB}",
+        "memory.stat": "inactive_file 0\n",
+    }
+    group(tmp_path, "0::/pod/server\n", "pod", files)
+    assert available_memory(tmp_path) == 0
+
+
+def test_control_groups_of_version_1_count(tmp_path: Path) -> None:
+    """A path that only the host has leads to the top."""
+    files = {
+        "memory.limit_in_bytes": f"{400 * MIB}",
+        "memory.usage_in_bytes": f"{150 * MIB}",
+        "memory.stat": f"total_inactive_file {50 * MIB}\n",
+    }
+    group(tmp_path, "5:cpu,cpuacct:/a\n4:memory:/docker/abc\n0::/\n", "memory", files)
+    assert available_memory(tmp_path) == 300 * MIB
+
+
+def test_what_cannot_be_read_counts_as_no_limit(tmp_path: Path) -> None:
+    group(tmp_path, "0::/\n", "", {"memory.max": "plenty", "memory.current": "1"})
+    assert available_memory(tmp_path) == 900 * MIB
+
+
+def test_a_model_without_room_is_refused_before_it_is_read(
+    digits_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "available_memory", lambda: MIB)
+    said = r"needs about 2 MiB of memory .*\(it is of 1 MiB\), and 1 MiB are available\. Give the"
+    with pytest.raises(ModelError, match=said):
+        load_model(digits_path)
+
+
+HALF = "bool on = {1}, float half = {0.5}"
+
+
+@pytest.mark.parametrize(
+    ("body", "constants"),
+    [
+        ("a = Expand(x, wide) v = ReduceMean <keepdims = 1> (a, last) [d] y = Dropout(v, half, on)",
+         "int64[2] wide = {1, 1099511627776}, int64[1] last = {1}"),
+        ("[d] a = Dropout(x, half, on) b = Expand(a, wide) y = ReduceMean <keepdims = 1> (b, last)",
+         "int64[2] wide = {1, 1099511627776}, int64[1] last = {1}"),
+        ("b = ConstantOfShape(wide) a = Add(x, b) v = ReduceMean <keepdims = 1> (a, last) "
+         "[d] y = Dropout(v, half, on)",
+         "int64[2] wide = {1, 1099511627776}, int64[1] last = {1}"),
+    ],
+)  # fmt: skip
+def test_a_graph_that_makes_a_huge_tensor_is_refused_before_it_runs(
+    tmp_path: Path, body: str, constants: str
+) -> None:
+    constants = f"{HALF}, {constants}"
+    shape = "float[batch, 1]"
+    path = save(body, tmp_path / "model.onnx", constants, f"{shape} x", f"{shape} y")
+    before = psutil.Process().memory_info().rss
+    with pytest.raises(ModelError, match=r"needs about \d{8} MiB of memory"):
+        load_model(path)
+    assert psutil.Process().memory_info().rss - before < 100 * MIB
+
+
+@pytest.mark.parametrize(("of_x", "of_y"), [(1 << 40, 1), (1, 1 << 40)])
+def test_a_model_of_huge_rows_or_outputs_is_refused_before_any_is_made(
+    tmp_path: Path, of_x: int, of_y: int
+) -> None:
+    if of_y == 1:
+        body = "a = ReduceMean <keepdims = 1> (x, last) [d] y = Dropout(a, half, on)"
+    else:
+        body = "[d] a = Dropout(x, half, on) y = Expand(a, wide)"
+    constants = f"{HALF}, int64[1] last = {{1}}, int64[2] wide = {{1, {of_y}}}"
+    x, y = f"float[batch, {of_x}] x", f"float[batch, {of_y}] y"
+    with pytest.raises(ModelError, match=r"needs about \d{8,} MiB of memory"):
+        load_model(save(body, tmp_path / "model.onnx", constants, x, y))

@@ -1,0 +1,112 @@
+"""Whose time slice is next, and who is told early that there is none in time."""
+
+import time
+
+import numpy as np
+import pytest
+
+from service import Predictor
+from service.errors import DeadlineError, QueueFullError
+from service.protocol.options import Options
+from service.scheduling.backlog import Backlog, Batching, Drag
+from service.scheduling.batch import Batch, Ticket, Turn
+
+ROW = np.full((1, 64), 4.0, np.float32)
+
+
+@pytest.fixture
+def backlog() -> Backlog:
+    return Backlog(Batching())
+
+
+def ticket(model: Predictor, cost: float, seconds: float = 1e9) -> Ticket:
+    """Of a job that takes `cost` seconds alone and has so many."""
+    job = model.prepare(ROW, Options(passes=10_000, seed=7))
+    return Ticket(job, model.sampler, deadline=time.monotonic() + seconds, cost=cost)
+
+
+def begin(backlog: Backlog, *tickets: Ticket) -> list[list[Ticket]]:
+    """Take in jobs; those of each batch that has one of the next turns, none of which ends."""
+    for one in tickets:
+        backlog.add(one)
+    begun: list[Batch] = []
+    for _ in range(12):
+        batch = backlog.next()
+        assert batch is not None
+        if batch not in begun:
+            begun.append(batch)
+        backlog.ran(batch, Turn(batch.sampler, (), True, 1, 1, 1, 0.0, 0.0))
+    return [batch.tickets for batch in begun]
+
+
+def test_a_job_that_takes_longer_than_its_time_is_refused(
+    backlog: Backlog, digits: Predictor
+) -> None:
+    with pytest.raises(DeadlineError, match=r"take about 3\.0 s by itself, and 2\.0 s are left"):
+        backlog.add(ticket(digits, 3.0, 2.0))
+    assert backlog.waiting == 0
+
+
+def test_a_job_whose_time_ends_before_its_turn_is_refused_and_told_when_to_come(
+    backlog: Backlog, digits: Predictor
+) -> None:
+    begin(backlog, ticket(digits, 8.0), ticket(digits, 4.0))
+    with pytest.raises(QueueFullError, match=r"in about 13\.0 s") as caught:
+        backlog.add(ticket(digits, 1.0, 5.0))
+    assert caught.value.retry_after == 8
+    backlog.add(ticket(digits, 1.0, 20.0))
+    backlog.add(ticket(digits, 0.01, 5.0))  # a short one does not wait for the long ones' end
+
+
+def test_long_jobs_share_the_machine_while_all_of_them_have_time(
+    backlog: Backlog, digits: Predictor
+) -> None:
+    tickets = [ticket(digits, 1.0) for _ in range(6)]
+    assert begin(backlog, *tickets) == [[t] for t in tickets[:4]]
+    assert backlog.waiting == 2
+
+
+def test_a_long_job_waits_while_it_would_make_others_late(
+    backlog: Backlog, digits: Predictor
+) -> None:
+    """Two of a second each, of which the first has three: with both it would take two."""
+    first, second = ticket(digits, 1.0, 3.0), ticket(digits, 1.0)
+    assert begin(backlog, first, second) == [[first]]
+    assert backlog.waiting == 1
+
+
+def test_a_job_that_has_become_too_late_is_dropped_before_it_begins(
+    backlog: Backlog, digits: Predictor
+) -> None:
+    early, late, short = ticket(digits, 1.0), ticket(digits, 1.0, 1.05), ticket(digits, 0.01, 0.05)
+    for one in (late, early, short):
+        backlog.add(one)
+    time.sleep(0.1)
+    dropped = dict(backlog.take_late())
+    assert set(dropped) == {late, short}
+    assert "so it was not begun" in str(dropped[late])
+    assert backlog.waiting == 1
+
+
+def test_short_jobs_have_every_second_slice(backlog: Backlog, digits: Predictor) -> None:
+    long = ticket(digits, 1.0)
+    backlog.add(long)
+    found = []
+    for _ in range(6):
+        backlog.add(ticket(digits, 0.001))
+        batch = backlog.next()
+        assert batch is not None
+        found.append(batch.tickets == [long])
+        if not batch.is_long:
+            batch.tickets = []
+        backlog.ran(batch, Turn(batch.sampler, (), True, 1, 1, 1, 0.001, 0.001))
+    assert found == [False, True] * 3
+
+
+def test_drag_follows_what_work_takes_and_forgets_a_hiccup() -> None:
+    drag = Drag()
+    drag.learn(100.0, 0.02)
+    assert drag.value < 1.2
+    for _ in range(100):
+        drag.learn(0.05, 0.025)
+    assert drag.value == pytest.approx(2.0, rel=0.02)
