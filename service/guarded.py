@@ -12,7 +12,9 @@ T = TypeVar("T")
 
 log = logging.getLogger("mcdropout")
 
-Observer = Literal["access log", "greeting", "metrics", "metrics page", "time slices", "traces"]
+Observer = Literal[
+    "access log", "greeting", "memory", "metrics", "metrics page", "time slices", "traces"
+]
 
 _failures: Counter[str] = Counter(dict.fromkeys(get_args(Observer), 0))
 _lock = threading.Lock()

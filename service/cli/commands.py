@@ -90,9 +90,11 @@ def serve(
     with _errors_as_text():
         # Imported here: `--help` needs no ONNX runtime, and a missing one is an
         # error to be told, not a traceback.
-        from service.server import logs
+        from service.server import logs, process
+        from service.server.composition import build
         from service.server.settings import read_settings
 
+        process.prepare()
         settings = read_settings(
             config,
             host=host,
@@ -103,10 +105,6 @@ def serve(
             log_format=log_format,
         )
         logs.configure(settings.log_format, settings.access_log)
-        from service.server import process
-        from service.server.composition import build
-
-        process.prepare()
         process.serve(build(settings))
 
 

@@ -5,7 +5,8 @@ Without this, a model that is too large ends the process, and with it all others
 
 import ctypes
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -15,9 +16,13 @@ from service.errors import ModelError
 #: Files of Linux' control groups, version 2 and 1: the limit, what is used, and the name
 #: in memory.stat of what the kernel takes back first, pages of files.
 _V2 = ("memory.max", "memory.current", "inactive_file")
+_V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
 #: The option's number in glibc's malloc.h.
 _ARENA_MAX = -8
-_V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+#: Bytes of growth that are worth giving back.
+_WORTH = 8 << 20
+#: What else is called to give memory back.
+_keepers: list[Callable[[], object]] = []
 
 
 def available_memory(root: Path = Path("/")) -> int:
@@ -68,24 +73,50 @@ def trim() -> None:
     give_back()
 
 
-def use_few_arenas() -> None:
-    """Let all threads take memory from the same two places, before there are threads.
+def use_one_heap() -> None:
+    """Let all threads take memory from the same heap; to be called before there are threads.
 
-    glibc has up to eight for each processor, and each keeps the room of the largest requests
-    that a thread of it has read.
+    glibc makes up to eight for each processor. What is free at the end of such a heap stays:
+    up to 64 MiB, and `malloc_trim` does not touch it.
     """
-    try:
-        ctypes.CDLL(None).mallopt(_ARENA_MAX, 2)
-    except (AttributeError, OSError, TypeError):
-        return  # not glibc
+    with suppress(AttributeError, OSError, TypeError):  # not glibc
+        ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
+
+
+def give_back_also(release: Callable[[], object]) -> None:
+    """Have `give_back` call `release`, which frees what it keeps for later."""
+    _keepers.append(release)
 
 
 def give_back() -> None:
-    """Give what is free already back to the system: glibc keeps much of what was large."""
-    try:
+    """Give what is free back to the system: ONNX Runtime and glibc keep what was large."""
+    for release in _keepers:
+        release()
+    with suppress(AttributeError, OSError, TypeError):  # not glibc
         ctypes.CDLL(None).malloc_trim(0)
-    except (AttributeError, OSError, TypeError):
-        return  # not glibc
+
+
+class Level:
+    """How much memory the process has when it does nothing large.
+
+    Giving back costs milliseconds, and the next large request takes the pages anew: so it is
+    done from time to time, and only where there is something to give.
+    """
+
+    def __init__(self, taken: Callable[[], int] | None = None) -> None:
+        """`taken` tells the bytes that the process has; by default those of this one."""
+        self._taken = taken or _resident
+        self._low = 0
+
+    def restore(self) -> None:
+        """Give back if the process has grown since the last time by what is worth it."""
+        if self._taken() > self._low + _WORTH:
+            give_back()
+            self._low = self._taken()
+
+
+def _resident() -> int:
+    return int(psutil.Process().memory_info().rss)
 
 
 def _rooms(root: Path) -> Iterator[int]:

@@ -12,7 +12,8 @@ from types import FrameType
 
 import uvicorn
 
-from service.runtime.memory import trim, use_few_arenas
+from service.guarded import guarded
+from service.runtime.memory import Level, trim, use_one_heap
 from service.server.banner import greeting
 from service.server.composition import Runtime
 from service.server.connections import impatient
@@ -22,16 +23,18 @@ from service.server.listening import listen, url_of
 _LAST_CALL = 0.5
 #: Seconds from one look at the connections to the next.
 _LOOK = 0.25
+#: Seconds from one look at the memory to the next.
+_LOOK_AT_MEMORY = 2.0
 
 log = logging.getLogger("mcdropout")
 
 
 def prepare() -> None:
-    """Set up the process, before any part of a server is built in it."""
+    """Set up the process, before there are threads in it."""
     # The event loop releases the GIL whenever it sends. By default the thread that runs the
     # passes may then keep it for 5 ms, which is longer than a short request takes.
     sys.setswitchinterval(0.0005)
-    use_few_arenas()
+    use_one_heap()
 
 
 def serve(runtime: Runtime) -> None:
@@ -85,6 +88,13 @@ def _greet(runtime: Runtime, url: str) -> None:
         log.warning("the greeting could not be written")
 
 
+async def _look_after_memory() -> None:
+    level = Level()
+    while True:
+        await asyncio.sleep(_LOOK_AT_MEMORY)
+        await asyncio.to_thread(guarded, "memory", level.restore)
+
+
 class _Server(uvicorn.Server):
     """Ends as orchestrators want it to."""
 
@@ -108,9 +118,12 @@ class _Server(uvicorn.Server):
         self._captured_signals.clear()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, and look after the connections until the process ends."""
+        """Listen, and look after connections and memory until the process ends."""
         await super().startup(sockets)
-        self._looking = asyncio.create_task(self._look_after_connections())
+        self._looking = [
+            asyncio.create_task(self._look_after_connections()),
+            asyncio.create_task(_look_after_memory()),
+        ]
 
     async def _look_after_connections(self) -> None:
         while True:

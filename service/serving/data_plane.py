@@ -24,7 +24,6 @@ from service.inference.predictor import Predictor
 from service.protocol.options import Options
 from service.protocol.prediction import Prediction
 from service.repository.registry import Repository
-from service.runtime.memory import give_back
 from service.scheduling.batch import Ticket
 from service.scheduling.scheduler import Scheduler
 from service.serving.context import Context
@@ -37,8 +36,6 @@ Array = NDArray[Any]
 
 #: Seconds for which nobody looks whether the client is still there.
 _PATIENCE = 0.05
-#: Bytes of a request after which memory is given back to the system.
-_MUCH = 1 << 20
 
 
 class DataPlane:
@@ -76,8 +73,7 @@ class DataPlane:
         try:
             yield context
         finally:
-            if self.memory.release(context) > _MUCH:
-                asyncio.get_running_loop().run_in_executor(None, give_back)
+            self.memory.release(context)
             guarded("metrics", self._count, context)
 
     def _count(self, context: Context) -> None:

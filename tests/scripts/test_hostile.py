@@ -32,8 +32,6 @@ def test_what_is_harm(kind: str, results: tuple[str, ...], wrong: bool) -> None:
 
 def test_malformed_requests_harm_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "WAIT", 10.0)
-    # So few have not made the server take all that it takes for good.
-    monkeypatch.setattr(running, "GROWTH", 1.5)
     with own_server() as server:
         report = run(server, 7, 1500, 16, lambda: None)
     assert report.passed, (report.failures[:5], report.wrong)

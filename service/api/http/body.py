@@ -117,7 +117,8 @@ def _loads(content: bytes, example: str) -> Any:
         _require_few_lists(content)
         gc.disable()  # only one of these runs at a time; it would go through all again and again
     try:
-        return from_json(content)
+        # Cached, strings of one request would outlive it, and hold the memory around them.
+        return from_json(content, cache_strings="none")
     except ValueError as error:
         text = str(error)
     finally:

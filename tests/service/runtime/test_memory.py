@@ -1,13 +1,14 @@
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import psutil
 import pytest
 
 from service import load_model
 from service.errors import ModelError
 from service.runtime import memory
-from service.runtime.memory import available_memory
+from service.runtime.memory import Level, available_memory, give_back
 from tests.service.reference import save
 
 MIB = 1 << 20
@@ -117,3 +118,37 @@ def test_a_model_of_huge_rows_or_outputs_is_refused_before_any_is_made(
     x, y = f"float[batch, {of_x}] x", f"float[batch, {of_y}] y"
     with pytest.raises(ModelError, match=r"needs about \d{8,} MiB of memory"):
         load_model(save(body, tmp_path / "model.onnx", constants, x, y))
+
+
+def taken() -> int:
+    return int(psutil.Process().memory_info().rss)
+
+
+def test_what_large_requests_took_is_given_back_while_their_models_stay(digits_path: Path) -> None:
+    """Each model's largest request was kept by arenas of its own."""
+    predictors = [load_model(digits_path) for _ in range(3)]
+    for predictor in predictors:
+        predictor.predict(np.zeros((1, 64)), passes=2, seed=1)
+    give_back()
+    before, most = taken(), 0
+    for predictor in predictors:
+        predictor.predict(np.zeros((256, 64)), passes=200, seed=1)
+        most = max(most, taken())
+    assert most - before > 16 * MIB  # or this shows nothing
+    give_back()
+    assert taken() - before < 8 * MIB
+
+
+def test_memory_is_given_back_where_it_has_grown_and_not_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given = list[int]()
+    monkeypatch.setattr(memory, "give_back", lambda: given.append(1))
+    # Each time that it gives back, it looks again at what is left.
+    sizes = iter([50, 40, 47, 49, 41, 48])
+    level = Level(lambda: next(sizes) * MIB)
+    counts = []
+    for _ in range(4):
+        level.restore()
+        counts.append(len(given))
+    assert counts == [1, 1, 2, 2]
