@@ -1,6 +1,7 @@
 """Read a model file: its graph, its manifest, and whether the two agree."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from service.manifest import (
     parse_manifest,
 )
 from service.nodes.draws import is_drawing
+from service.nodes.reach import reach
 from service.protocol.datatypes import BY_ONNX
 
 
@@ -81,7 +83,8 @@ def read_artifact(
     artifact = Artifact(path, content, model, parse_manifest(text, str(path)))
     _require_names(artifact)
     _require_shapes(artifact)
-    find_sites(artifact.model, artifact.manifest, str(path))
+    sites = find_sites(artifact.model, artifact.manifest, str(path))
+    _require_outputs(artifact, sites)
     return artifact
 
 
@@ -151,6 +154,19 @@ def _require_kind(site: SiteSpec, node: ir.Node, where: str) -> None:
             f"{where}: site {site.name!r} drops at rate {rate} in the graph and "
             f"{site.rate} in the manifest. Export the model again."
         )
+
+
+def _require_outputs(artifact: Artifact, sites: Mapping[SiteSpec, ir.Node]) -> None:
+    """Some output depends on each site."""
+    graph = artifact.model.graph
+    reached = reach(graph, sites.values())
+    seen = frozenset().union(*(reached.get(value, ()) for value in graph.outputs))
+    for site, node in sites.items():
+        if node not in seen:
+            raise ArtifactError(
+                f"{artifact.path}: no output depends on site {site.name!r} of its manifest: the "
+                "file was changed after its export. Export the model again."
+            )
 
 
 def _require_names(artifact: Artifact) -> None:

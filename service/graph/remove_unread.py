@@ -3,7 +3,7 @@
 import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
-from service.nodes.bodies import inner_nodes, reads
+from service.nodes.bodies import reads, release
 from service.nodes.conditions import ensure, require
 
 
@@ -22,9 +22,8 @@ class RemoveUnreadPass(ir.passes.InPlacePass):
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         """Change the model."""
-        for inner in (inner for node in _unread(model.graph) for inner in inner_nodes(node)):
-            for index in range(len(inner.inputs)):
-                inner.replace_input_with(index, None)
+        for node in _unread(model.graph):
+            release(node)
         return RemoveUnusedNodesPass()(model)
 
     def ensures(self, model: ir.Model) -> None:

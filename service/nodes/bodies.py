@@ -27,6 +27,13 @@ def reads(node: ir.Node) -> Iterator[ir.Value]:
         yield from _captures(body)
 
 
+def release(node: ir.Node) -> None:
+    """Let the bodies of a node that is to go read nothing; removing it does not do that."""
+    for inner in inner_nodes(node):
+        for index in range(len(inner.inputs)):
+            inner.replace_input_with(index, None)
+
+
 def _captures(body: ir.Graph) -> Iterator[ir.Value]:
     inside = [body, *(inner for node in body.all_nodes() for inner in bodies(node))]
     own = {value for node in body.all_nodes() for value in node.outputs}

@@ -7,6 +7,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from service.nodes.bodies import release
 from service.nodes.free_names import FreeNames
 
 
@@ -107,6 +108,7 @@ class NodeBuilder:
         for before, new in zip(old.outputs[: len(results)], results, strict=True):
             new.name, new.shape, new.type = before.name, before.shape, before.type
             before.replace_all_uses_with(new, replace_graph_outputs=True)
+        release(old)
         (old.graph or self._graph).remove(old, safe=True)
 
 

@@ -109,7 +109,12 @@ def _write_draws(model: ir.Model, where: str, activate: bool) -> RandomNodes:
 
     Postcondition: `training` is the last input, and the file's own switch, if any, is gone.
     """
-    for step in (ConditionalsPass(where), FixedShapesPass(), FeatureDropoutPass()):
+    for step in (
+        ConditionalsPass(where),
+        RemoveUnreadPass(),  # what the branch read that is not taken
+        FixedShapesPass(),
+        FeatureDropoutPass(),
+    ):
         step(model)
     modes = dropout_modes(model.graph, where)
     OwnSwitchesPass(own_switches(modes, where), where)(model)

@@ -77,6 +77,7 @@ def _inline(model: ir.Model, where: str) -> None:
             f"{where} has local functions that cannot be written out in the graph: "
             f"{_reason(error)}. Write them out before: onnx.inliner.inline_local_functions."
         ) from error
+    model.functions.clear()  # what is left is not called
 
 
 def _require_separate_rows(model: ir.Model, where: str) -> None:

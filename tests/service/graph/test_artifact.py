@@ -176,3 +176,17 @@ def test_read_artifact_refuses_any_other_node_that_draws(
 
     with pytest.raises(ArtifactError, match=r"random nodes .* does not name: \['coin'\]"):
         read_artifact(edit_artifact(add))
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_read_artifact_refuses_a_site_that_no_output_depends_on(
+    edit_artifact: EditArtifact, count: int
+) -> None:
+    def bypass(model: onnx.ModelProto) -> None:
+        dropouts = [node for node in model.graph.node if node.op_type == "Dropout"]
+        around = {node.output[0]: node.input[0] for node in dropouts[-count:]}
+        for node in model.graph.node:
+            node.input[:] = [around.get(name, name) for name in node.input]
+
+    with pytest.raises(ArtifactError, match=r"no output depends on site 'drop_.*Export the model"):
+        read_artifact(edit_artifact(bypass))

@@ -82,6 +82,13 @@ def test_functions_are_written_out() -> None:
     assert not result.model.functions
 
 
+def test_functions_that_nothing_calls_are_left_out() -> None:
+    function = '<domain: "own", opset_import: ["": 18]> twice (v) => (w) { w = Add(v, v) }'
+    result = adopted(graph("[d] y = Dropout(x, half, on)", functions=function))
+    assert sites(result) == {"d": ("dropout", 0.5)}
+    assert not result.model.functions
+
+
 @pytest.mark.parametrize("opset", [13, 17, 18, 20])
 def test_opset_is_18_or_above(opset: int) -> None:
     body = f"[d] h = Dropout(x, half, on) y = {'ReduceMax' if opset > 17 else 'ReduceMean'}"

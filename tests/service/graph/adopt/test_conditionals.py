@@ -70,3 +70,9 @@ def test_branches_of_different_shapes_are_refused() -> None:
     model = graph(if_on("t", DROP, narrow), CONSTANTS, inputs="float[batch, 4] x, bool t")
     with pytest.raises(ArtifactError, match="the branches of If 'branch' draw, and give"):
         adopted(model)
+
+
+def test_a_dropout_that_only_the_other_branch_reads_is_no_site() -> None:
+    other = "b () => (float[batch, 4] u) { u = Relu(m) }"
+    result = adopted(graph("[a] m = Dropout(x, half, on) " + if_on("on", other=other), CONSTANTS))
+    assert list(sites(result)) == ["d"]
