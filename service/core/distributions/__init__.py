@@ -18,7 +18,6 @@ __all__ = [
     "BY_KIND",
     "DISTRIBUTIONS",
     "LOG_CHANCE",
-    "OPERATORS",
     "Distribution",
     "Operator",
     "PopulationMoments",
@@ -29,6 +28,3 @@ DISTRIBUTIONS: tuple[Distribution, ...] = (Bernoulli(), Uniform(), Normal())
 
 #: By the names that manifests have for them.
 BY_KIND = {kind: one for one in DISTRIBUTIONS for kind in one.kinds}
-
-#: ONNX operators that draw in an artifact.
-OPERATORS = frozenset(one.operator.name for one in DISTRIBUTIONS)
