@@ -38,6 +38,8 @@ ROW = [4.0] * 64
 X = np.full((1, 64), 4, np.float32)
 LONG = {"instances": [ROW] * 4, "passes": 200_000}
 FREE, TEXTS = "/v1/models/free:predict", "/v1/models/texts:predict"
+#: 12,000 outputs of a row, of which all samples of 12,000 passes take 549 MiB.
+KEPT = {"instances": [[0.0] * 12_000], "passes": 12_000, "measures": ["quantiles"]}
 NPY, NPZ, RAW = "application/x-npy", "application/x-npz", "application/octet-stream"
 TENSOR = tensor("pixels", X)
 
@@ -237,6 +239,7 @@ CASES = [
     v1("measures has an object", measures=[{}]),
     v1("measures gives", measures=["predictive_entropy:1"]),
     v1("measures[…] is", measures=[1]),
+    Case("for which all samples are kept", FREE, KEPT, odd=True),
     v1("rate_scale is …; it must", rate_scale=-1),
     v1("Input should be …", rate_scale=10**400),
     v1("for this model it may be", rate_scale=2.5),

@@ -41,10 +41,14 @@ class Summary:
         return measure.finalize(self.states.get(measure), self.moments, self.samples)
 
     @property
+    def kept_bytes(self) -> int:
+        """Bytes of the samples."""
+        return 0 if self.samples is None else self.samples.nbytes
+
+    @property
     def nbytes(self) -> int:
         """About how many bytes it takes to finish it."""
-        kept = 0 if self.samples is None else self.samples.nbytes
-        return 2 * self.moments.mean.nbytes + kept
+        return 2 * self.moments.mean.nbytes + self.kept_bytes
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,11 @@ class Running:
         """Of no samples; (P, B, …) `samples` are the first that will be added."""
         states = {m: m.init(samples) for m in measures if m.needs is Needs.STREAM}
         return cls(Sums.start(samples), states, () if _keep_samples(measures) else None)
+
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes of the samples that are kept so far."""
+        return sum(chunk.nbytes for chunk in self.chunks or ())
 
     def add(self, samples: Array) -> "Running":
         """With (P, B, …) samples more."""

@@ -1,5 +1,6 @@
 """What a request wants run, and how the passes of several are drawn as one."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.core.distributions import SiteDraw
-from service.core.measures import Measure
+from service.core.measures import Measure, Needs
 from service.core.summary import Summary
+from service.errors import InputError
 from service.inference.runner import Draws, Rows, row_count
 from service.inference.texts import most_letters, size_in_memory
+from service.runtime.memory import mib
 
 Array = NDArray[Any]
 
@@ -67,11 +70,13 @@ class SampleJob(Job):
     Attributes:
         draws: what to draw.
         measures: beside mean and variance.
+        kept_limit: maximum bytes of the samples that these need at the end.
         found: of each block of rows that is done, output name to summary.
     """
 
     draws: Draws
     measures: tuple[Measure, ...] = ()
+    kept_limit: float = math.inf
     found: list[Mapping[str, Summary]] = field(default_factory=list, init=False)
 
     @property
@@ -83,6 +88,23 @@ class SampleJob(Job):
     def repeats_masks(self) -> bool:
         """Whether its rows share masks, which a batch of several jobs has to repeat for each."""
         return self.count > 1 and self.draws.masks == "shared"
+
+    def limit_kept(self, each: int) -> None:
+        """Stop with an InputError if the samples that are kept to the end take too much.
+
+        Args:
+            each: bytes of one sample, of all outputs.
+        """
+        size = self.count * self.passes * each
+        if size > self.kept_limit:
+            names = [measure.name for measure in self.measures if measure.needs is Needs.SAMPLES]
+            self.stop(
+                InputError(
+                    f"measures names {names}, for which all samples are kept to the end: those of "
+                    f"{self.count} rows × {self.passes} passes take {mib(size)} MiB, and a request "
+                    f"may take {mib(int(self.kept_limit))}. Send fewer rows or passes at a time."
+                )
+            )
 
     def add(self, found: Mapping[str, Summary], rows: int) -> None:
         """Take what the samples of the next `rows` say."""

@@ -4,18 +4,13 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from service.core.distributions import BY_KIND
 from service.core.distributions.bernoulli import SMALLEST_RATE, is_drawable
-from service.core.measures import Needs
 from service.errors import InputError
 from service.graph.plan import Plan
-from service.inference.jobs import SampleJob
 from service.inference.runner import Draws
-from service.manifest import Manifest, SiteSpec
+from service.manifest import SiteSpec
 from service.protocol.options import OPTIONS, SEED_LIMIT, OptionError, Options
-from service.runtime.memory import mib
 
 
 def read_options(**given: Any) -> Options:
@@ -79,33 +74,6 @@ def require_samples(rows: int, passes: int, limits: Limits) -> None:
             f"{rows} rows × {passes} passes are {rows * passes} samples; this server allows "
             f"at most {limits.samples} in a request. Send fewer rows or passes at a time."
         )
-
-
-def require_kept(job: SampleJob, manifest: Manifest, limits: Limits) -> None:
-    """Check the memory of a request whose measures need all samples at the end.
-
-    Raises:
-        InputError: they take more than the passes of a request may take at a time.
-    """
-    size = kept_bytes(job, manifest)
-    if size > limits.memory:
-        needy = [measure.name for measure in job.measures if measure.needs is Needs.SAMPLES]
-        raise InputError(
-            f"measures names {needy}, for which all samples are kept to the end: those of "
-            f"{job.count} rows × {job.passes} passes take {mib(size)} MiB, and a request may take "
-            f"{mib(limits.memory)}. Send fewer rows or passes at a time."
-        )
-
-
-def kept_bytes(job: SampleJob, manifest: Manifest) -> int:
-    """Bytes of the samples that a job keeps to its end."""
-    if not any(measure.needs is Needs.SAMPLES for measure in job.measures):
-        return 0
-    sizes = (
-        math.prod(n or 1 for n in spec.shape[1:]) * np.dtype(spec.dtype).itemsize
-        for spec in manifest.outputs
-    )
-    return job.count * job.passes * sum(sizes)
 
 
 def require_draws(draws: Draws, plan: Plan) -> None:

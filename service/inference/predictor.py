@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.measures import Measure, read_measures
+from service.core.measures import Measure, Needs, read_measures
 from service.core.summary import Summary
 from service.errors import InputError, OutputError
 from service.graph.artifact import Artifact, read_artifact
@@ -17,10 +17,8 @@ from service.inference.inputs import read_inputs
 from service.inference.jobs import DeterministicJob, Job, SampleJob
 from service.inference.options import (
     Limits,
-    kept_bytes,
     read_options,
     require_draws,
-    require_kept,
     require_passes,
     require_samples,
 )
@@ -28,7 +26,7 @@ from service.inference.planner import Planned, plan_model
 from service.inference.runner import Draws, row_count
 from service.inference.sampler import Sampler
 from service.inference.verification import Verification
-from service.manifest import Shape
+from service.manifest import Manifest, Shape
 from service.protocol.options import SEED_LIMIT, AskedMeasure, Masks, Options
 from service.protocol.prediction import OutputPrediction, Prediction
 from service.runtime.engine import CPU, Provider
@@ -132,9 +130,7 @@ class Predictor:
         require_draws(draws, self._sampler.plan)
         rows = read_inputs(x, self.manifest.inputs)
         require_samples(row_count(rows), passes, self._limits)
-        job = SampleJob(rows, passes, draws, measures)
-        require_kept(job, self.manifest, self._limits)
-        return job
+        return SampleJob(rows, passes, draws, measures, kept_limit=self._limits.memory)
 
     def prepare_deterministic(self, x: Any) -> DeterministicJob:
         """The same, for one pass with dropout off."""
@@ -163,8 +159,7 @@ class Predictor:
         """About how many bytes a job's rows and answer take until the client has read it."""
         shapes = [shape for spec in self.manifest.outputs for shape in _shapes(spec.shape, job)]
         numbers = job.count * sum(prod(n or 1 for n in shape[1:]) for shape in shapes)
-        kept = kept_bytes(job, self.manifest) if isinstance(job, SampleJob) else 0
-        return numbers * _NUMBER + kept + job.row_bytes
+        return numbers * _NUMBER + _kept_bytes(job, self.manifest) + job.row_bytes
 
     def outputs(self, job: DeterministicJob) -> dict[str, Array]:
         """What the one pass of a job with dropout off came to: output name to (B, …).
@@ -180,7 +175,19 @@ class Predictor:
     def _run(self, job: J) -> J:
         for _ in self._sampler.run([job]):
             pass
+        if job.fault is not None:
+            raise job.fault
         return job
+
+
+def _kept_bytes(job: Job, manifest: Manifest) -> int:
+    """Bytes of the samples that a job keeps to its end, dynamic axes counted as 1."""
+    if not isinstance(job, SampleJob) or all(m.needs is not Needs.SAMPLES for m in job.measures):
+        return 0
+    sizes = (
+        prod(n or 1 for n in s.shape[1:]) * np.dtype(s.dtype).itemsize for s in manifest.outputs
+    )
+    return job.count * job.passes * sum(sizes)
 
 
 def _shapes(output: Shape, job: Job) -> list[Shape]:

@@ -182,6 +182,10 @@ class Sampler:
             numbers = join_draws(drawn, [part.rows for part in parts])
             measures = tuple(dict.fromkeys(m for part in parts for m in part.job.measures))
             found = self._run_chunk(block, numbers, parts[0].job.draws, measures, found)
+            if not done:
+                each = sum(r.kept_bytes for r in found.values()) // (passes * block.rows)
+                for part in parts:
+                    part.job.limit_kept(each)
             done += passes
             first = 0
             for part in parts:
