@@ -150,10 +150,16 @@ _SIZED = (
     "and without antialias."
 )
 _HASHED = "Hash before the model, and export the part behind that layer."
+_OF_ASCII = (
+    "Without an encoding it changes ASCII letters, which is exported; change others before the "
+    "model."
+)
 _INSTEAD = {
     **dict.fromkeys(("ResizeBicubic", "ResizeArea", "ScaleAndTranslate"), _SIZED),
-    "StringLower": "Without an encoding it lowers ASCII letters, which is exported; lower others "
-    "before the model.",
+    **dict.fromkeys(("StringLower", "StringUpper"), _OF_ASCII),
+    "AsString": "Whole numbers can be made strings; make them of others before the model.",
+    "LookupTableFindV2": "A tf.lookup.StaticHashTable of strings or whole numbers to numbers is "
+    "exported.",
     "StaticRegexReplace": "Single characters in brackets, or a plain text, can be replaced; "
     "replace anything else before the model.",
     "StringSplitV2": "A TextVectorization that splits at whitespace is exported; split otherwise "

@@ -184,7 +184,15 @@ class _Attempt:
 
             return reference(self.model, answer, list(self.rows.values()), least)
 
-        off = ask(inference)
+        try:
+            off = ask(inference)
+        except tf.errors.InvalidArgumentError as error:
+            if not any(spec.dtype == tf.string for spec in self.interface.signature):
+                raise
+            raise ExportError(
+                f"Keras refuses some texts, and a graph cannot, so that it would answer them with "
+                f"wrong numbers: {str(error).splitlines()[0]} Let the model take any text."
+            ) from error
         # Where dropout is all that training changes, the output without it has to be
         # the one of inference: a normalisation that moved would show.
         still = ask(still_training) if draws.twice else off

@@ -6,16 +6,39 @@ from typing import Any
 from models.export.text import MARKER_OP, marked
 from models.export.tf_nodes import Handler, TFNodes, handler
 
-#: ONNX domain of the nodes `Lower`, `Replace` (attributes `marks` and `by`) and `Split`.
+#: ONNX domain of the nodes `Case` (attribute `to`), `Replace` (`marks` and `by`), `Split` and
+#: `Equal`.
 DOMAIN = "mcdropout.text"
 #: ONNX's own of lookup tables.
 ML_DOMAIN = "ai.onnx.ml"
 
 
-def _convert_lower(new: TFNodes) -> None:
-    """StringLower, where it lowers ASCII's letters alone."""
+def _convert_case(new: TFNodes) -> None:
+    """StringLower and StringUpper, where they change ASCII's letters alone."""
     if not new.node.get_attr_value("encoding"):
-        new.put("Lower", new.node.input[0], domain=DOMAIN)
+        to = new.node.type.removeprefix("String").upper()
+        new.put("Case", new.node.input[0], domain=DOMAIN, to=to)
+
+
+def _convert_equal(new: TFNodes) -> None:
+    """Equal and NotEqual, of which tf2onnx compares strings as the numbers that they spell."""
+    domain = DOMAIN if new.dtype == object else ""
+    if new.node.type == "Equal":
+        new.put("Equal", *new.node.input, domain=domain)
+    else:
+        new.put("Not", new.add("Equal", *new.node.input, domain=domain))
+
+
+def _convert_as_string(new: TFNodes) -> None:
+    """AsString of whole numbers; others are written otherwise in ONNX, and stay."""
+    plain = ("precision", "width", "scientific", "shortest", "fill")
+    given = [new.node.get_attr_value(name) for name in plain]
+    if new.dtype.kind in "iu" and given in ([-1, -1, 0, 0, b""], [-1, -1, False, False, ""]):
+        new.put("Cast", new.node.input[0], to=new.output_type)
+
+
+def _leave(new: TFNodes) -> None:
+    """Let it be refused, for what tf2onnx makes of it is something else."""
 
 
 def _convert_replace(new: TFNodes) -> None:
@@ -51,7 +74,10 @@ def _text(value: Any) -> str:
 
 #: By TensorFlow's operator.
 HANDLERS: dict[str, Handler] = {
-    "StringLower": handler(_convert_lower),
+    **dict.fromkeys(("StringLower", "StringUpper"), handler(_convert_case)),
+    **dict.fromkeys(("Equal", "NotEqual"), handler(_convert_equal)),
+    "LookupTableFindV2": handler(_leave),
+    "AsString": handler(_convert_as_string),
     "StaticRegexReplace": handler(_convert_replace),
     MARKER_OP: handler(_convert_marker),
 }

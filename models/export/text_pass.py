@@ -1,7 +1,7 @@
 """What is done with text, in ONNX's operators, which give TensorFlow's strings to the byte.
 
-- Lowering is ASCII's alone in TensorFlow; ONNX Runtime's follows a locale, and "C", which is
-  everywhere, is ASCII's.
+- Lower and upper case are ASCII's alone in TensorFlow; ONNX Runtime's follow a locale, and "C",
+  which is everywhere, is ASCII's.
 - Splitting at whitespace is at spaces alone in ONNX Runtime, so the other five kinds become
   spaces before.
 - ONNX replaces nothing inside a string. What is to be replaced is split at, and the parts are
@@ -50,17 +50,7 @@ class TextNodesPass(ir.passes.InPlacePass):
         names, found = free_names(model.graph), _of_text(model.graph)
         for node in found:
             new = _TextBuilder(model.graph, str(node.name), names)
-            (x,) = (value for value in node.inputs if value is not None)
-            if node.op_type == "Split":
-                new.replace(node, new.split(x))
-                continue
-            flat = new.add("Reshape", x, new.ints(-1))
-            if node.op_type == "Lower":
-                changed = new.add("StringNormalizer", flat, case_change_action="LOWER", locale="C")
-            else:
-                marks, by = node.attributes["marks"].as_strings(), node.attributes["by"].as_string()
-                changed = new.replaced(flat, marks, by)
-            new.replace(node, new.add("Reshape", changed, new.add("Shape", x)))
+            new.replace(node, new.standard(node))
         return ir.passes.PassResult(model, bool(found))
 
     def ensures(self, model: ir.Model) -> None:
@@ -93,6 +83,21 @@ _JOIN = """join (int64 turn, bool go, string[N, D] parts) => (bool more, string[
 
 class _TextBuilder(NodeBuilder):
     """Builds what ONNX has no single operator for."""
+
+    def standard(self, node: ir.Node) -> ir.Value:
+        """What a node of `DOMAIN` makes."""
+        x, *others = (value for value in node.inputs if value is not None)
+        if node.op_type == "Equal":
+            return self.add("Equal", x, *others)
+        if node.op_type == "Split":
+            return self.split(x)
+        flat, said = self.add("Reshape", x, self.ints(-1)), node.attributes
+        if node.op_type == "Case":
+            action = said["to"].as_string()
+            y = self.add("StringNormalizer", flat, case_change_action=action, locale="C")
+        else:
+            y = self.replaced(flat, said["marks"].as_strings(), said["by"].as_string())
+        return self.add("Reshape", y, self.add("Shape", x))
 
     def replaced(
         self, x: ir.Value, marks: Sequence[str], by: str, loosely: bool = False

@@ -44,20 +44,25 @@ class TFNodes:
         """Of a tensor; -1 for a size that is unknown."""
         return list(self._context.get_shape(x))
 
-    def add(self, op: str, *inputs: Any, **attributes: Any) -> str:
+    def add(self, op: str, *inputs: Any, domain: str = "", **attributes: Any) -> str:
         """Add a node of one output, and return that.
 
         Args:
             op: ONNX's operator.
             inputs: names of tensors, or constants; numbers are of the old node's `dtype`.
+            domain: of the operator.
             attributes: of the operator.
         """
-        return self.add_several(op, 1, *inputs, **attributes)[0]
+        return self.add_several(op, 1, *inputs, domain=domain, **attributes)[0]
 
-    def add_several(self, op: str, count: int, *inputs: Any, **attributes: Any) -> list[str]:
+    def add_several(
+        self, op: str, count: int, *inputs: Any, domain: str = "", **attributes: Any
+    ) -> list[str]:
         """Add a node of several outputs, and return them; see `add`."""
         names = [*map(self._named, inputs)]
-        made = self._context.make_node(op, names, attr=attributes, output_count=count)
+        made = self._context.make_node(
+            op, names, attr=attributes, output_count=count, domain=domain
+        )
         return list(made.output)
 
     def put(

@@ -23,6 +23,7 @@ By the layer's name, with what would be right. No file is written.
 | a lookup with `num_oov_indices=0` | Keras refuses unknown words when it runs, and a graph cannot |
 | a `TextVectorization` that splits into characters or by a function, makes n-grams or ragged tensors; with `output_mode="int"` one without `output_sequence_length` | ONNX splits at spaces; rows as long as the longest of a batch depend on each other |
 | in a `standardize` of your own: lowering beyond ASCII, and regular expressions but for single characters in brackets and plain texts | ONNX replaces nothing inside strings, and lowers by the machine's locale |
+| a model that refuses some texts, as by `tf.strings.to_number`; numbers with a point made strings | a graph refuses nothing, and ONNX writes such numbers otherwise |
 | outputs of strings | they have no mean |
 | float8 layers, casts to bfloat16 | ONNX Runtime has no such kernels |
 | bicubic, area or antialiased resizing of images of unknown size | ONNX has no operator that gives the same numbers |

@@ -140,6 +140,51 @@ def test_what_onnx_cannot_express_is_refused_by_name(
     assert re.search(said, refused(layer(), tmp_path / "model.onnx"))
 
 
+class Compared(layers.Layer):
+    """A layer of one's own that compares strings, and makes them of numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        words, numbers = ["A1", "3"], tf.constant([5, 7], tf.int64)
+        self.table = tf.lookup.StaticHashTable(
+            tf.lookup.KeyValueTensorInitializer(words, numbers), -2
+        )
+
+    def call(self, x: Any) -> Any:
+        ones = tf.cast(tf.equal(x, "1"), tf.float32), tf.cast(tf.not_equal(x, "é"), tf.float32)
+        raised = self.table.lookup(tf.strings.upper(x))
+        written = self.table.lookup(tf.strings.as_string(tf.cast(ones[0], tf.int64) + 2))
+        return tf.concat([*ones, tf.cast(raised, tf.float32), tf.cast(written, tf.float32)], -1)
+
+
+def test_strings_are_compared_as_strings(tmp_path: Path) -> None:
+    x, path = keras.Input((1,), dtype="string", name="text"), tmp_path / "model.onnx"
+    y = Compared()(x)
+    model = keras.Model(x, {"y": y, "head": layers.Dense(2)(layers.Dropout(0.4)(y))})
+    # Each but the first is the number 1, too.
+    rows = np.array([["1"], ["01"], ["1.0"], ["+1"], ["é"], ["É"], ["a1"]], object)
+    export_model(model, path, task="other", example=rows)
+    found = load_model(path).predict_deterministic(rows)["y"]
+    np.testing.assert_array_equal(found, model(tf.constant(rows))["y"])
+    assert found[:, 0].tolist() == [1, 0, 0, 0, 0, 0, 0]
+
+
+def test_a_model_that_refuses_texts_is_refused(tmp_path: Path) -> None:
+    x = keras.Input((1,), dtype="string", name="text")
+    y = layers.Lambda(lambda x: tf.strings.to_number(x), output_shape=(1,))(x)
+    model, example = keras.Model(x, layers.Dense(2)(layers.Dropout(0.4)(y))), np.array([["1"]])
+    with pytest.raises(ExportError, match="Keras refuses some texts, and a graph cannot"):
+        export_model(model, tmp_path / "m.onnx", task="other", example=example)
+
+
+def test_numbers_that_onnx_writes_otherwise_are_refused(tmp_path: Path) -> None:
+    x = keras.Input((1,))
+    y = layers.Lambda(lambda x: of_words().lookup_table.lookup(tf.strings.as_string(x)))(x)
+    model = keras.Model(x, layers.Dense(2)(layers.Dropout(0.4)(ops.cast(y, "float32"))))
+    with pytest.raises(ExportError, match=r"AsString .*Whole numbers can be made strings"):
+        export_model(model, tmp_path / "m.onnx", task="other")
+
+
 def test_rows_as_long_as_the_longest_are_refused(tmp_path: Path) -> None:
     x = keras.Input((1,), dtype="string")
     y = layers.GlobalAveragePooling1D()(layers.Embedding(9, 3)(of_texts(name="words")(x)))
