@@ -128,8 +128,12 @@ def _utf8(index: int, text: str | bytes) -> bytes:
 
 
 def _decode_strings(content: memoryview, count: int) -> Array:
-    """(count,) array of strings, before each of which its length stands."""
-    array, end = np.empty(count, object), 0
+    """(count,) array of strings, before each of which its length stands.
+
+    No claimed count is ever allocated.
+    """
+    texts: list[str] = []
+    end = 0
     for index in range(count):
         start = end + _LENGTH.size
         if start > len(content):
@@ -146,14 +150,14 @@ def _decode_strings(content: memoryview, count: int) -> Array:
                 index,
             )
         try:
-            array[index] = str(content[start:end], "utf-8")
+            texts.append(str(content[start:end], "utf-8"))
         except UnicodeDecodeError as error:
             raise TensorError(
                 f"is not UTF-8: {error.reason} at byte {error.start}.", index
             ) from None
     if end < len(content):
         raise TensorError(f"has {len(content) - end} bytes more than its {count} strings take.")
-    return array
+    return np.fromiter(texts, object, count)
 
 
 def _require_bools(content: bytes | memoryview) -> None:

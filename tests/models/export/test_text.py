@@ -60,12 +60,6 @@ def of_words(**options: Any) -> Layer:
     return layers.StringLookup(vocabulary=WORDS, **options)
 
 
-def adapted() -> Layer:
-    layer = layers.TextVectorization(output_sequence_length=5, max_tokens=6, standardize="lower")
-    layer.adapt(TRICKY)
-    return layer
-
-
 IDF = np.linspace(1.0, 3.0, len(WORDS))
 VECTORIZATIONS: dict[str, Callable[[], Layer]] = {
     "int": lambda: of_texts(output_sequence_length=4),
@@ -73,12 +67,10 @@ VECTORIZATIONS: dict[str, Callable[[], Layer]] = {
     "as_it_is": lambda: of_texts(output_sequence_length=4, standardize=None),
     "breaks": lambda: of_texts(output_sequence_length=4, standardize=_without_breaks),
     "unsplit": lambda: of_texts(output_sequence_length=2, split=None, standardize="lower"),
-    "multi_hot": lambda: of_texts(output_mode="multi_hot", standardize="lower"),
     "count": lambda: of_texts(
         output_mode="count", max_tokens=20, pad_to_max_tokens=True, standardize=None
     ),
     "tf_idf": lambda: of_texts(output_mode="tf_idf", idf_weights=IDF, standardize="lower"),
-    "adapted": adapted,
 }
 LOOKUPS: dict[str, Callable[[], Layer]] = {
     "int": of_words,
@@ -293,8 +285,8 @@ def critic() -> keras.Model:
 
 
 def test_a_served_critic_is_as_unsure_as_keras(critic: keras.Model, tmp_path: Path) -> None:
-    path, passes = tmp_path / "critic" / "1" / "model.onnx", 4000
-    rows = [["A great, GREAT film!"], ["dull"], ["nobody knows"]]
+    path, passes = tmp_path / "critic" / "1" / "model.onnx", 2000
+    rows = [["A great, GREAT film!"], ["nobody knows"]]
     export_model(critic, path, task="classification", labels=["bad", "good"])
     with local_server(tmp_path) as server, Client(server.url) as client:
         found = client.predict("critic", rows, passes=passes, seed=5)
