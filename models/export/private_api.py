@@ -6,6 +6,7 @@ admitted, and any other stops the import.
 """
 
 from importlib.metadata import PackageNotFoundError, version
+from types import SimpleNamespace
 from typing import Any
 
 from service.errors import SetupError
@@ -107,6 +108,22 @@ def input_structure(model: keras.Model) -> Any:
     return structure
 
 
+def unsplit_texts(layer: keras.layers.TextVectorization, inputs: Any) -> Any:
+    """The texts that a TextVectorization splits, made uniform by Keras' own code."""
+    unsplit = SimpleNamespace(_standardize=layer._standardize, _split=None, _ngrams=None)
+    return type(layer)._preprocess(unsplit, inputs)
+
+
+def lookup_of(layer: keras.layers.TextVectorization) -> keras.layers.StringLookup:
+    """What a TextVectorization looks words up in."""
+    return layer._lookup_layer
+
+
+def mask_number(layer: keras.layers.StringLookup) -> int:
+    """What a lookup gives for its mask token: 0, or what its encodings leave out."""
+    return int(layer._mask_value)
+
+
 def call_inlined(function: Any, *args: Any, **kwargs: Any) -> Any:
     """Run the Python function inside a tf.function, by way of AutoGraph if that was wished."""
     if not function._autograph:
@@ -145,6 +162,8 @@ __all__ = [
     # Keras draws a seed from a variable before each random op, and so advances
     # the model's own random state. A trace must not.
     "keras_random",
+    "lookup_of",
+    "mask_number",
     # `nn_ops._dropout` is where keras.random.dropout, tf.nn.dropout and
     # stateless_dropout all arrive, with rate and noise shape still known.
     "nn_ops",
@@ -152,4 +171,5 @@ __all__ = [
     "script_ops",
     # `constant_value_as_shape` reads the static part of a noise shape.
     "tensor_util",
+    "unsplit_texts",
 ]

@@ -7,13 +7,14 @@ own code answers everywhere else, so that what the export is compared with is Ke
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import MappingProxyType, SimpleNamespace
+from types import MappingProxyType
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from models.export.private_api import lookup_of, mask_number, unsplit_texts
 from service.errors import ExportError
 
 Tensor = Any  # tf.Tensor; TensorFlow ships no types
@@ -67,7 +68,7 @@ def looking_up(lookup: Callable[..., Tensor]) -> Callable[..., Tensor]:
         if tf.executing_eagerly():
             return lookup(layer, inputs)
         mask = layer.mask_token
-        known = EMPTY if mask is None else {str(mask): int(layer._mask_value)}
+        known = EMPTY if mask is None else {str(mask): mask_number(layer)}
         return look_up(layer.lookup_table, inputs, known)
 
     return look
@@ -85,12 +86,11 @@ def vectorizing(call: Callable[..., Tensor]) -> Callable[..., Tensor]:
         if tf.executing_eagerly():
             return call(layer, inputs)
         config = layer.get_config()
-        # Keras' own code makes the texts uniform; it then splits them into ragged tensors.
-        unsplit = SimpleNamespace(_standardize=layer._standardize, _split=None, _ngrams=None)
-        words = type(layer)._preprocess(unsplit, tf.convert_to_tensor(inputs))
+        # Keras would split them into ragged tensors.
+        words = unsplit_texts(layer, tf.convert_to_tensor(inputs))
         if config["split"] is not None:
             words = split(tf.reshape(words, [-1]))
-        found = layer._lookup_layer.call(words)
+        found = lookup_of(layer).call(words)
         length = config["output_sequence_length"]
         if config["output_mode"] != "int" or length is None:
             return found
