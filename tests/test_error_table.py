@@ -235,7 +235,9 @@ CASES = [
     v2("passes is …; this server allows", parameters={"passes": 10**9}),
     v1("samples; this server allows", (ROW, ROW), passes=999_999),
     v1("seed is", seed=-1),
-    Case("measures names", "/v1/models/co2:predict", {"instances": [[1.0]], "measures": ENTROPY}),
+    Case(
+        "for a model of task", "/v1/models/co2:predict", {"instances": [[1.0]], "measures": ENTROPY}
+    ),
     v1("measures has an object", measures=[{}]),
     v1("measures gives", measures=["predictive_entropy:1"]),
     v1("measures[…] is", measures=[1]),
