@@ -128,7 +128,7 @@ def test_a_claimed_size_is_not_allocated() -> None:
     [
         ("passes=x", "passes is the string 'x': Input should be a valid integer"),
         ("passes=1", "passes is 1; a variance needs at least 2."),
-        ("pases=5", "the address: there is no field 'pases'; there are ['passes', 'seed', "),
+        ("pases=5", "the address: there is no field 'pases'; there are ['training', "),
         ("instances=5", "instances is in the address; the rows are the body."),
         ("masks=all", "masks is the string 'all': Input should be 'shared' or 'per_row'."),
     ],

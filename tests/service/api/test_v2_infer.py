@@ -11,6 +11,7 @@ import pytest
 from models.zoo.data import digits_splits
 from scripts.local_server import local_server
 from service import Predictor, load_model
+from service.core.measures import measures_of
 from tests.service.api.protocol import (
     HEADER,
     TYPES,
@@ -277,11 +278,9 @@ def test_metadata_of_every_datatype(all_types: tuple[httpx.Client, Predictor]) -
     metadata = all_types[0].get("/v2/models/types").json()
     wanted = [{"name": name, "datatype": name, "shape": [-1, 2]} for name in TYPES]
     assert metadata["inputs"] == wanted
+    quantities = ["mean", "variance", *measures_of("regression")]
     assert [(o["name"], o["datatype"]) for o in metadata["outputs"]] == [
-        ("y.mean", "FP64"),
-        ("y.variance", "FP64"),
-        ("z.mean", "FP64"),
-        ("z.variance", "FP64"),
+        *((f"{output}.{quantity}", "FP64") for output in "yz" for quantity in quantities),
         ("y", "FP32"),
         ("z", "FP64"),
     ]
