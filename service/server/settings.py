@@ -18,9 +18,9 @@ from service.server.logs import Format
 
 PREFIX = "MCDROPOUT_"
 _OF_KUBERNETES = re.compile(rf"{PREFIX}(SERVICE_(HOST|PORT)|PORT_\d+_)")
-#: Names the file; itself no setting.
+#: Names the file; not a setting itself.
 CONFIG = f"{PREFIX}CONFIG"
-#: Seconds: the clocks of the system and the event loop do not take any number.
+#: Seconds. The clocks of the system and the event loop reject very large numbers.
 _LONGEST = 7 * 86_400
 
 
@@ -37,14 +37,16 @@ def split_origins(origins: str) -> list[str]:
 
 
 class Settings(BaseSettings):
-    """A flag of `mcdropout serve` wins over its variable, and that over the file."""
+    """A flag of `mcdropout serve` overrides its variable, which overrides the file."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, frozen=True, extra="forbid", allow_inf_nan=False
     )
 
     host: str = Field(default="127.0.0.1", min_length=1, description="address to listen on")
-    port: int = Field(default=8000, ge=0, le=65535, description="port; 0 picks a free one")
+    port: int = Field(
+        default=8000, ge=0, le=65535, description="port to listen on; 0 picks a free one"
+    )
     models: Path = Field(
         default=Path("models/store"), description="folder of `<name>/<version>/model.onnx`"
     )
@@ -53,65 +55,88 @@ class Settings(BaseSettings):
         description="`cpu`, `cuda`, `cuda:N` for GPU number N, or `auto`: a GPU if one works",
     )
     activate_dropout: bool = Field(
-        default=False, description="turn on dropouts that a file holds and keeps off"
+        default=False, description="activate dropout that a model file keeps off"
     )
     version_policy: str = Field(
         default="latest", description="which versions of a model are served"
     )
     poll_seconds: float = Field(
-        default=0.0, ge=0, le=_LONGEST, description="how often to look for changed models; 0: never"
+        default=0.0,
+        ge=0,
+        le=_LONGEST,
+        description="seconds between checks for changed models; 0 disables polling",
     )
     repository_control: bool = Field(
         default=False, description="whether requests may load and unload models"
     )
-    max_model_mb: int = Field(default=4096, ge=1, description="most MiB of a model's files")
+    max_model_mb: int = Field(
+        default=4096, ge=1, description="maximum size of a model's files, in MiB"
+    )
     load_timeout: float = Field(
-        default=300.0, gt=0, description="most seconds of loading one version of a model"
+        default=300.0,
+        gt=0,
+        description="maximum time to load one version of a model, in seconds",
     )
     memory: int = Field(
-        default=512, ge=1, description="MiB that the passes of a request take at a time"
+        default=512, ge=1, description="memory for the passes that run at a time, in MiB"
     )
-    max_rows: int = Field(default=100_000, ge=1, description="most rows of one request")
-    max_passes: int = Field(default=1_000_000, ge=2, description="most passes of one request")
+    max_rows: int = Field(default=100_000, ge=1, description="maximum rows per request")
+    max_passes: int = Field(default=1_000_000, ge=2, description="maximum passes per request")
     max_samples: int = Field(
-        default=1_000_000, ge=2, description="most rows × passes of one request"
+        default=1_000_000, ge=2, description="maximum samples (rows × passes) per request"
     )
-    max_body_mb: int = Field(default=64, ge=1, description="most MiB of a request's body")
+    max_body_mb: int = Field(default=64, ge=1, description="maximum size of a request body, in MiB")
     max_pending_mb: int = Field(
         default=512,
         ge=1,
-        description="most MiB of the bodies and answers of all requests on their way",
+        description="maximum memory for bodies and answers of all in-flight requests, in MiB",
     )
     max_queue: int = Field(
-        default=512, ge=1, description="most requests on their way; more are answered 429"
+        default=512, ge=1, description="maximum in-flight requests; further ones are answered 429"
     )
     timeout: float = Field(
-        default=60.0, gt=0, le=_LONGEST, description="most seconds of one request"
+        default=60.0,
+        gt=0,
+        le=_LONGEST,
+        description="default and maximum request deadline, in seconds",
     )
     read_timeout: float = Field(
         default=30.0,
         gt=0,
         le=_LONGEST,
-        description="seconds within which a request has to have arrived",
+        description="maximum time for a request to arrive, in seconds",
     )
     grace: float = Field(
-        default=20.0, ge=0, le=_LONGEST, description="seconds for what is under way at the end"
+        default=20.0,
+        ge=0,
+        le=_LONGEST,
+        description="time for in-flight requests to finish at graceful shutdown, in seconds",
     )
     max_batch_rows: int = Field(
-        default=64, ge=1, description="most rows of requests that run together; 1: none do"
+        default=64,
+        ge=1,
+        description="maximum rows in a batch of several requests; 1 disables dynamic batching",
     )
     max_queue_delay_ms: float = Field(
-        default=0.0, ge=0, le=60_000, description="how long an idle server waits for company"
+        default=0.0,
+        ge=0,
+        le=60_000,
+        description="maximum batching delay of an idle server, in milliseconds",
     )
     api_keys: SecretStr = Field(
-        default=SecretStr(""), description="`right:key` items; without any, everyone may ask"
+        default=SecretStr(""),
+        description="API keys as `right:key` items; without any, no authentication is required",
     )
-    api_keys_file: Path | None = Field(default=None, description="a file of the same")
+    api_keys_file: Path | None = Field(
+        default=None, description="file of API keys, in the same form"
+    )
     cors_origins: str = Field(
-        default="", description="origins whose pages may ask, separated by commas"
+        default="", description="origins whose web pages may send requests, separated by commas"
     )
     log_format: Format = Field(default="console", description="`console` or `json`")
-    access_log: bool = Field(default=True, description="whether each request is a line")
+    access_log: bool = Field(
+        default=True, description="whether to write an access log line for each request"
+    )
 
     @field_validator("device")
     @classmethod
@@ -132,10 +157,9 @@ class Settings(BaseSettings):
         for origin in split_origins(origins):
             if origin not in ("*", "null") and not _ORIGIN.fullmatch(origin):
                 raise ValueError(
-                    f"{origin!r} is no origin: it takes what a browser sends, such as "
-                    "https://app.example or http://localhost:3000, in small letters, with "
-                    "nothing behind the host and port, and no port that the scheme implies; or "
-                    "* for every page"
+                    f"{origin!r} is not an origin: write it as browsers send it, such as "
+                    "https://app.example or http://localhost:3000, in lower case, without a path "
+                    "and without the scheme's default port; or * for every page"
                 )
         return origins
 
@@ -147,7 +171,7 @@ def read_settings(config: Path | None = None, **flags: object) -> Settings:
         config: the file; by default the one that MCDROPOUT_CONFIG names, if any.
 
     Raises:
-        SetupError: naming the setting that is wrong, where it comes from, and what it takes.
+        SetupError: naming the invalid setting, its source, and its valid values.
     """
     path = os.environ.get(CONFIG) if config is None else str(config)
     in_file = _read_file(path) if path else {}
@@ -156,7 +180,7 @@ def read_settings(config: Path | None = None, **flags: object) -> Settings:
     variables = {f for f in Settings.model_fields if f"{PREFIX}{f.upper()}" in os.environ}
     rest = {name: value for name, value in in_file.items() if name not in variables}
     try:
-        # What is handed over wins over variables, so that of the file only the rest is.
+        # Arguments override variables, so only the file's values without a variable are passed.
         return Settings(**{**rest, **given})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
@@ -184,7 +208,7 @@ def _read_file(path: str) -> Mapping[str, Any]:
     for name in found:
         if name not in Settings.model_fields:
             raise SetupError(
-                f"the settings file {path!r} sets {name!r}, which there is not."
+                f"the settings file {path!r} sets {name!r}, which is not a setting."
                 + _nearest(name, list(Settings.model_fields))
             )
     return found
@@ -203,7 +227,7 @@ def _require_known_variables(env: Mapping[str, str]) -> None:
             )
         if name not in (*known, CONFIG):
             raise SetupError(
-                f"the environment sets {name}, which there is not." + _nearest(name, known)
+                f"the environment sets {name}, which is not a setting." + _nearest(name, known)
             )
 
 

@@ -21,10 +21,10 @@ def test_a_flag_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
         ("PORT", "http", r"setting port \(MCDROPOUT_PORT\) is 'http'"),
         ("PORT", "70000", "less than or equal to 65535"),
         ("MAX_PASSES", "1", r"max_passes .* is '1': Input should be greater than or equal to 2"),
-        ("CORS_ORIGINS", "a.example", r"'a.example' is no origin: it takes what a browser sends"),
+        ("CORS_ORIGINS", "a.example", r"'a.example' is not an origin: write it as browsers send it"),
         ("CORS_ORIGINS", "https://a.example,https://b.example/", "'https://b.example/' is no"),
-        ("CORS_ORIGINS", "https://A.example", "is no origin: .* in small letters"),
-        ("CORS_ORIGINS", "https://a.example:443", "no port that the scheme implies"),
+        ("CORS_ORIGINS", "https://A.example", "is not an origin: .* in lower case"),
+        ("CORS_ORIGINS", "https://a.example:443", "without the scheme's default port"),
         ("DEVICE", "tpu", r"device .* is 'tpu': it takes auto, cpu, cuda, or cuda:N"),
     ],
 )
@@ -76,7 +76,7 @@ def test_a_variable_names_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     ("text", "message"),
     [
         ("port = 'x'", r"setting port \(.*settings.toml\) is 'x'"),
-        ("prot = 1", r"settings.toml' sets 'prot', which there is not. Did you mean port\?"),
+        ("prot = 1", r"settings.toml' sets 'prot', which is not a setting. Did you mean port\?"),
         ("port = ", r"the settings file .*settings.toml' cannot be read: Invalid value"),
         ("version_policy = 'newest'", "version_policy"),
     ],
@@ -94,7 +94,7 @@ def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
 def test_a_misspelt_variable_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MCDROPOUT_MAX_PASES", "9")
     with pytest.raises(
-        SetupError, match=r"MAX_PASES, which there is not. Did you mean MCDROPOUT_MA"
+        SetupError, match=r"MAX_PASES, which is not a setting. Did you mean MCDROPOUT_MA"
     ):
         read_settings()
 
