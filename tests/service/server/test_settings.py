@@ -21,7 +21,11 @@ def test_a_flag_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
         ("PORT", "http", r"setting port \(MCDROPOUT_PORT\) is 'http'"),
         ("PORT", "70000", "less than or equal to 65535"),
         ("MAX_PASSES", "1", r"max_passes .* is '1': Input should be greater than or equal to 2"),
-        ("CORS_ORIGINS", "a.example", r"'a.example' is not an origin: write it as browsers send it"),
+        (
+            "CORS_ORIGINS",
+            "a.example",
+            r"'a.example' is not an origin: write it as browsers send it",
+        ),
         ("CORS_ORIGINS", "https://a.example,https://b.example/", "'https://b.example/' is no"),
         ("CORS_ORIGINS", "https://A.example", "is not an origin: .* in lower case"),
         ("CORS_ORIGINS", "https://a.example:443", "without the scheme's default port"),
