@@ -28,47 +28,51 @@ def export(
     ],
     task: Annotated[TaskName, typer.Option(help="What the outputs mean.")] = TaskName["other"],
     labels: Annotated[
-        str | None, typer.Option(help="Class names, with commas between, or a file, one a line.")
+        str | None,
+        typer.Option(help="Class names separated by commas, or a file with one per line."),
     ] = None,
     example: Annotated[
-        Path | None, typer.Option(help=".npy of real rows, or .npz by input, for the checks.")
+        Path | None,
+        typer.Option(
+            help=".npy file of real rows, or .npz with an array per input, for the checks."
+        ),
     ] = None,
-    passes: Annotated[int, typer.Option(min=2, help="Passes a request runs by default.")] = 100,
+    passes: Annotated[
+        int, typer.Option(min=2, help="Default number of passes of a request.")
+    ] = 100,
     opset: Annotated[int, typer.Option(help="ONNX opset of the file.")] = 18,
     custom_objects: Annotated[
         list[str] | None,
         typer.Option(
-            help="Module with classes or functions that the file names; may be given again."
+            help="Module with classes or functions that the file refers to; may be repeated."
         ),
     ] = None,
     allow_unsafe_lambda: Annotated[
         bool,
         typer.Option(
             "--allow-unsafe-lambda",
-            help="Load Lambda layers, which RUNS Python code that is stored in the file.",
+            help="Load Lambda layers, which RUNS Python code stored in the file.",
         ),
     ] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace a file that is there already.")
-    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
 ) -> None:
     """Export a Keras model to an ONNX file whose dropout is active.
 
-    Exit code 0: written; 1: refused, and why; 2: wrong arguments, or not installed.
+    Exit codes: 0: file written; 1: export failed; 2: invalid arguments, or not installed.
     """
     console = Console(stderr=True, markup=False, emoji=False)
     path = output / MODEL_FILE
     if path.exists() and not force:
         raise _ended(_is_there(path), 2)
-    # Looked at before the model is run, and made only once it is right.
+    # Checked before the model is run; the folder is created only after the checks.
     folder = next(f for f in (output, *output.absolute().parents) if f.exists())
     if not (folder.is_dir() and os.access(folder, os.W_OK)):
-        raise _ended(f"nothing can be written to {output}: {folder} is no writable folder.", 2)
+        raise _ended(f"nothing can be written to {output}: {folder} is not a writable folder.", 2)
     with console.status("Starting TensorFlow …"):
         export_model, load_keras = _exporter()
-    # A package.module:function is looked for where the command is run; only now, so that
-    # nothing there stands in for what the project imports.
+    # A package.module:function is searched in the working directory, which is added only now,
+    # so that its modules cannot shadow the imports of this project.
     sys.path.insert(0, "")
     try:
         with console.status(Text(f"Loading {model} …")) as status:
@@ -86,7 +90,7 @@ def export(
             )
     except MCDropoutError as error:
         raise _ended(str(error), 1) from error
-    except Exception as error:  # whatever the model's own code raises when it is run
+    except Exception as error:  # any exception of the model's own code
         text = f"the model cannot be run: {type(error).__name__}: {error}"
         raise _ended(text, 1) from error
     if as_json:
@@ -104,11 +108,11 @@ def _is_there(path: Path) -> str:
         model = path.parent.parent
         newest = max(int(found.name) for found in model.iterdir() if is_version(found.name))
         output = f"a new version, --output {model / str(newest + 1)}"
-    return f"{path} is there already. Export {output}, or give --force to replace it."
+    return f"{path} already exists. Export {output}, or use --force to replace it."
 
 
 def _exporter() -> tuple[Callable[..., Manifest], Callable[..., Any]]:
-    """`export_model` and `load_keras`: to import them starts TensorFlow."""
+    """`export_model` and `load_keras`: importing them starts TensorFlow."""
     try:
         require_own("models")
         with _hidden_start_up_noise():
@@ -120,7 +124,7 @@ def _exporter() -> tuple[Callable[..., Manifest], Callable[..., Any]]:
 
 
 def _ended(text: str, code: int) -> typer.Exit:
-    """Print an error, unwrapped so that a command in it can be pasted."""
+    """Print an error without wrapping, so that commands in it can be pasted."""
     typer.secho(f"error: {text}", fg="red", err=True)
     return typer.Exit(code)
 
@@ -155,7 +159,7 @@ def _read_example(path: Path | None) -> Any:
         return rows if isinstance(rows, np.ndarray) else dict(rows)
     except OSError as error:
         raise ExportError(f"--example {str(path)!r} cannot be read: {error.strerror}.") from error
-    except ValueError as error:  # NumPy's text tells how to load it unsafely
+    except ValueError as error:  # NumPy's message explains how to load it unsafely
         raise ExportError(
             f"--example {str(path)!r} is not a .npy or .npz file of numbers. Write it with "
             "numpy.save(file, array), or numpy.savez with an array for each input."
@@ -164,7 +168,7 @@ def _read_example(path: Path | None) -> Any:
 
 def _site_table(manifest: Manifest) -> Table:
     checks = manifest.checks
-    table = Table("layer", "kind", "rate", "observed", "shape", title="randomness kept alive")
+    table = Table("layer", "kind", "dropout rate", "observed", "shape", title="active sites")
     for site in manifest.sites:
         shape = "×".join("?" if size is None else str(size) for size in site.shape[1:])
         observed = "" if checks is None else _observed(checks, site.name)
@@ -187,8 +191,8 @@ def _check_table(manifest: Manifest) -> Table:
     if checks:
         frozen = checks.frozen_tolerance or checks.off_tolerance
         for name, found, allowed in (
-            ("off output against Keras", checks.off_difference, checks.off_tolerance),
-            ("everything but dropout still", checks.frozen_difference, frozen),
+            ("difference from Keras, dropout off", checks.off_difference, checks.off_tolerance),
+            ("difference from Keras, draws fixed", checks.frozen_difference, frozen),
         ):
             table.add_row(name, f"{found:.1e}", f"{allowed:.0e}")
         for output, spread in checks.spread.items():

@@ -39,7 +39,7 @@ class InputSpec(TensorSpec):
 class OutputSpec(TensorSpec):
     """An output of the model."""
 
-    stochastic: bool = Field(description="whether dropout lies before it; else its variance is 0")
+    stochastic: bool = Field(description="whether dropout affects it; if not, its variance is 0")
 
 
 class SiteSpec(_Frozen):
@@ -52,16 +52,19 @@ class SiteSpec(_Frozen):
 
     name: str = Field(description="name of the ONNX node, unique in the artifact")
     layer: str = Field(description="path of the Keras layer inside the model")
-    kind: str = Field(description="what it draws: a dropout's mask, or uniform or normal numbers")
-    rate: float | None = Field(ge=0, lt=1, description="of a dropout: the share of zeros")
+    kind: str = Field(description="what it draws: a dropout mask, or uniform or normal numbers")
+    rate: float | None = Field(ge=0, lt=1, description="dropout rate; null for other draws")
     trained_rate: bool = Field(
-        default=False, description="the rate comes from variables of the model: its value at export"
+        default=False,
+        description="the rate is computed from variables of the model: its value at export",
     )
-    shape: Shape = Field(description="of the draw for a whole call; None marks a dynamic axis")
+    shape: Shape = Field(
+        description="shape of the draw for a whole call; null marks a dynamic axis"
+    )
     batch_axis: int | None = Field(
         # Files from before this field have the batch on axis 0, or 1 there for all rows.
         default_factory=lambda site: 0 if site["shape"][:1] == (None,) else None,
-        description="axis of the batch; null: one draw for a whole pass, whatever its rows",
+        description="axis of the batch; null: one draw per pass, shared by all rows",
     )
     row_elements: int | None = Field(
         default=1,
@@ -70,7 +73,8 @@ class SiteSpec(_Frozen):
     )
     dtype: str
     always_on: bool = Field(
-        default=False, description="on in Keras even with training=False; `training` switches it"
+        default=False,
+        description="active in Keras even with training=False; `training` switches it",
     )
 
 
@@ -107,10 +111,10 @@ class Source(_Frozen):
 class Checks(_Frozen):
     """What the exporter measured on the finished file."""
 
-    rows: int = Field(description="rows the outputs were compared on")
+    rows: int = Field(description="number of rows on which the outputs were compared")
     nan_rows: int = Field(
         default=0,
-        description="of these, rows with NaN or infinity in Keras, and in the artifact alike",
+        description="of these, rows with NaN or infinity both in Keras and in the artifact",
     )
     off_difference: float = Field(
         description="max |artifact - Keras| of a row, relative to its max |Keras|; of the row that "
@@ -126,7 +130,7 @@ class Checks(_Frozen):
     frozen_tolerance: float | None = Field(
         default=None, description="what was allowed; null of older exports: off_tolerance"
     )
-    drop_rates: dict[str, float] = Field(description="observed share of zeros, by dropout site")
+    drop_rates: dict[str, float] = Field(description="observed dropout rate, by dropout site")
     noise: dict[str, tuple[float, float]] = Field(
         description="observed mean and standard deviation, by uniform or normal site"
     )
@@ -144,7 +148,7 @@ class Manifest(_Frozen):
     outputs: tuple[OutputSpec, ...]
     labels: tuple[str, ...] | None = None
     passes: int = Field(
-        default=100, ge=2, le=1_000_000, description="passes run when a request names none"
+        default=100, ge=2, le=1_000_000, description="default number of passes of a request"
     )
     sites: tuple[SiteSpec, ...]
     kept_off: tuple[str, ...] = Field(
@@ -157,7 +161,7 @@ class Manifest(_Frozen):
         description="names of the sites that Keras draws alike because they have one seed, or of "
         "one site that it draws alike in every call; here all are independent",
     )
-    tools: dict[str, str] = Field(description="version of each tool that made the artifact")
+    tools: dict[str, str] = Field(description="versions of the tools that made the artifact")
     source: Source
     checks: Checks | None = None
 

@@ -24,11 +24,11 @@ def kinds(manifest: Manifest) -> str:
 
 HEADER = """# Supported models
 
-Every row is a model that the tests export, and that the server then samples. *Difference* is the
-largest, relative to a row's largest output, between the exported file and Keras with dropout off,
-or with every draw at its middle; what is allowed follows from the rounding of Keras itself
-([architecture.md](architecture.md)). *Kept off* are layers that the model's own code calls with
-`training=False`. This page is written by `python -m scripts.supported_models`.
+Every row is a model that the tests export and that the server then samples. *Difference* is the
+maximum difference between the exported file and Keras, relative to a row's largest output, with
+dropout off or with every draw at its midpoint; the tolerance follows from the rounding of Keras
+itself ([architecture.md](architecture.md)). *Kept off* counts layers that the model's own code calls with
+`training=False`. `python -m scripts.supported_models` generates this page.
 """
 
 

@@ -23,7 +23,7 @@ from service.protocol.tensors import HEADER
 
 DESCRIPTION = """
 Monte Carlo dropout (Gal & Ghahramani 2016): every answer is the mean and variance over many
-stochastic passes of a Keras model, so that it says how sure the model is.
+stochastic forward passes of a Keras model, and so reports how certain the model is.
 """
 
 

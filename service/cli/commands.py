@@ -42,7 +42,7 @@ def _options(
 
 @contextmanager
 def _errors_as_text() -> Iterator[None]:
-    """An error raised on purpose is a sentence and exit code 2, not a traceback."""
+    """Print the project's own errors without a traceback, and exit with code 2."""
     try:
         with needs("cpu"):
             yield
@@ -54,13 +54,13 @@ def _errors_as_text() -> Iterator[None]:
 @app.command()
 def serve(
     config: Annotated[
-        Path | None, typer.Option(help="TOML file of settings.", envvar="MCDROPOUT_CONFIG")
+        Path | None, typer.Option(help="TOML file with settings.", envvar="MCDROPOUT_CONFIG")
     ] = None,
     host: Annotated[
         str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")
     ] = None,
     port: Annotated[
-        int | None, typer.Option(help="Port to listen on; 0: any.", show_default="8000")
+        int | None, typer.Option(help="Port to listen on; 0 picks a free one.", show_default="8000")
     ] = None,
     models: Annotated[
         Path | None,
@@ -71,9 +71,7 @@ def serve(
     ] = None,
     activate_dropout: Annotated[
         bool | None,
-        typer.Option(
-            "--activate-dropout", help="Turn on dropouts that a file holds and keeps off."
-        ),
+        typer.Option("--activate-dropout", help="Activate dropout that a model file keeps off."),
     ] = None,
     log_format: Annotated[
         str | None, typer.Option(help="console or json.", show_default="console")
@@ -81,15 +79,15 @@ def serve(
 ) -> None:
     """Serve a folder of models over HTTP.
 
-    Every setting is a MCDROPOUT_* variable, too, and a line of the TOML file. A flag wins
-    over a variable, and that over the file.
+    Every setting is also a MCDROPOUT_* variable and a key of the TOML file. A flag overrides
+    a variable, which overrides the file.
     """
-    # Until the server has its own way to end in good order.
+    # Until the server installs its own handlers for a graceful shutdown.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(0))
     with _errors_as_text():
-        # Imported here: `--help` needs no ONNX runtime, and a missing one is an
-        # error to be told, not a traceback.
+        # Imported here: `--help` needs no ONNX Runtime, and a missing one is reported as an
+        # error, not as a traceback.
         from service.server import logs, process
         from service.server.composition import build
         from service.server.settings import read_settings
@@ -109,7 +107,7 @@ def serve(
 
 
 class Output(StrEnum):
-    """How `predict` prints."""
+    """Output format of `predict`."""
 
     TABLE = "table"
     JSON = "json"
@@ -122,7 +120,7 @@ def predict(
     rows: Annotated[
         str, typer.Argument(help="Rows: a .json, .csv or .npy file, or - for JSON on stdin.")
     ],
-    output: Annotated[Output, typer.Option(help="How to print.")] = Output.TABLE,
+    output: Annotated[Output, typer.Option(help="Output format.")] = Output.TABLE,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "cpu",
     *,
     options: Mapping[str, Any],
@@ -141,7 +139,7 @@ def predict(
         if output is Output.JSON:
             typer.echo(offline.as_json(found))
             return
-        console = Console(markup=False, emoji=False)  # names and labels are text
+        console = Console(markup=False, emoji=False)  # names and labels are not markup
         for table in offline.as_tables(found, model.manifest):
             console.print(table)
 
@@ -153,12 +151,10 @@ def inspect(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "cpu",
     activate_dropout: Annotated[
         bool,
-        typer.Option(
-            "--activate-dropout", help="Turn on dropouts that the file holds and keeps off."
-        ),
+        typer.Option("--activate-dropout", help="Activate dropout that the model file keeps off."),
     ] = False,
 ) -> None:
-    """Load a model file as the server does; show its sites, its plan and its proof."""
+    """Load a model file as the server does; show its sites, plan and verification results."""
     with _errors_as_text():
         from rich.console import Console
 
@@ -171,6 +167,6 @@ def inspect(
         if as_json:
             typer.echo(inspection.as_json(model))
             return
-        console = Console(markup=False, emoji=False)  # names are text
+        console = Console(markup=False, emoji=False)  # names are not markup
         for table in inspection.as_tables(model):
             console.print(table)

@@ -58,14 +58,16 @@ def _plan(model: Predictor) -> Table:
         **{f"not {layout.value}": reason for layout, reason in report.rejected.items()},
         "split at": ", ".join(report.frontier),
         "share of the work before the first site": _number(report.trunk_share, "{:.1%}"),
-        f"most that the split gains, {passes} passes": _number(report.speedup_limit, "{:.2f} ×"),
-        "time against no dropout at all, 1 row": _number(report.floor_ratio, "{:.2f} ×"),
-        "rows × passes at a time": f"{report.samples_per_chunk}",
-        "dropouts that stay off": ", ".join([*model.manifest.kept_off, *report.dead]) or "none",
+        f"maximum speed-up of the split, {passes} passes": _number(
+            report.speedup_limit, "{:.2f} ×"
+        ),
+        "time relative to no dropout, 1 row": _number(report.floor_ratio, "{:.2f} ×"),
+        "samples (rows × passes) at a time": f"{report.samples_per_chunk}",
+        "dropout that stays off": ", ".join([*model.manifest.kept_off, *report.dead]) or "none",
         "difference with dropout off": _number(proof.off_difference, "{:.1e}"),
         "runs on": model.providers[0].removesuffix("ExecutionProvider"),
     }
-    table = _table("plan and proof", "", "")
+    table = _table("plan and verification", "", "")
     for name, value in facts.items():
         table.add_row(name, value)
     return table

@@ -1,4 +1,4 @@
-"""Flags of the command line that are made from `Options`."""
+"""Command line flags generated from `Options`."""
 
 import functools
 import inspect
@@ -11,7 +11,7 @@ from service.protocol.options import OPTIONS, Kind, Option
 
 T = TypeVar("T")
 
-#: Of a kind without choices.
+#: Python types of the kinds without choices.
 _TYPES: Mapping[Kind, Any] = {
     "whole number": int,
     "number": float,
@@ -21,9 +21,9 @@ _TYPES: Mapping[Kind, Any] = {
 
 
 def with_options(command: Callable[..., T]) -> Callable[..., T]:
-    """Give a command a flag for each option; those that are given come as `options`.
+    """Add a flag to a command for each option, and pass the given ones as `options`.
 
-    Bounds are checked with all else that depends on the model.
+    Bounds are checked later, since some depend on the model.
     """
     own = inspect.signature(command)
     flags = [_flag(name, option) for name, option in OPTIONS.items()]
@@ -40,7 +40,7 @@ def with_options(command: Callable[..., T]) -> Callable[..., T]:
 
 
 def _sentence(option: Option) -> str:
-    """Its description; one that begins with a choice's name keeps the small letter."""
+    """Its description, capitalized unless it begins with the name of a choice."""
     text = option.description
     return text if option.choices else text[0].upper() + text[1:]
 
@@ -48,7 +48,7 @@ def _sentence(option: Option) -> str:
 def _flag(name: str, option: Option) -> inspect.Parameter:
     several = option.kind in ("names", "measures")
     flag = f"--{name.removesuffix('s') if several else name}".replace("_", "-")
-    again = "; may be given again" if several else ""
+    again = "; may be repeated" if several else ""
     info = typer.Option(
         flag,
         help=f"{_sentence(option)}{again}.",

@@ -60,13 +60,13 @@ class PlanReport(BaseModel):
         "tiled: everything runs for all passes; by_pass: as split, one pass at a time; serial: "
         "everything, one pass at a time"
     )
-    rejected: dict[Layout, str] = Field(description="faster layouts, and why they do not suit")
+    rejected: dict[Layout, str] = Field(description="faster layouts, and why they were rejected")
     frontier: list[str] = Field(description="tensors at which the graph is split")
     trunk_share: float | None = Field(
         description="share of a pass's multiply-adds that lie before the first draw and are saved"
     )
     speedup_limit: float | None = Field(
-        description="most that the split can gain over whole passes, at the default passes"
+        description="maximum speed-up of the split, for the default number of passes"
     )
     floor_ratio: float | None = Field(
         description="estimate, for one row and the default passes: time against that of trunk "
@@ -74,10 +74,10 @@ class PlanReport(BaseModel):
     )
     bytes_per_sample: int = Field(description="memory that one row of one pass takes")
     bytes_per_row: int = Field(description="memory that one row takes before the first draw")
-    samples_per_chunk: int = Field(description="rows x passes that run at a time")
-    rows_at_a_time: int = Field(description="most rows that the trunk runs for at a time")
-    seconds: float = Field(description="that compiling and loading the plan took, proof excluded")
-    dead: list[str] = Field(description="dropouts of the file that are off and stay so")
+    samples_per_chunk: int = Field(description="samples (rows x passes) that run at a time")
+    rows_at_a_time: int = Field(description="maximum rows that the trunk runs at a time")
+    seconds: float = Field(description="time to compile and load the plan, without verification")
+    dead: list[str] = Field(description="dropout nodes of the file that are off and stay off")
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""What a request may choose, and the names that it and its answer go by: on both sides.
+"""The options of a request, and the names of quantities in requests and answers.
 
-`Options` is the one definition: bodies, parameters, flags of the command line, arguments in
-Python and their documentation are made from its fields (see `OPTIONS`).
+`Options` is the single definition: fields of bodies, parameters, command line flags, Python
+arguments and their documentation are made from its fields (see `OPTIONS`).
 """
 
 import math
@@ -11,40 +11,40 @@ from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
 from typing import Any, Literal, TypeAlias, get_args
 
-#: Whether the rows of a pass share their masks, or each has its own.
+#: Whether all rows of a pass share one mask, or each row has its own.
 Masks: TypeAlias = Literal["shared", "per_row"]
 MASKS: tuple[Masks, ...] = get_args(Masks)
 
-#: A measure's name, also with arguments behind it ("quantiles:0.05:0.95"), or an object of its
+#: A measure's name, optionally followed by arguments ("quantiles:0.05:0.95"), or an object of its
 #: name to them ({"quantiles": [0.05, 0.95]}).
 AskedMeasure: TypeAlias = str | Mapping[str, Any]
 
-#: What is known of every output over passes.
+#: The quantities of every output over passes.
 MOMENTS = ("mean", "variance")
 
-#: What names a request in the server's log.
+#: The form of a request id, which identifies a request in the server's log.
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
-#: JSON numbers are exact up to here in every client, and a seed travels as one.
+#: Integers in JSON are exact up to this limit in every client, and a seed is sent as one.
 SEED_LIMIT = 1 << 53
 
 Kind = Literal["whole number", "number", "choice", "names", "measures"]
 
 
 class OptionError(ValueError):
-    """An option is of another type than it is declared as."""
+    """The value of an option has the wrong type."""
 
 
 @dataclass(frozen=True)
 class Option:
-    """One thing that a request may choose.
+    """One option of a request.
 
     Attributes:
-        kind: of its value.
-        description: for documentation, in half a sentence.
-        default: what it is by default, in words.
-        minimum, maximum: of a number, None where there is none.
-        choices: of a choice.
+        kind: of the value.
+        description: for documentation, a phrase without a period.
+        default: description of the default value.
+        minimum, maximum: bounds of a number; None for no bound.
+        choices: the values of a choice.
     """
 
     kind: Kind
@@ -55,17 +55,17 @@ class Option:
     choices: tuple[str, ...] = ()
 
     def as_metadata(self) -> dict[str, "Option"]:
-        """Of a field of `Options`."""
+        """The metadata of a field of `Options`."""
         return {"option": self}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How to sample. NumPy's numbers and any iterables of names are taken.
+    """How to sample. NumPy numbers and any iterables of names are accepted.
 
     Raises:
-        OptionError: naming the option, what it is and what it must be. Bounds are the server's
-            to check, for some depend on the model.
+        OptionError: with the name of the option, its value and the valid values. The server
+            checks bounds, because some depend on the model.
     """
 
     passes: int | None = field(
@@ -82,7 +82,7 @@ class Options:
         metadata=Option(
             "whole number",
             "random seed; the same seed reproduces an answer",
-            "a random one, which the answer names",
+            "a random one, returned in the answer",
             minimum=0,
             maximum=SEED_LIMIT - 1,
         ).as_metadata(),
@@ -90,15 +90,17 @@ class Options:
     measures: Sequence[AskedMeasure] = field(
         default=(),
         metadata=Option(
-            "measures", "further measures by name, with arguments as in quantiles:0.05:0.95", "none"
+            "measures",
+            "names of further measures, with arguments as in quantiles:0.05:0.95",
+            "none",
         ).as_metadata(),
     )
     masks: Masks = field(
         default="shared",
         metadata=Option(
             "choice",
-            "shared: a pass is one thinned network for all rows; per_row: each row has masks of "
-            "its own, as with Keras' model(x, training=True)",
+            "shared: all rows of a pass share one mask, so that a pass is one thinned network; "
+            "per_row: each row has its own mask, as in Keras' model(x, training=True)",
             "shared",
             choices=MASKS,
         ).as_metadata(),
@@ -112,12 +114,12 @@ class Options:
     sites: Sequence[str] | None = field(
         default=None,
         metadata=Option(
-            "names", "names of the sites that draw, the others off", "all"
+            "names", "names of the active sites; all others are off", "all"
         ).as_metadata(),
     )
 
     def __post_init__(self) -> None:
-        """Bring every value into the type that it is declared as."""
+        """Convert every value to its declared type."""
         for name, option in OPTIONS.items():
             value = getattr(self, name)
             if value is not None or DEFAULTS[name] is not None:
@@ -174,7 +176,7 @@ def _items(option: str, value: Any) -> tuple[Any, ...]:
 
 
 def _said(value: Any) -> str:
-    """What a value is, of a length that a message bears."""
+    """A value and its type, shortened for a message."""
     return f"{repr(value)[:40]} of type {type(value).__name__}"
 
 
@@ -188,25 +190,25 @@ _READERS: Mapping[Kind, Callable[[str, Any], Any]] = {
 
 
 def quantity_name(output: str, quantity: str) -> str:
-    """What a tensor of an answer is called, however many outputs the model has.
+    """The name of a tensor in an answer of a model with several outputs.
 
     Args:
-        output: of the model.
-        quantity: of `MOMENTS`, or a measure.
+        output: name of the output.
+        quantity: one of `MOMENTS`, or the name of a measure.
     """
     return f"{output}.{quantity}"
 
 
 def measure_name(asked: AskedMeasure) -> str:
-    """Under which name an answer has a measure."""
+    """The name of a measure in an answer."""
     return asked.partition(":")[0] if isinstance(asked, str) else str(next(iter(asked), ""))
 
 
 def measure_text(asked: AskedMeasure) -> str:
-    """A measure in one piece of text: its name, and behind colons its arguments' values.
+    """A measure as text: its name, followed by its arguments' values, separated by colons.
 
     Raises:
-        OptionError: an object has not one name, or names its arguments.
+        OptionError: an object has more or less than one name, or names its arguments.
     """
     if isinstance(asked, str):
         return asked

@@ -52,7 +52,7 @@ class Failures(Collector):
         """A counter."""
         family = CounterMetricFamily(
             "mcdropout_observer_failures",
-            "failures of what counts, logs and traces, which no answer was affected by",
+            "failures of metrics, logs and traces; answers are not affected",
             labels=["observer"],
         )
         for name, count in failures().items():
@@ -71,13 +71,17 @@ class Now(Collector):
         """Gauges."""
         waiting = self._scheduler.waiting
         yield GaugeMetricFamily(
-            "mcdropout_queue_length", "requests that wait for their first turn", waiting
+            "mcdropout_queue_length", "requests that wait for their first time slice", waiting
         )
         yield GaugeMetricFamily(
-            "mcdropout_requests_in_flight", "requests that wait or run", len(self._scheduler)
+            "mcdropout_requests_in_flight",
+            "in-flight requests, waiting or running",
+            len(self._scheduler),
         )
         ready = GaugeMetricFamily(
-            "mcdropout_model_ready", "1 where a version can answer", labels=["model", "version"]
+            "mcdropout_model_ready",
+            "1 if a version can answer, else 0",
+            labels=["model", "version"],
         )
         for name, versions in self._repository.models().items():
             for version in versions:
@@ -104,21 +108,37 @@ class Metrics:
             Counter, "requests", "requests, by status", ["model", "version", "status"]
         )
         self._whole = self._of(
-            Histogram, "request_seconds", "first byte to last", by_model, buckets=_SECONDS
+            Histogram,
+            "request_seconds",
+            "time from the first byte of a request to the last of its answer",
+            by_model,
+            buckets=_SECONDS,
         )
         self._queue = self._of(
-            Histogram, "queue_seconds", "until the first turn", by_model, buckets=_SECONDS
+            Histogram,
+            "queue_seconds",
+            "time until the first time slice",
+            by_model,
+            buckets=_SECONDS,
         )
         self._compute = self._of(
-            Histogram, "compute_seconds", "turns together", by_model, buckets=_SECONDS
+            Histogram,
+            "compute_seconds",
+            "total duration of the time slices",
+            by_model,
+            buckets=_SECONDS,
         )
-        self._passes = self._of(Counter, "passes", "passes answered", by_model)
-        self._samples = self._of(Counter, "samples", "rows × passes answered", by_model)
+        self._passes = self._of(Counter, "passes", "stochastic forward passes answered", by_model)
+        self._samples = self._of(Counter, "samples", "samples (rows × passes) answered", by_model)
         self._rows = self._of(
-            Histogram, "batch_rows", "rows that ran together in a turn", by_model, buckets=_COUNTS
+            Histogram, "batch_rows", "rows in the batch of a time slice", by_model, buckets=_COUNTS
         )
         self._jobs = self._of(
-            Histogram, "batch_requests", "requests in a turn", by_model, buckets=_COUNTS
+            Histogram,
+            "batch_requests",
+            "requests in the batch of a time slice",
+            by_model,
+            buckets=_COUNTS,
         )
 
         every = (self._queue, self._compute, self._passes, self._samples)

@@ -75,7 +75,7 @@ class Uncertainty(Collector):
             entropy, deviation = dict(self._entropy), dict(self._deviation)
         yield _histogram(
             "mcdropout_predictive_entropy_ratio",
-            "predictive entropy of a row, as a share of the largest possible",
+            "predictive entropy of a row, as a share of its maximum",
             _SHARES,
             entropy,
         )

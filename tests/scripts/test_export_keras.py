@@ -44,8 +44,8 @@ def test_what_is_there_is_replaced_by_force_alone(tmp_path: Path) -> None:
     file.write_bytes(b"precious")
     ended = export(DIGITS, "--output", "mine/1", cwd=tmp_path)
     assert ended.returncode == 2
-    assert "mine/1/model.onnx is there already." in ended.stderr
-    assert "--output mine/4, or give --force" in ended.stderr
+    assert "mine/1/model.onnx already exists." in ended.stderr
+    assert "--output mine/4, or use --force" in ended.stderr
     assert file.read_bytes() == b"precious"
 
 

@@ -29,10 +29,16 @@ _BYTES = {"type": "string", "format": "binary"}
 _PREDICT: dict[str, Any] = {
     "response_model": PredictResponse,
     "responses": {
-        200: {"content": {NPZ: {"schema": _BYTES}}, "description": "as Accept asks for"},
+        200: {
+            "content": {NPZ: {"schema": _BYTES}},
+            "description": "in the format that Accept requests",
+        },
         413: {"model": Error, "description": "the body is too large"},
-        429: {"model": Error, "description": "too many requests wait; Retry-After says how long"},
-        504: {"model": Error, "description": "the timeout is over"},
+        429: {
+            "model": Error,
+            "description": "too many in-flight requests; retry after Retry-After seconds",
+        },
+        504: {"model": Error, "description": "the request deadline has passed"},
     },
     "openapi_extra": describe_body(
         PredictRequest, also={kind: {"schema": _BYTES} for kind in BINARY}

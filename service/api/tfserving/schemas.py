@@ -37,13 +37,14 @@ class PredictBody(Known):
         default=None, description="columns: object of input name to rows, or the only input's rows"
     )
     training: StrictBool = Field(
-        default=True, description="false: one pass with dropout off, the Keras model's own output"
+        default=True,
+        description="false: one pass with dropout off, which gives the output of the Keras model",
     )
     timeout: StrictFloat | None = Field(
-        default=None, description="seconds after which the answer is of no use; 504 then"
+        default=None, description="request deadline in seconds; if it passes, the answer is 504"
     )
     signature_name: Literal["serving_default"] | None = Field(
-        default=None, description="as TensorFlow Serving's clients send it; there is only this one"
+        default=None, description="sent by TensorFlow Serving's clients; this is the only signature"
     )
 
     @model_validator(mode="after")
@@ -72,7 +73,7 @@ class _Moments(BaseModel):
 
 
 _OF_MEASURES: dict[str, Any] = {
-    name: (Any, Field(default=None, description=f"if asked for; unit: {measure.unit}"))
+    name: (Any, Field(default=None, description=f"if requested; unit: {measure.unit}"))
     for name, measure in MEASURES.items()
 }
 Predicted: Any = create_model(
@@ -97,8 +98,10 @@ class PredictResponse(BaseModel):
 
     model: str
     version: str
-    passes: int | None = Field(default=None, description="passes that were run")
-    seed: int | None = Field(default=None, description="send it again to get the same answer")
+    passes: int | None = Field(default=None, description="number of passes")
+    seed: int | None = Field(
+        default=None, description="random seed; the same seed reproduces the answer"
+    )
     predictions: list[Answer] | None = None
     outputs: Answer | None = None
 
@@ -108,7 +111,7 @@ class VersionStatus(BaseModel):
 
     version: str
     state: State
-    reason: str = Field(description="why it failed, else empty")
+    reason: str = Field(description="the reason of a failure; else empty")
 
 
 class ServingStatus(BaseModel):
@@ -153,18 +156,22 @@ class ModelDetails(VersionStatus):
     name: str
     versions: list[VersionStatus]
     model_version_status: list[ServingVersion] = Field(
-        description="the same, as TensorFlow Serving's clients read it"
+        description="the same, in the form of TensorFlow Serving"
     )
     task: Task | None = None
     inputs: list[InputSpec] | None = None
     outputs: list[OutputSpec] | None = None
     labels: list[str] | None = None
-    passes: int | None = Field(default=None, description="passes when a request names none")
+    passes: int | None = Field(default=None, description="default number of passes")
     sites: list[SiteSpec] | None = None
-    providers: list[str] | None = Field(default=None, description="what the model runs on")
+    providers: list[str] | None = Field(
+        default=None, description="the device and execution provider of the model"
+    )
     device: DeviceStatus | None = None
-    plan: PlanReport | None = Field(default=None, description="how it is sampled")
-    proof: Verification | None = Field(default=None, description="what was seen when it was loaded")
+    plan: PlanReport | None = Field(default=None, description="how the model is sampled")
+    proof: Verification | None = Field(
+        default=None, description="results of load-time verification"
+    )
 
 
 class ModelMetadata(BaseModel):

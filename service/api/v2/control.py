@@ -24,7 +24,7 @@ _LOADS = CapacityLimiter(8)
 SETTING = "MCDROPOUT_REPOSITORY_CONTROL"
 
 ERRORS: dict[int | str, dict[str, Any]] = {
-    403: {"model": Error, "description": "models may not be loaded and unloaded by request"},
+    403: {"model": Error, "description": "loading and unloading by request is not allowed"},
     404: {"model": Error, "description": "no such model"},
 }
 
@@ -41,7 +41,7 @@ Name = Annotated[str, Path(description="name of the model")]
 async def list_models(request: Request) -> list[IndexEntry]:
     """Every version of every model and its state, or those that can answer."""
     body = await read_body(request)
-    asked = parse_json(IndexRequest, body or b"{}", 'nothing, or {"ready": true}')
+    asked = parse_json(IndexRequest, body or b"{}", 'empty, or {"ready": true}')
     return metadata.index(state_of(request).repository, asked.ready)
 
 

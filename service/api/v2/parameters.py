@@ -20,13 +20,14 @@ class Parameters(Known):
     IGNORED_PREFIX: ClassVar[str | None] = "triton_"
 
     training: StrictBool = Field(
-        default=True, description="false: one pass with dropout off, the Keras model's own output"
+        default=True,
+        description="false: one pass with dropout off, which gives the output of the Keras model",
     )
     timeout: Annotated[Whole, Field(ge=0, lt=1 << 63)] | None = Field(
-        default=None, description="microseconds to wait for the answer; 0: the server's own limit"
+        default=None, description="request deadline in microseconds; 0: the server's limit"
     )
     binary_data_output: StrictBool = Field(
-        default=False, description="whether outputs that do not say come as bytes behind the JSON"
+        default=False, description="default of `binary_data` for all outputs"
     )
 
     @model_validator(mode="after")

@@ -38,12 +38,15 @@ _BYTES = {
 _INFER: dict[str, Any] = {
     "response_model": InferResponse,
     "responses": {
-        200: {"content": _BYTES, "description": "the tensors asked for"},
+        200: {"content": _BYTES, "description": "the requested tensors"},
         413: {"model": Error, "description": "the body is too large"},
         415: {"model": Error, "description": "the body is compressed"},
         422: {"model": Error, "description": "the model answered with NaN or infinity"},
-        429: {"model": Error, "description": "too many requests wait; Retry-After says how long"},
-        504: {"model": Error, "description": "the timeout is over"},
+        429: {
+            "model": Error,
+            "description": "too many in-flight requests; retry after Retry-After seconds",
+        },
+        504: {"model": Error, "description": "the request deadline has passed"},
     },
     "openapi_extra": describe_body(InferRequest, also=_BYTES),
 }

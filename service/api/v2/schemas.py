@@ -43,7 +43,7 @@ class InputParameters(Known):
     IGNORED: ClassVar[frozenset[str]] = frozenset({"content_type"})  # MLServer's clients send it
 
     binary_data_size: Annotated[StrictInt, Field(ge=0)] | None = Field(
-        default=None, description="bytes that the tensor takes behind the JSON, in place of `data`"
+        default=None, description="number of the tensor's bytes behind the JSON, instead of `data`"
     )
 
 
@@ -56,7 +56,7 @@ class InferInput(Known):
     parameters: InputParameters | None = None
     data: list[Any] | None = Field(
         default=None,
-        description="numbers, or strings if BYTES, in row-major order, or nested as `shape` says",
+        description="numbers, or strings for BYTES; flat in row-major order, or nested",
     )
 
 
@@ -64,7 +64,7 @@ class OutputParameters(Known):
     """How one output tensor is to be answered."""
 
     binary_data: StrictBool | None = Field(
-        default=None, description="whether it comes as bytes behind the JSON"
+        default=None, description="whether the output is returned as bytes behind the JSON"
     )
 
     @model_validator(mode="before")
@@ -101,12 +101,12 @@ class InferRequest(Known):
     IGNORED: ClassVar[frozenset[str]] = frozenset({"model_name", "model_version"})
     ELSEWHERE: ClassVar[frozenset[str]] = frozenset(InferParameters.model_fields)
 
-    id: str | None = Field(default=None, description="comes back in the answer")
+    id: str | None = Field(default=None, description="returned in the answer")
     parameters: InferParameters | None = None
     inputs: Items[InferInput] = Field(min_length=1)
     outputs: Items[RequestedOutput] | None = Field(
         default=None,
-        description="by default mean and variance of every output of the model, or with "
+        description="default: mean and variance of every output of the model; with "
         "`training` false every output itself",
     )
 
@@ -131,7 +131,7 @@ class InferResponse(BaseModel):
     id: str | None = None
     parameters: dict[str, int] | None = Field(
         default=None,
-        description="passes that were run, and the seed: send it again to get the same answer",
+        description="number of passes, and the random seed, which reproduces the answer",
     )
     outputs: list[InferOutput]
 
@@ -175,7 +175,7 @@ class ModelMetadata(BaseModel):
     """What a model takes, and what may be asked of it."""
 
     name: str
-    versions: list[str] = Field(description="those that can answer, the newest first")
+    versions: list[str] = Field(description="versions that can answer, the newest first")
     platform: str
     inputs: list[TensorMetadata]
     outputs: list[TensorMetadata]
@@ -195,7 +195,7 @@ class ModelConfig(BaseModel):
     name: str
     platform: str
     backend: str
-    max_batch_size: int = Field(description="0: the rows are axis 0 of `dims`, and any number")
+    max_batch_size: int = Field(description="0: axis 0 of `dims` is the rows, of any number")
     input: list[ConfigTensor]
     output: list[ConfigTensor]
 
@@ -203,7 +203,7 @@ class ModelConfig(BaseModel):
 class IndexRequest(Known):
     """What the index shall list."""
 
-    ready: StrictBool = Field(default=False, description="only what can answer")
+    ready: StrictBool = Field(default=False, description="only versions that can answer")
 
 
 class IndexEntry(BaseModel):
@@ -219,7 +219,7 @@ class ControlParameters(Known):
     """How to load or unload a model."""
 
     unload_dependents: StrictBool = Field(
-        default=False, description="changes nothing: no model here depends on another"
+        default=False, description="no effect: no model depends on another one"
     )
 
     @model_validator(mode="before")

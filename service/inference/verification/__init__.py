@@ -44,14 +44,14 @@ class Verification(BaseModel):
     """What was measured when the model was loaded."""
 
     off_difference: float | None = Field(
-        description="plan against artifact with dropout off, relative; null where it is never off"
+        description="relative difference from the artifact, dropout off; null if never off"
     )
-    pass_difference: float = Field(description="a pass alone against among others, relative")
+    pass_difference: float = Field(description="relative difference of a pass alone and in a batch")
     site_effects: dict[str, float] = Field(
         description="largest change of an output when the site draws something else; 0 where that "
         "cannot be, whatever the rows, as of a dropout on a state of zeros"
     )
-    drop_rates: dict[str, float] = Field(description="observed share of dropped elements")
+    drop_rates: dict[str, float] = Field(description="observed dropout rate")
     noise: dict[str, tuple[float, float]] = Field(
         description="observed mean and standard deviation of noise"
     )
