@@ -239,6 +239,7 @@ def load_model(
     Raises:
         ArtifactError: the file is not a readable, complete model with dropout.
         ProofError: it loaded, but a claim of the proof does not hold.
+        ModelError: there is too little memory for it, or ONNX Runtime cannot run it.
         SetupError: a provider cannot run here.
     """
     artifact = read_artifact(path, activate_dropout, max_bytes)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from service.errors import ModelNotFoundError, ModelUnavailableError
 from service.inference.predictor import Predictor
-from service.repository.versions import State, Version, first_choice
+from service.repository.versions import State, Version, Versions, first_choice
 
 log = logging.getLogger("mcdropout")
 
@@ -19,7 +19,7 @@ class Listing:
     """
 
     def __init__(self) -> None:
-        self._models: Mapping[str, Mapping[int, Version]] = {}
+        self._models: Mapping[str, Versions] = {}
         self._replacing = threading.RLock()
 
     def names(self) -> list[str]:
@@ -55,8 +55,9 @@ class Listing:
         for version in versions:
             if version.number == number:
                 return version
+        numbers = [v.number for v in versions if v.number is not None]
         raise ModelNotFoundError(
-            f"model {name!r} has no version {number}; it has {[v.number for v in versions]}."
+            f"model {name!r} has no version {number}; it has {numbers or 'none'}."
         )
 
     def predictor(self, name: str, number: int | None = None) -> tuple[Version, Predictor]:
@@ -71,24 +72,24 @@ class Listing:
             why = version.reason or "try again in a moment."
             loading = version.state is State.LOADING
             raise ModelUnavailableError(
-                f"model {name!r} version {version.number} is {version.state}: {why}",
+                f"model {name!r}{version.numbered} is {version.state}: {why}",
                 retry_after=1 if loading else None,
             )
         return version, version.predictor
 
-    def _put(self, name: str, versions: Mapping[int, Version]) -> bool:
+    def _put(self, name: str, versions: Versions) -> bool:
         """Show these versions of a model to all who ask from now on; returns if any is other."""
         known = self._models.get(name, {})
         for number, version in known.items():
             after = versions.get(number)
             if version.predictor is not None and (after is None or after.predictor is None):
                 why = "its folder is gone." if after is None else after.reason
-                log.info("model %s version %d is dropped: %s", name, number, why)
+                log.info("model %s%s is dropped: %s", name, version.numbered, why)
         for number, version in versions.items():
             # One that was tried is told of when that was (see `loading`).
             failed = version.state is State.FAILED and version.tried is None
             if failed and version != known.get(number):
-                log.error("model %s version %d failed: %s", name, number, version.reason)
+                log.error("model %s%s failed: %s", name, version.numbered, version.reason)
         if known == versions:
             return False
         with self._replacing:
@@ -104,5 +105,5 @@ class Listing:
         return known
 
 
-def _newest_first(versions: Mapping[int, Version]) -> list[Version]:
-    return sorted(versions.values(), key=lambda v: v.number, reverse=True)
+def _newest_first(versions: Versions) -> list[Version]:
+    return sorted(versions.values(), key=lambda v: v.number or 0, reverse=True)

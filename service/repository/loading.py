@@ -69,7 +69,7 @@ def load_version(load: Load, path: Path, files: Files, before: Version) -> Versi
         files: as they were before it is read, so that a change meanwhile shows later.
         before: the version, which goes on if it is ready and `load` fails.
     """
-    name, number = before.name, before.number
+    name, numbered = before.name, before.numbered
     try:
         predictor = load(path)
     except MCDropoutError as error:
@@ -79,27 +79,27 @@ def load_version(load: Load, path: Path, files: Files, before: Version) -> Versi
         log.exception("loading %s failed", path)
         reason = f"{path} could not be loaded: {error}"
     else:
-        log.info("model %s version %d is ready", name, number)
-        _warn(name, number, predictor.planned.report)
-        return Version(name, number, State.READY, predictor=predictor, files=files)
+        log.info("model %s%s is ready", name, numbered)
+        _warn(before, predictor.planned.report)
+        return Version(name, before.number, State.READY, predictor=predictor, files=files)
     if before.predictor is None:
-        log.error("model %s version %d failed: %s", name, number, reason)
-        return Version(name, number, State.FAILED, reason, tried=files)
-    log.error("model %s version %d serves on as it was: %s", name, number, reason)
+        log.error("model %s%s failed: %s", name, numbered, reason)
+        return Version(name, before.number, State.FAILED, reason, tried=files)
+    log.error("model %s%s serves on as it was: %s", name, numbered, reason)
     reason = f"what was loaded before serves on, for its file changed and failed: {reason}"
     return replace(before, reason=reason, tried=files)
 
 
-def _warn(name: str, number: int, report: PlanReport) -> None:
+def _warn(version: Version, report: PlanReport) -> None:
     """Say what a user would not expect of a model that is ready."""
     if report.dead:
         log.warning(
-            "model %s version %d: these dropouts are off in its file and stay off: %s. "
+            "model %s%s: these dropouts are off in its file and stay off: %s. "
             "--activate-dropout turns them on",
-            *(name, number, report.dead),
+            *(version.name, version.numbered, report.dead),
         )
     if report.layout.one_pass:
         log.warning(
-            "model %s version %d runs one pass at a time, which is slow: %s",
-            *(name, number, report.rejected.get(Layout.TILED, "")),
+            "model %s%s runs one pass at a time, which is slow: %s",
+            *(version.name, version.numbered, report.rejected.get(Layout.TILED, "")),
         )

@@ -27,7 +27,13 @@ from service.repository.listing import Listing
 from service.repository.loading import Load, load_version
 from service.repository.scan import MODEL_FILE, Files, model_names, scan_model
 from service.repository.version_policy import LATEST, Policy
-from service.repository.versions import State, Version, all_versions, unloaded_versions
+from service.repository.versions import (
+    State,
+    Version,
+    all_versions,
+    unloaded_versions,
+    without_version,
+)
 from service.runtime.memory import trim
 
 __all__ = ["MODEL_FILE", "Repository", "State", "Version"]
@@ -106,7 +112,7 @@ class Repository(Listing):
                 self._start(name, lambda *_: True)
             except Exception as error:  # of one model; the others are to serve
                 log.exception("loading model %s failed", name)
-                self._put(name, {0: Version(name, 0, State.FAILED, str(error))})
+                self._put(name, without_version(name, str(error)))
 
     def load(self, name: str) -> None:
         """Bring a model up to what lies in its folder now, unloaded before or not.
@@ -131,14 +137,18 @@ class Repository(Listing):
             self._unloaded.discard(name)
             self._seen[name] = found or {}
             self._sync(name, self._seen[name], lambda *_: True)
-            versions = self._models[name]
-            wanted = self._policy.of(name).selected(versions)
-            bad = [v for n in wanted if (v := versions[n]).predictor is None or v.reason]
+            bad = [v for v in self._wanted(name) if v.predictor is None or v.reason]
         if bad:
             raise LoadError(
                 f"model {name!r} is not up to date: "
-                + " ".join(f"version {v.number} is {v.state}: {v.reason}" for v in bad)
+                + " ".join(f"{v.numbered.lstrip() or 'it'} is {v.state}: {v.reason}" for v in bad)
             )
+
+    def _wanted(self, name: str) -> list[Version]:
+        """The versions that the policy selects; of a model without any, what stands for it."""
+        versions = self._models[name]
+        numbers = self._policy.of(name).selected(n for n in versions if n is not None)
+        return [versions[number] for number in numbers] or [*versions.values()]
 
     def unload(self, name: str) -> None:
         """Drop what is loaded of a model; it stays so until `load`.
@@ -240,7 +250,7 @@ class Repository(Listing):
             found = self._scan(name)
         except ModelError as error:
             if not self._serves(name):
-                self._put(name, {0: Version(name, 0, State.FAILED, str(error))})
+                self._put(name, without_version(name, str(error)))
             return {}
         self._sync(name, found, may)
         return found
@@ -257,7 +267,7 @@ class Repository(Listing):
             self._put(name, unloaded_versions(name, found))
             return
         known, seen = self._models.get(name, {}), before or {}
-        staying: dict[int, Files] = {n: () for n in known if n in seen and n not in found}
+        staying: dict[int, Files] = {n: () for n in seen if n in known and n not in found}
         if not found and not staying and before != {}:
             return  # a folder that is just being filled
 
@@ -293,11 +303,17 @@ class Repository(Listing):
             return old
         if old is None or old.predictor is None:
             old = Version(name, number)
-            self._put(name, {**self._models.get(name, {}), number: old})
+            self._put_one(old)
         path = self.folder / name / str(number) / MODEL_FILE
         version = load_version(self._load_file, path, files, old)
-        self._put(name, {**self._models[name], number: version})
+        self._put_one(version)
         return version
+
+    def _put_one(self, version: Version) -> None:
+        """Show a version, and the others as they are."""
+        versions = {**self._models.get(version.name, {}), version.number: version}
+        versions.pop(None, None)  # it stood for a model without any
+        self._put(version.name, versions)
 
     def _forget(self, name: str) -> None:
         self._unloaded.discard(name)

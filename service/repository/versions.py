@@ -26,7 +26,7 @@ class Version:
 
     Attributes:
         name: of the model.
-        number: of the version.
+        number: of the version. None: this stands for a model of which no version is known.
         state: see `State`.
         reason: why it is not ready; of a ready one, why it is not what its file is now.
         predictor: set while it is ready.
@@ -35,12 +35,26 @@ class Version:
     """
 
     name: str
-    number: int
+    number: int | None
     state: State = State.LOADING
     reason: str = ""
     predictor: Predictor | None = None
     files: Files | None = None
     tried: Files | None = None
+
+    @property
+    def numbered(self) -> str:
+        """What follows the model's name in a message: " version 3"; nothing without a number."""
+        return "" if self.number is None else f" version {self.number}"
+
+    @property
+    def number_text(self) -> str:
+        """The number in answers and metrics, whose forms ask for one: "0" where there is none."""
+        return str(self.number or 0)
+
+
+#: The versions of a model by number. Of a model that has none: what stands for it, under None.
+Versions = Mapping[int | None, Version]
 
 
 def first_choice(versions: Sequence[Version]) -> Version:
@@ -57,7 +71,7 @@ def first_choice(versions: Sequence[Version]) -> Version:
 
 def all_versions(
     tried: Mapping[int, Version], name: str, found: Iterable[int], rule: Rule, folder: Path
-) -> dict[int, Version]:
+) -> Versions:
     """What is listed of a model: what was tried, and why the rest was not.
 
     Args:
@@ -71,21 +85,27 @@ def all_versions(
     newer = f"version {max(ready)} is newer, and " if rule.numbers is None and ready else ""
     not_chosen = f"{newer}the version policy is {rule}."
     no_folder = f"the version policy is {rule}, and {folder} has no folder of this number."
-    listed = {n: Version(name, n, State.UNLOADED, not_chosen) for n in found}
-    for number in (rule.numbers or frozenset()).difference(listed):
+    listed: dict[int | None, Version] = {
+        n: Version(name, n, State.UNLOADED, not_chosen) for n in found
+    }
+    for number in (rule.numbers or frozenset()).difference(found):
         listed[number] = Version(name, number, State.FAILED, no_folder)
     if not listed:
-        listed[0] = Version(
+        return without_version(
             name,
-            0,
-            State.FAILED,
             f"{folder} has no version folder. Put the file at {folder / '1' / MODEL_FILE}; a "
             f"version is a whole number.{a_level_off(folder) or lying_in(folder, folder / '1')}",
         )
-    return {**listed, **tried}
+    listed.update(tried.items())
+    return listed
 
 
-def unloaded_versions(name: str, numbers: Iterable[int]) -> dict[int, Version]:
+def without_version(name: str, reason: str) -> Versions:
+    """What is listed of a model of which no version can be found, and why."""
+    return {None: Version(name, None, State.FAILED, reason)}
+
+
+def unloaded_versions(name: str, numbers: Iterable[int | None]) -> Versions:
     """What is listed of a model that a request unloaded."""
     reason = f"by request; POST /v2/repository/models/{name}/load loads it."
-    return {n: Version(name, n, State.UNLOADED, reason) for n in set(numbers) or {0}}
+    return {n: Version(name, n, State.UNLOADED, reason) for n in set(numbers) or {None}}

@@ -31,21 +31,19 @@ _UNKNOWN = 3 * TURN
 
 
 class Scheduler:
-    """Runs the jobs of all models on a few threads. Safe to use from several threads."""
+    """Runs the jobs of all models on one thread. Safe to use from several threads."""
 
     def __init__(
         self,
         batching: Batching = Batching(),
         most: int = 512,
-        threads: int = 1,
         on_turn: Callable[[Turn], None] = lambda turn: None,
     ) -> None:
-        """Start the threads; they are daemons, and end after `close`.
+        """Start the thread that runs graphs; it is a daemon, and ends after `close`.
 
         Args:
             batching: see `Batching`.
             most: so many jobs may be on their way; more are turned away.
-            threads: how many run graphs at the same time.
             on_turn: called after each turn, by the thread that ran it; see `guarded`.
         """
         self._batching = batching
@@ -55,8 +53,7 @@ class Scheduler:
         self._backlog = Backlog(batching)
         self._tickets: set[Ticket] = set()
         self._closed = False
-        for number in range(threads):
-            threading.Thread(target=self._work, name=f"passes-{number}", daemon=True).start()
+        threading.Thread(target=self._work, name="passes", daemon=True).start()
 
     def __len__(self) -> int:
         """Jobs on their way."""
@@ -161,7 +158,7 @@ class Scheduler:
         else:
             ticket.future.set_exception(ticket.job.fault or RuntimeError("the job was lost"))
 
-    # What follows runs on the scheduler's threads; what is called with the lock says so.
+    # What follows runs on the scheduler's thread; what is called with the lock says so.
 
     def _work(self) -> None:
         while True:

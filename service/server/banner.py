@@ -22,7 +22,7 @@ def greeting(repository: Repository, url: str) -> str:
     for name in repository.names():
         version = repository.version(name)
         reason = f": {version.reason}" if version.reason else ""
-        lines.append(f"  {name} version {version.number}: {version.state}{reason}")
+        lines.append(f"  {name}{version.numbered}: {version.state}{reason}")
     for name in repository.names():
         version = repository.version(name)
         command = (

@@ -88,7 +88,7 @@ class Now(Collector):
                 # What the policy or a request does not want is no fault.
                 if version.state is not State.UNLOADED:
                     is_ready = float(version.state is State.READY)
-                    ready.add_metric([name, str(version.number)], is_ready)
+                    ready.add_metric([name, version.number_text], is_ready)
         yield ready
 
 

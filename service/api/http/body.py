@@ -53,9 +53,8 @@ async def read_body(request: Request, also: Collection[str] = ()) -> bytes:
 
     Raises:
         HTTPException: 413, it is longer; 415, it is compressed, or of a type that is not taken.
-        QueueFullError: others' bodies take all the room there is.
+        TooLargeError, QueueFullError: there is no room for it, ever or now.
         CancelledError: the client left before it had sent it all.
-        InputError: the parser took what follows the headers for another protocol's.
     """
     content_type(request, also)
     encoding = request.headers.get("Content-Encoding", "identity")

@@ -51,8 +51,9 @@ def model_details(
     manifest = version.predictor.manifest
     return details.model_copy(
         update={
-            **{key: getattr(manifest, key) for key in ("task", "labels", "passes")},
+            **{key: getattr(manifest, key) for key in ("task", "passes")},
             **{key: list(getattr(manifest, key)) for key in ("inputs", "outputs", "sites")},
+            "labels": None if manifest.labels is None else list(manifest.labels),
             "providers": list(version.predictor.providers),
             "device": DeviceStatus(asked=device.asked, got=device.got, why=device.why),
             "plan": version.predictor.planned.report,
@@ -63,7 +64,7 @@ def model_details(
 
 def _status(repository: Repository, version: Version) -> VersionStatus:
     reason = repository.without_folder(version.reason)
-    return VersionStatus(version=str(version.number), state=version.state, reason=reason)
+    return VersionStatus(version=version.number_text, state=version.state, reason=reason)
 
 
 def _serving(repository: Repository, version: Version) -> ServingVersion:
@@ -71,7 +72,7 @@ def _serving(repository: Repository, version: Version) -> ServingVersion:
     reason = repository.without_folder(version.reason)
     status = ServingStatus.model_validate({"error_code": code, "error_message": reason})
     return ServingVersion.model_validate(
-        {"version": str(version.number), "state": state, "status": status}
+        {"version": version.number_text, "state": state, "status": status}
     )
 
 
@@ -88,7 +89,7 @@ def model_metadata(repository: Repository, name: str, number: int | None = None)
         "outputs": {spec.name: _tensor(spec) for spec in manifest.outputs},
         "method_name": "tensorflow/serving/predict",
     }
-    spec = {"name": name, "signature_name": "", "version": str(version.number)}
+    spec = {"name": name, "signature_name": "", "version": version.number_text}
     return ModelMetadata(
         model_spec=spec,
         metadata={"signature_def": {"signature_def": {"serving_default": signature}}},

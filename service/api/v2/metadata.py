@@ -39,7 +39,7 @@ def model_metadata(repository: Repository, name: str, number: int | None = None)
     ready = [v for v in repository.versions(name) if v.state is State.READY]
     return ModelMetadata(
         name=name,
-        versions=[str(v.number) for v in ready],
+        versions=[v.number_text for v in ready],
         platform=PLATFORM,
         inputs=_inputs(predictor.manifest),
         outputs=_outputs(predictor.manifest),
@@ -68,7 +68,7 @@ def index(repository: Repository, only_ready: bool) -> list[IndexEntry]:
     return [
         IndexEntry(
             name=name,
-            version=str(v.number),
+            version=v.number_text,
             state=_STATES.get(v.state, "UNAVAILABLE"),
             reason=repository.without_folder(v.reason),
         )

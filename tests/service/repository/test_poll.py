@@ -238,3 +238,41 @@ def test_a_mount_that_is_replaced_as_a_whole_is_followed(
     for _ in range(2):
         models.poll()
     assert len(load.paths) == 2
+
+
+def test_a_version_0_that_comes_to_a_model_without_versions_is_one_like_others(
+    models: Repository, tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "other").mkdir()
+    for _ in range(2):
+        models.poll()
+    with pytest.raises(ModelNotFoundError, match="'other' has no version 0; it has none"):
+        models.version("other", 0)
+    place(tmp_path, "other/..", "other/0", content)
+    models.poll()
+    assert states(models, "other") == {0: "loading"}
+    models.poll()
+    assert models.predictor("other", 0)[0].state is State.READY
+    assert states(models, "other") == {0: "ready"}
+
+
+def test_what_stands_for_a_model_without_versions_goes_when_one_is_loaded(
+    models: Repository,
+    load: Counting,
+    tmp_path: Path,
+    content: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "other").mkdir()
+    for _ in range(2):
+        models.poll()
+    meanwhile: list[dict[int | None, str]] = []
+
+    def noted(path: Path) -> Predictor:
+        meanwhile.append(states(models, "other"))
+        return load_model(path)
+
+    monkeypatch.setattr(models, "_load_file", noted)
+    place(tmp_path, "other/..", "other/1", content)
+    models.load("other")
+    assert meanwhile == [{1: "loading"}]

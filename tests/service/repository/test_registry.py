@@ -25,7 +25,7 @@ def repository(folder: Path, load: Any = load_model, policy: str = "latest") -> 
     return loaded
 
 
-def states(models: Repository, name: str = "digits") -> dict[int, str]:
+def states(models: Repository, name: str = "digits") -> dict[int | None, str]:
     """Number of each version to its state."""
     return {version.number: version.state.value for version in models.versions(name)}
 

@@ -128,7 +128,7 @@ def test_a_broken_newer_version_leaves_the_older(tmp_path: Path, content: bytes)
 
 def test_a_newer_version_serves_no_sooner_than_it_is_ready(tmp_path: Path, content: bytes) -> None:
     place(tmp_path, "digits", 1, content)
-    seen: list[dict[int, str]] = []
+    seen: list[dict[int | None, str]] = []
     models: Repository
 
     def load(path: Path) -> Predictor:
