@@ -19,11 +19,7 @@ from service.graph.switches import Switch, SwitchInputsPass, find_switches
 from service.graph.tail import TailPass
 from service.graph.trunk import TrunkPass, has_trunk
 from service.manifest import OutputSpec, SiteSpec
-
-#: Outputs of so many elements a row are reduced over passes in the graph.
-LARGE_OUTPUT = 2048
-#: Graphs of so many bytes are not loaded a second time.
-LARGE = 16 << 20
+from service.runtime.tuning import ON_CPU, Tuning
 
 
 class Layout(StrEnum):
@@ -89,6 +85,7 @@ def compile_plan(
     layout: Layout = Layout.SPLIT,
     never: frozenset[str] = frozenset(),
     places: Mapping[SiteSpec, Place] | None = None,
+    tuning: Tuning = ON_CPU,
 ) -> Plan:
     """Compile an artifact.
 
@@ -97,6 +94,7 @@ def compile_plan(
         layout: see `Layout`.
         never: values whose axis 0 was seen not to be the batch.
         places: where each site lies; by default where the manifest says.
+        tuning: of what is to run it.
 
     Raises:
         LayoutError: passes cannot run together, for a site has no axis for rows.
@@ -117,11 +115,11 @@ def compile_plan(
     trunk = TrunkPass(where)(model).model if has_trunk(model, where) else None
     tail = TailPass(where, places, layout.one_pass)(model).model
     outputs = artifact.manifest.outputs
-    reduced = frozenset[str]() if layout.one_pass else _large(outputs, where)
+    reduced = frozenset[str]() if layout.one_pass else _large(outputs, where, tuning.reduced_output)
     ReduceOverPassesPass(reduced)(tail)
     dynamic = any(None in place.row for place in places.values())
     trunk_bytes, tail_bytes = serialise(trunk) if trunk else b"", serialise(tail)
-    small = len(trunk_bytes) + len(tail_bytes) <= LARGE
+    small = len(trunk_bytes) + len(tail_bytes) <= tuning.most_joined_graphs
     once = trunk and len(where.stochastic) == len(outputs) and small and not layout.one_pass
     return Plan(
         layout=layout,
@@ -138,14 +136,14 @@ def compile_plan(
     )
 
 
-def _large(outputs: tuple[OutputSpec, ...], where: Cut) -> frozenset[str]:
-    """The outputs that are worth to be reduced in the graph."""
+def _large(outputs: tuple[OutputSpec, ...], where: Cut, least: int) -> frozenset[str]:
+    """The outputs of `least` elements a row or more, which the graph reduces over passes."""
     return frozenset(
         spec.name
         for spec in outputs
         if spec.name in where.stochastic
         and spec.dtype == "float32"
-        and math.prod(length or 1 for length in spec.shape[1:]) >= LARGE_OUTPUT
+        and math.prod(length or 1 for length in spec.shape[1:]) >= least
     )
 
 

@@ -25,14 +25,15 @@ from service.graph.plan import Layout, compile_plan, serialise
 from service.graph.site_shapes import site_shapes
 from service.inference.runner import Draws, Rows, Runner, row_count
 from service.inference.sampler import Sampler
-from service.inference.sizes import MEMORY_MARGIN, Measure, Sizes, Sizing
+from service.inference.sizes import Measure, Sizes, Sizing
 from service.inference.speed import Step
 from service.inference.trials import ROWS, trial_rows, trial_shape
 from service.inference.verification import PASSES, Verification, verify
 from service.manifest import TRAINING_INPUT, OutputSpec, SiteSpec
 from service.protocol.datatypes import BY_DTYPE
-from service.runtime.engine import CPU, Engine, Provider
+from service.runtime.engine import CPU, Engine, Provider, tuning_of
 from service.runtime.memory import mib, require_memory
+from service.runtime.tuning import ON_CPU
 
 #: Each try moves the cut up by a node or more; models in use need one to three.
 _MOST_TRIES = 20
@@ -43,11 +44,8 @@ _PLAN_FACTOR = 10
 _PROOF_FACTOR = 9
 #: Trial rows are drawn in float64.
 _DRAWN = 8
-#: Seconds for which rows are tried, and passes, to learn how long they take; passes at a time.
-_TRIED, _MOST_TRIED, _PASSES = 0.02, 0.25, 128
-#: What drawing an element of a mask and multiplying by it take, in multiply-adds of a
-#: matrix product (on two cores of an x86 server: 0.28 and 0.2 ns, against 97 a ns).
-_DRAW, _APPLY = 27, 19
+#: Seconds for which rows are tried, and passes, to learn how long they take.
+_TRIED, _MOST_TRIED = 0.02, 0.25
 
 log = logging.getLogger("mcdropout")
 
@@ -143,7 +141,7 @@ def _require_memory(artifact: Artifact) -> None:
     feeds[TRAINING_INPUT] = np.array(False)
     rows = _DRAWN * sum(x.size for x in feeds.values())
     try:
-        rows += int(MEMORY_MARGIN * costs(artifact.content, feeds).bytes)
+        rows += int(ON_CPU.memory_margin * costs(artifact.content, feeds).bytes)
     except Exception:  # onnx cannot tell the shapes, and raises errors of its own
         log.debug("the shapes of %s are unknown", artifact.path, exc_info=True)
     samples = _PROOF_FACTOR * ROWS * PASSES * sum(_bytes(spec) for spec in manifest.outputs)
@@ -172,13 +170,14 @@ def _report(
     elements = sum(math.prod(shape) for shape in one.shapes)
     passes = artifact.manifest.passes
     whole, floor = trunk + tail, trunk + passes * tail
+    drawn = passes * (runner.tuning.draw_cost + runner.tuning.apply_cost) * elements
     report = PlanReport(
         layout=runner.plan.layout,
         rejected=dict(rejected),
         frontier=list(runner.plan.cut.frontier),
         trunk_share=trunk / whole if whole else None,
         speedup_limit=passes * whole / floor if floor else None,
-        floor_ratio=1 + passes * (_DRAW + _APPLY) * elements / floor if floor else None,
+        floor_ratio=1 + drawn / floor if floor else None,
         bytes_per_sample=sizes.least,
         bytes_per_row=sizes.row,
         samples_per_chunk=sizes.samples,
@@ -216,22 +215,22 @@ def _try_speed(sampler: Sampler, rows: Rows) -> None:
         sampler.speed.learn(Step(sizes, count, 0, count), now - started)
         if now > end:
             break
-    passes, end = 1, time.perf_counter() + _MOST_TRIED
+    passes, most, end = 1, sampler.tuning.trial_passes, time.perf_counter() + _MOST_TRIED
     while time.perf_counter() < end and not sampler.speed.sure:
         started = time.perf_counter()
         drawn = sampler.runner.draw(frontier, range(passes), Draws(seed=0))
         sampler.runner.run(frontier, drawn)
         sampler.speed.learn(Step(sizes, count, passes), time.perf_counter() - started)
-        passes = min(4 * passes, sizes.passes(sizes.samples, count), _PASSES)
+        passes = min(4 * passes, sizes.passes(sizes.samples, count), most)
 
 
 def _runner(artifact: Artifact, layout: Layout, providers: Sequence[Provider]) -> Runner:
-    places = _places(artifact, layout, providers)
+    places, tuning = _places(artifact, layout, providers), tuning_of(providers)
     if not layout.cuts:
-        return Runner(compile_plan(artifact, layout, places=places), providers)
+        return Runner(compile_plan(artifact, layout, places=places, tuning=tuning), providers)
     never: frozenset[str] = frozenset()
     for _ in range(_MOST_TRIES):
-        runner = Runner(compile_plan(artifact, layout, never, places), providers)
+        runner = Runner(compile_plan(artifact, layout, never, places, tuning), providers)
         misplaced = _misplaced(runner, trial_rows(artifact))
         if not misplaced:
             return runner

@@ -14,7 +14,7 @@ from service.graph.plan import Plan
 from service.graph.trunk import frontier_input, is_shape_input, shape_input
 from service.manifest import TRAINING_INPUT, SiteSpec, is_dropout
 from service.protocol.options import Masks
-from service.runtime.engine import Engine, Provider, as_array
+from service.runtime.engine import Engine, Provider, as_array, tuning_of
 
 Array = NDArray[Any]
 Rows = Mapping[str, Array]  # input name to (B, …)
@@ -102,6 +102,7 @@ class Runner:
     def __init__(self, plan: Plan, providers: Sequence[Provider]) -> None:
         """Load the graphs; `providers` are ONNX Runtime's, the preferred one first."""
         self.plan = plan
+        self.tuning = tuning_of(providers)
         self.sites = plan.sites
         self._sites = [_Site(site, place) for site, place in plan.places.items()]
         self._static = [tuple(size for size in place.row if size) for place in plan.places.values()]

@@ -20,10 +20,6 @@ from service.inference.speed import Speed, Step
 
 Array = NDArray[Any]
 
-#: So many passes are cheap to start, and their draws small: of one row, 100,000 passes
-#: then take the memory of 1,000.
-_MOST_PASSES = 1024
-
 
 class Pace(Protocol):
     """How long the next step may be. It is asked before each, so that it can learn."""
@@ -64,16 +60,18 @@ class Sampler:
 
         Args:
             runner: of a plan.
-            sizing: how much may run at a time; by default 4096 rows or samples.
+            sizing: how much may run at a time; by default the most that `Tuning` says.
             fixed_rows: the number of rows that a serial plan's graph takes; None: any.
             loops: whether the graph has loops, which may turn as often as the values of rows
                 say, and so for any time.
         """
         self.runner = runner
         self.plan = runner.plan
+        self.tuning = runner.tuning
         self.sites = runner.sites
-        self.sizing = sizing or Sizing(Sizes())
-        self.speed = Speed()
+        most = self.tuning.most_samples
+        self.sizing = sizing or Sizing(Sizes(samples=most, rows=most))
+        self.speed = Speed(self.tuning)
         self.loops = loops
         self._serial_rows = fixed_rows or 1
 
@@ -177,7 +175,7 @@ class Sampler:
                 parts = list(itertools.compress(parts, going))
                 continue
             least = min(part.job.passes for part in parts) - done
-            passes = min(_passes_at_a_time(block.rows, sizes, pace), least)
+            passes = min(self._passes_at_a_time(block.rows, sizes, pace), least)
             drawn = [self._draw(block, part, range(done, done + passes)) for part in parts]
             numbers = join_draws(drawn, [part.rows for part in parts])
             measures = tuple(dict.fromkeys(m for part in parts for m in part.job.measures))
@@ -265,7 +263,7 @@ class Sampler:
                 real = row_count(block)
             if real < size and serial:
                 block = {name: _filled_up(x, size) for name, x in block.items()}
-            once = passes is not None and passes <= _passes_at_a_time(size, sizes, pace)
+            once = passes is not None and passes <= self._passes_at_a_time(size, sizes, pace)
             yield self.runner.frontier(block, first, training, once), real
             first += size
 
@@ -273,13 +271,13 @@ class Sampler:
         self, block: Frontier, sizes: Sizes, passes: range, draws: Draws
     ) -> Iterator[Sequence[SiteDraw]]:
         """The draws of chunk after chunk."""
-        size = _passes_at_a_time(block.rows, sizes, UNHURRIED)
+        size = self._passes_at_a_time(block.rows, sizes, UNHURRIED)
         for first in range(0, len(passes), size):
             yield self.runner.draw(block, passes[first : first + size], draws)
 
-
-def _passes_at_a_time(rows: int, sizes: Sizes, pace: Pace) -> int:
-    return min(sizes.passes(min(sizes.samples, pace.samples(sizes)), rows), _MOST_PASSES)
+    def _passes_at_a_time(self, rows: int, sizes: Sizes, pace: Pace) -> int:
+        samples = min(sizes.samples, pace.samples(sizes))
+        return min(sizes.passes(samples, rows), self.tuning.most_passes)
 
 
 def _filled_up(x: Array, size: int) -> Array:

@@ -19,11 +19,8 @@ from service.inference.runner import Rows, Runner
 from service.inference.texts import most_letters
 from service.manifest import TRAINING_INPUT
 from service.runtime.memory import mib
+from service.runtime.tuning import ON_CPU, Tuning
 
-#: ONNX Runtime's arena keeps more than is alive.
-MEMORY_MARGIN = 2.0
-#: More samples at a time gain nothing, and leave the cache.
-_MOST_SAMPLES = 4096
 #: Bytes that an element of a sample takes once it has left the graph: some float64.
 _SUMMARISED = 32
 #: Shapes that are remembered; a client may send as many as it likes.
@@ -52,8 +49,8 @@ class Sizes:
 
     sample: int = 1
     row: int = 1
-    samples: int = 4096
-    rows: int = 4096
+    samples: int = ON_CPU.most_samples
+    rows: int = ON_CPU.most_samples
     shared: int = 0
 
     @property
@@ -70,7 +67,9 @@ class Sizes:
         return max(1, samples // self.work(rows, 1))
 
     @classmethod
-    def within(cls, memory: int, sample: int, row: int, shared: int = 0) -> "Sizes":
+    def within(
+        cls, memory: int, sample: int, row: int, shared: int = 0, tuning: Tuning = ON_CPU
+    ) -> "Sizes":
         """Those that a budget of `memory` bytes allows; at least one.
 
         Args:
@@ -78,10 +77,11 @@ class Sizes:
             sample: bytes of one.
             row: bytes of one, in the trunk or in a pass of the tail.
             shared: see above.
+            tuning: of what runs them.
         """
-        budget = memory / MEMORY_MARGIN
-        samples = max(1, min(int(budget / sample), _MOST_SAMPLES))
-        rows = max(1, min(int(budget / row), _MOST_SAMPLES))
+        budget = memory / tuning.memory_margin
+        samples = max(1, min(int(budget / sample), tuning.most_samples))
+        rows = max(1, min(int(budget / row), tuning.most_samples))
         return cls(sample, row, samples, rows, shared)
 
 
@@ -157,7 +157,7 @@ class Measure:
             # A draw for all rows is made once for each pass, and not for each row of it.
             whole, each = each, self._bytes(self._tail_of(rows, 2, 1).minus(sample))
             shared = max(whole - each, 0) // each
-        return Sizes.within(memory, each, max(row.bytes, each), shared)
+        return Sizes.within(memory, each, max(row.bytes, each), shared, self.runner.tuning)
 
     def within(self, memory: int, rows: Rows) -> Sizes:
         """The sizes for these rows.

@@ -9,11 +9,8 @@ import math
 from typing import NamedTuple
 
 from service.inference.sizes import Sizes
+from service.runtime.tuning import ON_CPU, Tuning
 
-#: Seconds that a step costs beside its rows and passes.
-_FIXED = 0.0003
-#: A shorter step of fewer samples says more of the machine's hiccups than of the model.
-_HICCUP, _FEW = 0.004, 32
 #: Steps after which a request may be refused for what it would take.
 _SURE = 8
 
@@ -34,7 +31,9 @@ class Speed:
     beside others.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tuning: Tuning = ON_CPU) -> None:
+        """`tuning` of what runs the steps."""
+        self._tuning = tuning
         self._row = self._sample = math.inf  # seconds a byte
         self._steps = 0
 
@@ -51,22 +50,24 @@ class Speed:
     def learn(self, step: Step, seconds: float) -> None:
         """Take in what a step took."""
         samples, sizes = step.sizes.work(step.rows, step.passes), step.sizes
+        tuning, fixed = self._tuning, self._tuning.step_seconds
         tail = 0.0
         if samples:
-            if samples >= _FEW or seconds > _HICCUP or not self.known:
+            if samples >= tuning.few_samples or seconds > tuning.hiccup_seconds or not self.known:
                 self._steps += 1
-                each = max(seconds - _FIXED, seconds / 10) / (samples * sizes.sample)
+                each = max(seconds - fixed, seconds / 10) / (samples * sizes.sample)
                 # With a trunk in it, a step shows the most that its samples took.
                 self._sample = min(each, self._sample * (1.0 if step.trunk_rows else 1.1))
             tail = samples * sizes.sample * self._sample
         if step.trunk_rows:
-            rest = max(seconds - _FIXED - tail, seconds / (100 if samples else 10))
+            rest = max(seconds - fixed - tail, seconds / (100 if samples else 10))
             self._row = min(rest / (step.trunk_rows * sizes.row), 1.1 * self._row)
 
     def seconds_for(self, sizes: Sizes, rows: int, samples: int) -> float:
         """For rows in the trunk, and the work of so many samples in the tail (see `Sizes`)."""
         row = self._row if self._row < math.inf else 0.0
-        return _FIXED + rows * sizes.row * row + samples * sizes.sample * self._sample
+        fixed = self._tuning.step_seconds
+        return fixed + rows * sizes.row * row + samples * sizes.sample * self._sample
 
     def samples_in(self, sizes: Sizes, seconds: float) -> int:
         """How many samples take so many seconds; at least one."""
@@ -78,5 +79,6 @@ class Speed:
         Where rows share a pass's draws, at least as many as these count: fewer rows at a time
         would have them drawn too often.
         """
-        each, draws = (self.seconds_for(sizes, rows, 1) - _FIXED for rows in (1, 0))
+        fixed = self._tuning.step_seconds
+        each, draws = (self.seconds_for(sizes, rows, 1) - fixed for rows in (1, 0))
         return max(1, int((seconds - sizes.shared * draws) / each), sizes.shared)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from service.errors import ModelError, RefusedRowsError, SetupError
 from service.runtime.memory import give_back_also
+from service.runtime.tuning import ON_CPU, ON_CUDA, Tuning
 
 Array = NDArray[Any]
 P = ParamSpec("P")
@@ -77,7 +78,7 @@ def _share_arena() -> None:
         "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
     )
     onnxruntime.create_and_register_allocator(memory, onnxruntime.OrtArenaCfg({}))
-    options = _options(shared=True)
+    options = _options(ON_CPU)
     options.intra_op_num_threads = 1  # more would be threads that wait for ever
     session = onnxruntime.InferenceSession(_smallest_graph(), options, providers=[CPU])
     shrink = onnxruntime.RunOptions()
@@ -85,22 +86,13 @@ def _share_arena() -> None:
     give_back_also(lambda: session.run(None, {"x": np.ones(1, np.float32)}, shrink))
 
 
-def _options(shared: bool) -> Any:
-    """Of a session.
-
-    Args:
-        shared: whether its runs take their memory from the arena of all; see `_share_arena`.
-    """
+def _options(tuning: Tuning) -> Any:
+    """Of a session."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    # From a shape's second run on, a pattern is one block for all tensors, beside the ones
-    # of its first: 318 MiB in place of 241 for 100,000 passes of a CNN, and no faster.
-    options.enable_mem_pattern = False
-    # By default the threads of a session spin on when a run is over, in case another
-    # comes. That is the time of the next session: of a trunk and its tail on two cores,
-    # the tail took up to 2.5 times as long. Within a run they may spin.
-    options.add_session_config_entry("session.force_spinning_stop", "1")
-    if shared:
+    options.enable_mem_pattern = tuning.memory_pattern
+    options.add_session_config_entry("session.force_spinning_stop", str(int(not tuning.spins)))
+    if tuning.shares_arena:  # see `_share_arena`
         options.add_session_config_entry("session.use_env_allocators", "1")
         # Weights are there until the model goes, and would hold what lies around them.
         options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
@@ -172,7 +164,7 @@ class Engine:
             onnxruntime.preload_dlls()
         try:
             self._session = onnxruntime.InferenceSession(
-                model, _options(shared=wanted == CPU), providers=list(providers)
+                model, _options(tuning_of(providers)), providers=list(providers)
             )
         except Exception as error:  # the runtime's exceptions share no public base
             raise ModelError(f"ONNX Runtime cannot load the graph: {error}") from error
@@ -267,6 +259,11 @@ def _options_of_runs() -> Any:
 
 def _name(provider: Provider) -> str:
     return provider if isinstance(provider, str) else provider[0]
+
+
+def tuning_of(providers: Sequence[Provider]) -> Tuning:
+    """How work is cut for execution providers, the preferred one first."""
+    return ON_CPU if _name(providers[0]) == CPU else ON_CUDA
 
 
 def require_providers(providers: Sequence[Provider]) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from service.errors import DeadlineError, QueueFullError
-from service.inference.jobs import Job, SampleJob
+from service.inference.jobs import SampleJob
 from service.scheduling.batch import TURN, Batch, Ticket, Turn
 
 #: Long jobs that share the machine. Each holds memory, and each makes the others later.
@@ -30,13 +30,6 @@ _SURE = 0.8
 _SHORT = 2 * TURN
 #: Seconds that a batch of several takes at the most: the trunk of all is one slice.
 _TOGETHER = 4 * TURN
-#: A batch of so many samples is as fast as a larger one, by measurement: of one row and
-#: 100 passes of a dense network, 32 jobs that wait go through 2.0 times as fast together.
-_FULL = 2048
-#: Jobs of more samples keep the processor busy by themselves.
-_MOST_JOINED = 512
-#: The same where a job's rows share their masks, which joined have to be repeated for each.
-_MOST_REPEATED = 96
 
 
 @dataclass(frozen=True)
@@ -236,12 +229,12 @@ class Backlog:
             return False
         jobs = [*(t.job for t in batch), ticket.job]
         rows = sum(job.count for job in jobs)
-        samples = rows * max(job.passes for job in jobs)
+        samples, full = rows * max(job.passes for job in jobs), sampler.tuning.full_batch
         return (
-            _is_small(first.job)
-            and _is_small(ticket.job)
+            _is_small(first)
+            and _is_small(ticket)
             and rows <= min(self._batching.rows, sizes.rows, speed.rows_in(sizes, _TOGETHER))
-            and samples <= min(_FULL, sizes.samples, speed.samples_in(sizes, _TOGETHER))
+            and samples <= min(full, sizes.samples, speed.samples_in(sizes, _TOGETHER))
             and sampler.joins(first.job, ticket.job)
         )
 
@@ -253,6 +246,7 @@ def _too_long(ticket: Ticket, left: float) -> DeadlineError:
     )
 
 
-def _is_small(job: Job) -> bool:
+def _is_small(ticket: Ticket) -> bool:
+    job, tuning = ticket.job, ticket.sampler.tuning
     repeated = isinstance(job, SampleJob) and job.repeats_masks
-    return job.count * job.passes <= (_MOST_REPEATED if repeated else _MOST_JOINED)
+    return job.count * job.passes <= (tuning.most_repeated if repeated else tuning.most_joined)
