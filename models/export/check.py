@@ -15,8 +15,9 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from service.core.distributions import BY_KIND, LOG_CHANCE
+from service.core.distributions import BY_KIND
 from service.core.rounding import Difference, difference, worst
+from service.core.tolerances import LOG_CHANCE, PROBABILITY_SUM
 from service.errors import ExportError
 from service.manifest import (
     TRAINING_INPUT,
@@ -306,7 +307,9 @@ def require_probabilities(outputs: Iterable[Array]) -> None:
     for output in outputs:
         values = output.astype(np.float64)
         inside = bool((values >= 0).all() and (values <= 1).all())
-        whole = values.shape[-1] == 1 or bool(np.allclose(values.sum(axis=-1), 1.0, atol=1e-3))
+        whole = values.shape[-1] == 1 or bool(
+            np.allclose(values.sum(axis=-1), 1.0, atol=PROBABILITY_SUM)
+        )
         if not (inside and whole):
             raise ExportError(
                 "task 'classification' needs probabilities, and the model's outputs are not: "

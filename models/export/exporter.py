@@ -26,7 +26,7 @@ from models.export.reference import reference
 from models.export.source import fingerprint, float32_instead_of_bfloat16
 from models.export.trace import Draws, discover, emit, flag_signature, inference, still_training
 from service import load_model
-from service.core.rounding import LEAST, LEAST_OF_HALF
+from service.core.tolerances import LEAST, LEAST_OF_HALF
 from service.errors import ExportError, MCDropoutError
 from service.manifest import METADATA_KEY, Manifest, Source, Task
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from models.export.private_api import all_layers, is_augmentation
 from models.export.recorder import Layer, Still
 from models.export.trace import Call, Draws, recording
+from service.core.tolerances import REPEATED_CALL
 from service.errors import ExportError
 
 #: Calls that have to agree. A part that is left out in half of the calls goes unseen
@@ -25,9 +26,6 @@ from service.errors import ExportError
 CALLS = 21
 #: More calls are made, up to this number, as long as they take no longer than this.
 _MOST_CALLS, _SECONDS = 200, 0.2
-#: Largest difference between two calls, relative to the largest output: sums may be
-#: taken in another order, and the float16 of one number has 11 bits.
-_TOLERANCE = 1e-4
 
 _KERAS = ("keras.src.layers.", "keras.src.models.")
 
@@ -117,7 +115,7 @@ def _same(one: NDArray[Any], other: NDArray[Any]) -> bool:
     if one.shape != other.shape:
         return False
     scale = np.max(np.abs(one.astype(np.float64)), initial=0.0, where=np.isfinite(one))
-    return bool(np.allclose(one, other, rtol=0.0, atol=_TOLERANCE * scale, equal_nan=True))
+    return bool(np.allclose(one, other, rtol=0.0, atol=REPEATED_CALL * scale, equal_nan=True))
 
 
 def _digest(values: Any) -> bytes:

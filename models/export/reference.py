@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.export.check import Reference
-from service.core.rounding import NEIGHBOURS, allowed, neighbour
+from service.core.rounding import allowed, neighbour
+from service.core.tolerances import NEIGHBOURS
 from service.errors import ExportError
 
 Array = NDArray[Any]

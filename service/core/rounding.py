@@ -15,18 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from service.core.tolerances import FACTOR, SHARE
 
-#: Neighbours of the input that the reference is computed for.
-NEIGHBOURS = 4
-#: Least share of a row's largest output that counts as rounding.
-LEAST = 1e-6
-#: The same of float16, whose numbers have 11 bits.
-LEAST_OF_HALF = 1e-3
-#: A difference may be so many times the reference's own.
-_FACTOR = 6.0
-#: A row of small outputs is judged by at least this share of the largest row's.
-_SHARE = 0.1
+Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -69,13 +60,13 @@ def allowed(wanted: Array, variants: Sequence[Array], least: float) -> NDArray[n
     floors = [_by_row(variant, wanted) for variant in variants]
     # A row that is not finite in one of them tells nothing.
     floor = np.max([np.where(np.isfinite(f), f, 0.0) for f in floors], axis=0, initial=0.0)
-    limits: NDArray[np.float64] = _FACTOR * np.maximum(least * _scale(wanted), floor)
+    limits: NDArray[np.float64] = FACTOR * np.maximum(least * _scale(wanted), floor)
     return limits
 
 
 def share_of(relative: float) -> float:
     """The `least` by which a relative difference is just allowed."""
-    return relative / _FACTOR
+    return relative / FACTOR
 
 
 def difference(found: Array, wanted: Array, limits: NDArray[np.float64]) -> Difference:
@@ -108,5 +99,5 @@ def _scale(wanted: Array) -> NDArray[np.float64]:
     """(B,) largest output."""
     sizes = np.abs(wanted.astype(np.float64).reshape(len(wanted), -1))
     own = np.max(sizes, axis=1, initial=0.0, where=np.isfinite(sizes))
-    scale: NDArray[np.float64] = np.maximum(own, _SHARE * own.max(initial=0.0))
+    scale: NDArray[np.float64] = np.maximum(own, SHARE * own.max(initial=0.0))
     return scale

@@ -11,6 +11,7 @@ import onnx_ir as ir
 
 from service.core.distributions import BY_KIND
 from service.core.distributions.bernoulli import SMALLEST_RATE, is_drawable
+from service.core.tolerances import RATE
 from service.errors import ArtifactError
 from service.graph.adopt import adopt
 from service.graph.dynamic_batch import DynamicBatchPass
@@ -149,7 +150,7 @@ def _require_kind(site: SiteSpec, node: ir.Node, where: str) -> None:
             f"manifest, and its node is {node.op_type} {found}. Export the model again."
         )
     rate = _rate(node) if drawn.takes_rate else None
-    if drawn.takes_rate and not np.isclose(rate or -1, site.rate or 0, rtol=1e-5, atol=0):
+    if drawn.takes_rate and not np.isclose(rate or -1, site.rate or 0, rtol=RATE, atol=0):
         raise ArtifactError(
             f"{where}: site {site.name!r} drops at rate {rate} in the graph and "
             f"{site.rate} in the manifest. Export the model again."

@@ -6,6 +6,7 @@ from typing import Any
 
 from service.core.distributions import BY_KIND
 from service.core.distributions.bernoulli import SMALLEST_RATE, is_drawable
+from service.core.tolerances import WHOLE_RATE
 from service.errors import InputError
 from service.graph.plan import Plan
 from service.inference.runner import Draws
@@ -106,7 +107,7 @@ def _require_rates(draws: Draws, plan: Plan) -> None:
         )
     for site in (site for site in plan.sites if site.rate and scale):
         rate = scale * _rate(site)
-        if not is_drawable(rate) and not math.isclose(rate, 1, rel_tol=1e-12):
+        if not is_drawable(rate) and not math.isclose(rate, 1, rel_tol=WHOLE_RATE):
             raise InputError(
                 f"{_change(scale, site)}, which cannot be drawn; a rate may be from "
                 f"{SMALLEST_RATE:.0e} to 1 - {SMALLEST_RATE:.0e}, or 1. Send 0 to turn dropout off."

@@ -4,7 +4,6 @@ To add one, write its file, and name it in `DISTRIBUTIONS`.
 """
 
 from service.core.distributions.base import (
-    LOG_CHANCE,
     Distribution,
     Operator,
     PopulationMoments,
@@ -17,7 +16,6 @@ from service.core.distributions.uniform import Uniform
 __all__ = [
     "BY_KIND",
     "DISTRIBUTIONS",
-    "LOG_CHANCE",
     "Distribution",
     "Operator",
     "PopulationMoments",

@@ -9,12 +9,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from service.core.streams import Stream
+from service.core.tolerances import SIGMAS
 
 Array = NDArray[Any]
-
-#: Standard errors that an observed moment may be off, and the logarithm of how rare a chance
-#: is that passes for none. Each refuses what is right once in 5e8 times.
-SIGMAS, LOG_CHANCE = 6.0, 20.0
 
 
 class SiteDraw(NamedTuple):

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from service.core.distributions.base import (
-    LOG_CHANCE,
     Array,
     Distribution,
     Operator,
@@ -18,6 +17,7 @@ from service.core.distributions.base import (
     SiteDraw,
 )
 from service.core.streams import Stream
+from service.core.tolerances import LOG_CHANCE
 
 #: A dropout rate nearer to 0 or to 1 cannot be drawn.
 SMALLEST_RATE = 2.0**-24

@@ -5,9 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from service.core.rounding import (
-    LEAST,
-    LEAST_OF_HALF,
-    NEIGHBOURS,
     Difference,
     allowed,
     difference,
@@ -15,6 +12,7 @@ from service.core.rounding import (
     share_of,
     worst,
 )
+from service.core.tolerances import LEAST, LEAST_OF_HALF, NEIGHBOURS
 from service.errors import LayoutError
 from service.graph.artifact import Artifact
 from service.inference.runner import Draws, Rows

@@ -8,15 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.core.distributions import BY_KIND, SiteDraw
+from service.core.tolerances import EFFECT
 from service.errors import LayoutError, ProofError
 from service.inference.runner import Draws, Frontier, Rows, Runner
 from service.inference.sampler import Sampler
 from service.manifest import SiteSpec
 
 Array = NDArray[Any]
-
-#: Share of the largest output above which the effect of a draw is not rounding.
-_SEEN = 1e-3
 
 
 def site_effects(sampler: Sampler, rows: Rows) -> dict[str, float]:
@@ -114,7 +112,7 @@ def _require_own_draws(site: SiteSpec, both: Rows, alone: tuple[Rows, Rows]) -> 
         effect = _change(one, alone[1][name])
         moved = max(_change(both[name][index], y[name][0]) for index, y in enumerate(alone))
         # Rounding moves less than what was drawn, where that is more than rounding itself.
-        if moved > 0.5 * effect and effect > _SEEN * _change(one, np.zeros_like(one)):
+        if moved > 0.5 * effect and effect > EFFECT * _change(one, np.zeros_like(one)):
             raise LayoutError(
                 f"a pass's answer changes by {moved:.1e} with what layer {site.layer!r} draws in "
                 "other passes of the same call, as where the model takes one element of a draw "

@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from models.export.check import Expected, Reference, check_artifact
-from service.core.rounding import LEAST, allowed
+from service.core.rounding import allowed
+from service.core.tolerances import LEAST
 from service.errors import ExportError
 from service.manifest import METADATA_KEY, Checks, Manifest, parse_manifest
 from tests.conftest import STORE, EditArtifact

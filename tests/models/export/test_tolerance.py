@@ -20,7 +20,7 @@ from models.export import export_model
 from models.export.check import Reference
 from models.export.reference import reference
 from service import load_model
-from service.core.rounding import LEAST
+from service.core.tolerances import LEAST
 
 SIZE = 64
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from service.core.rounding import LEAST, Difference, allowed, difference, neighbour, worst
+from service.core.rounding import Difference, allowed, difference, neighbour, worst
+from service.core.tolerances import LEAST
 
 
 def test_a_neighbour_is_two_units_in_the_last_place_away() -> None:
