@@ -21,12 +21,16 @@ _NUMBERS = (int, float, np.integer, np.floating)
 _KINDS = {"bool": "b", "string": "OUST"}
 
 
-def read_inputs(value: Any, specs: Sequence[InputSpec]) -> dict[str, Array]:
+class ReadRows(dict[str, Array]):
+    """Rows that `read_inputs` gave for the inputs of the model that they go to."""
+
+
+def read_inputs(value: Any, specs: Sequence[InputSpec]) -> ReadRows:
     """Read the rows of every input.
 
     Args:
         value: {input name: rows}, or the bare rows of a model's only input. Rows
-            are an array or nested lists with the batch on axis 0.
+            are an array or nested lists with the batch on axis 0. What was read is not read again.
         specs: the model's inputs.
 
     Returns:
@@ -35,6 +39,8 @@ def read_inputs(value: Any, specs: Sequence[InputSpec]) -> dict[str, Array]:
     Raises:
         InputError: what is there and what would be right, with its place in `value`.
     """
+    if isinstance(value, ReadRows):
+        return value
     names = [spec.name for spec in specs]
     if not isinstance(value, Mapping):
         if len(specs) > 1:
@@ -43,11 +49,11 @@ def read_inputs(value: Any, specs: Sequence[InputSpec]) -> dict[str, Array]:
                 f"{names}.",
                 (),
             )
-        return {names[0]: read_rows(value, specs[0])}
+        return ReadRows({names[0]: read_rows(value, specs[0])})
     if set(value) != set(names):
         named = shortened(sorted(map(str, value)), 200)
         raise InputError(f"names inputs {named}; the model has {names}.", ())
-    arrays = {spec.name: read_rows(value[spec.name], spec, (spec.name,)) for spec in specs}
+    arrays = ReadRows({s.name: read_rows(value[s.name], s, (s.name,)) for s in specs})
     counts = {name: len(array) for name, array in arrays.items()}
     if len(set(counts.values())) > 1:
         raise InputError(f"has a different number of rows for each input: {counts}.", ())

@@ -7,7 +7,9 @@ import ctypes
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -21,6 +23,8 @@ _V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
 _ARENA_MAX = -8
 #: Bytes of growth that are worth giving back.
 _WORTH = 8 << 20
+#: Looks at the memory that are left out at most, after it was given back and has grown again.
+_LONGEST_PAUSE = 7
 #: What else is called to give memory back.
 _keepers: list[Callable[[], object]] = []
 
@@ -80,7 +84,7 @@ def use_one_heap() -> None:
     up to 64 MiB, and `malloc_trim` does not touch it.
     """
     with suppress(AttributeError, OSError, TypeError):  # not glibc
-        ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
+        _c_library().mallopt(_ARENA_MAX, 1)
 
 
 def give_back_also(release: Callable[[], object]) -> None:
@@ -93,26 +97,45 @@ def give_back() -> None:
     for release in _keepers:
         release()
     with suppress(AttributeError, OSError, TypeError):  # not glibc
-        ctypes.CDLL(None).malloc_trim(0)
+        _c_library().malloc_trim(0)
+
+
+@cache
+def _c_library() -> Any:
+    """Opened once, for each handle brings a class of its own, which only the collector frees."""
+    return ctypes.CDLL(None)
 
 
 class Level:
-    """How much memory the process has when it does nothing large.
+    """The least memory that the process had with its models, to which it goes back.
 
     Giving back costs milliseconds, and the next large request takes the pages anew: so it is
-    done from time to time, and only where there is something to give.
+    done where there is something to give, and ever more rarely while it grows again at once.
+    Safe to use from several threads.
     """
 
     def __init__(self, taken: Callable[[], int] | None = None) -> None:
         """`taken` tells the bytes that the process has; by default those of this one."""
         self._taken = taken or _resident
-        self._low = 0
+        self._pause = self._skip = 0  # looks to leave out
+        self.reset()
+
+    def reset(self) -> None:
+        """What there is now is wanted; to be called when models were loaded or dropped."""
+        self._least = self._taken()
 
     def restore(self) -> None:
-        """Give back if the process has grown since the last time by what is worth it."""
-        if self._taken() > self._low + _WORTH:
+        """Look how much there is, and give back if that is by so much more that it is worth it."""
+        taken = self._taken()
+        self._least = min(self._least, taken)
+        if taken <= self._least + _WORTH:
+            self._pause = self._skip = 0
+        elif self._skip:
+            self._skip -= 1
+        else:
+            # What a request holds just now stays, and must not count as wanted.
             give_back()
-            self._low = self._taken()
+            self._pause = self._skip = min(2 * self._pause + 1, _LONGEST_PAUSE)
 
 
 def _resident() -> int:

@@ -62,6 +62,13 @@ class Impatient(HttpToolsProtocol):
         super().connection_made(transport)
         self._reading = self.loop.time()
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._unset_keepalive_if_required()
+        # They refer to the connection: such a circle would stay until the collector runs.
+        self.cycle = self._active = None  # type: ignore[assignment]
+        self.pipeline.clear()
+
     def data_received(self, data: bytes) -> None:
         if self._reading is None:
             self._reading = self.loop.time()

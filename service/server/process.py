@@ -8,6 +8,7 @@ import resource
 import signal
 import socket
 import sys
+from functools import partial
 from types import FrameType
 
 import uvicorn
@@ -44,7 +45,8 @@ def serve(runtime: Runtime) -> None:
         SetupError: the server cannot listen at its address.
     """
     settings = runtime.settings
-    runtime.repository.on_change = _set_models_aside
+    level = Level()
+    runtime.repository.on_change = partial(_set_models_aside, level)
     # Bound before anything is loaded: a port that is taken ends the start at once.
     listening = listen(settings.host, settings.port)
     url = url_of(settings.host, listening.getsockname()[1])
@@ -61,14 +63,14 @@ def serve(runtime: Runtime) -> None:
         # Ours comes first; this is for connections that are stuck in their sending.
         timeout_graceful_shutdown=int(settings.grace) + 2,
     )
-    _Server(config, runtime).run(sockets=[listening])
+    _Server(config, runtime, level).run(sockets=[listening])
     runtime.close()
     logging.shutdown()
     # Threads may be in ONNX Runtime, and Python's own end would tear it down under them.
     os._exit(0)
 
 
-def _set_models_aside() -> None:
+def _set_models_aside(level: Level) -> None:
     """Give back what dropped models held, and keep the collector from those that are loaded.
 
     It would go through all of them again and again, and all requests wait meanwhile.
@@ -76,6 +78,7 @@ def _set_models_aside() -> None:
     gc.unfreeze()
     trim()
     gc.freeze()
+    level.reset()
 
 
 def _greet(runtime: Runtime, url: str) -> None:
@@ -88,8 +91,7 @@ def _greet(runtime: Runtime, url: str) -> None:
         log.warning("the greeting could not be written")
 
 
-async def _look_after_memory() -> None:
-    level = Level()
+async def _look_after_memory(level: Level) -> None:
     while True:
         await asyncio.sleep(_LOOK_AT_MEMORY)
         await asyncio.to_thread(guarded, "memory", level.restore)
@@ -98,9 +100,10 @@ async def _look_after_memory() -> None:
 class _Server(uvicorn.Server):
     """Ends as orchestrators want it to."""
 
-    def __init__(self, config: uvicorn.Config, runtime: Runtime) -> None:
+    def __init__(self, config: uvicorn.Config, runtime: Runtime, level: Level) -> None:
         super().__init__(config)
         self._runtime = runtime
+        self._level = level
         self._grace = runtime.settings.grace
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -122,7 +125,7 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         self._looking = [
             asyncio.create_task(self._look_after_connections()),
-            asyncio.create_task(_look_after_memory()),
+            asyncio.create_task(_look_after_memory(self._level)),
         ]
 
     async def _look_after_connections(self) -> None:

@@ -73,6 +73,9 @@ class DataPlane:
         try:
             yield context
         finally:
+            # It leads to the connection, which leads back here: such a circle would keep rows
+            # and answer until the collector runs.
+            context.disconnected = None
             self.memory.release(context)
             guarded("metrics", self._count, context)
 

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from service.api.http.body import invalid, parse_json
+from service.api.http.errors import placed
 from service.api.tfserving.arrays import BINARY, read_binary
 from service.api.tfserving.schemas import PredictBody, PredictRequest
 from service.errors import InputError, Loc, place, shortened
+from service.inference.inputs import ReadRows, read_inputs
 from service.manifest import Manifest
 from service.protocol.options import Options
 from service.protocol.prediction import OutputPrediction, Prediction
@@ -34,14 +36,14 @@ class Decoded:
     """A request that was understood.
 
     Attributes:
-        x: rows, as `Predictor.prepare` takes them.
-        place: what to call a place in `x`.
+        rows: for `Predictor.prepare`.
+        place: what to call a place in them.
         options: how to sample; None: one pass with dropout off.
         by_row: whether the answer has an object for each row.
         timeout: seconds that it may take; None: as long as the server allows.
     """
 
-    x: Any
+    rows: ReadRows
     place: Callable[[Loc], str]
     options: Options | None
     by_row: bool
@@ -69,7 +71,10 @@ def decode(manifest: Manifest, kind: str, query: Mapping[str, str], content: byt
         x, render = _rows(manifest, body)
         _require_no_options(query)
     options = body.options() if body.training else None
-    return Decoded(x, render, options, kind in BINARY or body.inputs is None, body.timeout)
+    # Read here, the values that a body was parsed to are gone before the next body is parsed.
+    with placed(render):
+        rows = read_inputs(x, manifest.inputs)
+    return Decoded(rows, render, options, kind in BINARY or body.inputs is None, body.timeout)
 
 
 def _from_query(query: Mapping[str, str]) -> PredictBody:

@@ -126,11 +126,11 @@ async def _predict(request: Request, name: str, version: int | None) -> Response
     columns: codec.Columns
     with placed(asked.place):
         if asked.options is not None:
-            found = await plane.predict(predictor, asked.x, asked.options, context)
+            found = await plane.predict(predictor, asked.rows, asked.options, context)
             head |= {"passes": found.passes, "seed": found.seed}
             columns = codec.sampled(found)
         else:
-            outputs = await plane.predict_deterministic(predictor, asked.x, context)
+            outputs = await plane.predict_deterministic(predictor, asked.rows, context)
             columns = {output: {"output": y} for output, y in outputs.items()}
     size = sum(y.nbytes for found in columns.values() for y in found.values())
     kind, extra = "application/json", {}

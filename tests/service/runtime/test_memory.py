@@ -139,16 +139,39 @@ def test_what_large_requests_took_is_given_back_while_their_models_stay(digits_p
     assert taken() - before < 8 * MIB
 
 
-def test_memory_is_given_back_where_it_has_grown_and_not_otherwise(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    given = list[int]()
-    monkeypatch.setattr(memory, "give_back", lambda: given.append(1))
-    # Each time that it gives back, it looks again at what is left.
-    sizes = iter([50, 40, 47, 49, 41, 48])
-    level = Level(lambda: next(sizes) * MIB)
-    counts = []
-    for _ in range(4):
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Has an item for each time that memory was given back."""
+    found = list[int]()
+    monkeypatch.setattr(memory, "give_back", lambda: found.append(1))
+    return found
+
+
+def looks(given: list[int], sizes: list[int]) -> list[int]:
+    """Which looks at these sizes gave back, after a reset at the first of them."""
+    there = iter(sizes)
+    level, which = Level(lambda: next(there) * MIB), []
+    for number in range(1, len(sizes)):
+        before = len(given)
         level.restore()
-        counts.append(len(given))
-    assert counts == [1, 1, 2, 2]
+        which += [number] * (len(given) - before)
+    return which
+
+
+def test_memory_is_given_back_where_it_has_grown_and_not_otherwise(given: list[int]) -> None:
+    assert looks(given, [40, 47, 49, 41, 48, 50]) == [2, 5]
+
+
+def test_what_a_request_holds_while_memory_is_given_back_is_not_taken_for_wanted(
+    given: list[int],
+) -> None:
+    # The first two times nothing of the 200 could be given back, the third time all.
+    assert looks(given, [40, 200, 200, 200, 40, 49]) == [1, 3, 5]
+
+
+def test_memory_that_was_less_later_is_what_it_goes_back_to(given: list[int]) -> None:
+    assert looks(given, [60, 60, 40, 49]) == [3]
+
+
+def test_memory_that_grows_again_at_once_is_given_back_ever_more_rarely(given: list[int]) -> None:
+    assert looks(given, [40] + [200] * 40) == [1, 3, 7, 15, 23, 31, 39]
