@@ -27,8 +27,8 @@ HEADER = """# Supported models
 Every row is a model that the tests export and that the server then samples. *Difference* is the
 maximum difference between the exported file and Keras, relative to a row's largest output, with
 dropout off or with every draw at its midpoint; the tolerance follows from the rounding of Keras
-itself ([architecture.md](architecture.md)). *Kept off* counts layers that the model's own code calls
-with `training=False`. `python -m scripts.supported_models` generates this page.
+itself ([architecture.md](architecture.md)). *Kept off* counts layers that the model's own code
+calls with `training=False`. `python -m scripts.supported_models` generates this page.
 """
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 import onnx_ir as ir
 
@@ -74,7 +75,7 @@ class Plan:
     shapes: bytes | None
     cut: Cut
 
-    @property
+    @cached_property
     def sites(self) -> tuple[SiteSpec, ...]:
         """In the order that numbers their random streams."""
         return tuple(self.places)

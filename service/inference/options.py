@@ -98,6 +98,8 @@ def require_draws(draws: Draws, plan: Plan) -> None:
 
 def _require_rates(draws: Draws, plan: Plan) -> None:
     scale = draws.rate_scale
+    if scale == 1:
+        return  # the model's own rates, which were looked at when it was loaded
     if not (math.isfinite(scale) and scale >= 0):
         raise InputError(f"rate_scale is {scale}; it must be 0 or more.")
     highest = max((site for site in plan.sites if site.rate), key=_rate, default=None)

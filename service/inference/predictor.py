@@ -56,6 +56,8 @@ class Predictor:
         self._sampler = planned.sampler
         self._limits = limits
         self._output_names = [spec.name for spec in artifact.manifest.outputs]
+        self._output_shapes = [spec.shape for spec in artifact.manifest.outputs]
+        self._numbers = sum(map(_numbers_of, self._output_shapes))
 
     @property
     def proof(self) -> Verification:
@@ -157,9 +159,12 @@ class Predictor:
 
     def bytes_of(self, job: Job) -> int:
         """About how many bytes a job's rows and answer take until the client has read it."""
-        shapes = [shape for spec in self.manifest.outputs for shape in _shapes(spec.shape, job)]
-        numbers = job.count * sum(prod(n or 1 for n in shape[1:]) for shape in shapes)
-        return numbers * _NUMBER + _kept_bytes(job, self.manifest) + job.row_bytes
+        numbers, kept = self._numbers, 0
+        if isinstance(job, SampleJob):
+            shapes = (m.shape(output) for m in job.measures for output in self._output_shapes)
+            numbers = 2 * numbers + sum(map(_numbers_of, shapes))  # mean and variance
+            kept = _kept_bytes(job, self.manifest)
+        return job.count * numbers * _NUMBER + kept + job.row_bytes
 
     def outputs(self, job: DeterministicJob) -> dict[str, Array]:
         """What the one pass of a job with dropout off came to: output name to (B, …).
@@ -180,21 +185,17 @@ class Predictor:
         return job
 
 
-def _kept_bytes(job: Job, manifest: Manifest) -> int:
-    """Bytes of the samples that a job keeps to its end, dynamic axes counted as 1."""
-    if not isinstance(job, SampleJob) or all(m.needs is not Needs.SAMPLES for m in job.measures):
+def _kept_bytes(job: SampleJob, manifest: Manifest) -> int:
+    """Bytes of the samples that a job keeps to its end; a dynamic axis counts as one."""
+    if all(measure.needs is not Needs.SAMPLES for measure in job.measures):
         return 0
-    sizes = (
-        prod(n or 1 for n in s.shape[1:]) * np.dtype(s.dtype).itemsize for s in manifest.outputs
-    )
+    sizes = (_numbers_of(s.shape) * np.dtype(s.dtype).itemsize for s in manifest.outputs)
     return job.count * job.passes * sum(sizes)
 
 
-def _shapes(output: Shape, job: Job) -> list[Shape]:
-    """Of all quantities of an output in an answer."""
-    if not isinstance(job, SampleJob):
-        return [output]
-    return [output, output, *(measure.shape(output) for measure in job.measures)]
+def _numbers_of(shape: Shape) -> int:
+    """Numbers that a row has in an array; a dynamic axis counts as one."""
+    return prod(length or 1 for length in shape[1:])
 
 
 def _reduce(name: str, blocks: Sequence[Summary], measures: Sequence[Measure]) -> OutputPrediction:

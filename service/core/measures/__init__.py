@@ -3,7 +3,7 @@
 A new one is a file beside these, its test, and a line in `MEASURES`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from service.core.measures.base import Measure, Needs
@@ -32,7 +32,7 @@ def measures_of(task: str) -> list[str]:
     return [name for name, measure in MEASURES.items() if measure.applies(task)]
 
 
-def read_measures(asked: Iterable[AskedMeasure], task: str) -> tuple[Measure, ...]:
+def read_measures(asked: Collection[AskedMeasure], task: str) -> tuple[Measure, ...]:
     """The measures that a request asks for, in its order.
 
     Args:
@@ -42,6 +42,8 @@ def read_measures(asked: Iterable[AskedMeasure], task: str) -> tuple[Measure, ..
     Raises:
         InputError: a model of this task has not all of them, or an argument is wrong.
     """
+    if not asked:
+        return ()
     pairs = [_name_and_arguments(item) for item in asked]
     known = measures_of(task)
     unknown = [name for name, _ in pairs if name not in known]
