@@ -142,6 +142,7 @@ CASES = [
     Case("the body is not JSON", V1, b"instances=1"),
     Case("the body is not JSON", "/v2/repository/index", b"\xff"),
     Case("too many lists and objects", V1, b'{"instances":[' + b"[]," * 1_400_000 + b"[]]}"),
+    Case("lists, objects and strings", V1, b'{"instances":[' + b"[]," * 450_000 + b"[]]}"),
     Case("the body is wrong", V1, [ROW]),
     Case("give exactly one of", V1, {}),
     v1("give exactly one of", inputs=[ROW]),

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from functools import cached_property
 from math import prod
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,6 +35,8 @@ from service.runtime.engine import CPU, Provider
 Array = NDArray[Any]
 #: Bytes that a number of an answer takes: in arrays, as an object of Python's, as text.
 _NUMBER = 64
+#: Lists, objects and strings that a request has beside its rows.
+_BESIDE_ROWS = 10_000
 J = TypeVar("J", bound=Job)
 
 #: Where seeds come from that nobody chose. Each question to the system for random bytes
@@ -68,6 +71,16 @@ class Predictor:
     def providers(self) -> tuple[str, ...]:
         """ONNX Runtime's execution providers that run the model, the preferred one first."""
         return self._sampler.runner.providers
+
+    @cached_property
+    def most_parts(self) -> int | None:
+        """Lists, objects (twice) and strings in the JSON of the most rows; None: any number."""
+        specs, rows = self.manifest.inputs, self._limits.rows
+        if rows is None or any(s.dtype == "string" or None in s.shape[1:] for s in specs):
+            return None
+        lists = sum(_numbers_of(s.shape[:axis]) for s in specs for axis in range(1, len(s.shape)))
+        # Each row may be an object of its inputs by name.
+        return rows * (lists + 2 + len(specs)) + _BESIDE_ROWS
 
     @property
     def sampler(self) -> Sampler:

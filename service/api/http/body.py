@@ -87,25 +87,26 @@ def _too_large(limit: int) -> HTTPException:
     )
 
 
-def parse_json(model: type[M], content: bytes, example: str) -> M:
+def parse_json(model: type[M], content: bytes, example: str, most_parts: int | None = None) -> M:
     """Read a JSON body.
 
     Args:
         model: what it has to be.
         content: its bytes.
         example: what to send, for messages.
+        most_parts: see `Predictor.most_parts`.
 
     Raises:
         InputError: naming the first place that is wrong, and what would be right.
     """
     try:
-        return model.model_validate(_loads(content, example))
+        return model.model_validate(_loads(content, example, most_parts))
     except ValidationError as error:
         text = invalid(error, example)
     raise InputError(text)  # here, for the error above holds all that was sent
 
 
-def _loads(content: bytes, example: str) -> Any:
+def _loads(content: bytes, example: str, most_parts: int | None) -> Any:
     """The values of a JSON text, made as Python has them and in no form between.
 
     A number takes 12 times its text at most, and a string less. A list takes 96 bytes and an
@@ -114,6 +115,7 @@ def _loads(content: bytes, example: str) -> Any:
     large = len(content) > INLINE
     if large:
         _require_few_lists(content)
+        _require_few_parts(content, most_parts)
         gc.disable()  # only one of these runs at a time; it would go through all again and again
     try:
         # Cached, strings of one request would outlive it, and hold the memory around them.
@@ -134,6 +136,17 @@ def _require_few_lists(content: bytes) -> None:
         raise InputError(
             f"the body has too many lists and objects for its {len(content)} bytes: up to {most}, "
             "where an object counts twice. Send fewer rows at a time, or the rows as bytes."
+        )
+
+
+def _require_few_parts(content: bytes, most: int | None) -> None:
+    """What no request to this model has takes no memory."""
+    parts = content.count(b"[") + 2 * content.count(b"{") + content.count(b'"') // 2
+    if most is not None and parts > most:
+        raise InputError(
+            f"the body has {parts} lists, objects and strings, where an object counts twice; the "
+            f"rows that this server takes of this model have at most {most}. Send fewer rows at a "
+            "time, or the rows as bytes."
         )
 
 

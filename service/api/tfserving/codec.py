@@ -16,6 +16,7 @@ from service.api.tfserving.arrays import BINARY, read_binary
 from service.api.tfserving.schemas import PredictBody, PredictRequest
 from service.errors import InputError, Loc, place, shortened
 from service.inference.inputs import ReadRows, read_inputs
+from service.inference.predictor import Predictor
 from service.manifest import Manifest
 from service.protocol.options import Options
 from service.protocol.prediction import OutputPrediction, Prediction
@@ -50,11 +51,11 @@ class Decoded:
     timeout: float | None
 
 
-def decode(manifest: Manifest, kind: str, query: Mapping[str, str], content: bytes) -> Decoded:
+def decode(predictor: Predictor, kind: str, query: Mapping[str, str], content: bytes) -> Decoded:
     """Read a body.
 
     Args:
-        manifest: of the model that is asked.
+        predictor: of the model that is asked.
         kind: the body's content type; anything but `BINARY` is read as JSON.
         query: of the address; the options of a binary body.
         content: the body.
@@ -62,12 +63,13 @@ def decode(manifest: Manifest, kind: str, query: Mapping[str, str], content: byt
     Raises:
         InputError: naming the place, what is there and what would be right.
     """
+    manifest = predictor.manifest
     render: Callable[[Loc], str]
     if kind in BINARY:
         body = _from_query(query)
         x, render = read_binary(kind, content, manifest.inputs), partial(place, "the body")
     else:
-        body = parse_json(PredictRequest, content, EXAMPLE)
+        body = parse_json(PredictRequest, content, EXAMPLE, predictor.most_parts)
         x, render = _rows(manifest, body)
         _require_no_options(query)
     options = body.options() if body.training else None

@@ -117,9 +117,7 @@ async def _predict(request: Request, name: str, version: int | None) -> Response
     plane, context = state_of(request).plane, context_of(request)
     predictor = plane.find(name, version, context)
     kind, query = content_type(request, BINARY), request.query_params
-    asked = await offload(
-        context, len(content), codec.decode, predictor.manifest, kind, query, content
-    )
+    asked = await offload(context, len(content), codec.decode, predictor, kind, query, content)
     del content
     context.limit(asked.timeout)
     head: dict[str, Any] = {"model": context.model, "version": context.version}

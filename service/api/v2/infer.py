@@ -16,7 +16,6 @@ from service.api.v2.schemas import EXAMPLE, InferRequest
 from service.api.v2.tensors import Inputs, Output, decode_inputs, encode_answer, split_body
 from service.errors import Loc
 from service.inference.predictor import Predictor
-from service.manifest import Manifest
 from service.protocol.options import MOMENTS, Options
 from service.protocol.prediction import Prediction
 from service.protocol.tensors import BINARY, HEADER
@@ -88,7 +87,7 @@ async def infer(request: Request, name: str, version: int | None) -> Response:
     plane, context = state_of(request).plane, context_of(request)
     predictor = plane.find(name, version, context)
     header = request.headers.get(HEADER)
-    asked = await offload(context, len(body), decode, body, header, predictor.manifest)
+    asked = await offload(context, len(body), decode, body, header, predictor)
     del body
     context.limit(asked.timeout)
     with placed(asked.place):
@@ -114,21 +113,23 @@ async def run_model(
     return Answer(prediction, off)
 
 
-def decode(body: bytes, header: str | None, manifest: Manifest) -> Decoded:
+def decode(body: bytes, header: str | None, predictor: Predictor) -> Decoded:
     """Read a body.
 
     Args:
         body: JSON, and what follows it.
         header: what the request says of the JSON's length.
-        manifest: of the model.
+        predictor: of the model.
 
     Raises:
         InputError: naming the place, what is there and what would be right.
     """
     content, binary = split_body(body, header)
-    asked = parse_json(InferRequest, content, EXAMPLE)
+    asked = parse_json(InferRequest, content, EXAMPLE, predictor.most_parts)
     parameters = asked.parameters or InferParameters()
-    outputs = select(manifest, asked.outputs, parameters.training, parameters.binary_data_output)
+    outputs = select(
+        predictor.manifest, asked.outputs, parameters.training, parameters.binary_data_output
+    )
     measures = tuple(dict.fromkeys(s.measure for s in outputs if s.measure is not None))
     inputs = decode_inputs(asked.inputs, binary)
     return Decoded(asked.id, inputs, outputs, parameters.options(measures), parameters.seconds)

@@ -133,7 +133,7 @@ def changed(draw: st.DrawFn) -> bytes:
 
 def read_or_refuse(content: bytes, header: str | None, digits: Predictor) -> None:
     with contextlib.suppress(MCDropoutError):
-        asked = decode(content, header, digits.manifest)
+        asked = decode(content, header, digits)
         with placed(asked.place):
             digits.prepare(asked.inputs.arrays, asked.options)
             digits.prepare_deterministic(asked.inputs.arrays)
