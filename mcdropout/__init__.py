@@ -49,7 +49,7 @@ def require_own(package: str) -> None:
     own = Path(__file__).resolve().parent.parent / package
     spec = find_spec(package)
     if spec is None:
-        raise ImportError(f"mcdropout is not completely installed: {own} is not there.")
+        raise ImportError(f"mcdropout is not completely installed: {own} is missing.")
     found = spec.origin or next(iter(spec.submodule_search_locations or []))
     if Path(found).resolve() != own / "__init__.py":
         raise ImportError(

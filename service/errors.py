@@ -5,21 +5,21 @@ MCDropoutError
 │   └── MissingExtraError      a package is not installed, and which extra has it
 ├── ExportError                a Keras model cannot be exported, or its export failed a check
 ├── ModelError                 a model cannot be served
-│   ├── RefusedRowsError       ONNX Runtime refuses the rows it was asked about
-│   ├── LoadError              what a request asked to load could not be loaded
+│   ├── RefusedRowsError       ONNX Runtime rejects the values of rows
+│   ├── LoadError              a model could not be loaded on request
 │   ├── ArtifactError          its file is not a readable, complete artifact
-│   └── ProofError             it loaded, but did not prove that its uncertainty is alive
-│       └── LayoutError        this way to sample it does not suit it; another may
+│   └── ProofError             it failed load-time verification
+│       └── LayoutError        this layout does not suit it; another one may
 ├── RequestError               a request cannot be answered
-│   ├── InputError             what it asks is malformed or out of range
+│   ├── InputError             it is malformed or out of range
 │   ├── ForbiddenError         its API key has no right to it
-│   ├── TooLargeError          its rows or its answer take more memory than there may be
-│   ├── ModelNotFoundError     it names a model or version that is not there
-│   ├── ModelUnavailableError  the model is there but not ready
-│   ├── QueueFullError         too many others are waiting
-│   ├── DeadlineError          its time was over before its answer was there
-│   ├── StoppingError          the server is about to end
-│   └── CancelledError         nobody waits for its answer any more
+│   ├── TooLargeError          its rows or its answer exceed the memory limit
+│   ├── ModelNotFoundError     its model or version does not exist
+│   ├── ModelUnavailableError  its model is not ready
+│   ├── QueueFullError         too many requests are in flight
+│   ├── DeadlineError          it missed its deadline
+│   ├── StoppingError          the server is shutting down
+│   └── CancelledError         its client has disconnected
 └── OutputError                the model answered with NaN or infinity
 
 Messages are written for the person who reads them: what is wrong, where, and
@@ -29,7 +29,7 @@ what would be right. HTTP statuses are not known here (see `service.api.http.err
 import json
 from collections.abc import Callable
 
-#: A place in what a request sent: names of fields and indices, from the outside in.
+#: A place in a request: names of fields and indices, from the outermost to the innermost.
 Loc = tuple[str | int, ...]
 
 
@@ -72,11 +72,11 @@ class ModelError(MCDropoutError):
 
 
 class LoadError(ModelError):
-    """A model that a request asked to load could not be loaded; what served before serves on."""
+    """A model could not be loaded on request; the version loaded before continues to serve."""
 
 
 class RefusedRowsError(ModelError):
-    """ONNX Runtime refuses the values of rows, for example an index beyond a table."""
+    """ONNX Runtime rejects the values of rows, for example an index out of range."""
 
 
 class ArtifactError(ModelError):
@@ -84,7 +84,7 @@ class ArtifactError(ModelError):
 
 
 class ProofError(ModelError):
-    """A loaded model did not prove that its uncertainty is alive."""
+    """A model failed load-time verification."""
 
 
 class LayoutError(ProofError):
@@ -120,22 +120,22 @@ def place(root: str, loc: Loc) -> str:
 
 
 class ForbiddenError(RequestError):
-    """A request's API key has no right to what it asks."""
+    """A request's API key lacks the required right."""
 
 
 class TooLargeError(RequestError):
-    """A request's rows or its answer take more memory than all requests together may."""
+    """A request's rows or its answer exceed the memory limit of all requests."""
 
 
 class ModelNotFoundError(RequestError):
-    """A request names a model or a version that is not there."""
+    """A request names a model or a version that does not exist."""
 
 
 class ModelUnavailableError(RequestError):
     """A request names a model that is not ready.
 
     Attributes:
-        retry_after: seconds after which it may be; None: not by itself.
+        retry_after: seconds after which to retry; None: it does not become ready by itself.
     """
 
     def __init__(self, message: str, retry_after: int | None = None) -> None:
@@ -144,10 +144,10 @@ class ModelUnavailableError(RequestError):
 
 
 class QueueFullError(RequestError):
-    """A request was not taken in, because too many others wait.
+    """A request was refused because of the load.
 
     Attributes:
-        retry_after: seconds after which it is worth another try.
+        retry_after: seconds after which to retry.
     """
 
     def __init__(self, message: str, retry_after: int) -> None:
@@ -156,18 +156,18 @@ class QueueFullError(RequestError):
 
 
 class DeadlineError(RequestError):
-    """A request's time was over before its answer was there."""
+    """A request missed its deadline."""
 
 
 class StoppingError(RequestError):
-    """A request could not be finished before the server ends; another may serve it."""
+    """A request could not be finished before the server shut down."""
 
     retry_after = 1
 
 
 class OutputError(MCDropoutError):
-    """A model answered a valid input with NaN or infinity."""
+    """The answer to valid input contains NaN or infinity."""
 
 
 class CancelledError(RequestError):
-    """A request that its client no longer waits for was stopped."""
+    """A request was stopped because its client has disconnected."""

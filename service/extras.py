@@ -1,4 +1,4 @@
-"""What to install for a part of the project whose packages are not there."""
+"""Names the extra to install if a package of an optional part is missing."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

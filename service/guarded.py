@@ -1,4 +1,4 @@
-"""Where counting, logging and tracing run, so that no fault of theirs reaches an answer."""
+"""Runs observers (metrics, logs, traces) so that their failures do not affect answers."""
 
 import logging
 import threading
@@ -23,14 +23,14 @@ _lock = threading.Lock()
 def guarded(
     name: Observer, observer: Callable[P, T], *args: P.args, **kwargs: P.kwargs
 ) -> T | None:
-    """Call an observer; what it raises is logged the first time, and counted every time.
+    """Call an observer; its exceptions are logged the first time, and counted every time.
 
     Args:
-        name: of the observer, in the log and in the count.
-        observer: looks at a request or its work, and has no part in the answer.
+        name: of the observer, for the log and the counter.
+        observer: observes a request or its work without affecting the answer.
 
     Returns:
-        What it returned; None if it failed.
+        The observer's result; None if it failed.
     """
     try:
         return observer(*args, **kwargs)
@@ -39,7 +39,7 @@ def guarded(
             _failures[name] += 1
             first = _failures[name] == 1
         if first:
-            with suppress(Exception):  # the log may be what failed
+            with suppress(Exception):  # the log itself may have failed
                 log.exception(
                     "observer %r failed; no answer is affected. Further failures are only counted, "
                     "in mcdropout_observer_failures_total",
@@ -49,6 +49,6 @@ def guarded(
 
 
 def failures() -> Mapping[str, int]:
-    """Observer to how often it failed since the process began."""
+    """Number of failures by observer since the start of the process."""
     with _lock:
         return dict(_failures)

@@ -29,8 +29,8 @@ from tests.service.text_model import save_text_model
 KEYS = {right: f"{right}-0123456789abcdef" for right in ("predict", "control", "all")}
 #: Rows that no answer can show, for the client is not there to read it.
 UNSEEN = {
-    "the client left before it had sent its request.": "service/api/http/body.py",
-    "the client is gone; its passes were stopped.": "service/serving/data_plane.py",
+    "the client disconnected before it had sent its request.": "service/api/http/body.py",
+    "the client disconnected; its passes were stopped.": "service/serving/data_plane.py",
 }
 
 V1, V2 = "/v1/models/digits:predict", "/v2/models/digits/infer"
@@ -129,7 +129,7 @@ def keyed(row: str, key: str, path: str, method: str = "POST") -> Case:
 
 FOUR = [[1.0] * 4]
 ENTROPY = ["predictive_entropy"]
-SHAPE = "… has shape … and dtype …; the model takes … of shape …."
+SHAPE = "… has shape … and dtype …; the model expects … of shape …."
 LINE = [0.0] * 63
 #: Its numbers fit a body of 1 MiB, and not beside it.
 LARGE = np.ones((1, 200_000), np.float32)
@@ -139,20 +139,20 @@ CASES = [
     # the body
     Case("the body is empty", V1, b'{"instances": [['),
     Case("the body is empty", V2),
-    Case("the body is not JSON", V1, b"instances=1"),
-    Case("the body is not JSON", "/v2/repository/index", b"\xff"),
+    Case("the body is not valid JSON", V1, b"instances=1"),
+    Case("the body is not valid JSON", "/v2/repository/index", b"\xff"),
     Case("too many lists and objects", V1, b'{"instances":[' + b"[]," * 1_400_000 + b"[]]}"),
     Case("lists, objects and strings", V1, b'{"instances":[' + b"[]," * 450_000 + b"[]]}"),
     Case("the body is wrong", V1, [ROW]),
     Case("give exactly one of", V1, {}),
     v1("give exactly one of", inputs=[ROW]),
-    v1("there is no field", pases=5),
-    v2("there is no field", instances=[]),
-    Case("there is no field", "/v2/repository/index", {"read": True}),
-    file("there is no field", RAW, X.tobytes(), f"{V1}?pases=5"),
-    v2("belongs into 'parameters'", passes=5),
-    Case("which is read there with rows as bytes", f"{V1}?passes=5", {"instances": [ROW]}),
-    file("is in the address; the rows", RAW, X.tobytes(), f"{V1}?instances=5"),
+    v1("unknown field", pases=5),
+    v2("unknown field", instances=[]),
+    Case("unknown field", "/v2/repository/index", {"read": True}),
+    file("unknown field", RAW, X.tobytes(), f"{V1}?pases=5"),
+    v2("belongs in 'parameters'", passes=5),
+    Case("which is allowed there only with rows as bytes", f"{V1}?passes=5", {"instances": [ROW]}),
+    file("is in the query string; send the rows", RAW, X.tobytes(), f"{V1}?instances=5"),
     Case("inputs is a list of tensors", V1, {"inputs": [TENSOR]}),
     Case("is missing. Send", V2, {}),
     Case("is missing. Send", V2, {"inputs": [{"name": "pixels"}]}),
@@ -171,17 +171,17 @@ CASES = [
     file("'training' is false, which runs", RAW, X.tobytes(), f"{V1}?training=false&passes=5"),
     # the rows
     v1("is empty; send at least", []),
-    v1("has … values; the model takes … there", [ROW[:63]]),
-    v1("the model takes lists", ROW),
-    v1("the model takes … there.", [[*LINE, "x"]]),
-    v1("the model takes … there.", [[*LINE, None]]),
-    v1("the model takes finite numbers", [[*LINE, float("nan")]]),
-    v1("the model takes …, which cannot hold it", [[*LINE, 1e39]]),
+    v1("has … values; the model expects … there", [ROW[:63]]),
+    v1("the model expects lists", ROW),
+    v1("the model expects … there.", [[*LINE, "x"]]),
+    v1("the model expects … there.", [[*LINE, None]]),
+    v1("the model expects finite numbers", [[*LINE, float("nan")]]),
+    v1("the model expects …, which cannot represent it", [[*LINE, 1e39]]),
     v1("write a whole number beyond 64 bits", [[*LINE, 10**30]]),
-    data("is …, which … cannot hold", 300, "INT8"),
-    data("is …, which … cannot hold", 1e39),
-    data("is …, which … cannot hold", 10**400),
-    odd("is …, which … cannot hold", "words", [[10**30]]),
+    data("is …, which … cannot represent", 300, "INT8"),
+    data("is …, which … cannot represent", 1e39),
+    data("is …, which … cannot represent", 10**400),
+    odd("is …, which … cannot represent", "words", [[10**30]]),
     file(SHAPE, NPY, npy(X[:, :3])),
     one(SHAPE, datatype="BOOL", data=[True] * 64),
     file("For one row", NPY, npy(X[0])),
@@ -192,7 +192,7 @@ CASES = [
     odd("has a different number of rows", "pair", inputs={"a": [[1.0]], "b": [[1.0], [2.0]]}),
     odd("is not an object with exactly", "pair", [{"a": [1.0]}]),
     v1("is not an object with exactly", [{"b64": "AAAA"}]),
-    odd("the model cannot take these rows", "words", [[7]]),
+    odd("the model cannot process these rows", "words", [[7]]),
     odd("rows; this server allows", "bare", FOUR * 11),
     # rows as bytes
     file("is not an .npy file", NPY, b"PK"),
@@ -201,19 +201,19 @@ CASES = [
     file("holds …; send numbers", NPY, npy(np.array([[{}]]), allow_pickle=True)),
     file("bytes of strings", NPY, npy(np.array([["a"]]))[:-1]),
     file("has … strings in … bytes", NPY, npy(np.zeros((3, 1 << 20), "S1"))),
-    file("which Unicode has not", NPY, npy(np.array([[1 << 31]], "u4").view("U1"))),
-    file("is no text", NPY, npy(np.array([[0xD800]], "u4").view("U1")), TEXTS, odd=True),
+    file("which is not in Unicode", NPY, npy(np.array([[1 << 31]], "u4").view("U1"))),
+    file("is not valid text", NPY, npy(np.array([[0xD800]], "u4").view("U1")), TEXTS, odd=True),
     file("is not UTF-8 (", NPY, npy(np.array([[b"\xff"]])), TEXTS, odd=True),
-    file("raw bytes do not tell where each ends", RAW, b"a", TEXTS, odd=True),
+    file("raw bytes do not mark where each one ends", RAW, b"a", TEXTS, odd=True),
     file("bytes of numbers", NPY, npy(X)[:-4]),
-    file("whole rows are needed", RAW, X.tobytes()[:-1]),
+    file("whole rows are required", RAW, X.tobytes()[:-1]),
     file("have no fixed shape", RAW, X.tobytes(), "/v1/models/free:predict", odd=True),
     file("holds one array", NPY, npy(X), "/v1/models/pair:predict", odd=True),
     # tensors
-    one("models here take", datatype="BF16"),
+    one("the supported datatypes are", datatype="BF16"),
     data("… is …; … takes strings.", 1, "BYTES"),
-    strings("is not there", b"\1\0\0\0a"),
-    strings("bytes by the four before it", b"\1\0\0\0a\2\0\0\0b"),
+    strings("is missing: the bytes", b"\1\0\0\0a"),
+    strings("bytes according to its length", b"\1\0\0\0a\2\0\0\0b"),
     strings("is not UTF-8: ", b"\1\0\0\0a\1\0\0\0\xff"),
     strings("strings take", b"\0\0\0\0\0\0\0\0\0"),
     one("has … values; shape … takes ….", shape=[2, 64]),
@@ -223,12 +223,12 @@ CASES = [
     data("takes whole numbers", 1.5, "INT32"),
     data("takes true or false", 1, "BOOL"),
     Case("is the byte", "/v2/models/several/infer", TWO["content"], "POST", TWO["headers"], True),
-    Case("as of another input", V2, {"inputs": [TENSOR, TENSOR]}),
+    Case("the name of an earlier input", V2, {"inputs": [TENSOR, TENSOR]}),
     one("has no data and no", data=None),
     one("has both data and", parameters={"binary_data_size": 256}),
     one(".parameters.binary_data_size is", data=None, parameters={"binary_data_size": 10}),
     behind("has no header", None, b""),
-    behind("is …; it takes a number of bytes", "x"),
+    behind("is …; it must be a number of bytes", "x"),
     behind("says that the JSON has", "10000"),
     behind("bytes follow the JSON", "{}", X.tobytes()[1:]),
     # options
@@ -236,9 +236,7 @@ CASES = [
     v2("passes is …; this server allows", parameters={"passes": 10**9}),
     v1("samples; this server allows", (ROW, ROW), passes=999_999),
     v1("seed is", seed=-1),
-    Case(
-        "for a model of task", "/v1/models/co2:predict", {"instances": [[1.0]], "measures": ENTROPY}
-    ),
+    Case("a model of task", "/v1/models/co2:predict", {"instances": [[1.0]], "measures": ENTROPY}),
     v1("measures has an object", measures=[{}]),
     v1("measures gives", measures=["predictive_entropy:1"]),
     v1("measures[…] is", measures=[1]),
@@ -249,16 +247,16 @@ CASES = [
     v1("which cannot be drawn", rate_scale=1e-9),
     v1("sites names", sites=["x"]),
     v2("sites is empty", parameters={"sites": ""}),
-    odd("it goes with", "linked", FOUR, sites=["drop", "first"]),
+    odd("it shares a switch with", "linked", FOUR, sites=["drop", "first"]),
     odd("its file has no switch for it", "bare", FOUR, sites=["drop"]),
     odd("draws once for all rows of a pass", "connect", FOUR, masks="per_row"),
-    odd("no output without its random numbers", "bare", FOUR, training=False),
+    odd("no output without random numbers", "bare", FOUR, training=False),
     odd("timeout is", "bare", FOUR, timeout=100),
     v1("timeout is", timeout=0),
     # outputs
-    v2("name is …; there are", outputs=[{"name": "x"}]),
-    v2("as of another output", outputs=[{"name": "mean"}] * 2),
-    v2("which takes passes", outputs=[{"name": "mean"}], parameters={"training": False}),
+    v2("name is …; the outputs are", outputs=[{"name": "x"}]),
+    v2("the name of an earlier output", outputs=[{"name": "mean"}] * 2),
+    v2("which requires passes", outputs=[{"name": "mean"}], parameters={"training": False}),
     v2("'classification'", outputs=[{"name": "mean", "parameters": {"classification": 3}}]),
     # addresses
     Case("the version in the path", "/v1/models/digits/versions/latest:predict", {}),
@@ -269,14 +267,14 @@ CASES = [
     Case("there is no model", "/v2/models/nope", method="GET"),
     Case("there is no model", "/v1/models/nope", method="GET"),
     Case("has no version", "/v1/models/digits/versions/9/metadata", method="GET"),
-    Case("there is no such page", "/v2/models/digits/stats", method="GET"),
-    Case("there is no such page", "/v1/models/digits/labels/stable:predict"),
-    Case("there is no such page", "/v1/models/digits:classify", {"examples": []}),
-    Case("this page takes", V1, method="GET"),
+    Case("unknown path", "/v2/models/digits/stats", method="GET"),
+    Case("unknown path", "/v1/models/digits/labels/stable:predict"),
+    Case("unknown path", "/v1/models/digits:classify", {"examples": []}),
+    Case("this path accepts only", V1, method="GET"),
     Case("Content-Type", V1, b"4,0", headers={"Content-Type": "text/csv"}),
     Case("Content-Type", V2, b"", headers={"Content-Type": "application/x-npy"}),
-    Case("this page takes", V2, method="GET"),
-    Case("this page takes", "/docs", method="DELETE"),
+    Case("this path accepts only", V2, method="GET"),
+    Case("this path accepts only", "/docs", method="DELETE"),
     Case("the body is too large", V1, b" " * 1_100_000, odd=True),
     Case("Content-Encoding", V2, b"x", headers={"Content-Encoding": "gzip"}),
     # repository and keys
@@ -284,17 +282,17 @@ CASES = [
     control("is not up to date", "broken/load"),
     control("there is no model", "nope/unload"),
     Case("MCDROPOUT_REPOSITORY_CONTROL", "/v2/repository/models/co2/load"),
-    keyed("wants an API key", "wrong", "/v1/models", "GET"),
+    keyed("requires a valid API key", "wrong", "/v1/models", "GET"),
     keyed("has no right to", KEYS["predict"], "/v2/repository/models/co2/load"),
     keyed("has no right to", KEYS["control"], V1),
     # answers that fail
-    Case("with NaN or infinity", "/v1/models/co2:predict", {"instances": [[1.0], [3e38]]}),
+    Case("has NaN or infinity", "/v1/models/co2:predict", {"instances": [[1.0], [3e38]]}),
     odd("internal error", "frail", [[1e9, 1e9]]),
-    odd("is failed", "broken", [[1.0]]),
+    odd("is not ready (failed)", "broken", [[1.0]]),
     Case("no version that can answer", "/health/ready", method="GET", odd=True),
     odd("one pass of one row of shape", "pairs", [[[0.0]] * 12_000]),
-    odd("by itself, and", "digits", **LONG, timeout=0.2),
-    odd("the answer was not there within", "free", **unforeseen(20_000), timeout=0.2),
+    odd("even without other requests, and", "digits", **LONG, timeout=0.2),
+    odd("the answer was not ready within", "free", **unforeseen(20_000), timeout=0.2),
 ]
 
 
@@ -446,18 +444,18 @@ def test_a_request_is_refused_as_the_table_says(
     require(case.row, case.ask(narrow.client if case.odd else client))
 
 
-@proves("requests are on their way, the most")
+@proves("requests are in flight, the maximum")
 def test_a_full_queue(narrow: Odd) -> None:
     until(lambda: in_flight(narrow.client) == 0)
     with ThreadPoolExecutor(1) as pool:
         pool.submit(narrow.client.post, FREE, json=unforeseen(20_001) | {"timeout": 1})
         until(lambda: in_flight(narrow.client) == 1)
         refused = narrow.client.post(V1, json={"instances": [ROW]})
-        require("requests are on their way, the most", refused)
+        require("requests are in flight, the maximum", refused)
         assert int(refused.headers["Retry-After"]) >= 1
 
 
-@proves("and that takes long", "s and goes on")
+@proves("is still being loaded", "s and continues")
 def test_a_load_without_end(narrow: Odd) -> None:
     endless(narrow.store / "endless" / "1" / "model.onnx")
     url = "/v2/repository/models/endless/load"
@@ -465,13 +463,13 @@ def test_a_load_without_end(narrow: Odd) -> None:
         first = pool.submit(narrow.client.post, url)
         until(lambda: narrow.client.get("/v1/models/endless").status_code == 200)
         second = narrow.client.post(url)
-        require("s and goes on", first.result())
-        require("and that takes long", second)
+        require("s and continues", first.result())
+        require("is still being loaded", second)
         assert second.headers["Retry-After"] == "10"
     until(lambda: narrow.client.get("/v1/models/endless").json()["state"] == "failed")
 
 
-@proves("for other requests are before it")
+@proves("because other requests are ahead of it")
 def test_a_request_that_would_be_late(server: LocalServer, client: httpx.Client) -> None:
     long, late = json.dumps(LONG).encode(), LONG | {"passes": 40_000, "timeout": 2}
     with begun(server, V1, len(long)) as one, begun(server, V1, len(long)) as two:
@@ -479,18 +477,18 @@ def test_a_request_that_would_be_late(server: LocalServer, client: httpx.Client)
         two.sendall(long)
         until(lambda: in_flight(client) == 2)
         refused = client.post(V1, json=late)
-        require("for other requests are before it", refused)
+        require("because other requests are ahead of it", refused)
         assert 1 <= int(refused.headers["Retry-After"]) <= 60
     until(lambda: in_flight(client) == 0)
 
 
-@proves("the requests on their way hold", "the request did not arrive")
+@proves("the in-flight requests hold", "the request did not arrive")
 def test_slow_bodies(narrow: Odd) -> None:
     with begun(narrow.server, V1, 1_000_000) as slow:
         slow.sendall(b" " * 900_000)
         time.sleep(0.3)
         refused = narrow.client.post(V1, content=b" " * 300_000)
-        require("the requests on their way hold", refused)
+        require("the in-flight requests hold", refused)
         assert refused.headers["Retry-After"] == "1"
         require_raw("the request did not arrive", read_all(slow))
 
@@ -509,14 +507,14 @@ def test_a_page_of_another_origin(narrow: Odd) -> None:
     assert row_of(answer.status_code, answer.text) == row_with("Disallowed CORS")
 
 
-@proves("its folder is gone", "is unloaded")
+@proves("its folder was removed", "is not ready (unloaded)")
 def test_what_serves_no_more(narrow: Odd) -> None:
     shutil.rmtree(narrow.store / "removed")
     refused = narrow.client.post("/v2/repository/models/removed/load")
-    require("its folder is gone", refused)
+    require("its folder was removed", refused)
     narrow.client.post("/v2/repository/models/spare/unload").raise_for_status()
     gone = narrow.client.post("/v1/models/spare:predict", json={"instances": [[1.0]]})
-    assert "Retry-After" not in require("is unloaded", gone).headers
+    assert "Retry-After" not in require("is not ready (unloaded)", gone).headers
 
 
 def _left(narrow: Odd) -> int:
@@ -541,11 +539,11 @@ def test_clients_that_leave(narrow: Odd) -> None:
 
 
 @proves(
-    "is loading: try again",
+    "is not ready (loading)",
     "the models are loading",
-    "the server is stopping.",
-    "takes no more requests",
-    "the server stopped before",
+    "the server is shutting down.",
+    "accepts no more requests",
+    "the server shut down before",
 )
 def test_the_beginning_and_the_end(tmp_path: Path) -> None:
     for name in "abc":
@@ -565,12 +563,12 @@ def test_the_beginning_and_the_end(tmp_path: Path) -> None:
             stopping = until(lambda: is_error(client.get("/health/ready")))
             stopped = long.result()
             slow.sendall(content)
-            require_raw("takes no more requests", read_all(slow))
+            require_raw("accepts no more requests", read_all(slow))
     for part, answer in {
         "the models are loading": early[0],
-        "is loading: try again": early[1],
-        "the server is stopping.": stopping,
-        "the server stopped before": stopped,
+        "is not ready (loading)": early[1],
+        "the server is shutting down.": stopping,
+        "the server shut down before": stopped,
     }.items():
         assert require(part, answer).headers["Retry-After"] == "1"
 

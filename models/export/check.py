@@ -90,7 +90,8 @@ def check_artifact(path: Path, manifest: Manifest, expected: Expected) -> Checks
         onnx.checker.check_model(str(path), full_check=True)
     except Exception as error:  # the checker and shape inference each raise their own
         raise ExportError(
-            f"the converted model is not valid ONNX, by a fault of the conversion: {error} No file "
+            f"the converted model is not valid ONNX, which is a bug of the conversion: {error} No "
+            f"file "
             "was written."
         ) from error
     require_living_sites(path, manifest.sites)
@@ -100,8 +101,9 @@ def check_artifact(path: Path, manifest: Manifest, expected: Expected) -> Checks
     if not off.is_rounding:
         raise DifferenceError(
             f"with training=false the exported model differs from Keras by {off.found:.1e} of its "
-            f"output's scale; {off.allowed:.0e} is allowed, by what the output moves in Keras when "
-            "the input moves by two units in the last place. No file was written."
+            f"output's scale; {off.allowed:.0e} is allowed, which follows from how far the output "
+            f"of Keras moves when the input moves by two units in the last place. No file was "
+            f"written."
         )
     still = _still(path, manifest.sites)
     frozen = expected.still.difference(_run(still, feeds, training=True))
@@ -109,7 +111,7 @@ def check_artifact(path: Path, manifest: Manifest, expected: Expected) -> Checks
         raise DifferenceError(
             f"with training=true and no dropout the exported model differs from Keras by "
             f"{frozen.found:.1e} of its output's scale, and {frozen.allowed:.0e} is allowed, so "
-            "something other than dropout moved, such as a BatchNormalization in training mode. "
+            f"something other than dropout changed, such as a BatchNormalization in training mode. "
             "No file was written."
         )
     usual = expected.usual_rows()
@@ -156,7 +158,7 @@ def require_living_sites(path: Path, sites: Iterable[SiteSpec]) -> None:
     if dead:
         raise ExportError(
             f"the dropout of {', '.join(dead)} is not in the graph that ONNX Runtime runs: it "
-            "does not reach an output, or an optimiser removed it. Remove layers that no output "
+            "does not reach an output, or an optimizer removed it. Remove layers that no output "
             "depends on. No file was written."
         )
 
@@ -290,8 +292,8 @@ def _spread(session: Any, feeds: Feeds, repeats: int, manifest: Manifest) -> dic
     if (still and rarest > LOG_CHANCE) or not any(o.stochastic for o in manifest.outputs):
         raise ExportError(
             f"with training=true, {repeats} repeats of one row give the same "
-            f"{', '.join(still) or 'outputs'} every time. If dropout does lie before them, the "
-            "example row is unusual (all zeros, say): give a real one. No file was written."
+            f"{', '.join(still) or 'outputs'} every time. If dropout does affect them, the example "
+            f"row is unusual (for example all zeros): give a real one. No file was written."
         )
     return spread
 

@@ -36,7 +36,7 @@ def import_objects(modules: Sequence[str]) -> dict[str, Any]:
 def not_importable(what: str, module: str, error: Exception) -> ExportError:
     """The error for a module of the user's that cannot be imported."""
     return ExportError(
-        f"cannot import {what}: {error}. Run the command in the folder that holds it, or "
+        f"cannot import {what}: {error}. Run the command in the folder that contains it, or "
         f"install it.{_hidden(module)}"
     )
 
@@ -46,8 +46,8 @@ def _hidden(module: str) -> str:
     if package not in _OWN:
         return ""
     return (
-        f" mcdropout has a package {package!r} of its own, which hides yours: rename it, or "
-        "give a module of another name that loads it."
+        f" mcdropout has a package {package!r} of its own, which hides yours: rename it, or give "
+        "a module with another name that imports it."
     )
 
 

@@ -157,20 +157,21 @@ def notes(manifest: Manifest) -> Iterator[str]:
         )
     for site in (site for site in manifest.sites if site.trained_rate):
         yield (
-            f"{site.name} has a drop rate that is computed from variables: the exported model "
-            f"drops at {site.rate:g}, its value now."
+            f"{site.name} has a dropout rate that is computed from variables: the exported model "
+            f"uses {site.rate:g}, its current value."
         )
     for group in manifest.same_seed:
         yield (
-            f"Keras draws {' and '.join(group)} from one seed, and so "
+            f"Keras draws {' and '.join(group)} with the same seed, and so "
             f"{'alike' if len(group) > 1 else 'the same in every call'}. The exported model draws "
-            "them independently of each other, for each pass anew, as Monte Carlo dropout means."
+            f"them independently of each other and anew in each pass, as Monte Carlo dropout "
+            f"requires."
         )
     if manifest.checks and manifest.checks.nan_rows:
         yield (
             f"{manifest.checks.nan_rows} of the {manifest.checks.rows} rows that the checks used "
-            "are NaN in Keras, and in the exported model alike, as the mean of a row of padding "
-            "alone is. An example of real rows would check more."
+            "are NaN in Keras, and in the exported model alike, for example the mean of a row that "
+            "is only padding. Give an example of real rows to check more."
         )
 
 

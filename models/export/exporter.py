@@ -94,8 +94,8 @@ def export_model(
             require_no_hidden_draws(model, interface, few, draws)
         except tf.errors.InvalidArgumentError as error:
             raise ExportError(
-                f"the model cannot answer for {_FEW} rows, and passes are run for any number of "
-                f"them, so its rows are not independent: {str(error).splitlines()[0]}"
+                f"the model cannot be run with {_FEW} rows, so its rows are not independent: "
+                f"{str(error).splitlines()[0]}"
             ) from error
         attempt = _Attempt(model, interface, Path(path), rows, example is not None, opset, on_stage)
         facts = {"task": task, "labels": labels, "passes": passes, "source": source or before}
@@ -190,8 +190,8 @@ class _Attempt:
             if not any(spec.dtype == tf.string for spec in self.interface.signature):
                 raise
             raise ExportError(
-                f"Keras refuses some texts, and a graph cannot, so that it would answer them with "
-                f"wrong numbers: {str(error).splitlines()[0]} Let the model take any text."
+                f"Keras raises an error for some texts, and a graph cannot, so it would give wrong "
+                f"numbers for them: {str(error).splitlines()[0]} Let the model take any text."
             ) from error
         # Where dropout is all that training changes, the output without it has to be
         # the one of inference: a normalisation that moved would show.
@@ -229,8 +229,7 @@ def _require_loadable(draft: Path) -> None:
         load_model(draft)
     except MCDropoutError as error:
         raise ExportError(
-            f"the exported model fails the verification that a server makes when it loads one: "
-            f"{error} No file was written."
+            f"the exported model fails load-time verification: {error} No file was written."
         ) from error
 
 
@@ -244,8 +243,8 @@ def _require_exportable(model: Any, opset: int) -> None:
         if layer.quantization_mode == "float8":
             raise ExportError(
                 f"layer {layer.name!r} is quantized to float8, for which ONNX Runtime has no "
-                'kernels. Export the model from before quantize("float8"), or quantize("int8") '
-                "it, which is exported."
+                'kernels. Export the model as it was before quantize("float8"), or use '
+                'quantize("int8"), which is supported.'
             )
 
 
@@ -281,9 +280,9 @@ def _require_every_dropout(model: keras.Model, draws: Draws) -> None:
     missed = [layer.name for layer in dropouts if id(layer) not in met]
     if missed:
         raise ExportError(
-            f"the dropout of {', '.join(missed)} draws no random numbers when the model runs "
-            "with training=True, so it cannot be kept alive. Remove these layers, or see that "
-            "the model calls them."
+            f"the dropout of {', '.join(missed)} draws no random numbers when the model runs with "
+            f"training=True, so it cannot be active. Remove these layers, or make sure that the "
+            f"model calls them."
         )
     if not draws.stochastic and draws.kept_off:
         raise ExportError(
@@ -295,5 +294,5 @@ def _require_every_dropout(model: keras.Model, draws: Draws) -> None:
         raise ExportError(
             f"model {model.name!r} has no dropout, so every pass would give the same answer and "
             "the variance would be 0. Add keras.layers.Dropout(0.1) before the layers whose "
-            "weights you are unsure of, train it, and export again."
+            "uncertainty matters, train the model, and export it again."
         )

@@ -57,11 +57,11 @@ def require_no_hidden_draws(
             again = _witness(call, tensors, draws, training)
             if not all(map(_same, first.outputs, again.outputs)):
                 raise ExportError(
-                    f"{_culprit(first, again, model.name)} answers differently from call to call, "
-                    "on the same rows and with all dropout held still: it draws random numbers "
-                    "that TensorFlow does not see, as from numpy.random or Python's random, and "
-                    "the exported model would hold one of them for ever. Draw them by "
-                    "keras.random or tf.random, under `if training:`."
+                    f"{_culprit(first, again, model.name)} gives different outputs for the same "
+                    f"rows with all dropout held fixed: it draws random numbers that TensorFlow "
+                    f"does not see, for example from numpy.random or Python's random, and the "
+                    f"exported model would contain one of them as a constant. Draw them with "
+                    f"keras.random or tf.random, under `if training:`."
                 )
 
 

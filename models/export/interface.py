@@ -113,8 +113,8 @@ def _require_stateless(model: keras.Model) -> None:
     stateful = [layer.name for layer in all_layers(model) if getattr(layer, "stateful", False)]
     if stateful:
         raise ExportError(
-            f"layer {stateful[0]!r} is stateful: it keeps the last call's state of each row of a "
-            "fixed batch, and passes and requests have none in common. Build the model with "
+            f"layer {stateful[0]!r} is stateful: it keeps state between calls for each row of a "
+            f"fixed batch, but passes and requests are independent. Build the model with "
             "stateful=False, and load the same weights."
         )
 

@@ -84,7 +84,7 @@ def _placed(site: SiteSpec, two: list[int], three: list[int], lengths_vary: bool
     if found is None:
         raise ExportError(
             f"layer {site.layer!r} draws numbers of shape {tuple(two)} for two rows and "
-            f"{tuple(three)} for three, so its rows cannot be told apart. Draw them in shape "
+            f"{tuple(three)} for three, so its rows cannot be distinguished. Draw them in shape "
             "(batch, …), or (batch × steps, …). No file was written."
         )
     axis, each = found

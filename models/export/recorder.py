@@ -173,7 +173,7 @@ class Recorder:
         """ONNX cannot hold Python code, and whatever it draws would be lost."""
         self.refuse(
             "runs Python code inside the graph (tf.py_function or tf.numpy_function), which ONNX "
-            "cannot hold. Write it with operations of TensorFlow or Keras"
+            "cannot represent. Write it with operations of TensorFlow or Keras"
         )
 
     def refuse(self, reason: str) -> NoReturn:
@@ -195,7 +195,8 @@ class Recorder:
                 f"layer {path!r} draws random numbers inside a loop or a branch of the graph "
                 "(tf.map_fn, tf.while_loop, tf.cond, or a recurrent layer around a cell that "
                 f"draws, on a sequence of unknown length or more than {MOST_STEPS} steps), where "
-                "each turn would need masks of its own. Take the draw out of the loop; a recurrent "
+                f"each iteration would need its own masks. Take the draw out of the loop; a "
+                f"recurrent "
                 "layer can be given a length, keras.Input((steps, …)), or unroll=True."
             )
         if self._dynamic_steps.intersection(map(id, self._stack)):
@@ -241,13 +242,13 @@ class Recorder:
         value = known_rate(rate)
         if value is None or not math.isfinite(value) or value < 0:
             self.refuse(
-                "has a drop rate that rows decide, or that is no rate: "
+                "has a dropout rate that depends on the rows, or is not a valid rate: "
                 f"{rate if value is None else float(value)!r}. Make it a number in [0, 1), or "
                 "compute it from variables of the model"
             )
         if value and value < 1 and not is_drawable(value):
             self.refuse(
-                f"has the drop rate {value:.9g}, which cannot be drawn; it may be 0, or from "
+                f"has the dropout rate {value:.9g}, which cannot be drawn; it may be 0, or from "
                 f"{SMALLEST_RATE:.0e} to 1 - {SMALLEST_RATE:.0e}"
             )
         return value

@@ -31,8 +31,8 @@ def reference(model: keras.Model, answer: Answer, rows: Sequence[Array], least: 
     outputs = answer(rows)
     if any(y.dtype.kind not in "biuf" for y in outputs):
         raise ExportError(
-            "an output holds no numbers, so that it has no mean over passes. Let the model give "
-            "numbers alone."
+            "an output does not consist of numbers, so it has no mean over passes. Let the model "
+            "return only numbers."
         )
     moved = [_moved(model, answer, rows, seed) for seed in range(NEIGHBOURS)]
     alone = [answer([x[i : i + 1] for x in rows]) for i in range(len(rows[0]))]

@@ -71,9 +71,8 @@ def _load_file(path: Path, objects: dict[str, Any], allow_unsafe_lambda: bool) -
         text = str(error)
         if "Lambda" in text and "safe_mode" in text:
             raise ExportError(
-                f"{str(path)!r} holds a Lambda layer, which is Python code inside the file: to "
-                "load it is to run what its author wrote. If you trust the file, give "
-                "--allow-unsafe-lambda."
+                f"{str(path)!r} contains a Lambda layer, which is Python code inside the file: "
+                f"loading it runs this code. If you trust the file, use --allow-unsafe-lambda."
             ) from error
         if missing := missing_objects(path, objects):
             raise ExportError(missing_message(path, missing)) from error
@@ -84,16 +83,16 @@ def _load_file(path: Path, objects: dict[str, Any], allow_unsafe_lambda: bool) -
 
 def _saved_model_reason(path: Path) -> str:
     if not (path / "saved_model.pb").is_file():
-        return f"{str(path)!r} is a folder, and not a model: give a .keras or .h5 file."
+        return f"{str(path)!r} is a folder, not a model: give a .keras or .h5 file."
     if (path / "keras_metadata.pb").is_file():
         return (
             f"{str(path)!r} is a SavedModel of Keras 2, which Keras 3 cannot load. Turn it into an "
             f'.h5 file with: make keras2 ARGS="{path} {path.name}.h5"'
         )
     return (
-        f"{str(path)!r} is an exported SavedModel. It holds the inference graph alone, and no "
-        "random operation is left in it, so there is no dropout to keep. Export the .keras file "
-        "that it was made from."
+        f"{str(path)!r} is an exported SavedModel. It contains only the inference graph, without "
+        "random operations, so there is no dropout to export. Export the .keras file that it was "
+        "made from."
     )
 
 

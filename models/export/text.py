@@ -134,17 +134,18 @@ def _reasons(layer: Any) -> Iterator[str]:
     strings = isinstance(layer, keras.layers.StringLookup)
     if layer.num_oov_indices == 0:
         yield (
-            "has num_oov_indices=0, with which Keras refuses what is not in the vocabulary; a "
-            "graph cannot refuse, and would answer with a wrong number. Build it with "
+            "has num_oov_indices=0, with which Keras raises an error for words outside the "
+            "vocabulary; a graph cannot do so, and would give a wrong number. Build it with "
             "num_oov_indices=1."
         )
     if strings and layer.num_oov_indices > 1:
         yield (
-            f"has num_oov_indices={layer.num_oov_indices}: what is not in the vocabulary is spread "
-            "over them by a hash that ONNX has no operator for. Build it with num_oov_indices=1."
+            f"has num_oov_indices={layer.num_oov_indices}: words outside the vocabulary are "
+            f"distributed over them by a hash without an ONNX operator. Build it with "
+            f"num_oov_indices=1."
         )
     if strings and layer.invert:
-        yield f"makes strings of numbers, of which there is no mean. {_BEFORE}"
+        yield f"converts numbers to strings, which have no mean. {_BEFORE}"
     if layer.sparse:
         yield "gives sparse tensors, which ONNX Runtime does not have. Build it with sparse=False."
 
@@ -157,14 +158,14 @@ def _reasons_of_text(config: dict[str, Any]) -> Iterator[str]:
             "before the model, and look the parts up with split=None."
         )
     if config["ngrams"] is not None:
-        yield f"makes n-grams, which this exporter does not. {_BEFORE}"
+        yield f"makes n-grams, which are not supported. {_BEFORE}"
     if config["ragged"]:
         yield "gives ragged tensors, which ONNX does not have. Give it an output_sequence_length."
     whole = config["output_mode"] == "int" and config["split"] is not None
     if whole and config["output_sequence_length"] is None:
         yield (
-            "makes rows as long as the longest of a batch, so that a row's answer would change "
-            "with the other rows. Give it an output_sequence_length."
+            "pads rows to the longest row of a batch, so that a row's answer would depend on the "
+            "other rows. Give it an output_sequence_length."
         )
 
 

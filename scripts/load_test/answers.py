@@ -7,7 +7,7 @@ from scripts.load_test.scenarios import Array, Question
 
 
 class AnswerError(Exception):
-    """An answer is not what was asked for."""
+    """An answer does not match its request."""
 
 
 class MismatchError(AnswerError):

@@ -44,7 +44,7 @@ def read_rows(source: str, specs: Sequence[InputSpec]) -> Any:
         ".csv": partial(_texts_from_csv, specs[0]) if csv_of_texts else _from_csv,
     }
     if path.suffix not in readers:
-        raise InputError(f"{source} is no .npy, .json or .csv file.")
+        raise InputError(f"{source} is not a .npy, .json or .csv file.")
     try:
         rows = readers[path.suffix](path)
     except (OSError, ValueError) as error:

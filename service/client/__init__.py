@@ -1,4 +1,4 @@
-"""The client: ask a server from Python. Needs httpx and numpy, and of the server its protocol."""
+"""The Python client for a server. Needs only httpx, NumPy and `service.protocol`."""
 
 from service.client.aio import AsyncClient
 from service.client.answers import IndexEntry, Prediction, VersionStatus

@@ -1,4 +1,4 @@
-"""The client that awaits the answer."""
+"""The asynchronous client."""
 
 import asyncio
 import ssl
@@ -22,9 +22,9 @@ Array = NDArray[Any]
 
 
 class AsyncClient:
-    """As `Client`, for asyncio: the methods are the same, and are awaited.
+    """Like `Client`, for asyncio: it has the same methods, as coroutines.
 
-    Many calls may be under way at a time, in one event loop.
+    Many calls may run concurrently in one event loop.
     """
 
     def __init__(

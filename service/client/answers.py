@@ -1,4 +1,4 @@
-"""What the server answered, in types."""
+"""Types of the server's answers."""
 
 import json
 from collections.abc import Sequence
@@ -21,10 +21,10 @@ class Prediction(prediction.Prediction):
 
     Attributes:
         outputs: the same mapping.
-        passes: that were run.
-        seed: ask with it again for the same answer.
+        passes: number of passes.
+        seed: random seed, which reproduces the answer.
         model, version: that answered.
-        request_id: by which the server's log knows the request.
+        request_id: identifies the request in the server's log.
     """
 
     model: str
@@ -39,7 +39,7 @@ class VersionStatus:
     Attributes:
         version: its number.
         state: "ready" if it can answer; else for example "loading", "failed" or "unloaded".
-        reason: why it cannot answer, else empty.
+        reason: why it cannot answer; else empty.
     """
 
     version: int
@@ -49,7 +49,7 @@ class VersionStatus:
 
 @dataclass(frozen=True)
 class IndexEntry:
-    """One version of a model, as the model repository lists it.
+    """One version of a model, as listed by the model repository.
 
     Attributes:
         name: of the model.
@@ -67,7 +67,7 @@ class IndexEntry:
 def read_prediction(
     reply: Reply, outputs: tuple[str, ...], measures: Sequence[AskedMeasure], request_id: str
 ) -> Prediction:
-    """A prediction out of an answer that holds every quantity of every output."""
+    """Read a prediction from an answer with every quantity of every output."""
     head, arrays = decode(reply)
     with reading(reply):
         found = {
@@ -93,7 +93,7 @@ def read_details(reply: Reply) -> dict[str, Any]:
     with reading(reply):
         found = json.loads(reply.content)
         if not isinstance(found, dict):
-            raise ValueError("an object was to come")
+            raise ValueError("an object was expected")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Every call as a flow of steps: what both clients do, without doing it."""
+"""Every call as a flow of steps, shared by both clients and free of I/O."""
 
 import json
 import math
@@ -37,27 +37,27 @@ from service.protocol.options import REQUEST_ID, Options
 Array = NDArray[Any]
 Ask = Callable[[Signature], Question]
 
-#: Most seconds for a health check: a server that needs more is not well.
+#: Maximum seconds for a health check.
 _PROBE = 5.0
 
 
 class Target(NamedTuple):
-    """What is asked: a model, and a version of it or None for the newest that can answer."""
+    """A model, and a version of it or None for the newest that can answer."""
 
     model: str
     version: int | None = None
 
     def path(self, protocol: str) -> str:
-        """Below /v1 or /v2."""
+        """Its path below /v1 or /v2."""
         path = f"/{protocol}/models/{quote(self.model, safe='')}"
         return path if self.version is None else f"{path}/versions/{self.version}"
 
 
 class Calls:
-    """Makes the flows. Knows the signatures of the models it has asked."""
+    """Makes the flows, and caches the signatures of models."""
 
     def __init__(self, policy: Policy, timeout: float) -> None:
-        """`timeout` is that of calls that say nothing of their own."""
+        """`timeout` is the default of all calls."""
         self._policy = policy
         self._timeout = _checked(timeout)
         self._signatures: dict[Target, Signature] = {}
@@ -101,16 +101,16 @@ class Calls:
     def control(self, model: str, what: str, timeout: float | None) -> Flow[None]:
         """See `Client.load` and `Client.unload`, which are the two values of `what`.
 
-        To load a model twice costs as much as to load it once more. So unlike a prediction
-        it is only sent again where the server has not begun with it.
+        Loading a model is expensive. So unlike a prediction it is only retried if the server
+        has not begun it.
         """
         path = f"/v2/repository/models/{quote(model, safe='')}/{what}"
         for target in [known for known in self._signatures if known.model == model]:
             self._signatures.pop(target, None)
-        yield from self._send(_post(path, {}), self._terms(timeout, repeatable=False))
+        yield from self._send(_post(path, {}), self._terms(timeout, idempotent=False))
 
     def is_up(self, what: str) -> Flow[bool]:
-        """Whether the health check "live" or "ready" is passed."""
+        """Whether the health check "live" or "ready" passes."""
         fault = yield from self._probe(what, min(_PROBE, self._timeout))
         return fault is None
 
@@ -130,10 +130,10 @@ class Calls:
         raise late from fault
 
     def _probe(self, what: str, seconds: float) -> Flow[ClientError | None]:
-        """The fault that a health check ends with, None if it is passed.
+        """The error of a health check; None if it passes.
 
         Raises:
-            RefusedError: there is no such page, so that waiting is of no use.
+            RefusedError: the health path is unknown, so that waiting is useless.
         """
         once = replace(self._policy, retries=0)
         request = Request("GET", f"/health/{what}")
@@ -148,14 +148,14 @@ class Calls:
     def _infer(
         self, target: Target, x: Any, ask: Ask, terms: Terms, told: bool
     ) -> Flow[tuple[Reply, Signature]]:
-        """The answer to rows, and the signature that they were asked with."""
+        """The answer to rows, and the signature used for the request."""
         known = self._signatures.get(target)
         signature = known or (yield from self._learn(target, terms))
         try:
             build = _inference(target, x, ask, signature, told)
             return (yield from self._policy.answered(build, terms)), signature
         except (InvalidCallError, RefusedError) as error:
-            # The model may be another one by now.
+            # The model may have changed.
             if known is None or error.status not in (None, 400, 404):
                 raise
             self._signatures.pop(target, None)
@@ -178,7 +178,7 @@ class Calls:
         return self._policy.answered(lambda left: request, terms)
 
     def _terms(
-        self, timeout: float | None = None, request_id: str | None = None, repeatable: bool = True
+        self, timeout: float | None = None, request_id: str | None = None, idempotent: bool = True
     ) -> Terms:
         seconds = self._timeout if timeout is None else _checked(timeout)
         if request_id is not None and not REQUEST_ID.fullmatch(request_id):
@@ -186,18 +186,18 @@ class Calls:
                 f"request_id is {request_id[:40]!r}; it takes up to 128 letters, digits and ._:-"
             )
         chosen = request_id or secrets.token_hex(8)
-        return Terms(self._policy.clock() + seconds, seconds, chosen, repeatable)
+        return Terms(self._policy.clock() + seconds, seconds, chosen, idempotent)
 
 
 def _inference(target: Target, x: Any, ask: Ask, signature: Signature, told: bool) -> Build:
-    """What asks for rows; if `told`, the server is told how long it may take."""
+    """Build an inference request; if `told`, with the remaining time as its deadline."""
     arrays, question = read_rows(x, signature), ask(signature)
     path = f"{target.path('v2')}/infer"
 
     def build(left: float) -> Request:
         parameters = {**question["parameters"], "binary_data_output": True}
         if told:
-            # Microseconds; 0 would be the server's own limit.
+            # Microseconds; 0 would mean the server's limit.
             parameters["timeout"] = max(1, int(left * 1e6))
         body, headers = encode(arrays, {**question, "parameters": parameters})
         return Request("POST", path, body, headers)

@@ -1,4 +1,4 @@
-"""Between steps and httpx: what both clients tell it, and hear from it."""
+"""Conversions between steps and httpx, for both clients."""
 
 from typing import Any, TypedDict
 
@@ -7,14 +7,14 @@ import httpx
 from service.client.errors import InvalidCallError
 from service.client.steps import Reply, Send
 
-#: Seconds for a connection to come about. More are of no use where a packet was lost.
+#: Maximum seconds to connect. Waiting longer does not help if a packet was lost.
 _CONNECT = 5.0
-#: Seconds for which a connection is kept for the next request; the server keeps it for 75.
+#: Seconds for which an idle connection is kept; the server keeps it for 75.
 _IDLE = 30.0
 
 
 class Settings(TypedDict):
-    """Those of an httpx client."""
+    """Arguments of an httpx client."""
 
     base_url: str
     headers: dict[str, str]
@@ -22,25 +22,27 @@ class Settings(TypedDict):
 
 
 def settings(url: str, api_key: str | None, connections: int) -> Settings:
-    """What an httpx client is made with.
+    """The arguments of an httpx client.
 
     Raises:
-        InvalidCallError: the address or the key is none.
+        InvalidCallError: the URL or the key is invalid.
     """
     try:
         address = httpx.URL(url)
     except (httpx.InvalidURL, TypeError) as error:
-        raise InvalidCallError(f"the address {url!r} cannot be read: {error}.") from error
-    # A character that no host has is percent-encoded here.
+        raise InvalidCallError(f"the URL {url!r} is invalid: {error}.") from error
+    # httpx percent-encodes characters that are invalid in a host.
     if address.scheme not in ("http", "https") or not address.host or "%" in address.host:
         raise InvalidCallError(
-            f"the address is {url!r}; it has to be like http://127.0.0.1:8000 or https://host."
+            f"the URL is {url!r}; it must be like http://127.0.0.1:8000 or https://host."
         )
     headers = {"User-Agent": "mcdropout-client"}
     if api_key is not None:
-        # It is a secret, so that it is not shown.
+        # The key is a secret and therefore not shown.
         if not (api_key.isascii() and api_key.isprintable() and api_key.strip() == api_key != ""):
-            raise InvalidCallError("the API key is empty, or has characters that no key has.")
+            raise InvalidCallError(
+                "the API key is empty, or has characters that are not allowed in a key."
+            )
         headers["Authorization"] = f"Bearer {api_key}"
     limits = httpx.Limits(
         max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=_IDLE
@@ -49,7 +51,7 @@ def settings(url: str, api_key: str | None, connections: int) -> Settings:
 
 
 def arguments(step: Send) -> dict[str, Any]:
-    """Those of httpx' `build_request`."""
+    """The arguments of httpx' `build_request`."""
     request = step.request
     return {
         "method": request.method,
@@ -61,5 +63,5 @@ def arguments(step: Send) -> dict[str, Any]:
 
 
 def reply_of(response: httpx.Response, content: bytes) -> Reply:
-    """The answer as steps know it."""
+    """Convert a response of httpx."""
     return Reply(response.status_code, dict(response.headers), content)

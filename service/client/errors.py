@@ -1,15 +1,15 @@
 """Every error that the client raises on purpose.
 
 ClientError
-├── InvalidCallError           the call cannot be sent as it is; nothing was
-├── RefusedError               the server refuses the request: 4xx
-├── UnavailableError           it cannot answer now, and may later: 429 and 503, after all tries
-├── DeadlineExceededError      the time was over before the answer was there: 504, or the client's
-├── ServerFaultError           the server failed: another 5xx, or an answer that is none
-└── UnreachableError           no connection, or one that broke, after all tries
+├── InvalidCallError           the call is invalid; no request was sent
+├── RefusedError               the server refused the request: 4xx
+├── UnavailableError           it cannot answer now: 429 and 503, after all retries
+├── DeadlineExceededError      the deadline has passed: 504, or the client's own
+├── ServerFaultError           the server failed: another 5xx, or an invalid answer
+└── UnreachableError           no connection, or a broken one, after all retries
 
-The message is the server's own where it gave one: what is wrong, where, and what
-would be right.
+The message is the server's own if there is one: what is wrong, where, and what would be
+right.
 """
 
 
@@ -17,8 +17,8 @@ class ClientError(Exception):
     """Base of all errors that the client raises on purpose.
 
     Attributes:
-        status: of the server's answer; None where there was none.
-        request_id: by which the server's log knows the request; None if none was sent.
+        status: HTTP status of the server's answer; None if there was none.
+        request_id: identifies the request in the server's log; None if none was sent.
     """
 
     def __init__(self, message: str, status: int | None = None) -> None:
@@ -28,18 +28,18 @@ class ClientError(Exception):
 
 
 class InvalidCallError(ClientError, ValueError):
-    """What was asked for cannot be sent as it is."""
+    """The call is invalid and cannot be sent."""
 
 
 class RefusedError(ClientError):
-    """The request is wrong, names what is not there, or may not be made."""
+    """The request is invalid, names something unknown, or is not allowed."""
 
 
 class UnavailableError(ClientError):
     """The server or the model cannot answer now.
 
     Attributes:
-        retry_after: seconds after which the server wants to be asked again, if it said so.
+        retry_after: seconds after which to retry, if the server gave them.
     """
 
     def __init__(self, message: str, status: int, retry_after: float | None = None) -> None:
@@ -48,11 +48,11 @@ class UnavailableError(ClientError):
 
 
 class DeadlineExceededError(ClientError, TimeoutError):
-    """The time of the call was over before its answer was there."""
+    """The deadline of the call has passed."""
 
 
 class ServerFaultError(ClientError):
-    """The server failed, or what answered is not this server."""
+    """The server failed, or something else answered."""
 
 
 class UnreachableError(ClientError, ConnectionError):

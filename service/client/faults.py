@@ -1,4 +1,4 @@
-"""What a failure is called: of an answer that is an error, and of a connection."""
+"""Maps HTTP errors and connection failures to the client's errors."""
 
 import json
 from collections.abc import Iterator
@@ -16,14 +16,14 @@ from service.client.errors import (
 )
 from service.client.steps import Reply
 
-#: So much of a text that is not ours is shown.
+#: Maximum number of bytes shown of an unknown answer.
 _SHOWN = 200
-#: With these, nothing of a request was sent.
+#: After these errors of httpx, nothing of the request was sent.
 _NOT_SENT = (httpx.ConnectError, httpx.ProxyError, httpx.UnsupportedProtocol)
 
 
 def fault_of(reply: Reply) -> ClientError | None:
-    """The error that an answer is; None if it is what was asked for."""
+    """The error of an answer; None if it is a success."""
     status, text = reply.status, _text(reply)
     if status == 200:
         return None
@@ -37,7 +37,7 @@ def fault_of(reply: Reply) -> ClientError | None:
 
 
 def _text(reply: Reply) -> str:
-    """The server's own words, or what stands in their place."""
+    """The server's own text, or a replacement."""
     try:
         text = json.loads(reply.content)["error"]
     except (ValueError, LookupError, TypeError):
@@ -46,26 +46,26 @@ def _text(reply: Reply) -> str:
         return text
     shown = reply.content[:_SHOWN].decode("utf-8", "replace").strip()
     return (
-        f"the answer has status {reply.status} and is not this server's own; check the address, "
-        f"and what lies between. It begins: {shown!r}"
+        f"the answer has status {reply.status} and is not from a mcdropout server; check the URL "
+        f"and any proxy. It begins: {shown!r}"
     )
 
 
 def _retry_after(reply: Reply) -> float | None:
-    """Seconds; a date, which only others send, counts as nothing."""
+    """Seconds; a date, which this server does not send, is ignored."""
     text = reply.headers.get("retry-after", "")
     return float(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 def failure(error: httpx.HTTPError | TimeoutError, url: str) -> ClientError | None:
-    """What a failure to send a request, or to get its answer, is called.
+    """The client's error for a failure to send a request or to receive its answer.
 
     Args:
         error: of httpx or asyncio.
         url: of the server.
 
     Returns:
-        The error; None: the time for it ran out.
+        The error; None: the deadline has passed.
     """
     fault = _failure(error, url)
     if fault is not None:
@@ -75,7 +75,7 @@ def failure(error: httpx.HTTPError | TimeoutError, url: str) -> ClientError | No
 
 def _failure(error: httpx.HTTPError | TimeoutError, url: str) -> ClientError | None:
     if isinstance(error, httpx.ConnectTimeout):
-        return UnreachableError(f"{url}: no connection came about in time.", sent=False)
+        return UnreachableError(f"{url}: the connection timed out.", sent=False)
     if isinstance(error, httpx.TimeoutException | TimeoutError):
         return None
     if isinstance(error, httpx.TransportError):
@@ -85,26 +85,26 @@ def _failure(error: httpx.HTTPError | TimeoutError, url: str) -> ClientError | N
 
 
 def out_of_time(seconds: float) -> DeadlineExceededError:
-    """The client's own time is over."""
+    """The error of a missed deadline of the client."""
     return DeadlineExceededError(
-        f"the answer was not there within {seconds:.3g} s, all tries included. Allow more time, or "
-        "ask for less."
+        f"the answer was not ready within {seconds:.3g} s, including all retries. Allow more time, "
+        f"or request less."
     )
 
 
 @contextmanager
 def reading(reply: Reply) -> Iterator[None]:
-    """Around the reading of an answer: what it does not hold is the server's fault.
+    """Context for reading an answer: errors become the server's fault.
 
     Raises:
-        ServerFaultError: from whatever the reading raises.
+        ServerFaultError: from any error in reading.
     """
     try:
         yield
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         shown = reply.content[:_SHOWN].decode("utf-8", "replace")
         raise ServerFaultError(
-            f"the answer is not what was asked for ({error!r}). Is a mcdropout server at this "
-            f"address? It begins: {shown!r}",
+            f"the answer is not valid ({error!r}). Is a mcdropout server at this URL? It begins: "
+            f"{shown!r}",
             reply.status,
         ) from error

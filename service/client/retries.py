@@ -1,4 +1,4 @@
-"""When to ask again, and when to give up."""
+"""When to retry, and when to give up."""
 
 import random
 import time
@@ -12,19 +12,19 @@ from service.client.steps import Build, Flow, Reply, Send, Wait
 
 @dataclass(frozen=True)
 class Terms:
-    """What holds for all requests of one call.
+    """The terms of all requests of one call.
 
     Attributes:
-        end: when it is over, by the policy's clock.
-        seconds: that it had at its start.
-        request_id: that its requests carry.
-        repeatable: whether the server may run it twice.
+        end: its deadline, by the policy's clock.
+        seconds: its whole time.
+        request_id: of its requests.
+        idempotent: whether the server may run it twice.
     """
 
     end: float
     seconds: float
     request_id: str
-    repeatable: bool = True
+    idempotent: bool = True
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,13 @@ class Policy:
     """Exponential backoff with full jitter, within a deadline.
 
     The wait before try n + 1 is uniform on [0, min(longest, base · 2ⁿ)]
-    (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/), on top of
-    what the server's Retry-After says: many clients may have been told the same.
+    (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/), in addition to
+    the server's Retry-After, which may be the same for many clients.
 
     Attributes:
         retries: tries after the first.
         base, longest: seconds.
-        clock, uniform: of time, and of random numbers from 0 to 1.
+        clock, uniform: sources of time and of random numbers from 0 to 1.
     """
 
     retries: int = 3
@@ -48,10 +48,10 @@ class Policy:
     uniform: Callable[[], float] = random.random
 
     def answered(self, build: Build, terms: Terms) -> Flow[Reply]:
-        """Send a request until it is answered, it is no use, or the time is over.
+        """Send a request until it is answered, cannot be retried, or misses its deadline.
 
         Raises:
-            ClientError: that of the last try.
+            ClientError: the error of the last attempt.
         """
         number = 0
         while True:
@@ -77,8 +77,8 @@ class Policy:
         if number >= self.retries:
             return False
         if isinstance(fault, UnreachableError):
-            return terms.repeatable or not fault.sent
-        return isinstance(fault, UnavailableError) and (terms.repeatable or fault.status == 429)
+            return terms.idempotent or not fault.sent
+        return isinstance(fault, UnavailableError) and (terms.idempotent or fault.status == 429)
 
     def _wait(self, number: int, fault: ClientError) -> float:
         told = fault.retry_after if isinstance(fault, UnavailableError) else None

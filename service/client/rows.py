@@ -1,4 +1,4 @@
-"""Turn rows into the arrays that a model takes, or say what is wrong with them."""
+"""Converts rows to the arrays of a model's inputs, and validates them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from service.client.signature import Signature, Tensor
 
 Array = NDArray[Any]
 
-#: Kinds of arrays that an input takes, where these are not numbers.
+#: Accepted kinds of arrays for inputs that are not numeric.
 _KINDS = {"bool": "b", "string": "OUST"}
 
 
@@ -20,20 +20,21 @@ def read_rows(x: Any, signature: Signature) -> dict[str, Array]:
 
     Args:
         x: {input name: rows}, or the bare rows of a model's only input. Rows are
-            whatever numpy makes an array of, with the batch on axis 0.
+            anything that NumPy converts to an array, with the batch on axis 0.
         signature: of the model.
 
     Returns:
         Input name to (B, …) array of the input's dtype.
 
     Raises:
-        InvalidCallError: naming the place, what is there and what would be right.
+        InvalidCallError: with the place, the value and what would be right.
     """
     names = [spec.name for spec in signature.inputs]
     if not isinstance(x, Mapping):
         if len(names) > 1:
             raise InvalidCallError(
-                f"x is no mapping, and the model has several inputs: give rows for each of {names}."
+                f"x is not a mapping, and the model has several inputs: give rows for each of "
+                f"{names}."
             )
         return {names[0]: _read(x, signature.inputs[0], "x")}
     if set(x) != set(names):
@@ -48,21 +49,21 @@ def _read(value: Any, spec: Tensor, place: str) -> Array:
     try:
         if spec.dtype == "string" and in_lists:
             _require_even(value, place)
-            # By itself numpy would make each string as long as the longest.
+            # Otherwise NumPy would pad each string to the longest.
             array = np.array(value, object)
         else:
             array = np.asarray(value)
     except (ValueError, TypeError) as error:
         _require_even(value, place)
-        raise InvalidCallError(f"{place} is no array of numbers: {error}.") from error
+        raise InvalidCallError(f"{place} is not an array of numbers: {error}.") from error
     if array.dtype.kind not in _KINDS.get(spec.dtype, "iuf"):
         raise InvalidCallError(
-            f"{place} has elements of type {array.dtype}; the model takes {spec.dtype}."
+            f"{place} has elements of type {array.dtype}; the model expects {spec.dtype}."
         )
     if not _fits(array, spec):
         hint = " For one row, add an axis: x[None]." if array.ndim == len(spec.shape) - 1 else ""
         raise InvalidCallError(
-            f"{place} has shape {array.shape}; the model takes {_shape_text(spec)}.{hint}"
+            f"{place} has shape {array.shape}; the model expects {_shape_text(spec)}.{hint}"
         )
     if spec.dtype == "string":
         _require_text(array, place)
@@ -71,7 +72,7 @@ def _read(value: Any, spec: Tensor, place: str) -> Array:
 
 
 def _require_text(array: Array, place: str) -> None:
-    """Check that each element is a string that can be sent, or bytes of one."""
+    """Check that each element is a valid string, or its bytes."""
     for index, value in enumerate(array.reshape(-1).tolist()):
         try:
             if isinstance(value, bytes):
@@ -79,7 +80,7 @@ def _require_text(array: Array, place: str) -> None:
             elif isinstance(value, str):
                 value.encode()
             else:
-                raise TypeError(f"is of type {type(value).__name__}; the model takes strings")
+                raise TypeError(f"is of type {type(value).__name__}; the model expects strings")
         except (TypeError, UnicodeError) as error:
             where = place + "".join(f"[{int(i)}]" for i in np.unravel_index(index, array.shape))
             raise InvalidCallError(f"{where} {_fault(error)}.") from None
@@ -87,7 +88,7 @@ def _require_text(array: Array, place: str) -> None:
 
 def _fault(error: TypeError | UnicodeError) -> str:
     if isinstance(error, UnicodeError):
-        return "is no text in UTF-8"
+        return "is not valid UTF-8 text"
     return str(error)
 
 
@@ -104,7 +105,7 @@ def _require_even(value: Any, place: str) -> tuple[int, ...]:
         if shape != shapes[0]:
             raise InvalidCallError(
                 f"{place}[{index}] has shape {shape}, and {place}[0] has {shapes[0]}: all rows "
-                "need one shape."
+                f"need the same shape."
             )
     return (len(value), *(shapes[0] if shapes else ()))
 
@@ -123,7 +124,7 @@ def _shape_text(spec: Tensor) -> str:
 
 
 def _cast(array: Array, dtype: "np.dtype[Any]", place: str) -> Array:
-    """The same numbers as `dtype`; one that it cannot hold is an error."""
+    """Convert numbers to `dtype`; raises if one cannot be represented."""
     if array.dtype == dtype:
         return array
     with np.errstate(over="ignore", invalid="ignore"):
@@ -132,5 +133,5 @@ def _cast(array: Array, dtype: "np.dtype[Any]", place: str) -> Array:
     if np.logical_or.reduce(lost, axis=None):
         indices = tuple(np.argwhere(lost)[0].tolist())
         where = place + "".join(f"[{index}]" for index in indices)
-        raise InvalidCallError(f"{where} is {array[indices]}, which {dtype.name} cannot hold.")
+        raise InvalidCallError(f"{where} is {array[indices]}, which {dtype.name} cannot represent.")
     return cast

@@ -1,4 +1,4 @@
-"""How a model is to be sampled, in the words of the protocol."""
+"""Sampling options in the form of the protocol."""
 
 from collections.abc import Mapping
 from typing import Any, TypeAlias
@@ -13,15 +13,15 @@ from service.protocol.options import (
     quantity_name,
 )
 
-#: What an inference request says beside its inputs.
+#: The parts of an inference request other than its inputs.
 Question: TypeAlias = Mapping[str, Any]
 
 
 def read_options(**given: Any) -> Options:
-    """The options of a call. What of them a model does not take, the server says.
+    """Read the options of a call. The server checks them against the model.
 
     Raises:
-        InvalidCallError: one is of a wrong type, or the protocol has no form for it.
+        InvalidCallError: an option has the wrong type, or cannot be sent.
     """
     try:
         options = Options(**given)
@@ -36,7 +36,7 @@ def read_options(**given: Any) -> Options:
 
 
 def question(options: Options, signature: Signature) -> Question:
-    """Every quantity of every output, sampled so."""
+    """Request every quantity of every output."""
     measures = dict.fromkeys(map(measure_text, options.measures))
     outputs = [
         {"name": quantity_name(output, quantity)}
@@ -52,5 +52,5 @@ def question(options: Options, signature: Signature) -> Question:
 
 
 def deterministic(signature: Signature) -> Question:
-    """Every output itself, with dropout off."""
+    """Request every output itself, with dropout off."""
     return {"parameters": {"training": False}}

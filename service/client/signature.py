@@ -1,4 +1,4 @@
-"""What a model takes and gives, as the server describes it."""
+"""Inputs and outputs of a model, as described by the server."""
 
 import json
 from dataclasses import dataclass
@@ -26,13 +26,13 @@ class Signature:
 
 
 def read_signature(reply: Reply) -> Signature:
-    """That of an answer of /v1/models/{name}/metadata, which names each output by itself.
+    """Read the signature from an answer of /v1/models/{name}/metadata.
 
-    /v2's lists "mean" and "variance" beside the outputs, and an output that is called
-    "mean" could not be told from them.
+    The metadata of /v2 also lists "mean" and "variance", from which an output that is named
+    "mean" could not be distinguished.
 
     Raises:
-        ServerFaultError: it describes no model.
+        ServerFaultError: it does not describe a model.
     """
     with reading(reply):
         metadata = json.loads(reply.content)["metadata"]

@@ -1,7 +1,7 @@
-"""What a call consists of: requests and waits, one after the other.
+"""The steps of a call: requests and waits.
 
-A flow is a generator of steps. Whoever drives it does each step and sends in what came of
-it, so that the same flow serves a client that blocks and one that awaits.
+A flow is a generator of steps. Its driver performs each step and sends in the outcome, so that
+the synchronous and the asynchronous client share the same flows.
 """
 
 from collections.abc import Callable, Generator, Mapping
@@ -25,7 +25,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """A whole HTTP response; the names of `headers` are in small letters."""
+    """A whole HTTP response; the names of `headers` are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -36,11 +36,11 @@ class Reply:
 class Send:
     """Step: send a request.
 
-    What came of it is a Reply, the error that stopped it, or None if the time ran out.
+    The outcome is a Reply, an error, or None if the deadline has passed.
 
     Attributes:
         request: to be sent.
-        seconds: that it may take in all.
+        seconds: maximum time in total.
     """
 
     request: Request
@@ -49,7 +49,7 @@ class Send:
 
 @dataclass(frozen=True)
 class Wait:
-    """Step: do nothing for so many seconds. Nothing comes of it."""
+    """Step: wait for some seconds. It has no outcome."""
 
     seconds: float
 
@@ -57,5 +57,5 @@ class Wait:
 Step: TypeAlias = Send | Wait
 Outcome: TypeAlias = Reply | ClientError | None
 Flow: TypeAlias = Generator[Step, Outcome, T]
-#: Makes a request that has so many seconds left.
+#: Makes a request, given the remaining seconds.
 Build: TypeAlias = Callable[[float], Request]

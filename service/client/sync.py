@@ -1,4 +1,4 @@
-"""The client that blocks until the answer is there."""
+"""The synchronous client."""
 
 import ssl
 import time
@@ -22,10 +22,10 @@ Array = NDArray[Any]
 
 
 class Client:
-    """Asks one server. Safe to use from several threads.
+    """Client of one server. Safe to use from several threads.
 
-    Whatever fails is a `ClientError`, see `service.client.errors`; an argument of a wrong type
-    is Python's own TypeError.
+    Errors are a `ClientError`, see `service.client.errors`; an argument of a wrong type is
+    Python's TypeError.
     """
 
     def __init__(
@@ -39,17 +39,17 @@ class Client:
         verify: ssl.SSLContext | bool = True,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        """Open no connection yet.
+        """Configure the client; no connection is opened yet.
 
         Args:
             url: of the server; it may have a path before the server's own.
             api_key: sent as a bearer token.
-            timeout: seconds for a call with all its tries, unless the call says its own.
-            retries: tries after the first, where the server is busy or not reached.
-            connections: most at a time.
-            verify: of https: False checks no certificate, a context says how.
-            transport: httpx' way to the server, in place of its own; `connections` and `verify`
-                are then the transport's to know.
+            timeout: default seconds for a call, including all retries.
+            retries: maximum retries, if the server is overloaded or unreachable.
+            connections: maximum number of connections.
+            verify: for https: False disables certificate checks; or an SSL context.
+            transport: replaces httpx' default transport; `connections` and `verify` are then
+                ignored.
 
         Raises:
             InvalidCallError: an argument is malformed.
@@ -76,23 +76,23 @@ class Client:
         timeout: float | None = None,
         request_id: str | None = None,
     ) -> Prediction:
-        """Mean and variance over stochastic passes.
+        """Mean and variance over stochastic forward passes.
 
         Args:
             model: its name.
             x: (B, …) array or nested lists, or {input name: rows}.
-            passes: 2 or more; by default the model's own number.
-            seed: makes the answer repeatable; by default a random one, which the answer names.
+            passes: number of passes, at least 2; by default the model's own.
+            seed: random seed, which makes the answer reproducible; by default a random one,
+                returned in the answer.
             measures: names of further measures, or objects of a name to its arguments; see
                 docs/reference.md.
-            masks: "shared": a pass is one thinned network, for all rows. "per_row": each row
-                of a pass has masks of its own.
-            rate_scale: multiplies every drop rate.
-            sites: names of the dropout layers that are on, the others off; by default all.
+            masks: "shared": all rows of a pass share one mask. "per_row": each row has its own.
+            rate_scale: multiplies every dropout rate.
+            sites: names of the active sites, all others being off; by default all.
             version: by default the newest that can answer.
-            timeout: seconds for all tries. The server is told, and works no longer; it refuses
-                one above its own limit.
-            request_id: for the server's log; by default a random one, which the answer names.
+            timeout: seconds including all retries, also sent as the request deadline; the
+                server refuses one above its own limit.
+            request_id: for the server's log; by default a random one, returned in the answer.
         """
         options = read_options(
             passes=passes,
@@ -115,7 +115,7 @@ class Client:
         timeout: float | None = None,
         request_id: str | None = None,
     ) -> dict[str, Array]:
-        """The model's own output, with dropout off: output name to (B, …)."""
+        """The output with dropout off: output name to (B, …) array."""
         target = Target(model, version)
         return self._run(self._calls.predict_deterministic(target, x, timeout, request_id))
 
@@ -124,36 +124,36 @@ class Client:
         return self._run(self._calls.models())
 
     def model(self, name: str, version: int | None = None) -> dict[str, Any]:
-        """Inputs, outputs, dropout sites, plan and proof of a version, as the server tells them."""
+        """Inputs, outputs, sites, plan and verification results of a version, as a JSON object."""
         return self._run(self._calls.model(Target(name, version)))
 
     def is_live(self) -> bool:
-        """Whether the server answers at all. One try of at most 5 s."""
+        """Whether the server answers at all. One attempt of at most 5 s."""
         return self._run(self._calls.is_up("live"))
 
     def is_ready(self) -> bool:
-        """Whether every model of the server can answer. One try of at most 5 s."""
+        """Whether every model of the server can answer. One attempt of at most 5 s."""
         return self._run(self._calls.is_up("ready"))
 
     def wait_until_ready(self, timeout: float = 60.0) -> None:
         """Return once every model can answer.
 
         Raises:
-            DeadlineExceededError: that was not so within `timeout` seconds; says why.
-            RefusedError: at this address is another server.
+            DeadlineExceededError: not all models were ready within `timeout` seconds.
+            RefusedError: there is another server at this URL.
         """
         self._run(self._calls.wait_until_ready(timeout))
 
     def load(self, name: str, *, timeout: float | None = None) -> None:
-        """Load a model as it is in the server's folder, or load it again."""
+        """Load or reload a model from the server's folder."""
         self._run(self._calls.control(name, "load", timeout))
 
     def unload(self, name: str, *, timeout: float | None = None) -> None:
-        """Free a model; it cannot answer until it is loaded again."""
+        """Unload a model; it cannot answer until it is loaded again."""
         self._run(self._calls.control(name, "unload", timeout))
 
     def index(self, ready: bool = False) -> list[IndexEntry]:
-        """Every version of every model, or with `ready` those that can answer."""
+        """All versions of all models, or with `ready` those that can answer."""
         return self._run(self._calls.index(ready))
 
     def close(self) -> None:
@@ -175,7 +175,7 @@ class Client:
         outcome: Outcome = None
         while True:
             try:
-                # At its start a generator takes None alone, which is what there is then.
+                # A generator must be started with None, the first outcome.
                 step = flow.send(outcome)
             except StopIteration as end:
                 found: T = end.value
@@ -192,7 +192,7 @@ class Client:
             return failure(error, self._url)
 
     def _exchange(self, step: Send) -> Reply:
-        """An answer of many pieces is given up between two of them."""
+        """Send a request; the deadline is checked between chunks of the answer."""
         end, chunks = time.monotonic() + step.seconds, []
         with self._http.stream(**arguments(step)) as response:
             for chunk in response.iter_bytes():

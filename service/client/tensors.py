@@ -32,7 +32,7 @@ def encode(arrays: Mapping[str, Array], rest: Mapping[str, Any]) -> tuple[bytes,
 def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
-    raise TypeError(f"{value!r} is no number, text or list.")
+    raise TypeError(f"{value!r} is not a number, text or list.")
 
 
 def decode(reply: Reply) -> tuple[dict[str, Any], dict[str, Array]]:

@@ -197,7 +197,7 @@ def _require_shapes(artifact: Artifact) -> None:
     wrong += [site.name for site in manifest.sites if not _draws(site, nodes.get(site.name))]
     if wrong:
         raise ArtifactError(
-            f"{artifact.path} has another type or shape of {wrong} in its graph than in its "
+            f"{artifact.path} has a different type or shape of {wrong} in its graph than in its "
             "manifest. Export the model again."
         )
     last = manifest.outputs[0].shape[-1] if len(manifest.outputs) == 1 else None

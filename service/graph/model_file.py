@@ -43,7 +43,7 @@ def read_model_file(path: Path, max_bytes: int | None) -> tuple[bytes, onnx.Mode
     content = _read(path, max_bytes)
     if is_keras(content):
         raise ArtifactError(
-            f"{path} is a Keras model, and no ONNX file. Export it: {export_command(path)}"
+            f"{path} is a Keras model, not an ONNX file. Export it: {export_command(path)}"
         )
     try:
         proto = onnx.load_model_from_string(content)
@@ -72,7 +72,8 @@ def no_onnx_file(path: Path, size: int, error: Exception) -> ArtifactError:
     lines = str(error).strip().splitlines()
     said = (lines[0] if lines else type(error).__name__).rstrip(".")
     return ArtifactError(
-        f"{path} ({size} bytes) is not a whole ONNX file, as after a broken copy: {said}. Copy "
+        f"{path} ({size} bytes) is not a whole ONNX file, perhaps because a copy was interrupted: "
+        f"{said}. Copy "
         "or export it again."
     )
 
@@ -84,7 +85,7 @@ def _read(path: Path, max_bytes: int | None) -> bytes:
         with open(opened, "rb") as file:
             found = os.fstat(opened)
             if not stat.S_ISREG(found.st_mode):
-                raise ArtifactError(f"{path} is no regular file. Put the model's file there.")
+                raise ArtifactError(f"{path} is not a regular file. Put the model's file there.")
             _require_size(path, found.st_size, max_bytes)
             return file.read(found.st_size)
     except OSError as error:
@@ -104,8 +105,8 @@ def _require_size(path: Path, size: int, max_bytes: int | None) -> None:
         )
     if size > _MOST:
         raise ArtifactError(
-            f"{path} is of {mib(size)} MiB, its data files included; {mib(_MOST)} MiB are the most "
-            "of an ONNX graph. Export a smaller model, for example in float16."
+            f"{path} is of {mib(size)} MiB, its data files included; {mib(_MOST)} MiB are the "
+            f"maximum for an ONNX graph. Export a smaller model, for example in float16."
         )
     require_memory(LOAD_FACTOR * size, str(path), f"it is of {mib(size)} MiB")
 
@@ -134,7 +135,7 @@ def _data_size(path: Path, folder: Path, location: str) -> int:
             "the file there, too."
         ) from error
     if not stat.S_ISREG(status.st_mode):
-        raise ArtifactError(f"{path} has its weights in {location!r}, which is no regular file.")
+        raise ArtifactError(f"{path} has its weights in {location!r}, which is not a regular file.")
     return status.st_size
 
 

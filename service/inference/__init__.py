@@ -1,1 +1,1 @@
-"""A model that answers: rows in, passes, samples summarised."""
+"""Inference: validate rows, run passes, reduce samples."""

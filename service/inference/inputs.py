@@ -1,4 +1,4 @@
-"""Turn what a user sends into arrays a model takes, or say what is wrong with it."""
+"""Converts the rows of a request to the arrays of a model's inputs, and validates them."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -17,7 +17,7 @@ Array = NDArray[Any]
 
 _BOOLS = (bool, np.bool_)
 _NUMBERS = (int, float, np.integer, np.floating)
-#: Kinds of arrays that an input takes, where these are not numbers.
+#: Accepted kinds of arrays for inputs that are not numeric.
 _KINDS = {"bool": "b", "string": "OUST"}
 
 
@@ -37,7 +37,7 @@ def read_inputs(value: Any, specs: Sequence[InputSpec]) -> ReadRows:
         Input name to (B, …) array of the input's dtype, B at least 1.
 
     Raises:
-        InputError: what is there and what would be right, with its place in `value`.
+        InputError: with the place in `value`, the value and what would be right.
     """
     if isinstance(value, ReadRows):
         return value
@@ -93,7 +93,7 @@ def _from_lists(value: Any, spec: InputSpec, loc: Loc) -> Array:
 
 
 def _of_arrays(value: Any, spec: InputSpec, loc: Loc) -> Array:
-    """Arrays in lists, which no request has."""
+    """Convert lists of arrays, which occur only in Python."""
     try:
         return np.asarray(value)
     except (ValueError, OverflowError) as error:
@@ -104,7 +104,7 @@ def _require_lists(level: Sequence[Any], shape: Sequence[int], spec: InputSpec, 
     for index, item in enumerate(level):
         if not isinstance(item, list | tuple):
             raise InputError(
-                f"is {_kind(item)}; the model takes lists of shape {_shape_text(spec)}.",
+                f"is {_kind(item)}; the model expects lists of shape {_shape_text(spec)}.",
                 (*loc, *_indices(index, shape)),
             )
 
@@ -119,7 +119,7 @@ def _require_sizes(
     index = next(i for i, item in enumerate(level) if len(item) != wanted or not wanted)
     takes = wanted or "1 or more"
     raise InputError(
-        f"has {len(level[index])} values; the model takes {takes} there (rows of shape "
+        f"has {len(level[index])} values; the model expects {takes} there (rows of shape "
         f"{_shape_text(spec)}).",
         (*loc, *_indices(index, shape)),
     )
@@ -128,7 +128,7 @@ def _require_sizes(
 def _from_values(
     last: Sequence[Sequence[Any]], shape: Sequence[int], spec: InputSpec, loc: Loc
 ) -> Array:
-    """(N,) array of what is in the lists of the last axis, each of a type that the model takes."""
+    """(N,) array of the values in the lists of the last axis, each of a type that is accepted."""
     values = partial(chain.from_iterable, last)
     count = len(last) * shape[-1]
     if spec.dtype not in _KINDS and countOf(map(type, values()), float) == count:
@@ -136,7 +136,7 @@ def _from_values(
     wrong = {kind for kind in set(map(type, values())) if not _is_wanted(kind, spec)}
     if wrong:
         index, item = next(found for found in enumerate(values()) if type(found[1]) in wrong)
-        text = f"is {_kind(item)}; the model takes {spec.dtype} there."
+        text = f"is {_kind(item)}; the model expects {spec.dtype} there."
         raise InputError(text, (*loc, *_indices(index, shape)))
     if spec.dtype == "string":
         return np.fromiter(values(), object, count)
@@ -157,7 +157,7 @@ def _is_wanted(kind: type, spec: InputSpec) -> bool:
 
 
 def _indices(index: int, shape: Sequence[int]) -> tuple[int, ...]:
-    """Where the item that is number `index` in row-major order lies."""
+    """The indices of the item with number `index` in row-major order."""
     return tuple(int(i) for i in np.unravel_index(index, tuple(shape))) if shape else ()
 
 
@@ -176,7 +176,7 @@ def _unfit_array(array: Array | None, spec: InputSpec) -> str:
         hint = f" For one row, add an axis in front: {(1, *array.shape)}."
     elif array is not None and not array.size:
         hint = " No axis may be empty."
-    return f"has shape {shape}; the model takes {spec.dtype} of shape {_shape_text(spec)}.{hint}"
+    return f"has shape {shape}; the model expects {spec.dtype} of shape {_shape_text(spec)}.{hint}"
 
 
 def _dtype_text(array: Array) -> str:
@@ -197,8 +197,8 @@ def _cast(array: Array, spec: InputSpec, loc: Loc) -> Array:
     good = np.isfinite(cast) if dtype.kind == "f" else cast == array
     if not good.all():
         if array.dtype.kind == "f":
-            _require(np.isfinite(array), array, loc, "the model takes finite numbers")
-        _require(good, array, loc, f"the model takes {dtype.name}, which cannot hold it")
+            _require(np.isfinite(array), array, loc, "the model expects finite numbers")
+        _require(good, array, loc, f"the model expects {dtype.name}, which cannot represent it")
     return cast
 
 
@@ -212,11 +212,11 @@ def _too_large(item: int, spec: InputSpec) -> str:
     shown = shortened(item)
     if np.dtype(spec.dtype).kind == "f":
         return f"{shown}; write a whole number beyond 64 bits with an exponent, such as 1e30"
-    return f"{shown}, which {spec.dtype} cannot hold"
+    return f"{shown}, which {spec.dtype} cannot represent"
 
 
 def _kind(item: Any) -> str:
-    """What a JSON value is, in JSON's words."""
+    """Describe a value with JSON's terms."""
     match item:
         case None:
             return "null"

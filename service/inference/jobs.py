@@ -1,4 +1,4 @@
-"""What a request wants run, and how the passes of several are drawn as one."""
+"""Jobs: the work of requests, and the joint draws of several jobs in a batch."""
 
 import math
 from abc import ABC, abstractmethod
@@ -22,13 +22,13 @@ Array = NDArray[Any]
 
 @dataclass(eq=False)
 class Job(ABC):
-    """Rows, and what to run over them; it comes to an answer or to a fault.
+    """Rows and the work on them; it ends with an answer or a fault.
 
     Attributes:
-        rows: B of them.
+        rows: B rows.
         passes: P.
-        fault: why it is not to be run any further.
-        row_bytes: that the rows take in memory.
+        fault: the reason why the job must stop; None: it runs.
+        row_bytes: memory of the rows.
     """
 
     rows: Rows
@@ -52,26 +52,26 @@ class Job(ABC):
     @property
     @abstractmethod
     def found_bytes(self) -> int:
-        """About how many bytes its answer is made from, as far as it was found."""
+        """Approximate memory of the intermediate results, in bytes."""
 
     def stop(self, fault: Exception) -> None:
-        """Let no further chunk of it begin; the first fault stays."""
+        """Stop the job before its next chunk; the first fault is kept."""
         self.fault = self.fault or fault
 
     def restart(self) -> None:
-        """Forget what was found."""
+        """Discard all results, so that the job can be run again."""
         self._rows_done = 0
 
 
 @dataclass(eq=False)
 class SampleJob(Job):
-    """Stochastic passes, and what is to be made of their samples.
+    """Stochastic forward passes, and the measures of their samples.
 
     Attributes:
         draws: what to draw.
-        measures: beside mean and variance.
-        kept_limit: maximum bytes of the samples that these need at the end.
-        found: of each block of rows that is done, output name to summary.
+        measures: in addition to mean and variance.
+        kept_limit: maximum bytes of samples kept for the measures.
+        found: for each finished block of rows, output name to summary.
     """
 
     draws: Draws
@@ -86,7 +86,7 @@ class SampleJob(Job):
 
     @property
     def repeats_masks(self) -> bool:
-        """Whether its rows share masks, which a batch of several jobs has to repeat for each."""
+        """Whether its rows share masks, which a batch of several jobs has to repeat per row."""
         return self.count > 1 and self.draws.masks == "shared"
 
     def limit_kept(self, each: int) -> None:
@@ -107,7 +107,7 @@ class SampleJob(Job):
             )
 
     def add(self, found: Mapping[str, Summary], rows: int) -> None:
-        """Take what the samples of the next `rows` say."""
+        """Store the summary of the next `rows`."""
         self.found.append(found)
         self._rows_done += rows
 
@@ -117,16 +117,16 @@ class SampleJob(Job):
         self.found = []
 
     def joins(self, other: "SampleJob") -> bool:
-        """Whether both may go through the graphs together.
+        """Whether both jobs may be in one batch.
 
-        What is drawn may differ, and how often; what the graphs are fed beside may not.
+        Their seeds and passes may differ, but not the other inputs of the graphs.
         """
         a, b = self.draws, other.draws
         alike = a.rate_scale == b.rate_scale and a.sites == b.sites
         return alike and self._row_shapes() == other._row_shapes()
 
     def _row_shapes(self) -> dict[str, tuple[int, ...]]:
-        """What rows have to have in common so that a row of each takes the same."""
+        """Shapes that rows must share so that each row takes the same memory."""
         return {name: (*x.shape[1:], most_letters(x)) for name, x in self.rows.items()}
 
 
@@ -143,7 +143,7 @@ class DeterministicJob(Job):
         return sum(y.nbytes for block in self._found for y in block.values())
 
     def add(self, found: Mapping[str, Array], rows: int) -> None:
-        """Take the outputs of the next `rows`."""
+        """Store the outputs of the next `rows`."""
         self._found.append(found)
         self._rows_done += rows
 
@@ -162,10 +162,10 @@ class Part:
     """The rows of one job in a block of rows that run together.
 
     Attributes:
-        job: whose they are.
-        first: index in the job of the first of them.
-        rows: how many run.
-        real: how many of them count; the rest fill up.
+        job: of the rows.
+        first: index of the first row in the job.
+        rows: number of rows that run.
+        real: number of rows that count; the others are padding.
     """
 
     job: SampleJob
@@ -175,17 +175,17 @@ class Part:
 
 
 def join_rows(jobs: Sequence[Job]) -> Rows:
-    """The rows of all jobs, one job's after the other's."""
+    """The concatenated rows of all jobs."""
     if len(jobs) == 1:
         return jobs[0].rows
     return {name: np.concatenate([job.rows[name] for job in jobs]) for name in jobs[0].rows}
 
 
 def join_draws(drawn: Sequence[Sequence[SiteDraw]], rows: Sequence[int]) -> Sequence[SiteDraw]:
-    """The draws of several parts as those of one block.
+    """Concatenate the draws of several parts to those of one block.
 
     Args:
-        drawn: of each part, the draws of each site: (P, R, …), R being 1 or the part's rows.
+        drawn: for each part, the draws of each site: (P, R, …), R being 1 or the part's rows.
         rows: of each part.
 
     Returns:

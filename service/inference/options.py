@@ -1,4 +1,4 @@
-"""Whether a model and a server's limits allow what a request chooses."""
+"""Validates the options of a request against the model and the server's limits."""
 
 import math
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from service.protocol.options import OPTIONS, SEED_LIMIT, OptionError, Options
 
 
 def read_options(**given: Any) -> Options:
-    """The options that a request or a caller from Python gives.
+    """Read the options of a request or of a Python call.
 
     Raises:
-        InputError: naming the option, what it is and what it must be.
+        InputError: with the option, its value and the valid values.
     """
     try:
         return Options(**given)
@@ -28,13 +28,13 @@ def read_options(**given: Any) -> Options:
 
 @dataclass(frozen=True)
 class Limits:
-    """The most that one request may ask for and take; None is no limit.
+    """Limits of one request; None is no limit.
 
     Attributes:
-        passes: number of passes.
-        rows: number of rows.
-        samples: rows × passes, which is what a call's time grows with.
-        memory: bytes that the passes of a call take at a time; more of them go in chunks.
+        passes: maximum number of passes.
+        rows: maximum number of rows.
+        samples: maximum rows × passes, to which computing time is proportional.
+        memory: bytes for the passes that run at a time; more passes run in chunks.
     """
 
     passes: int | None = None
@@ -60,7 +60,7 @@ def require_passes(passes: int, limit: int | None) -> None:
 
 
 def require_samples(rows: int, passes: int, limits: Limits) -> None:
-    """Check the work that a request makes.
+    """Check the amount of work of a request.
 
     Raises:
         InputError: rows, or rows × passes, are more than the limits.
@@ -118,7 +118,7 @@ def _require_rates(draws: Draws, plan: Plan) -> None:
 
 def _change(scale: float, site: SiteSpec) -> str:
     return (
-        f"rate_scale is {scale:g}, which takes the rate of site {site.name!r} from "
+        f"rate_scale is {scale:g}, which changes the rate of site {site.name!r} from "
         f"{site.rate:g} to {scale * _rate(site):.12g}"
     )
 
@@ -134,7 +134,7 @@ def _require_sites(draws: Draws, names: frozenset[str], plan: Plan) -> None:
         raise InputError(f"sites names {unknown}; the model has {known}.")
     if not names:
         raise InputError(
-            "sites is empty, which leaves nothing to vary. Name some of the model's sites "
+            "sites is empty, so that no site is active. Name some of the model's sites "
             f'{known}, or send "training": false.'
         )
     for site in plan.sites:
@@ -153,12 +153,12 @@ def _require_rows_apart(names: frozenset[str] | None, plan: Plan) -> None:
 
 
 def _require_switch(site: SiteSpec, names: frozenset[str], plan: Plan) -> None:
-    """No number that the site could draw changes nothing: its layer has to be switched off."""
+    """Whether no draw of the site leaves its data unchanged, so its layer must be switched off."""
     mine = [switch for switch in plan.switches if site.name in switch.sites]
     if any(switch.sites.isdisjoint(names) for switch in mine):
         return
     together = min((sorted(switch.sites - {site.name}) for switch in mine), key=len, default=[])
     raise InputError(
         f"sites leaves out {site.name!r}, which cannot be switched off alone: "
-        + (f"it goes with {together}." if together else "its file has no switch for it.")
+        + (f"it shares a switch with {together}." if together else "its file has no switch for it.")
     )

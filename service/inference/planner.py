@@ -1,8 +1,8 @@
-"""Find the fastest way to sample a model that its proof bears out.
+"""Finds the fastest layout for sampling a model that passes verification.
 
-The plan of a graph rests on what cannot be read off it with certainty, above all
-that axis 0 of what it cuts is the batch. So each way is tried on real rows, and
-the proof decides; wrong numbers are never a way.
+The plan of a graph relies on assumptions that the graph cannot confirm, above all that axis 0 of
+the values at the cut is the batch. So each layout is tried on real rows, and verification
+decides; a layout with wrong numbers is never used.
 """
 
 import logging
@@ -35,23 +35,23 @@ from service.runtime.engine import CPU, Engine, Provider, tuning_of
 from service.runtime.memory import mib, require_memory
 from service.runtime.tuning import ON_CPU
 
-#: Each try moves the cut up by a node or more; models in use need one to three.
+#: Each attempt moves the cut up by at least one node; typical models need one to three.
 _MOST_TRIES = 20
-#: Bytes that planning and proof take at the most for a byte of the graph, beside what
-#: reading it left (see `service.graph.model_file`).
+#: Maximum bytes that planning and verification take per byte of the graph, in addition to what
+#: reading it has left (see `service.graph.model_file`).
 _PLAN_FACTOR = 10
-#: Bytes that the proof takes at the most for a byte of its samples; some are float64 for it.
+#: Maximum bytes that verification takes per byte of its samples; some are float64.
 _PROOF_FACTOR = 9
 #: Trial rows are drawn in float64.
 _DRAWN = 8
-#: Seconds for which rows are tried, and passes, to learn how long they take.
+#: Seconds for measuring the speed of rows, and of passes.
 _TRIED, _MOST_TRIED = 0.02, 0.25
 
 log = logging.getLogger("mcdropout")
 
 
 class PlanReport(BaseModel):
-    """How a model is sampled, and what that saves."""
+    """How a model is sampled, and the resulting savings."""
 
     layout: Layout = Field(
         description="split: what lies before the first draw runs once, the rest for all passes; "
@@ -80,11 +80,11 @@ class PlanReport(BaseModel):
 
 @dataclass(frozen=True)
 class Planned:
-    """A model with the way to sample it.
+    """A verified model and its sampler.
 
     Attributes:
-        sampler: ready.
-        proof: what was seen of it.
+        sampler: ready to run.
+        proof: results of the verification.
         report: how it is sampled.
     """
 
@@ -94,7 +94,7 @@ class Planned:
 
 
 def plan_model(artifact: Artifact, providers: Sequence[Provider], memory: int) -> Planned:
-    """Compile, try and prove.
+    """Compile a model, try layouts and verify them.
 
     Args:
         artifact: to be sampled.
@@ -102,7 +102,7 @@ def plan_model(artifact: Artifact, providers: Sequence[Provider], memory: int) -
         memory: bytes that a call's passes may take at a time.
 
     Raises:
-        ProofError: a claim of the proof does not hold, whatever the layout.
+        ProofError: no layout passes verification.
         ModelError: ONNX Runtime cannot run it here.
     """
     if providers[0] == CPU:  # on a GPU, too little memory is an error and ends nothing
@@ -126,10 +126,10 @@ def plan_model(artifact: Artifact, providers: Sequence[Provider], memory: int) -
 
 
 def _require_memory(artifact: Artifact) -> None:
-    """Check, before anything runs, that there is memory for what planning and proof run.
+    """Check, before anything runs, that planning and verification fit into memory.
 
     Raises:
-        ModelError: there is not.
+        ModelError: they do not.
     """
     manifest, count = artifact.manifest, artifact.fixed_rows or ROWS
     feeds: dict[str, NDArray[Any]] = {
@@ -142,7 +142,7 @@ def _require_memory(artifact: Artifact) -> None:
     rows = _DRAWN * sum(x.size for x in feeds.values())
     try:
         rows += int(ON_CPU.memory_margin * costs(artifact.content, feeds).bytes)
-    except Exception:  # onnx cannot tell the shapes, and raises errors of its own
+    except Exception:  # onnx cannot infer the shapes
         log.debug("the shapes of %s are unknown", artifact.path, exc_info=True)
     samples = _PROOF_FACTOR * ROWS * PASSES * sum(_bytes(spec) for spec in manifest.outputs)
     weights = _PLAN_FACTOR * len(artifact.content)
@@ -155,7 +155,7 @@ def _require_memory(artifact: Artifact) -> None:
 
 
 def _bytes(spec: OutputSpec) -> int:
-    """Of one row of an output, as far as the model tells its shape."""
+    """Number of elements of one row of an output, if its shape is known."""
     return math.prod(size or 1 for size in spec.shape[1:]) * np.dtype(spec.dtype).itemsize
 
 
@@ -205,7 +205,7 @@ def _sampler(artifact: Artifact, measure: Measure, memory: int, sizes: Sizes) ->
 
 
 def _try_speed(sampler: Sampler, rows: Rows) -> None:
-    """Learn how long a row and a pass take, before a request has to find it out."""
+    """Measure the time of a row and of a pass before the first request."""
     sizes, count = sampler.sizing(rows), row_count(rows)
     frontier, end = sampler.runner.frontier(rows), time.perf_counter() + _TRIED
     for _ in range(10):
@@ -245,7 +245,7 @@ def _misplaced(runner: Runner, rows: Rows) -> frozenset[str]:
             runner.cut_shapes({name: x[:count] for name, x in rows.items()}) for count in (2, 3)
         )
     except ModelError as error:
-        raise LayoutError(f"its trunk takes no other number of rows: {error}") from error
+        raise LayoutError(f"its trunk accepts no other number of rows: {error}") from error
     return frozenset(
         name
         for name, shape in two.items()
@@ -259,7 +259,7 @@ def _misplaced(runner: Runner, rows: Rows) -> frozenset[str]:
 def _places(
     artifact: Artifact, layout: Layout, providers: Sequence[Provider]
 ) -> dict[SiteSpec, Place]:
-    """Where each site lies: as our exporter says, or as is seen."""
+    """The place of each site: from the manifest, or by observation."""
     sites, fixed = artifact.manifest.sites, artifact.fixed_rows
     if artifact.manifest.checks is not None or (layout is Layout.SERIAL and fixed not in (None, 1)):
         return {site: declared_place(site) for site in sites}
@@ -271,14 +271,14 @@ def _places(
     try:
         two, three = _site_shapes(engine, artifact, [2, 3])
     except ModelError as error:
-        raise LayoutError(f"it takes no other number of rows: {error}") from error
+        raise LayoutError(f"it accepts no other number of rows: {error}") from error
     places = {}
     for site in sites:
         place = observed_place(two[site.name], three[site.name])
         if place is None:
             raise LayoutError(
                 f"site {site.name!r} has shape {two[site.name]} for two rows and "
-                f"{three[site.name]} for three, so its rows cannot be told apart."
+                f"{three[site.name]} for three, so its rows cannot be distinguished."
             )
         places[site] = replace(place, row=_vary(place.row, lengths_vary))
     return places
@@ -300,5 +300,5 @@ def _site_shapes(
 
 
 def _vary(row: Sequence[int | None], lengths_vary: bool) -> tuple[int | None, ...]:
-    """A draw's shape: as seen, unless the model's inputs have dynamic axes beside the batch."""
+    """A draw's observed shape, unless inputs have dynamic axes other than the batch."""
     return (None,) * len(row) if lengths_vary else tuple(row)

@@ -1,4 +1,4 @@
-"""A model ready to answer: validate, sample, measure. Knows no HTTP."""
+"""A loaded model: validates, samples and reduces. Independent of HTTP."""
 
 import random
 from collections.abc import Sequence
@@ -33,23 +33,23 @@ from service.protocol.prediction import OutputPrediction, Prediction
 from service.runtime.engine import CPU, Provider
 
 Array = NDArray[Any]
-#: Bytes that a number of an answer takes: in arrays, as an object of Python's, as text.
+#: Bytes per number of an answer: in arrays, as a Python object, as text.
 _NUMBER = 64
 #: Lists, objects and strings that a request has beside its rows.
 _BESIDE_ROWS = 10_000
 J = TypeVar("J", bound=Job)
 
-#: Where seeds come from that nobody chose. Each question to the system for random bytes
-#: gives Python's lock away, and under load takes long to get it back.
+#: Source of random seeds of requests without a seed. Requesting random bytes from the system
+#: releases the GIL, which takes long to acquire again under load.
 _seeds = random.Random()
 
 
 class Predictor:
-    """One artifact, proved alive. Safe to use from several threads.
+    """A loaded and verified model. Safe to use from several threads.
 
     Attributes:
-        manifest: what the artifact says about itself.
-        planned: how it is sampled, and what was seen when it was loaded.
+        manifest: of the artifact.
+        planned: its sampler, and the results of load-time verification.
     """
 
     def __init__(self, artifact: Artifact, planned: Planned, limits: Limits = Limits()) -> None:
@@ -64,12 +64,12 @@ class Predictor:
 
     @property
     def proof(self) -> Verification:
-        """What was seen when it was loaded."""
+        """Results of load-time verification."""
         return self.planned.proof
 
     @property
     def providers(self) -> tuple[str, ...]:
-        """ONNX Runtime's execution providers that run the model, the preferred one first."""
+        """Execution providers of ONNX Runtime that run the model, the preferred one first."""
         return self._sampler.runner.providers
 
     @cached_property
@@ -84,7 +84,7 @@ class Predictor:
 
     @property
     def sampler(self) -> Sampler:
-        """What runs its jobs."""
+        """The sampler that runs its jobs."""
         return self._sampler
 
     def predict(
@@ -105,7 +105,7 @@ class Predictor:
             passes, seed, measures, masks, rate_scale, sites: see `Options`.
 
         Raises:
-            InputError: naming what is wrong, where, and what would be right.
+            InputError: with what is wrong, where, and what would be right.
             OutputError: the model answered with NaN or infinity.
         """
         options = read_options(
@@ -119,7 +119,7 @@ class Predictor:
         return self.prediction(self._run(self.prepare(x, options)))
 
     def predict_deterministic(self, x: Any) -> dict[str, Array]:
-        """The Keras model's own inference output, with dropout off: output name to (B, …)."""
+        """The inference output of the Keras model, with dropout off: output name to (B, …)."""
         return self.outputs(self._run(self.prepare_deterministic(x)))
 
     def prepare(
@@ -127,14 +127,14 @@ class Predictor:
         x: Any,
         options: Options = Options(),
     ) -> SampleJob:
-        """Check a request and make of it what a sampler runs.
+        """Validate a request and make a job of it for a sampler.
 
         Args:
             x: see `predict`.
             options: see `Options`.
 
         Raises:
-            InputError: naming what is wrong, where, and what would be right.
+            InputError: with what is wrong, where, and what would be right.
         """
         passes = self.manifest.passes if options.passes is None else options.passes
         seed = _seeds.randrange(SEED_LIMIT) if options.seed is None else options.seed
@@ -151,15 +151,15 @@ class Predictor:
         """The same, for one pass with dropout off."""
         if not self._has_off:
             raise InputError(
-                "this model has no output without its random numbers: they are part of its file, "
-                "which has no switch for them. Ask for passes."
+                "this model has no output without random numbers: its file has no switch for them. "
+                "Request passes."
             )
         rows = read_inputs(x, self.manifest.inputs)
         require_samples(row_count(rows), 1, self._limits)
         return DeterministicJob(rows)
 
     def prediction(self, job: SampleJob) -> Prediction:
-        """What the passes of a job that is done say.
+        """Reduce the samples of a finished job.
 
         Raises:
             OutputError: the model answered with NaN or infinity.
@@ -171,7 +171,7 @@ class Predictor:
         return Prediction(outputs, job.passes, job.draws.seed)
 
     def bytes_of(self, job: Job) -> int:
-        """About how many bytes a job's rows and answer take until the client has read it."""
+        """Approximate bytes of a job's rows and answer until the client has read it."""
         numbers, kept = self._numbers, 0
         if isinstance(job, SampleJob):
             shapes = (m.shape(output) for m in job.measures for output in self._output_shapes)
@@ -180,7 +180,7 @@ class Predictor:
         return job.count * numbers * _NUMBER + kept + job.row_bytes
 
     def outputs(self, job: DeterministicJob) -> dict[str, Array]:
-        """What the one pass of a job with dropout off came to: output name to (B, …).
+        """The outputs of a finished job with dropout off: output name to (B, …).
 
         Raises:
             OutputError: the model answered with NaN or infinity.
@@ -207,15 +207,15 @@ def _kept_bytes(job: SampleJob, manifest: Manifest) -> int:
 
 
 def _numbers_of(shape: Shape) -> int:
-    """Numbers that a row has in an array; a dynamic axis counts as one."""
+    """Number of elements of a row; a dynamic axis counts as one."""
     return prod(length or 1 for length in shape[1:])
 
 
 def _reduce(name: str, blocks: Sequence[Summary], measures: Sequence[Measure]) -> OutputPrediction:
-    """What the samples of all blocks of rows say of one output."""
+    """Combine the summaries of all blocks of rows for one output."""
     mean = np.concatenate([block.moments.mean for block in blocks])
     variance = np.concatenate([block.moments.variance for block in blocks])
-    # A sample that is no number leaves a mean that is none.
+    # A NaN sample makes the mean NaN.
     _require_finite(name, mean + variance)
     return OutputPrediction(
         mean,
@@ -228,8 +228,8 @@ def _require_finite(name: str, values: Array) -> None:
     if not np.isfinite(values).all():
         row = int(np.argwhere(~np.isfinite(values))[0][0])
         raise OutputError(
-            f"the model answered row {row} with NaN or infinity in output {name!r}. Check that the "
-            "row lies in the range that the model was trained on."
+            f"the answer for row {row} has NaN or infinity in output {name!r}. Check that the row "
+            f"is in the range of the training data."
         )
 
 
@@ -241,18 +241,18 @@ def load_model(
     activate_dropout: bool = False,
     max_bytes: int | None = None,
 ) -> Predictor:
-    """Load a model and prove that its uncertainty is alive.
+    """Load a model and verify that its uncertainty is correct.
 
     Args:
         path: of `model.onnx`: an artifact of our exporter, or any ONNX file with dropout.
         providers: ONNX Runtime execution providers, the preferred one first.
         limits: of each request.
-        activate_dropout: turn on the dropouts that the file has and keeps off.
-        max_bytes: most of the file, with the data files that hold its weights if any do.
+        activate_dropout: activate dropout that the file keeps off.
+        max_bytes: maximum size of the file, including data files with its weights.
 
     Raises:
         ArtifactError: the file is not a readable, complete model with dropout.
-        ProofError: it loaded, but a claim of the proof does not hold.
+        ProofError: it failed load-time verification.
         ModelError: there is too little memory for it, or ONNX Runtime cannot run it.
         SetupError: a provider cannot run here.
     """

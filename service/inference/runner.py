@@ -25,20 +25,20 @@ def row_count(rows: Rows) -> int:
     return len(next(iter(rows.values())))
 
 
-#: The draw that all rows share is that of row 0.
+#: Draws that all rows share use the position of row 0.
 _SHARED = range(1)
 
 
 @dataclass(frozen=True)
 class Draws:
-    """What a request wants drawn.
+    """The options that determine the draws of a request.
 
     Attributes:
         seed: 0 ≤ seed < 2**64. The same seed gives the same draws.
         masks: whether the rows of a pass share their draws, so that a pass is one
             thinned network, or each row has its own, as in `model(x, training=True)`.
-        rate_scale: what every drop rate is multiplied by.
-        sites: names of the sites that draw; the others change nothing. None: all.
+        rate_scale: multiplies every dropout rate.
+        sites: names of the active sites; all others are off. None: all are active.
     """
 
     seed: int
@@ -49,16 +49,16 @@ class Draws:
 
 @dataclass(frozen=True)
 class Frontier:
-    """What the trunk makes of rows: the same for all passes.
+    """The trunk's outputs for rows, which are the same in all passes.
 
     Attributes:
-        feeds: of the tail.
+        feeds: inputs of the tail.
         fixed: (B, …) outputs that no site reaches.
-        shapes: of each site's draw for one row.
+        shapes: shape of each site's draw for one row.
         rows: B.
-        first: index in the request of the first of these rows.
-        engine: that runs the passes.
-        whole: whether that engine runs the trunk, too.
+        first: index of the first row in the request.
+        engine: runs the passes.
+        whole: whether that engine also runs the trunk.
     """
 
     engine: Engine
@@ -70,11 +70,11 @@ class Frontier:
     whole: bool = False
 
     def take(self, index: Array) -> "Frontier":
-        """That of some of its rows, (R,) indices, alone."""
+        """The frontier of some of its rows, given by (R,) indices."""
         feeds = {}
         for name, value in self.feeds.items():
             array = as_array(value)
-            # Where time is merged into the batch, a row has several elements of axis 0.
+            # If time is merged into the batch, a row has several elements of axis 0.
             if is_shape_input(name):
                 feeds[name] = np.concatenate([array[:1] // self.rows * len(index), array[1:]])
             else:
@@ -85,7 +85,7 @@ class Frontier:
 
 
 class _Site:
-    """What each call needs of a site, at hand."""
+    """Precomputed properties of a site."""
 
     def __init__(self, spec: SiteSpec, place: Place) -> None:
         self.name, self.rate = spec.name, spec.rate
@@ -113,7 +113,7 @@ class Runner:
 
     @property
     def providers(self) -> tuple[str, ...]:
-        """The execution providers that really run."""
+        """The execution providers that actually run."""
         return self._tail.providers
 
     def frontier(
@@ -124,8 +124,8 @@ class Runner:
         Args:
             rows: B of them.
             first: index of the first in its request.
-            training: the flag, which layers that are run twice, on and off, read.
-            once: there will be one run of the tail only. Then the trunk may run with it.
+            training: the training flag, for layers that are in the graph twice, on and off.
+            once: whether the tail runs only once; the trunk may then run together with it.
         """
         count, shapes = row_count(rows), self._draw_shapes(rows)
         if once and self._whole is not None:
@@ -160,7 +160,7 @@ class Runner:
     def draw(
         self, frontier: Frontier, passes: range, draws: Draws, own: range | None = None
     ) -> list[SiteDraw]:
-        """What each site draws in `passes` for the rows `own` of a request; by default all."""
+        """The draws of each site in `passes` for the rows `own` of a request; by default all."""
         found = []
         own = own or range(frontier.first, frontier.first + frontier.rows)
         for index, (site, shape) in enumerate(zip(self._sites, frontier.shapes, strict=True)):
@@ -176,7 +176,7 @@ class Runner:
         return found
 
     def neutral(self, frontier: Frontier, passes: int) -> list[SiteDraw]:
-        """Draws of each site that change nothing."""
+        """Neutral draws of each site."""
         return [
             site.distribution.still(passes, shape, site.dtype)
             for site, shape in zip(self._sites, frontier.shapes, strict=True)
@@ -247,7 +247,7 @@ class Runner:
     def before_data(
         self, frontier: Frontier, site: SiteSpec, draws: Sequence[SiteDraw]
     ) -> list[dict[str, Array]]:
-        """What each draw of a site comes to before it meets rows or other draws (see `idle`)."""
+        """The value of each draw before it meets rows or other draws (see `idle`)."""
         engine = Engine(where_draws_meet_data(self.plan.tail, site), self.providers)
         feeds, found = self.feeds(frontier, self.neutral(frontier, passes=1)), []
         for numbers, scale in draws:

@@ -1,4 +1,4 @@
-"""Passes over rows, in chunks that fit the memory, each summarised and forgotten."""
+"""Runs passes over rows in chunks that fit into memory; each is reduced and discarded."""
 
 import itertools
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -22,17 +22,17 @@ Array = NDArray[Any]
 
 
 class Pace(Protocol):
-    """How long the next step may be. It is asked before each, so that it can learn."""
+    """Limits the next step; queried before each step, so that it can adapt."""
 
     def rows(self, sizes: Sizes) -> int:
-        """How many rows a step may begin with, each of which has a pass at least."""
+        """Maximum number of rows of a step, each with at least one pass."""
 
     def samples(self, sizes: Sizes) -> int:
-        """How many rows × passes a step may have."""
+        """Maximum number of samples (rows × passes) of a step."""
 
 
 class Unhurried:
-    """Steps as long as the memory allows."""
+    """A pace without limits other than memory."""
 
     def rows(self, sizes: Sizes) -> int:
         """Any number."""
@@ -60,10 +60,10 @@ class Sampler:
 
         Args:
             runner: of a plan.
-            sizing: how much may run at a time; by default the most that `Tuning` says.
-            fixed_rows: the number of rows that a serial plan's graph takes; None: any.
-            loops: whether the graph has loops, which may turn as often as the values of rows
-                say, and so for any time.
+            sizing: how much may run at a time; by default the maximum of `Tuning`.
+            fixed_rows: the number of rows of a serial plan's graph; None: any.
+            loops: whether the graph has loops, whose number of iterations may depend on
+                values, so that they may take any time.
         """
         self.runner = runner
         self.plan = runner.plan
@@ -76,7 +76,7 @@ class Sampler:
         self._serial_rows = fixed_rows or 1
 
     def deterministic(self, rows: Rows) -> dict[str, Array]:
-        """The model with dropout off: output name to (B, …)."""
+        """The outputs with dropout off: output name to (B, …)."""
         job = DeterministicJob(rows)
         for _ in self.run([job]):
             pass
@@ -87,7 +87,7 @@ class Sampler:
     ) -> dict[str, Array]:
         """All samples, from pass `first` on: output name to (P, B, …).
 
-        Trunk and tail run `apart`, or as may be.
+        If `apart`, trunk and tail run in separate sessions.
         """
         parts, sizes = [], self.sizing(rows)
         for block, count in self._blocks(rows, sizes, None if apart else passes):
@@ -105,7 +105,7 @@ class Sampler:
         return {name: np.concatenate([p[name] for p in parts], axis=1) for name in parts[0]}
 
     def joins(self, job: Job, other: Job) -> bool:
-        """Whether both may go into one `run`, as long as their sizes allow."""
+        """Whether both jobs may be in one `run`, if their sizes allow."""
         if not isinstance(job, SampleJob) or not isinstance(other, SampleJob):
             return False
         reduced_alike = need_samples(job.measures) == need_samples(other.measures)
@@ -121,13 +121,13 @@ class Sampler:
         Args:
             jobs: one, or several of which each `joins` the first, of no more rows together
                 than go through the trunk at a time.
-            pace: how long the steps may be; the rows of several jobs begin in one.
+            pace: limits the steps; the rows of several jobs run in one step.
 
         Yields:
-            After each step, what it did.
+            A description of each step, after it has run.
 
         Raises:
-            InputError: a single row takes more memory than there is.
+            InputError: a single row takes more memory than allowed.
         """
         if isinstance(jobs[0], DeterministicJob):
             yield from self._run_off(jobs[0], pace)
@@ -215,7 +215,7 @@ class Sampler:
         measures: tuple[Measure, ...],
         found: Mapping[str, Running | Summary],
     ) -> dict[str, Running | Summary]:
-        """What was `found` before, with the passes of `drawn`."""
+        """Update the summaries `found` with the passes of `drawn`."""
         plan, added = self.plan, dict[str, Running | Summary]()
         reduced = () if need_samples(measures) else plan.reduced
         whole = [name for name in plan.stochastic if name not in reduced]
@@ -233,7 +233,7 @@ class Sampler:
         return added
 
     def first_block(self, rows: Rows) -> Frontier:
-        """The frontier of the first rows, as many as are run at a time."""
+        """The frontier of the first block of rows."""
         return next(self._blocks(rows, self.sizing(rows)))[0]
 
     def _blocks(
@@ -246,7 +246,7 @@ class Sampler:
         pace: Pace = UNHURRIED,
         together: bool = False,
     ) -> Iterator[tuple[Frontier, int]]:
-        """The frontiers of blocks of rows, and how many rows count; the rest fill up.
+        """The frontiers of blocks of rows, and the number of real rows; the others are padding.
 
         With `passes`, how many there will be, a frontier may be one for a single run. Rows
         that have to stay `together` are one block.
@@ -270,7 +270,7 @@ class Sampler:
     def _drawn(
         self, block: Frontier, sizes: Sizes, passes: range, draws: Draws
     ) -> Iterator[Sequence[SiteDraw]]:
-        """The draws of chunk after chunk."""
+        """The draws of all chunks, one after the other."""
         size = self._passes_at_a_time(block.rows, sizes, UNHURRIED)
         for first in range(0, len(passes), size):
             yield self.runner.draw(block, passes[first : first + size], draws)

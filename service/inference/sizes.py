@@ -1,7 +1,7 @@
-"""How much of a model may run at a time, by the memory that it takes.
+"""Computes how many rows and passes of a model fit into memory at a time.
 
-Where a model has dynamic axes beside the batch, a row of 20,000 steps takes 2,500 times the
-memory of one of 8: what fits is found for each shape of rows that comes.
+If a model has dynamic axes other than the batch, a row of 20,000 steps takes 2,500 times the
+memory of one of 8. Therefore the sizes are computed for each shape of rows.
 """
 
 import math
@@ -21,13 +21,13 @@ from service.manifest import TRAINING_INPUT
 from service.runtime.memory import mib
 from service.runtime.tuning import ON_CPU, Tuning
 
-#: Bytes that an element of a sample takes once it has left the graph: some float64.
+#: Bytes per element of a sample outside of the graph: several float64 values.
 _SUMMARISED = 32
-#: Shapes that are remembered; a client may send as many as it likes.
+#: Maximum number of cached shapes, since clients may send any number of them.
 _MOST_SHAPES = 1024
-#: Bytes that a letter takes in a graph that takes strings apart, and in another. At the worst a
-#: text is cut at every letter, and each part takes 32 in several tensors: 2,000,000 tabs and
-#: marks took up to 360 a letter.
+#: Bytes per character in a graph that splits strings, and in other graphs. In the worst case a
+#: text is split at every character, and each part takes 32 bytes in several tensors: 2,000,000
+#: tabs and punctuation marks took up to 360 per character.
 _LETTER_APART, _LETTER = 384, 8
 #: Rows of the trunk, and passes more than one, to see what one costs.
 _ROWS, _MORE = 4, 8
@@ -40,11 +40,11 @@ class Sizes:
     """What fits, for rows of one shape.
 
     Attributes:
-        sample: bytes that one row of one pass takes in the tail.
-        row: bytes that one row takes in the trunk, or in a pass if that is more.
-        samples: how many rows × passes go through the tail at a time.
-        rows: how many rows go through the trunk at a time.
-        shared: how many rows the draws of a pass count as, where all its rows share them.
+        sample: bytes of one row of one pass in the tail.
+        row: bytes of one row in the trunk, or in a pass if that is more.
+        samples: maximum rows × passes in the tail at a time.
+        rows: maximum rows in the trunk at a time.
+        shared: memory of a pass's shared draws, as a number of rows.
     """
 
     sample: int = 1
@@ -55,7 +55,7 @@ class Sizes:
 
     @property
     def least(self) -> int:
-        """Bytes that a pass of a single row takes."""
+        """Bytes of a pass of a single row."""
         return self.sample * self.work(1, 1)
 
     def work(self, rows: int, passes: int) -> int:
@@ -107,7 +107,7 @@ class Sizing:
         """The sizes for these rows.
 
         Raises:
-            InputError: a single row takes more than there is.
+            InputError: a single row takes more memory than allowed.
         """
         sizes = self.known(rows)
         if sizes is None and self._find is not None:
@@ -123,7 +123,7 @@ def _shapes(rows: Rows) -> Shapes:
 
 
 class Measure:
-    """Tells what rows cost in the graphs of a plan.
+    """Estimates the memory of rows in the graphs of a plan.
 
     Attributes:
         runner: of the plan.
@@ -178,7 +178,7 @@ class Measure:
         return self._tail(self.runner.stubs(self.runner.frontier(some), passes))
 
     def _bytes(self, sample: Costs) -> int:
-        """With what is made of the outputs behind the graph."""
+        """Add the memory of outputs outside of the graph."""
         plan = self.runner.plan
         whole = [name for name in plan.stochastic if name not in plan.reduced]
         elements = sum(sample.outputs.get(name, 0) for name in whole)
@@ -205,7 +205,7 @@ def _require_room(needed: int, memory: int, rows: Rows) -> None:
 
 def _size_text(x: NDArray[Any]) -> str:
     letters = max(map(len, x.flat), default=0) if x.dtype == object else 0
-    return f"{list(x.shape[1:])}" + (f", with up to {letters} letters," if letters else "")
+    return f"{list(x.shape[1:])}" + (f", with up to {letters} characters," if letters else "")
 
 
 def _stubs(rows: Rows, count: int) -> dict[str, NDArray[Any]]:

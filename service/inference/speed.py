@@ -1,7 +1,7 @@
-"""How long a model's passes take, learnt from every step that runs.
+"""Estimates the duration of a model's passes from every step that runs.
 
-Times are kept for a byte of the memory that a sample takes, and not for a sample: with a
-dynamic axis the samples of one model differ as their memory does (measured from 8 to 512 steps:
+Times are stored per byte of a sample's memory, not per sample: with a dynamic axis the samples
+of one model differ in size (measured from 8 to 512 steps:
 2.9 to 3.7 ns a byte of an LSTM, 2.0 to 3.5 of an attention, whose bytes grow with the square).
 """
 
@@ -11,12 +11,12 @@ from typing import NamedTuple
 from service.inference.sizes import Sizes
 from service.runtime.tuning import ON_CPU, Tuning
 
-#: Steps after which a request may be refused for what it would take.
+#: Number of steps after which a request may be refused because of its predicted cost.
 _SURE = 8
 
 
 class Step(NamedTuple):
-    """One step of a sampler: so many rows went through the trunk, and these passes were run."""
+    """One step of a sampler: its rows in the trunk, and its passes."""
 
     sizes: Sizes
     rows: int
@@ -44,11 +44,11 @@ class Speed:
 
     @property
     def sure(self) -> bool:
-        """Whether so many steps have run that one hiccup of the machine cannot have made it."""
+        """Whether enough steps have run for a reliable estimate."""
         return self._steps >= _SURE
 
     def learn(self, step: Step, seconds: float) -> None:
-        """Take in what a step took."""
+        """Update the estimate with the duration of a step."""
         samples, sizes = step.sizes.work(step.rows, step.passes), step.sizes
         tuning, fixed = self._tuning, self._tuning.step_seconds
         tail = 0.0

@@ -1,7 +1,7 @@
-"""Arrays of strings: what they take, and whether they are what they should be.
+"""Arrays of strings: their memory, and their validation.
 
-In the server such an array is of `object`, with a `str` in each element: numpy's own types
-give every string the room of the longest.
+In the server such an array has dtype `object`, with a `str` in each element: NumPy's string
+types pad every string to the longest.
 """
 
 from typing import Any
@@ -17,9 +17,9 @@ Array = NDArray[Any]
 #: Strings that every body may have, and bytes of it for which it may have one more: each
 #: takes many times the bytes that it may be sent in.
 FREE, BYTES_EACH = 1 << 20, 16
-#: Texts of up to so many letters are not told apart by their length.
+#: Texts of up to this number of characters count as equally long.
 _FEW = 1024
-#: Bytes that Python takes for a string beside its letters, and for a reference to it.
+#: Overhead of a Python string and of a reference to it, in bytes.
 _STRING, _REFERENCE = 49, 8
 
 
@@ -37,8 +37,8 @@ def require_few(count: int, size: int, what: str) -> None:
     most = FREE + size // BYTES_EACH
     if count > most:
         raise InputError(
-            f"{what} has {count} strings in {size} bytes, and at most {most} are taken in so "
-            "many. Send fewer rows at a time."
+            f"{what} has {count} strings in {size} bytes, and at most {most} are allowed for this "
+            f"size. Send fewer rows at a time."
         )
 
 
@@ -50,7 +50,7 @@ def as_texts(array: Array, loc: Loc) -> Array:
         loc: of the array in what was sent.
 
     Raises:
-        InputError: naming the first element that is no text, and why.
+        InputError: with the first element that is not valid text, and why.
     """
     texts = np.empty(array.size, object)
     for index, value in enumerate(array.reshape(-1).tolist()):
@@ -71,21 +71,21 @@ def _fault(error: TypeError | UnicodeError) -> str:
     if isinstance(error, UnicodeDecodeError):
         return f"not UTF-8 ({error.reason} at byte {error.start})"
     if isinstance(error, UnicodeEncodeError):
-        return f"no text: {error.reason} at character {error.start}"
+        return f"not valid text: {error.reason} at character {error.start}"
     return str(error)
 
 
 def size_in_memory(array: Array) -> int:
-    """Bytes that an array takes, its strings included, of whatever width their letters are."""
+    """Bytes of an array including its strings, whatever the width of their characters."""
     if not holds_strings(array) or array.dtype != object:
         return int(array.nbytes)
     return array.size * (_STRING + _REFERENCE) + 4 * sum(map(len, array.flat))
 
 
 def most_letters(array: Array) -> int:
-    """Letters that no string of an array has more of, one of few numbers; 0 of numbers.
+    """An upper bound on the characters of each string, of a few values; 0 for numeric arrays.
 
-    Rows of one such number may run together: the longest text decides what each of them takes.
+    Only rows with the same bound run together, since the longest text determines their memory.
     """
     if array.dtype != object:
         return 0

@@ -1,4 +1,4 @@
-"""Rows to try a model on when it is loaded."""
+"""Trial rows, on which a model is tried when it is loaded."""
 
 from collections.abc import Iterator
 from typing import Any

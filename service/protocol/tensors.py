@@ -68,7 +68,7 @@ def split_body(body: bytes, header: str | None) -> tuple[bytes, memoryview | Non
         return body, None
     # Digits first: int() takes a sign and spaces, and refuses what is too long.
     if not (header.isascii() and header.isdigit() and len(header) < 19):
-        raise TensorError(f"the header {HEADER} is {header[:40]!r}; it takes a number of bytes.")
+        raise TensorError(f"the header {HEADER} is {header[:40]!r}; it must be a number of bytes.")
     length = int(header)
     if length > len(body):
         raise TensorError(
@@ -124,7 +124,7 @@ def _utf8(index: int, text: str | bytes) -> bytes:
     try:
         return text.encode() if isinstance(text, str) else text
     except UnicodeEncodeError as error:
-        raise TensorError(f"is no text: {error.reason}.", index) from None
+        raise TensorError(f"is not valid text: {error.reason}.", index) from None
 
 
 def _decode_strings(content: memoryview, count: int) -> Array:
@@ -138,15 +138,15 @@ def _decode_strings(content: memoryview, count: int) -> Array:
         start = end + _LENGTH.size
         if start > len(content):
             raise TensorError(
-                f"is not there: the bytes end with the one before it, and {count} are wanted, "
-                "each behind its length in four bytes.",
+                f"is missing: the bytes end with the previous string, and {count} strings are "
+                f"expected, each preceded by its length in four bytes.",
                 index,
             )
         (length,) = _LENGTH.unpack_from(content, end)
         end = start + length
         if end > len(content):
             raise TensorError(
-                f"has {length} bytes by the four before it, and {len(content) - start} follow.",
+                f"has {length} bytes according to its length, and {len(content) - start} follow.",
                 index,
             )
         try:

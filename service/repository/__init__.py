@@ -1,1 +1,1 @@
-"""The models of a folder: versions, loading, changes."""
+"""The model repository: models of a folder, their versions, loading, changes."""

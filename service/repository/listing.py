@@ -1,4 +1,4 @@
-"""What is known of the models, for all who ask."""
+"""A snapshot of the models and their versions, for readers."""
 
 import logging
 import threading
@@ -12,10 +12,10 @@ log = logging.getLogger("mcdropout")
 
 
 class Listing:
-    """Models and their versions, read without waiting.
+    """Models and their versions, read without locks.
 
-    All of it is one immutable snapshot, replaced as a whole: each answer is of one
-    moment. One thread at a time may replace a model.
+    The state is one immutable snapshot that is replaced as a whole, so each answer is
+    consistent. One thread at a time may replace a model.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Listing:
         return sorted(self._models)
 
     def models(self) -> dict[str, list[Version]]:
-        """The versions of every model, the newest first, by name; all of one moment."""
+        """The versions of every model, the newest first, by name; consistent."""
         models = self._models
         return {name: _newest_first(models[name]) for name in sorted(models)}
 
@@ -69,24 +69,24 @@ class Listing:
         """
         version = self.version(name, number)
         if version.predictor is None:
-            why = version.reason or "try again in a moment."
+            why = version.reason or "retry shortly."
             loading = version.state is State.LOADING
             raise ModelUnavailableError(
-                f"model {name!r}{version.numbered} is {version.state}: {why}",
+                f"model {name!r}{version.numbered} is not ready ({version.state}): {why}",
                 retry_after=1 if loading else None,
             )
         return version, version.predictor
 
     def _put(self, name: str, versions: Versions) -> bool:
-        """Show these versions of a model to all who ask from now on; returns if any is other."""
+        """Replace the versions of a model; returns whether any has changed."""
         known = self._models.get(name, {})
         for number, version in known.items():
             after = versions.get(number)
             if version.predictor is not None and (after is None or after.predictor is None):
-                why = "its folder is gone." if after is None else after.reason
-                log.info("model %s%s is dropped: %s", name, version.numbered, why)
+                why = "its folder was removed." if after is None else after.reason
+                log.info("model %s%s is unloaded: %s", name, version.numbered, why)
         for number, version in versions.items():
-            # One that was tried is told of when that was (see `loading`).
+            # A version that was tried has been logged by `loading`.
             failed = version.state is State.FAILED and version.tried is None
             if failed and version != known.get(number):
                 log.error("model %s%s failed: %s", name, version.numbered, version.reason)
@@ -97,7 +97,7 @@ class Listing:
         return True
 
     def _drop(self, name: str) -> bool:
-        """Forget a model; returns if it was there."""
+        """Remove a model; returns whether it existed."""
         known = name in self._models
         self._put(name, {})
         with self._replacing:

@@ -1,4 +1,4 @@
-"""Load one version, and say how it went: in the log, and in its reason."""
+"""Loads one version, and reports the result in the log and in its reason."""
 
 import logging
 import math
@@ -21,15 +21,15 @@ Load = Callable[[Path], Predictor]
 log = logging.getLogger("mcdropout")
 
 
-#: Seconds that a load has to end in after it was told to.
+#: Seconds within which a load has to end after it was stopped.
 _LAST = 5.0
 
 
 def limited(load: Load, seconds: float) -> Load:
-    """A `load` that ends after so many seconds at the latest, with a ModelError.
+    """A `load` with a timeout, after which it raises a ModelError.
 
-    What runs then is stopped. What cannot be stopped, as ONNX Runtime at the making of a
-    session, is left to a thread of its own, whose result nobody wants any more.
+    Its runs are then terminated. Work that cannot be stopped, such as the creation of a session
+    by ONNX Runtime, is abandoned in its own thread.
     """
 
     def load_in_time(path: Path) -> Predictor:
@@ -41,7 +41,7 @@ def limited(load: Load, seconds: float) -> Load:
             except BaseException as error:
                 found.set_exception(error)
 
-        # A daemon: the process does not wait for it at its end.
+        # A daemon: the process does not wait for it at exit.
         threading.Thread(target=work, name=f"load {path.parent}", daemon=True).start()
         try:
             return found.result(seconds if seconds < math.inf else None)
@@ -51,23 +51,23 @@ def limited(load: Load, seconds: float) -> Load:
         try:
             found.exception(_LAST)
         except TimeoutError:
-            what = "goes on in a thread that cannot be stopped, and keeps a processor busy"
+            what = "continues in a thread that cannot be stopped, and keeps a CPU core busy"
         raise ModelError(
-            f"{path} was not loaded within {seconds:g} s; its load {what}. Does it hold a loop "
-            "that does not end? MCDROPOUT_LOAD_TIMEOUT allows more time."
+            f"{path} was not loaded within {seconds:g} s; its load {what}. Does it contain an "
+            f"endless loop? Raise MCDROPOUT_LOAD_TIMEOUT to allow more time."
         )
 
     return load_in_time
 
 
 def load_version(load: Load, path: Path, files: Files, before: Version) -> Version:
-    """What a version is after loading its file.
+    """Load the file of a version, and return its new state.
 
     Args:
         load: makes a predictor of a file.
         path: of the file.
-        files: as they were before it is read, so that a change meanwhile shows later.
-        before: the version, which goes on if it is ready and `load` fails.
+        files: their state before reading, so that a later poll detects changes.
+        before: the previous version, which is kept if it is ready and `load` fails.
     """
     name, numbered = before.name, before.numbered
     try:
@@ -75,7 +75,7 @@ def load_version(load: Load, path: Path, files: Files, before: Version) -> Versi
     except MCDropoutError as error:
         reason = str(error)
     except Exception as error:
-        # One model's fault, foreseen or not, must not stop the others.
+        # No error of one model, expected or not, may stop the others.
         log.exception("loading %s failed", path)
         reason = f"{path} could not be loaded: {error}"
     else:
@@ -85,17 +85,17 @@ def load_version(load: Load, path: Path, files: Files, before: Version) -> Versi
     if before.predictor is None:
         log.error("model %s%s failed: %s", name, numbered, reason)
         return Version(name, before.number, State.FAILED, reason, tried=files)
-    log.error("model %s%s serves on as it was: %s", name, numbered, reason)
-    reason = f"what was loaded before serves on, for its file changed and failed: {reason}"
+    log.error("model %s%s continues to serve unchanged: %s", name, numbered, reason)
+    reason = f"the version loaded before continues to serve; its changed file failed: {reason}"
     return replace(before, reason=reason, tried=files)
 
 
 def _warn(version: Version, report: PlanReport) -> None:
-    """Say what a user would not expect of a model that is ready."""
+    """Log properties of a ready model that a user would not expect."""
     if report.dead:
         log.warning(
-            "model %s%s: these dropouts are off in its file and stay off: %s. "
-            "--activate-dropout turns them on",
+            "model %s%s: these dropout nodes are off in its file and stay off: %s. "
+            "--activate-dropout activates them",
             *(version.name, version.numbered, report.dead),
         )
     if report.layout.one_pass:

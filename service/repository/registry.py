@@ -1,15 +1,15 @@
 """The models of a folder: <name>/<version>/model.onnx, each ready, or not with a reason.
 
 Rules:
-1. A request's text is compared with names found in the folder, and never becomes a path.
-2. Who asks gets a `Predictor`, and keeps it for as long as it takes; nobody waits for a
-   load of another's (see `Listing`).
-3. Nothing is dropped before what comes in its place is ready. What cannot be loaded leaves
-   what was there before, with the reason.
-4. What a person removes (the folder of a version or model) is dropped; what is gone or
-   broken inside of a version's folder is a fault, and what was loaded from it serves on.
-5. Polling takes only what it has seen twice alike, for files may be on their way, and tries
-   a file that failed again only once it has changed.
+1. Names in requests are compared with names found in the folder, and never used as paths.
+2. A request gets a `Predictor` and keeps it until it is done; it does not wait for loads of
+   other models (see `Listing`).
+3. A version is unloaded only when its replacement is ready. If the replacement fails, the old
+   version continues to serve, with the reason.
+4. If an operator removes the folder of a version or model, it is unloaded. If files inside of a
+   version's folder are missing or broken, that is a failure, and the loaded version is kept.
+5. Polling loads only files that two successive polls found unchanged, since they may still be
+   written, and tries a failed file again only when it has changed.
 """
 
 import logging
@@ -38,11 +38,11 @@ from service.runtime.memory import trim
 
 __all__ = ["MODEL_FILE", "Repository", "State", "Version"]
 
-#: Seconds after which the next model is loaded beside one that takes longer.
+#: Seconds after which the next model is loaded in parallel to a slow one.
 _PATIENCE = 10.0
-#: Seconds that a request waits while its model is being loaded for another reason.
+#: Seconds that a request waits for another load of the same model.
 _TURN = 1.0
-#: Whether a version may be loaded now from these files.
+#: Decides whether a version may be loaded now from these files.
 _May = Callable[[int, Files, Version | None], bool]
 
 log = logging.getLogger("mcdropout")
@@ -56,24 +56,24 @@ class Repository(Listing):
 
         Args:
             folder: of the models.
-            load: makes a predictor of a file; an error it raises becomes that version's
-                reason, and the others serve.
+            load: makes a predictor of a file; its error becomes the version's reason, and
+                other models are served.
             policy: which versions are loaded.
 
         Raises:
-            SetupError: the folder is not there, or cannot be listed.
+            SetupError: the folder does not exist, or cannot be listed.
         """
         super().__init__()
         self.folder = folder
         self._load_file = load
-        #: Called after models were loaded or dropped.
+        #: Called after models were loaded or unloaded.
         self.on_change: Callable[[], None] = trim
         self._policy = policy
         self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)
         self._polling = threading.Lock()
         self._stopping, self._all_loaded = threading.Event(), threading.Event()
         self._unloaded: set[str] = set()  # by request; polling leaves them alone
-        #: Models that were there at the start; the server is ready when they are.
+        #: Models in the folder at the start; the server is ready when they are.
         self.requested: frozenset[str] = frozenset()
         try:
             names = self._names()
@@ -82,16 +82,16 @@ class Repository(Listing):
                 f"there is no model folder {str(folder)!r}. Give one that holds "
                 f"<name>/<version>/{MODEL_FILE}."
             ) from error
-        #: What was there at the last look.
+        #: The files found by the last poll.
         self._seen = {name: self._start(name, lambda *_: False) for name in names}
         self.requested = frozenset(names)
 
     def load_all(self) -> None:
-        """Load every model until done or stopped: one after the other, but for slow ones."""
+        """Load all models: one after the other, and slow ones in parallel."""
         if hint := lying_in(self.folder):
-            log.warning("a file lies beside the models in %s.%s", self.folder, hint)
+            log.warning("the folder of models %s contains a misplaced file.%s", self.folder, hint)
         for name in sorted(set(self._policy.models) - set(self.names())):
-            log.warning("the version policy names model %r, and there is none", name)
+            log.warning("the version policy names model %r, which does not exist", name)
         loads = [
             threading.Thread(target=self._load_first, args=(name,), daemon=True)
             for name in self.names()
@@ -110,27 +110,27 @@ class Repository(Listing):
                 return
             try:
                 self._start(name, lambda *_: True)
-            except Exception as error:  # of one model; the others are to serve
+            except Exception as error:  # of one model; the others are loaded
                 log.exception("loading model %s failed", name)
                 self._put(name, without_version(name, str(error)))
 
     def load(self, name: str) -> None:
-        """Bring a model up to what lies in its folder now, unloaded before or not.
+        """Load or reload a model from its folder.
 
-        What serves goes on until what replaces it is ready, and beyond if that fails.
+        The loaded version serves until its replacement is ready, and is kept if that fails.
 
         Raises:
             ModelNotFoundError: there is no such model.
-            LoadError: a version that the policy selects could not be loaded; saying why.
-            ModelUnavailableError: it is being loaded already, and for long.
+            LoadError: a version that the policy selects could not be loaded; with the reason.
+            ModelUnavailableError: another load of the model takes too long.
         """
         with self._only(name):
             found = self._listed(name)
             if found is None:
                 if self._serves(name):
                     raise LoadError(
-                        f"model {name!r} cannot be loaded again, for its folder is gone. What was "
-                        "loaded from it serves on."
+                        f"model {name!r} cannot be loaded again, because its folder was removed. "
+                        f"What was loaded from it continues to serve."
                     )
                 self._forget(name)
                 self.versions(name)  # raises
@@ -141,7 +141,7 @@ class Repository(Listing):
         if bad:
             raise LoadError(
                 f"model {name!r} is not up to date: "
-                + " ".join(f"{v.numbered.lstrip() or 'it'} is {v.state}: {v.reason}" for v in bad)
+                + " ".join(f"{v.numbered.lstrip() or 'it'} ({v.state}): {v.reason}" for v in bad)
             )
 
     def _wanted(self, name: str) -> list[Version]:
@@ -151,11 +151,11 @@ class Repository(Listing):
         return [versions[number] for number in numbers] or [*versions.values()]
 
     def unload(self, name: str) -> None:
-        """Drop what is loaded of a model; it stays so until `load`.
+        """Unload a model; polling does not load it again.
 
         Raises:
             ModelNotFoundError: there is no such model.
-            ModelUnavailableError: it is being loaded, and for long.
+            ModelUnavailableError: a load of the model takes too long.
         """
         with self._only(name):
             self.versions(name)
@@ -164,7 +164,7 @@ class Repository(Listing):
                 self.on_change()
 
     def poll(self) -> None:
-        """Look at the folder once, and load and drop what has changed."""
+        """Check the folder once; load and unload what has changed."""
         with self._polling:
             try:
                 names = self._names()
@@ -195,13 +195,13 @@ class Repository(Listing):
 
     @contextmanager
     def _only(self, name: str) -> Iterator[None]:
-        """Nobody else loads or drops this model meanwhile."""
+        """Hold the lock for loading and unloading this model."""
         if name not in self._models and name not in self._names():
-            self.versions(name)  # raises; a name that there is not gets no lock
+            self.versions(name)  # raises; an unknown name gets no lock
         if not self._locks[name].acquire(timeout=_TURN):
             raise ModelUnavailableError(
-                f"model {name!r} is being loaded, and that takes long. Try again in a while; "
-                "GET /v1/models says how it ends.",
+                f"model {name!r} is still being loaded. Retry later; GET /v1/models shows the "
+                f"result.",
                 retry_after=10,
             )
         try:
@@ -210,7 +210,7 @@ class Repository(Listing):
             self._locks[name].release()
 
     def stop(self) -> None:
-        """Begin no other load; one that runs is not broken off."""
+        """Begin no further load; a running one is not terminated."""
         self._stopping.set()
 
     @property
@@ -231,10 +231,10 @@ class Repository(Listing):
             raise ModelError(f"{self.folder / name} cannot be read: {error.strerror}.") from error
 
     def _listed(self, name: str) -> dict[int, Files] | None:
-        """What is in the folder of a model that a request asked to load; None: it has none.
+        """The versions in the folder of a model; None: it has no folder.
 
         Raises:
-            LoadError: the file system does not tell.
+            LoadError: the folder cannot be read.
         """
         try:
             return self._scan(name) if name in self._names() else None
@@ -245,7 +245,7 @@ class Repository(Listing):
         return any(v.predictor for v in self._models.get(name, {}).values())
 
     def _start(self, name: str, may: _May) -> dict[int, Files]:
-        """List a model, and load it if that is allowed; returns what is in its folder."""
+        """List a model, and load it if allowed; returns the versions in its folder."""
         try:
             found = self._scan(name)
         except ModelError as error:
@@ -259,7 +259,7 @@ class Repository(Listing):
         """Follow what has become of a model's folder; None: it is gone."""
         before = self._seen.get(name)
         if found is None:
-            # For the time between two looks its folder may be on its way to another.
+            # Between two polls its folder may be in the process of being replaced.
             if before is None:
                 self._forget(name)
             return
@@ -269,7 +269,7 @@ class Repository(Listing):
         known, seen = self._models.get(name, {}), before or {}
         staying: dict[int, Files] = {n: () for n in seen if n in known and n not in found}
         if not found and not staying and before != {}:
-            return  # a folder that is just being filled
+            return  # a folder that is still being filled
 
         def may(number: int, files: Files, old: Version | None) -> bool:
             failed = old is not None and old.tried == files
@@ -278,7 +278,7 @@ class Repository(Listing):
         self._sync(name, found | staying, may)
 
     def _sync(self, name: str, found: Mapping[int, Files], may: _May) -> None:
-        """Load what the policy selects of `found`, then drop what it does not."""
+        """Load the versions of `found` that the policy selects, then unload the others."""
         before = self._models.get(name)
         rule, tried, ready = self._policy.of(name), {}, 0
         for number in rule.candidates(found):
@@ -288,12 +288,12 @@ class Repository(Listing):
             ready += tried[number].predictor is not None
         self._put(name, all_versions(tried, name, found, rule, self.folder / name))
         changed = before != self._models[name]
-        del before  # it holds what was dropped
+        del before  # it keeps the unloaded versions alive
         if changed and any(v.predictor or v.tried is not None for v in tried.values()):
             self.on_change()
 
     def _bring_up(self, name: str, number: int, files: Files, may: _May) -> Version:
-        """A version as it is now, or as its files are if these are others and may be loaded."""
+        """A version as it is, or reloaded if its files have changed and may be loaded."""
         old = self._models.get(name, {}).get(number)
         if old is not None and old.predictor is not None and old.files == files:
             return replace(old, reason="", tried=None)
@@ -321,6 +321,6 @@ class Repository(Listing):
             self.on_change()
 
     def without_folder(self, text: str) -> str:
-        """A text without the path of the models, which is the operators' alone and in the log."""
+        """A text without the path of the model folder, which only operators may see."""
         folder = str(self.folder)
         return text.replace(f"{folder}{os.sep}", "").replace(folder, "the folder of models")

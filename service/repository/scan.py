@@ -1,8 +1,8 @@
-"""What lies in a folder of models, seen from outside: names, version numbers, files.
+"""Lists the contents of a model folder: names, version numbers, files.
 
-Links are followed where the operator may set them: for the folder of a model, of a
-version, and for `model.onnx`, as Kubernetes mounts files. What a file itself names,
-its data files, is held to stricter rules (see `service.graph.model_file`).
+Symbolic links are followed for the folder of a model or version and for `model.onnx`, since
+Kubernetes mounts files this way. Stricter rules apply to data files that a model file references
+(see `service.graph.model_file`).
 """
 
 import logging
@@ -15,11 +15,11 @@ log = logging.getLogger("mcdropout")
 
 MODEL_FILE = "model.onnx"
 
-#: A version's files, as they can be told apart without reading them: name, time of the
-#: last change in ns, size, inode. Empty where there is none to be seen.
+#: A version's files, with attributes that detect changes without reading them: name, time of
+#: the last change in ns, size, inode. Empty if there are no files.
 Files = tuple[tuple[str, int, int, int], ...]
 
-#: Made in folders of any kind: by file systems, Python, and archives of a Mac.
+#: Folders created by file systems, Python and macOS archives.
 _FOREIGN = {"lost+found", "__pycache__", "__MACOSX"}
 
 
@@ -35,7 +35,7 @@ def model_names(folder: Path) -> list[str]:
 def scan_model(folder: Path) -> dict[int, Files]:
     """The versions in a model's folder, and their files.
 
-    A version's name is 1, and not 01, which would be the same version twice.
+    A version's name is 1, not 01, which would be the same version twice.
 
     Raises:
         OSError: the folder cannot be listed.
@@ -44,15 +44,15 @@ def scan_model(folder: Path) -> dict[int, Files]:
 
 
 def is_version(name: str) -> bool:
-    """Whether a folder of this name is a version: a whole number as one writes it."""
+    """Whether a folder of this name is a version: a whole number without leading zeros."""
     return re.fullmatch(r"0|[1-9][0-9]{0,17}", name) is not None
 
 
 def _folders(folder: Path) -> list[str]:
     """Names of the folders in a folder that do not begin with a dot.
 
-    A link to nowhere counts as a folder: it is a fault to be told, no reason to take
-    what was there for removed.
+    A broken link counts as a folder: it is reported as a failure, and does not count as the
+    removal of a model.
     """
     return [
         name
@@ -65,11 +65,11 @@ def _folders(folder: Path) -> list[str]:
 
 @cache
 def _is_text(name: str) -> bool:
-    """Whether a name can be written in an answer; tells the log once if not."""
+    """Whether a name can be written in an answer; logs a warning once if not."""
     try:
         name.encode()
     except UnicodeEncodeError:
-        log.warning("the folder %r is passed over: its name is not UTF-8", os.fsencode(name))
+        log.warning("the folder %r is ignored: its name is not UTF-8", os.fsencode(name))
         return False
     return True
 
@@ -83,6 +83,6 @@ def _files(folder: Path) -> Files:
             if not name.startswith(".") and path.is_file():
                 stat = path.stat()
                 found.append((name, stat.st_mtime_ns, stat.st_size, stat.st_ino))
-    except OSError:  # gone meanwhile, or not to be read: what that means, loading it will tell
+    except OSError:  # missing or unreadable, which loading will report
         return ()
     return tuple(found)

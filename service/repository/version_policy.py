@@ -1,4 +1,4 @@
-"""Which versions of a model are served, and the text that says so.
+"""The version policy: which versions of a model are served.
 
     policy = item { ";" item }
     item   = [ name "=" ] rule         without a name: for every model that has no item
@@ -7,7 +7,7 @@
            | number { "," number }     these and no others
 
 `latest; digits=all; co2=1,3` serves all versions of `digits`, two of `co2`, and the
-newest of each other model. Spaces do not count.
+newest of each other model. Spaces are ignored.
 """
 
 import re
@@ -23,8 +23,8 @@ class Rule:
     """Which versions of one model are served.
 
     Attributes:
-        newest: so many, the newest that load; None: all.
-        numbers: of these only; None: of any.
+        newest: number of newest versions that load; None: all.
+        numbers: restrict the rule to these versions; None: any.
     """
 
     newest: int | None = 1
@@ -53,7 +53,7 @@ class Policy:
 
     Attributes:
         default: for a model that is not named.
-        models: name of a model to its own rule.
+        models: rules by model name.
     """
 
     default: Rule = Rule()
@@ -72,15 +72,15 @@ def parse_policy(text: str) -> Policy:
     """Read a policy in the form above.
 
     Raises:
-        ValueError: naming the part that is wrong and what it takes.
+        ValueError: with the invalid part and the valid forms.
     """
     rules: dict[str, Rule] = {}
     for item in text.split(";"):
-        # A rule has no "=", and a model's name may have one.
+        # A rule contains no "=", but a model's name may.
         name, _, rule = item.rpartition("=")
         name = name.strip()
         if "=" in item and not name:
-            raise ValueError(f"{item.strip()!r} has no model's name before the =")
+            raise ValueError(f"{item.strip()!r} has no model name before the =")
         read = _rule(rule.strip())
         if name in rules:
             raise ValueError(f"it has two rules for {f'model {name!r}' if name else 'all models'}")
@@ -99,4 +99,4 @@ def _rule(text: str) -> Rule:
         return Rule(int(found[1]))
     if re.fullmatch(r"[0-9]{1,18}(\s*,\s*[0-9]{1,18})*", text):
         return Rule(None, frozenset(map(int, text.split(","))))
-    raise ValueError(f"{text!r} is no version policy: it takes {_FORMS}")
+    raise ValueError(f"{text!r} is not a version policy: it takes {_FORMS}")

@@ -1,4 +1,4 @@
-"""A version of a model: where it is in its life, and why."""
+"""A version of a model, its state, and the reason for it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from service.repository.version_policy import Rule
 
 
 class State(StrEnum):
-    """Where a version is in its life."""
+    """The state of a version."""
 
     LOADING = "loading"
     READY = "ready"
@@ -22,16 +22,16 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Version:
-    """One version of a model. It never changes; another takes its place.
+    """One version of a model. Immutable; a new state is a new object.
 
     Attributes:
         name: of the model.
         number: of the version. None: this stands for a model of which no version is known.
         state: see `State`.
-        reason: why it is not ready; of a ready one, why it is not what its file is now.
+        reason: why it is not ready; for a ready one, why its current file is not loaded.
         predictor: set while it is ready.
-        files: what the predictor was loaded from.
-        tried: the files that could not be loaded, if that was the last that was tried.
+        files: those that the predictor was loaded from.
+        tried: the files of the last attempt, if that failed.
     """
 
     name: str
@@ -58,7 +58,7 @@ Versions = Mapping[int | None, Version]
 
 
 def first_choice(versions: Sequence[Version]) -> Version:
-    """What stands for a model: the newest that is ready, else the newest that should be.
+    """The default version of a model: the newest that is ready, else the newest selected.
 
     Precondition: `versions` has one or more, the newest first.
     """
@@ -72,13 +72,13 @@ def first_choice(versions: Sequence[Version]) -> Version:
 def all_versions(
     tried: Mapping[int, Version], name: str, found: Iterable[int], rule: Rule, folder: Path
 ) -> Versions:
-    """What is listed of a model: what was tried, and why the rest was not.
+    """All versions of a model: those that were tried, and the others with a reason.
 
     Args:
-        tried: those that are loaded or failed, by number.
+        tried: versions that are loaded or have failed, by number.
         name: of the model.
         found: every version that has a folder.
-        rule: which of them are served.
+        rule: selects the versions that are served.
         folder: of the model, for messages.
     """
     ready = [number for number, version in tried.items() if version.predictor]
@@ -101,11 +101,11 @@ def all_versions(
 
 
 def without_version(name: str, reason: str) -> Versions:
-    """What is listed of a model of which no version can be found, and why."""
+    """The entry of a model without known versions, with the reason."""
     return {None: Version(name, None, State.FAILED, reason)}
 
 
 def unloaded_versions(name: str, numbers: Iterable[int | None]) -> Versions:
-    """What is listed of a model that a request unloaded."""
+    """The versions of a model that was unloaded by request."""
     reason = f"by request; POST /v2/repository/models/{name}/load loads it."
     return {n: Version(name, n, State.UNLOADED, reason) for n in set(numbers) or {None}}

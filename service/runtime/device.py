@@ -42,7 +42,7 @@ def choose_device(asked: str) -> Device:
     if not is_device(asked):
         raise SetupError(f"the device is {asked!r}; {DEVICES}.")
     if asked == "cpu":
-        return Device(asked, "cpu", "It was asked for.", (CPU,))
+        return Device(asked, "cpu", "It was requested.", (CPU,))
     number = asked.partition(":")[2] or "0"
     # TF32 rounds to 10 bits, and the same seed would answer otherwise than on the CPU.
     provider: Provider = (CUDA, {"device_id": number, "use_tf32": "0"})
@@ -50,8 +50,8 @@ def choose_device(asked: str) -> Device:
     if fault is None:
         return Device(asked, f"cuda:{number}", "A graph ran on it.", (provider, CPU))
     if asked == "auto":
-        return Device(asked, "cpu", f"There is no GPU to use: {fault}", (CPU,))
+        return Device(asked, "cpu", f"No GPU can be used: {fault}", (CPU,))
     raise SetupError(
-        f"the device is set to {asked!r}, and CUDA is not there: {fault} Set --device auto or "
+        f"the device is set to {asked!r}, but CUDA is not available: {fault} Set --device auto or "
         "cpu (MCDROPOUT_DEVICE) to run on the CPU."
     )

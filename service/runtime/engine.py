@@ -238,7 +238,7 @@ class Engine:
         except Exception as error:  # see above
             if "INVALID_ARGUMENT" in str(error) and "data bounds" in str(error):
                 said = re.sub(r".*Status Message: ", "", str(error), flags=re.DOTALL)
-                raise RefusedRowsError(f"the model cannot take these rows: {said}.") from error
+                raise RefusedRowsError(f"the model cannot process these rows: {said}.") from error
             raise ModelError(f"ONNX Runtime failed: {error}") from error
 
 

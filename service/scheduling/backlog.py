@@ -1,13 +1,13 @@
-"""What waits and what has begun: whose time slice is next, and when all of it will be done.
+"""The backlog: which batch gets the next time slice, and when all jobs will be done.
 
-Two rules keep goodput, the number of answers that come in time, near what the machine can do
-however much more is asked of it:
-- A long job begins only while it and those that have begun will end before their deadlines. All
-  at once would share the machine and miss their deadlines together.
-- A job that cannot end in time, by what lies before it, is refused when it comes; and if that
-  turns out later, it ends before it has begun and not when its time is over.
+Two rules keep goodput, the number of answers within their deadlines, near the capacity of the
+machine under any load:
+- A long job begins only if it and those that have begun will meet their deadlines. If all began
+  at once, they would share the machine and miss their deadlines together.
+- A job that would miss its deadline because of the work before it is refused on arrival. If this
+  becomes certain only later, the job ends before it begins, not at its deadline.
 
-Short jobs, of one time slice, have a queue of their own, and every second slice.
+Short jobs, of one time slice, have their own queue, and get every second time slice.
 """
 
 import time
@@ -34,11 +34,11 @@ _TOGETHER = 4 * TURN
 
 @dataclass(frozen=True)
 class Batching:
-    """How jobs that wait are put together.
+    """Parameters of dynamic batching.
 
     Attributes:
-        rows: most rows of a batch; 1 keeps every job by itself.
-        delay: seconds that a job waits for others while nothing else runs.
+        rows: maximum rows of a batch; 1 disables batching.
+        delay: maximum batching delay in seconds, which a job waits for others while idle.
     """
 
     rows: int = 64
@@ -46,13 +46,13 @@ class Batching:
 
 
 class Drag:
-    """How much longer work takes than was foreseen: what else runs, and what runs together."""
+    """The ratio of measured to predicted time, which includes whatever else runs."""
 
     def __init__(self) -> None:
         self.value = 1.0
 
     def learn(self, seconds: float, foreseen: float) -> None:
-        """Take in how long something took; one hiccup does not count for much."""
+        """Update the ratio with a measurement; a single outlier has little effect."""
         if foreseen > 0:
             self.value += 0.05 * (min(max(seconds / foreseen, 0.1), 4.0) - self.value)
 
@@ -62,33 +62,33 @@ class Backlog:
 
     def __init__(self, batching: Batching) -> None:
         self._batching = batching
-        self._short: deque[Ticket] = deque()  # had no turn yet, in the order they came
+        self._short: deque[Ticket] = deque()  # no time slice yet, in order of arrival
         self._long: deque[Ticket] = deque()
-        self._short_going: deque[Batch] = deque()  # between two turns
+        self._short_going: deque[Batch] = deque()  # between two time slices
         self._long_going: deque[Batch] = deque()
-        self._begun: list[Batch] = []  # those, and the ones that run
+        self._begun: list[Batch] = []  # these, and the running ones
         self._short_next = True
         self._short_drag, self._long_drag = Drag(), Drag()
-        self._long_since: float | None = None  # when long jobs had their last turn
+        self._long_since: float | None = None  # time of the last slice of a long job
 
     @property
     def waiting(self) -> int:
-        """Jobs that had no turn yet."""
+        """Number of jobs that wait for their first time slice."""
         return len(self._short) + len(self._long)
 
     @property
     def seconds(self) -> float:
-        """How long all of it will take."""
+        """Predicted time for all work, in seconds."""
         short = sum(ticket.cost for ticket in self._short) * self._short_drag.value
         begun = sum(batch.left for batch in self._begun)
         return short + (begun + sum(t.cost for t in self._long)) * self._long_drag.value
 
     def add(self, ticket: Ticket) -> None:
-        """Take in a job.
+        """Admit a job.
 
         Raises:
-            DeadlineError: its time is shorter than its work.
-            QueueFullError: its time will be over before it is done.
+            DeadlineError: it would miss its deadline even alone.
+            QueueFullError: it would miss its deadline behind the other jobs.
         """
         left = ticket.deadline - time.monotonic()
         if ticket.cost > left:
@@ -96,8 +96,8 @@ class Backlog:
         until = self._until_done(ticket)
         if until > _SURE * left and self._begun:
             raise QueueFullError(
-                f"the answer would be there in about {until:.1f} s, for other requests are before "
-                f"it, and it has {left:.1f} s. Send it again in a while.",
+                f"the answer would take about {until:.1f} s, because other requests are ahead of "
+                f"it, and its deadline is in {left:.1f} s. Retry later.",
                 max(1, min(60, round(until - left))),
             )
         (self._short if ticket.cost <= _SHORT else self._long).append(ticket)
@@ -109,7 +109,7 @@ class Backlog:
         return TURN + 2 * work if self._begun or self._long else work
 
     def remove(self, ticket: Ticket) -> bool:
-        """Forget a job; returns whether it waited."""
+        """Remove a waiting job; returns whether it was waiting."""
         for waiting in (self._short, self._long):
             if ticket in waiting:
                 waiting.remove(ticket)
@@ -117,18 +117,18 @@ class Backlog:
         return False
 
     def batch_of(self, ticket: Ticket) -> Batch | None:
-        """The batch that has begun with this job."""
+        """The running batch that contains this job."""
         return next((batch for batch in self._begun if ticket in batch.tickets), None)
 
     def take_waiting(self) -> list[Ticket]:
-        """All that wait, which the backlog then forgets."""
+        """Remove and return all waiting jobs."""
         taken = [*self._short, *self._long]
         self._short.clear()
         self._long.clear()
         return taken
 
     def take_late(self) -> Iterator[tuple[Ticket, DeadlineError]]:
-        """Those that are next and cannot end in time; they are forgotten."""
+        """Remove and return the next jobs as long as they cannot meet their deadlines."""
         now = time.monotonic()
         for waiting, drag in ((self._short, self._short_drag), (self._long, self._long_drag)):
             while waiting and waiting[0].deadline - now < waiting[0].cost * drag.value:
@@ -136,7 +136,7 @@ class Backlog:
                 yield late, _too_long(late, late.deadline - now)
 
     def next(self) -> Batch | None:
-        """Whose time slice is next; None: nobody's yet."""
+        """The batch that gets the next time slice; None: none yet."""
         if self._long and self._may_begin(self._long[0]):
             self._long_going.append(self.begin([self._long.popleft()]))
         if (self._short_next or not self._long_going) and (batch := self._next_short()):
@@ -146,7 +146,7 @@ class Backlog:
         return self._long_going.popleft() if self._long_going else None
 
     def _next_short(self) -> Batch | None:
-        """One that has begun comes first, or those would be ever more."""
+        """Begun batches come first; otherwise their number would grow without bound."""
         if self._short_going:
             return self._short_going.popleft()
         return self.begin(self._gather()) if self._short and self._gathered() else None
@@ -155,13 +155,13 @@ class Backlog:
         (self._long_going if batch.is_long else self._short_going).append(batch)
 
     def patience(self) -> float | None:
-        """Seconds until something may happen by itself; None: nothing will."""
+        """Seconds until the state may change by itself; None: it will not."""
         if not self._short:
             return None
         return max(0.0, self._short[0].arrived + self._batching.delay - time.monotonic())
 
     def begin(self, tickets: Sequence[Ticket]) -> Batch:
-        """A batch of jobs, which is now among those that have begun."""
+        """Make a batch of jobs and add it to those that have begun."""
         now = time.monotonic()
         for ticket in tickets:
             ticket.began = min(ticket.began, now) if ticket.began == ticket.began else now
@@ -169,7 +169,7 @@ class Backlog:
         return batch
 
     def ran(self, batch: Batch, turn: Turn, queued: bool = True) -> None:
-        """A batch had a turn; `queued`, it waits for its next if it has jobs that are not done."""
+        """Record a time slice; if `queued`, the batch is queued until its jobs are done."""
         now = time.monotonic()
         if batch.is_long:
             before = now - turn.seconds if self._long_since is None else self._long_since
@@ -186,7 +186,7 @@ class Backlog:
             self._long_since = now
 
     def failed(self, batch: Batch, alone: Sequence[Ticket]) -> None:
-        """A batch is over, and some of its jobs get another try, each by itself."""
+        """End a failed batch; some of its jobs are tried again, each alone."""
         self._begun.remove(batch)
         for ticket in alone:
             self._go_on(self.begin([ticket]))
@@ -200,7 +200,7 @@ class Backlog:
             return False
         now = time.monotonic()
         jobs = [*begun, (ticket.cost, ticket.deadline)]
-        # Whoever needs less than a job is done before it, taking turns with it.
+        # In round-robin, a shorter job is done before a longer one.
         return all(
             _SLACK * self._long_drag.value * sum(min(left, other) for other, _ in jobs)
             <= deadline - now
@@ -208,14 +208,14 @@ class Backlog:
         )
 
     def _gathered(self) -> bool:
-        """Whether the first in the queue has waited for company as long as it should."""
+        """Whether the first job in the queue has waited for the batching delay."""
         delay, rows = self._batching.delay, self._batching.rows
         if not delay or rows == 1 or time.monotonic() >= self._short[0].arrived + delay:
             return True
         return sum(ticket.job.count for ticket in self._short) >= rows
 
     def _gather(self) -> list[Ticket]:
-        """The first short one in the queue, and the others that join it."""
+        """The first short job in the queue, and those that can be batched with it."""
         together, rest = [self._short.popleft()], deque[Ticket]()
         for ticket in self._short:
             (together if self._joins(together, ticket) else rest).append(ticket)
@@ -241,8 +241,9 @@ class Backlog:
 
 def _too_long(ticket: Ticket, left: float) -> DeadlineError:
     return DeadlineError(
-        f"the answer would take about {ticket.cost:.1f} s by itself, and {max(left, 0):.1f} s are "
-        "left for it, so it was not begun. Ask for fewer passes or rows, or allow more time."
+        f"the answer would take about {ticket.cost:.1f} s even without other requests, and its "
+        f"deadline is in {max(left, 0):.1f} s, so it was not started. Request fewer passes or "
+        f"rows, or allow more time."
     )
 
 

@@ -1,4 +1,4 @@
-"""Jobs that run together, turn by turn, and how long their turns take."""
+"""Batches of jobs, which run in time slices, and the duration of these time slices."""
 
 import math
 import time
@@ -19,17 +19,17 @@ TURN = 0.025
 
 @dataclass(eq=False)
 class Ticket:
-    """A job on its way.
+    """A submitted job.
 
     Attributes:
-        job: what is run.
-        sampler: what runs it.
-        label: whose it is, for who measures.
-        deadline: by which it has to be done, on the monotonic clock.
-        cost: seconds that it takes alone, as foreseen when it came.
-        future: done when the job is; an exception of it says why there is no answer.
+        job: what to run.
+        sampler: the sampler that runs it.
+        label: model and version, for metrics.
+        deadline: on the monotonic clock.
+        cost: predicted seconds that it takes alone, at its arrival.
+        future: done when the job is; its exception is the reason of a failure.
         arrived, began, ended: times on the monotonic clock.
-        computing: seconds of the turns that it took part in.
+        computing: total seconds of its time slices.
     """
 
     job: Job
@@ -46,9 +46,9 @@ class Ticket:
 
 @dataclass(frozen=True)
 class Turn:
-    """What one turn did: `passes` of `rows` rows of `jobs` jobs, their `first` ones or later.
+    """A finished time slice: `passes` of `rows` rows of `jobs` jobs.
 
-    It took so many seconds, and so many were `foreseen`.
+    `first` is whether it was the batch's first. It took `seconds`; `foreseen` were predicted.
     """
 
     sampler: Sampler
@@ -62,10 +62,10 @@ class Turn:
 
 
 class Batch:
-    """Jobs of one sampler that run together. It is itself the pace of their steps."""
+    """Jobs of one sampler that run together. The batch is the `Pace` of their steps."""
 
     def __init__(self, tickets: Sequence[Ticket]) -> None:
-        """Of one job or more; nothing runs yet."""
+        """Make a batch of one or more jobs; nothing runs yet."""
         self.tickets = list(tickets)
         self.sampler = tickets[0].sampler
         self.cost = sum(ticket.cost for ticket in tickets)
@@ -80,18 +80,18 @@ class Batch:
         self._steps = self.sampler.run([ticket.job for ticket in tickets], self)
 
     def rows(self, sizes: Sizes) -> int:
-        """How many rows a step may begin with (see `Pace`)."""
+        """Maximum number of rows of a step (see `Pace`)."""
         speed = self.sampler.speed
         return speed.rows_in(sizes, self._seconds) if speed.known else 1
 
     def samples(self, sizes: Sizes) -> int:
-        """How many rows × passes a step may have."""
+        """Maximum number of samples (rows × passes) of a step."""
         speed = self.sampler.speed
         return speed.samples_in(sizes, self._seconds) if speed.known else 1
 
     @property
     def left(self) -> float:
-        """Seconds that the rest of it takes, as foreseen now."""
+        """Predicted seconds for the remaining work."""
         if self._sizes is None:
             return self.cost
         passes = max(self._samples, 0) / self._rows
@@ -104,7 +104,7 @@ class Batch:
         return TURN if self._begun else 2 * TURN
 
     def step(self) -> Turn:
-        """Run a chunk, after the trunk that it needs if that is short."""
+        """Run a chunk, together with the trunk that it needs if that is short."""
         jobs, seconds, foreseen = len(self.tickets), 0.0, 0.0
         speed = self.sampler.speed
         while True:
@@ -128,12 +128,12 @@ class Batch:
         return Turn(self.sampler, self._label, first, jobs, rows, passes, seconds, foreseen)
 
     def stop_if_forgotten(self) -> None:
-        """Break off its run if nobody waits for any of its jobs."""
+        """Terminate its run if no client waits for any of its jobs."""
         if all(ticket.job.fault is not None for ticket in self.tickets):
             self._stop.set()
 
     def take_ended(self) -> list[Ticket]:
-        """Those that need no further step, which the batch then forgets."""
+        """Remove and return the jobs that are done."""
         ended = [t for t in self.tickets if t.job.done or t.job.fault is not None]
         self.tickets = [t for t in self.tickets if t not in ended]
         if not self.tickets:

@@ -1,11 +1,11 @@
-"""Runs the jobs of all models, time slice by time slice (see `Backlog` for whose is next).
+"""Runs the jobs of all models in time slices (see `Backlog` for their order).
 
 Waiting jobs of one model that may go through its graphs together (see `Sampler.joins`)
-become a batch. A batch runs chunk after chunk, and a chunk is a time slice. Slices alternate
-between short jobs that have had none yet and the batches that have begun, so that
-- a short request waits for a chunk of the long ones, not for their end;
-- those that have begun get every second slice, however many new ones come.
-Nothing of this changes an answer: what a pass draws depends on its seed and its number.
+become a batch (dynamic batching). A batch runs in chunks, each of which is a time slice. Time
+slices alternate between new short jobs and the batches that have begun, so that
+- a short request waits for one chunk of a long one, not for its end;
+- batches that have begun get every second time slice, however many new jobs arrive.
+Scheduling does not change answers: the draws of a pass depend only on its seed and number.
 """
 
 import math
@@ -22,9 +22,9 @@ from service.scheduling.batch import TURN, Batch, Ticket, Turn
 
 __all__ = ["Batching", "Scheduler"]
 
-#: Seconds after which the run of a job that nobody waits for is broken off.
+#: Seconds after which the run of an abandoned job is terminated.
 _PATIENCE = 2.0
-#: Seconds for which `run_now` may hold the caller up.
+#: Maximum seconds for which `run_now` blocks the caller.
 _NOW = 0.003
 #: Seconds of a job of which nobody knows how long it takes: more than a short one's.
 _UNKNOWN = 3 * TURN
@@ -43,8 +43,8 @@ class Scheduler:
 
         Args:
             batching: see `Batching`.
-            most: so many jobs may be on their way; more are turned away.
-            on_turn: called after each turn, by the thread that ran it; see `guarded`.
+            most: maximum number of in-flight jobs; further ones are refused.
+            on_turn: called after each time slice, by the thread that ran it; see `guarded`.
         """
         self._batching = batching
         self._most = most
@@ -56,12 +56,12 @@ class Scheduler:
         threading.Thread(target=self._work, name="passes", daemon=True).start()
 
     def __len__(self) -> int:
-        """Jobs on their way."""
+        """Number of in-flight jobs."""
         return len(self._tickets)
 
     @property
     def waiting(self) -> int:
-        """Jobs that had no turn yet."""
+        """Number of jobs that wait for their first time slice."""
         return self._backlog.waiting
 
     def submit(
@@ -71,24 +71,24 @@ class Scheduler:
         label: tuple[str, ...] = (),
         deadline: float = math.inf,
     ) -> Ticket:
-        """Take in a job that has not run yet.
+        """Submit a job that has not run yet.
 
         Args:
             job, sampler, label: see `Ticket`.
-            deadline: by which the answer has to be there, on the monotonic clock.
+            deadline: of the answer, on the monotonic clock.
 
         Raises:
-            QueueFullError: too many are on their way, or its time would be over before its turn.
-            DeadlineError: its work takes longer than its time.
+            QueueFullError: too many jobs are in flight, or it would miss its deadline behind them.
+            DeadlineError: it would miss its deadline even alone.
             StoppingError: after `close`.
         """
         with self._changed:
             if self._closed:
-                raise StoppingError("the server is stopping and takes no more requests.")
+                raise StoppingError("the server is shutting down and accepts no more requests.")
             if len(self._tickets) >= self._most:
                 raise QueueFullError(
-                    f"{len(self._tickets)} requests are on their way, the most that this server "
-                    "takes. Send it again in a while.",
+                    f"{len(self._tickets)} requests are in flight, the maximum of this server. "
+                    f"Retry later.",
                     max(1, min(60, math.ceil(self._backlog.seconds))),
                 )
             cost = _seconds_for(job, sampler)
@@ -100,14 +100,14 @@ class Scheduler:
         return ticket
 
     def _take_in(self, ticket: Ticket) -> None:
-        # From here on a caller that gives up cannot cancel the future under our hands.
+        # From here on a caller that gives up cannot cancel the future.
         ticket.future.set_running_or_notify_cancel()
         self._tickets.add(ticket)
 
     def run_now(self, job: Job, sampler: Sampler, label: tuple[str, ...] = ()) -> Ticket | None:
-        """Run a job on the caller's thread, if it is short and nobody else is on the way.
+        """Run a job on the caller's thread, if it is short and no other job is in flight.
 
-        To hand a job to another thread and to be told of its end takes a quarter of a
+        Passing a job to another thread and returning its result takes a quarter of a
         millisecond, about as long as a short job.
 
         Returns:
@@ -127,7 +127,7 @@ class Scheduler:
         return ticket
 
     def cancel(self, ticket: Ticket, fault: MCDropoutError) -> None:
-        """End a job with a fault: at once if it had no turn yet, else before its next."""
+        """End a job with a fault: at once if it has not begun, else before its next time slice."""
         with self._changed:
             ticket.job.stop(fault)
             if self._backlog.remove(ticket):
@@ -135,13 +135,13 @@ class Scheduler:
                 return
             batch = self._backlog.batch_of(ticket)
         if batch is not None:
-            # Its slice ends by itself soon, unless the model runs on these rows without end.
+            # Its time slice ends soon, unless the model runs endlessly on these rows.
             late = threading.Timer(_PATIENCE, batch.stop_if_forgotten)
             late.daemon = True
             late.start()
 
     def close(self, fault: MCDropoutError) -> None:
-        """Take no more jobs, and end all that are on their way with a fault."""
+        """Accept no more jobs, and end all in-flight jobs with a fault."""
         with self._changed:
             self._closed = True
             for ticket in self._tickets:
@@ -158,7 +158,7 @@ class Scheduler:
         else:
             ticket.future.set_exception(ticket.job.fault or RuntimeError("the job was lost"))
 
-    # What follows runs on the scheduler's thread; what is called with the lock says so.
+    # The following runs on the scheduler's thread; methods called with the lock say so.
 
     def _work(self) -> None:
         while True:
@@ -191,7 +191,7 @@ class Scheduler:
         guarded("time slices", self._on_turn, turn)
 
     def _fail(self, batch: Batch, error: Exception) -> None:
-        """One job's rows may be the cause: each gets another try by itself."""
+        """Run each job again alone, since the rows of a single job may be the cause."""
         with self._changed:
             if len(batch.tickets) == 1:
                 batch.tickets[0].job.stop(error)
@@ -205,7 +205,7 @@ class Scheduler:
 
 
 def _seconds_for(job: Job, sampler: Sampler) -> float:
-    """How long a job takes that runs alone; infinity where nobody can be sure."""
+    """Predicted seconds of a job that runs alone; infinity if unknown."""
     sizes = sampler.sizing.known(job.rows)
     if sizes is None or not sampler.speed.sure:
         return math.inf

@@ -1,1 +1,1 @@
-"""The process: settings, listening, signals, logs."""
+"""The server process: settings, listening, signals, logs."""

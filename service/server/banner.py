@@ -1,4 +1,4 @@
-"""What the server says on the terminal once its models are loaded."""
+"""The banner that the server prints when its models are loaded."""
 
 import json
 import shlex
@@ -10,15 +10,15 @@ from service.manifest import InputSpec, Manifest
 from service.protocol.datatypes import BY_DTYPE
 from service.repository.registry import Repository, State
 
-#: A command longer than this is not pasted but gets in the way.
+#: Maximum length of the command; a longer one is not printed.
 _MAX_BODY = 4000
 
 
 def greeting(repository: Repository, url: str) -> str:
-    """The state of each model, and a curl command that works when pasted."""
+    """The state of each model, and a curl command for one of them."""
     lines = [f"Serving {repository.folder} at {url}  (documentation: {url}/docs)"]
     if not repository.names():
-        lines.append("There is no model yet: put one at <name>/<version>/model.onnx.")
+        lines.append("There are no models yet. Put one at <name>/<version>/model.onnx.")
     for name in repository.names():
         version = repository.version(name)
         reason = f": {version.reason}" if version.reason else ""
@@ -36,7 +36,7 @@ def greeting(repository: Repository, url: str) -> str:
 
 
 def curl_command(url: str, name: str, manifest: Manifest) -> str | None:
-    """A command that asks a server for an example row of a model; None if it is too long."""
+    """A command that requests a prediction of an example row; None if it is too long."""
     rows = example_rows(manifest)
     instance = next(iter(rows.values())) if len(rows) == 1 else rows
     body = json.dumps({"instances": [instance], "passes": manifest.passes, "seed": 7})

@@ -1,10 +1,10 @@
-"""All parts of a server, put together from its settings.
+"""Builds all parts of a server from its settings.
 
     runtime = build(read_settings())
 
-`runtime.app` is an ASGI application, which any ASGI server can host: it loads the models at its
-startup and ends what runs at its shutdown. Nothing of the process itself is touched here;
-`service.server.process` does that for a server that has a process of its own.
+`runtime.app` is an ASGI application that any ASGI server can host: it loads the models at startup
+and ends all work at shutdown. It does not change the process; `service.server.process` does so for
+a server with its own process.
 """
 
 import logging
@@ -43,10 +43,10 @@ class Runtime:
     """A server without a process.
 
     Attributes:
-        settings: it was built from.
+        settings: from which it was built.
         repository, scheduler, tracing, plane: its parts.
-        draining: set once it takes no new connections, so that answers say so.
-        on_loaded: called once the models of the start are loaded or failed.
+        draining: set when it accepts no new connections; answers then close theirs.
+        on_loaded: called when the models of the start are loaded or have failed.
         app: the ASGI application.
     """
 
@@ -61,21 +61,23 @@ class Runtime:
     _stopped: threading.Event = field(default_factory=threading.Event, init=False)
 
     def start(self) -> None:
-        """Load the models, and look for changes of them after that."""
-        # A daemon: the process need not wait for a model that it will not serve.
+        """Load the models, then poll for changes."""
+        # A daemon: the process does not wait at exit for a model that still loads.
         threading.Thread(target=self._keep_models, name="models", daemon=True).start()
 
     def close(self) -> None:
-        """End all that runs, with a StoppingError for whoever waits; may be called again."""
+        """End all work; waiting requests get a StoppingError. May be called again."""
         self._stopped.set()
         self.repository.stop()
         self.end_work()
         self.tracing.close()
 
     def end_work(self) -> None:
-        """Take no more requests, and answer those that wait with a StoppingError."""
+        """Accept no more requests, and answer waiting ones with a StoppingError."""
         self.scheduler.close(
-            StoppingError("the server stopped before the answer was there. Send it again.")
+            StoppingError(
+                "the server shut down before the answer was ready. Send the request again."
+            )
         )
 
     def _keep_models(self) -> None:
@@ -87,15 +89,15 @@ class Runtime:
         while every and not self._stopped.wait(every):
             try:
                 self.repository.poll()
-            except Exception:  # whatever the file system does, the next look is in a moment
+            except Exception:  # of the file system; the next poll follows
                 log.exception("looking for changed models failed")
 
 
 def build(settings: Settings) -> Runtime:
-    """A server of these settings; no model is loaded yet, and nothing listens.
+    """Build a server; no model is loaded yet, and it does not listen.
 
     Raises:
-        SetupError: something in the settings or on this machine does not allow it.
+        SetupError: the settings are not possible on this machine.
     """
     keys = read_keys(settings)
     tracing = start_tracing(os.environ)
@@ -145,15 +147,15 @@ def build(settings: Settings) -> Runtime:
 
 
 def create() -> ASGIApp:
-    """The application of the settings in the environment, for `uvicorn --factory` and its like."""
+    """An ASGI application with the settings of the environment, for `uvicorn --factory`."""
     return build(read_settings()).app
 
 
 def read_keys(settings: Settings) -> list[Key]:
-    """The API keys of the settings and of the file that they name.
+    """Read the API keys of the settings and of the key file.
 
     Raises:
-        SetupError: the file cannot be read or holds none, or a key is malformed.
+        SetupError: the file cannot be read or contains none, or a key is malformed.
     """
     keys = parse_keys(settings.api_keys.get_secret_value(), "MCDROPOUT_API_KEYS")
     if settings.api_keys_file is None:
@@ -164,7 +166,7 @@ def read_keys(settings: Settings) -> list[Key]:
         raise SetupError(f"the file of API keys cannot be read: {error}.") from error
     if settings.api_keys_file.stat().st_mode & stat.S_IROTH:
         log.warning(
-            "every user of this machine may read the API keys in %s; chmod 600 helps",
+            "every user of this machine can read the API keys in %s; restrict it with chmod 600",
             settings.api_keys_file,
         )
     found = parse_keys(text, str(settings.api_keys_file))

@@ -1,4 +1,4 @@
-"""HTTP connections that wait for nobody for ever: requests come, and answers go, in time."""
+"""HTTP connections with time limits for reading requests and sending answers."""
 
 import asyncio
 import json
@@ -15,32 +15,32 @@ def impatient(seconds: float) -> type[asyncio.Protocol]:
 
 
 class Impatient(HttpToolsProtocol):
-    """Uvicorn's HTTP protocol with limits, and its own answers as {"error": …}, too.
+    """Uvicorn's HTTP protocol with time limits and with errors of the form {"error": …}.
 
-    Uvicorn by itself keeps a connection whose request never ends (a "slow loris"), or whose
-    client never reads, until there are no file descriptors or no memory left. Here the server
-    looks at each connection again and again.
+    Uvicorn keeps connections whose request never ends ("slow loris"), or whose client never
+    reads, until file descriptors or memory run out. Here the server checks each connection
+    periodically.
 
     Attributes:
-        seconds: from a request's first byte, or the connection, to the request's last byte; and
-            for each piece of an answer that the network does not take at once.
+        seconds: maximum time from a request's first byte, or from the connection, to the
+            request's last byte; and for each piece of an answer that waits for the client.
     """
 
     seconds = 30.0
-    #: The request that is being answered; uvicorn's `cycle` is the last whose headers came.
+    #: The request that is being answered; uvicorn's `cycle` is the last one with headers.
     _active: Any = None
-    #: When the first byte of a request came whose last did not; when the connection was made.
+    #: Time of the first byte of an incomplete request, or of the connection.
     _reading: float | None = None
-    #: Since when bytes wait for the client to read.
+    #: Time since which bytes have waited for the client to read.
     _writing: float | None = None
-    _begun = False  # whether a request's first byte came, and not its last
+    _begun = False  # whether a request is incomplete
 
     def look(self, now: float, crowded: bool) -> None:
-        """End the connection if its client lets it wait for too long.
+        """Close the connection if its client exceeds a time limit.
 
         Args:
-            now: of the event loop.
-            crowded: whether there are so many that one without a request is one too many.
+            now: time of the event loop.
+            crowded: whether idle connections are to be closed, because there are too many.
         """
         if crowded and self._idle():
             self.transport.close()
@@ -54,7 +54,7 @@ class Impatient(HttpToolsProtocol):
         if self._reading is None or self.transport.is_closing():
             return
         if self._owes():
-            self._reading = now  # what waits for its turn is not read meanwhile
+            self._reading = now  # queued requests are not read meanwhile
         elif now - self._reading > self.seconds:
             self._give_up()
 
@@ -96,16 +96,16 @@ class Impatient(HttpToolsProtocol):
             super().on_message_complete()
 
     def resume_writing(self) -> None:
-        self._writing = None  # a piece was taken
+        self._writing = None  # the client has read a piece
         super().resume_writing()
 
     def shutdown(self) -> None:
-        """At the end, close what waits for no answer and has sent nothing."""
+        """At shutdown, close the connection if it is idle."""
         if self._answers() or self._idle():
             super().shutdown()
 
     def send_400_response(self, msg: str) -> None:
-        text = "this is not HTTP, or its headers are too large; nothing of it was read."
+        text = "this is not HTTP, or its headers are too large; it was not processed."
         self._refuse(b"400 Bad Request", text)
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
@@ -116,15 +116,15 @@ class Impatient(HttpToolsProtocol):
         return self._active is not None and not self._active.response_complete
 
     def _owes(self) -> bool:
-        """Whether a request that has come wholly is not answered yet."""
+        """Whether a complete request is not answered yet."""
         return self._answers() and not self._active.more_body
 
     def _idle(self) -> bool:
-        """Whether it waits for a request of which nothing has come."""
+        """Whether it waits for a request of which no byte has arrived."""
         return not (self._answers() or self._begun or self._has_come())
 
     def _has_come(self) -> bool:
-        """Whether there are bytes that the event loop has not read yet."""
+        """Whether the socket has bytes that the event loop has not read yet."""
         poll = select.poll()
         poll.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
         return bool(poll.poll(0))
@@ -134,9 +134,9 @@ class Impatient(HttpToolsProtocol):
         return upgrades
 
     def _go_on_without_upgrade(self, rest: bytes) -> None:
-        """Read a request again without its header Upgrade, which a server may ignore.
+        """Parse a request again without its header Upgrade, which a server may ignore.
 
-        Java's client, for one, offers HTTP/2 so; the parser takes the body for HTTP/2.
+        Java's client, for example, offers HTTP/2 with it; the parser would take the body for that.
         """
         line = (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
         head = [b"%s %s HTTP/%s" % line]
@@ -148,7 +148,7 @@ class Impatient(HttpToolsProtocol):
     def _give_up(self) -> None:
         self._reading = None
         active = self._active
-        # One whose answer has begun takes no other, and who has one may just say nothing more.
+        # After an answer has begun no other can be sent; the connection is closed silently.
         if active is not None and (
             active.response_started if active.more_body else not self._begun
         ):
@@ -156,11 +156,12 @@ class Impatient(HttpToolsProtocol):
         else:
             self._refuse(
                 b"408 Request Timeout",
-                f"the request did not arrive within {self.seconds:g} s. Send it faster, or less.",
+                f"the request did not arrive within {self.seconds:g} s. Send it faster, or send "
+                f"less data.",
             )
 
     def _refuse(self, status: bytes, text: str) -> None:
-        """Answer what no application sees, and close; what came before is answered first."""
+        """Answer an error without the application, and close; earlier requests come first."""
         if self._owes():
             self._active.keep_alive = False
             self.pipeline.clear()

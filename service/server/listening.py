@@ -1,4 +1,4 @@
-"""The socket that the server listens on, and the address that it is reached at."""
+"""The listening socket of the server, and its URL."""
 
 import errno
 import os
@@ -11,16 +11,16 @@ def listen(host: str, port: int) -> socket.socket:
     """A socket that listens at an address.
 
     Raises:
-        SetupError: the address is none of this machine's, or is taken.
+        SetupError: the address is not one of this machine, or is in use.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listening = socket.create_server((host, port), family=family, backlog=2048)
     except (OSError, UnicodeError) as error:
         raise SetupError(_cannot_listen(host, port, error)) from error
-    # Connections inherit it. Without, the body of an answer waits until the client has
-    # acknowledged the headers, which it takes 40 ms for. The event loop sets it itself on
-    # the sockets that it made, and on no others.
+    # Connections inherit TCP_NODELAY. Without it, the body of an answer waits until the client
+    # has acknowledged the headers, which takes 40 ms. The event loop sets it only on sockets
+    # that it has created.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening
 
@@ -32,7 +32,7 @@ def _cannot_listen(host: str, port: int, error: Exception) -> str:
             f"cannot listen on {host} port {port}: {os.strerror(number)}. Choose another with "
             "--port (make serve PORT=…), or --port 0 for any that is free."
         )
-    # A name that is not found has a number of its own kind; one that is no name has none.
+    # An unknown host name has its own error numbers; an invalid one has none.
     said = str(getattr(error, "strerror", None) or error).partition(" (while")[0]
     why = os.strerror(number) if number > 0 else said
     return (
@@ -42,6 +42,6 @@ def _cannot_listen(host: str, port: int, error: Exception) -> str:
 
 
 def url_of(host: str, port: int) -> str:
-    """Where a client on this machine reaches the server; 0.0.0.0 and :: are no addresses."""
+    """The URL for clients on this machine; 0.0.0.0 and :: are not usable addresses."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,4 +1,4 @@
-"""What the process writes about itself: lines for people, or JSON for machines."""
+"""Logs of the process: text for people, or JSON for machines."""
 
 import logging
 import os
@@ -12,24 +12,24 @@ from pythonjsonlogger.json import JsonFormatter
 
 Format = Literal["console", "json"]
 
-#: The project's messages, and one for each request.
+#: The project's loggers: messages, and the access log.
 log = logging.getLogger("mcdropout")
 access = logging.getLogger("mcdropout.access")
 
-#: Seconds that a request's line may wait for others.
+#: Seconds for which access log lines are buffered.
 _DELAY = 0.2
 
 _CONSOLE = "%(levelname)s:     %(message)s"
 
 
 class _Handler(logging.StreamHandler[TextIO]):
-    """Writes to standard error: a request's line within `_DELAY`, all else at once.
+    """Writes to standard error: access log lines within `_DELAY`, all others at once.
 
-    A write for each request would take a third of a short one's time.
+    A write for each request would take a third of the time of a short request.
     """
 
     def __init__(self) -> None:
-        # Python's own standard error writes line by line.
+        # Python's standard error is line-buffered.
         super().__init__(open(2, "w", encoding="utf-8", errors="replace", closefd=False))  # noqa: SIM115
         self._late = False
         threading.Thread(target=self._flush_late, name="log", daemon=True).start()
@@ -48,21 +48,21 @@ class _Handler(logging.StreamHandler[TextIO]):
             time.sleep(_DELAY)
             if self._late:
                 self._late = False
-                with suppress(OSError, ValueError):  # a full disk, or the end
+                with suppress(OSError, ValueError):  # a full disk, or at exit
                     self.flush()
 
 
 def _open_standard_streams() -> None:
-    """Open those that whoever started the process has closed, on nothing.
+    """Open standard streams that the parent process has closed, on the null device.
 
-    Their numbers would go to files and connections, and what is written to standard error,
-    by libraries too, into these.
+    Otherwise files and connections would get their descriptors, and writes to standard error,
+    also those of libraries, would go into them.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free descriptor
 
 
 def configure(form: Format, requests: bool = True) -> None:
@@ -70,7 +70,7 @@ def configure(form: Format, requests: bool = True) -> None:
 
     Args:
         form: "console", or "json" with one object a line.
-        requests: whether each request is a line.
+        requests: whether to write an access log.
     """
     _open_standard_streams()
     handler = _Handler()
@@ -85,7 +85,7 @@ def configure(form: Format, requests: bool = True) -> None:
         else logging.Formatter(_CONSOLE)
     )
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    # A full disk or a closed pipe must cost a line, and not an answer.
+    # A full disk or a closed pipe may lose a line, but not an answer.
     logging.raiseExceptions = False
     logging.getLogger("onnx_ir").setLevel(logging.WARNING)
     access.setLevel(logging.INFO if requests else logging.WARNING)

@@ -1,4 +1,4 @@
-"""A process that serves: it listens, answers, and shuts down gracefully."""
+"""The server process: it listens, serves, and shuts down gracefully."""
 
 import asyncio
 import gc
@@ -20,11 +20,11 @@ from service.server.composition import Runtime
 from service.server.connections import impatient
 from service.server.listening import listen, url_of
 
-#: Seconds for which connections are kept for a request that is on its way, at the end.
+#: Seconds for which connections stay open at shutdown for requests that are arriving.
 _LAST_CALL = 0.5
-#: Seconds from one look at the connections to the next.
+#: Seconds between checks of the connections.
 _LOOK = 0.25
-#: Seconds from one look at the memory to the next.
+#: Seconds between checks of the memory.
 _LOOK_AT_MEMORY = 2.0
 
 log = logging.getLogger("mcdropout")
@@ -55,25 +55,25 @@ def serve(runtime: Runtime) -> None:
         runtime.app,
         loop="uvloop",
         http=impatient(settings.read_timeout),
-        ws="none",  # who asks for one gets an answer like any other
+        ws="none",  # upgrade requests are answered like any other
         log_config=None,
-        access_log=False,  # ours says more
+        access_log=False,  # ours has more fields
         server_header=False,
         timeout_keep_alive=75,
-        # Ours comes first; this is for connections that are stuck in their sending.
+        # Our own grace period ends first; this is for connections that are stuck sending.
         timeout_graceful_shutdown=int(settings.grace) + 2,
     )
     _Server(config, runtime, level).run(sockets=[listening])
     runtime.close()
     logging.shutdown()
-    # Threads may be in ONNX Runtime, and Python's own end would tear it down under them.
+    # Threads may still run in ONNX Runtime, which Python's exit would destroy.
     os._exit(0)
 
 
 def _set_models_aside(level: Level) -> None:
-    """Give back what dropped models held, and keep the collector from those that are loaded.
+    """Release unloaded models, and exclude loaded ones from garbage collection.
 
-    It would go through all of them again and again, and all requests wait meanwhile.
+    The collector would traverse all of them again and again while all requests wait.
     """
     gc.unfreeze()
     trim()
@@ -88,7 +88,7 @@ def _greet(runtime: Runtime, url: str) -> None:
     try:
         print(greeting(runtime.repository, url), flush=True)
     except OSError:
-        log.warning("the greeting could not be written")
+        log.warning("the banner could not be written")
 
 
 async def _look_after_memory(level: Level) -> None:
@@ -98,7 +98,7 @@ async def _look_after_memory(level: Level) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Ends as orchestrators want it to."""
+    """Uvicorn's server with the graceful shutdown that orchestrators expect."""
 
     def __init__(self, config: uvicorn.Config, runtime: Runtime, level: Level) -> None:
         super().__init__(config)
@@ -107,21 +107,22 @@ class _Server(uvicorn.Server):
         self._grace = runtime.settings.grace
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """At the first signal finish what is under way; at the second end at once."""
+        """First signal: finish in-flight requests; second signal: exit at once."""
         if self.should_exit:
             os._exit(128 + sig)
-        # From now on each answer says that it is its connection's last.
+        # From now on each answer closes its connection.
         self._runtime.draining.set()
         log.info(
-            "%s: finishing what is under way, for at most %g s; again ends at once",
+            "%s: graceful shutdown; in-flight requests have at most %g s to finish, and a second "
+            "signal stops at once",
             *(signal.Signals(sig).name, self._grace),
         )
         super().handle_exit(sig, frame)
-        # Uvicorn would raise the signal again after its end; the end in good order is 0.
+        # Uvicorn would raise the signal again at its end; the exit code of a shutdown is 0.
         self._captured_signals.clear()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, and look after connections and memory until the process ends."""
+        """Listen, and check connections and memory until the process ends."""
         await super().startup(sockets)
         self._looking = [
             asyncio.create_task(self._look_after_connections()),
@@ -132,7 +133,7 @@ class _Server(uvicorn.Server):
         while True:
             await asyncio.sleep(_LOOK)
             connections = list(self.server_state.connections)
-            # Each takes a file descriptor, of which models and logs need some, too.
+            # Each takes a file descriptor; models and logs need some, too.
             most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
             crowded = most != resource.RLIM_INFINITY and len(connections) > most / 2
             now = asyncio.get_running_loop().time()
@@ -140,12 +141,12 @@ class _Server(uvicorn.Server):
                 connection.look(now, crowded)  # type: ignore[union-attr]  # all are `Impatient`
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let the work be finished, or tell those who wait that it will not be."""
+        """Wait for in-flight requests for the grace period, then answer the rest with an error."""
         for server in self.servers:
             server.close()
         loop = asyncio.get_running_loop()
         late = loop.call_later(self._grace, self._runtime.end_work)
-        # Then those are closed that wait for their next request, unless it is just coming.
+        # Then idle connections are closed, unless a request is just arriving.
         await asyncio.sleep(min(_LAST_CALL, self._grace))
         await super().shutdown(sockets)
         late.cancel()

@@ -1,1 +1,1 @@
-"""The data plane: what all protocols share on the way from a request to its answer."""
+"""The data plane, which all protocols share: from a decoded request to its answer."""

@@ -1,4 +1,4 @@
-"""What the data plane, the log, the metrics and the traces know of one request."""
+"""The context of a request, for the data plane, logs, metrics and traces."""
 
 import math
 import time
@@ -16,14 +16,14 @@ class Context:
     """One request of any protocol.
 
     Attributes:
-        id: in the log and the traces.
-        disconnected: returns once the client is gone; None: nobody can tell.
-        arrived: when its last byte was there, in seconds of the monotonic clock.
-        seconds: its deadline is so long after `arrived`.
-        model, version: that it reached; empty where it reached none.
-        held: bytes that it holds of the memory for pending requests.
-        tickets: of its jobs that came to an answer.
-        answer: what they came to, and the manifest that says of what kind it is.
+        id: request id, for logs and traces.
+        disconnected: returns when the client has disconnected; None: unknown.
+        arrived: time of its last byte, in seconds of the monotonic clock.
+        seconds: time from `arrived` to its deadline.
+        model, version: the model that it reached; empty if none.
+        held: bytes that it holds of the memory for in-flight requests.
+        tickets: of its answered jobs.
+        answer: the prediction, and the manifest of its model.
     """
 
     id: str = ""
@@ -43,25 +43,25 @@ class Context:
 
     @property
     def label(self) -> tuple[str, str]:
-        """Model and version, as metrics name them."""
+        """Model and version, as labels of metrics."""
         return self.model, self.version
 
     def begin(self, most: float) -> None:
-        """Its last byte is here; the server allows so many seconds from now on."""
+        """Start the deadline, of `most` seconds, when the last byte of the request has arrived."""
         self.arrived, self.seconds = time.monotonic(), most
 
     def limit(self, seconds: float | None) -> None:
-        """Take the client's own limit; None: it has none.
+        """Apply the timeout of the client; None: it has none.
 
         Raises:
             InputError: it is more than the server allows, or not positive.
-            DeadlineError: it is over.
+            DeadlineError: it has passed.
         """
         if seconds is not None:
             if not 0 < seconds <= self.seconds:
                 raise InputError(
                     f"timeout is {seconds:g} s; it must be more than 0 and at most "
-                    f"{self.seconds:g}, this server's own limit."
+                    f"{self.seconds:g}, this server's limit."
                 )
             self.seconds = seconds
         self.require_time()
@@ -71,17 +71,17 @@ class Context:
         return self.deadline - time.monotonic()
 
     def require_time(self) -> None:
-        """Check that its deadline is not over.
+        """Check that the deadline has not passed.
 
         Raises:
-            DeadlineError: it is.
+            DeadlineError: it has.
         """
         if self.left() <= 0:
             raise self.too_late()
 
     def too_late(self) -> DeadlineError:
-        """What is said when it is over."""
+        """The error of a missed deadline."""
         return DeadlineError(
-            f"the answer was not there within {self.seconds:g} s, and the work was stopped. Ask "
-            "for fewer passes or rows, or allow more time."
+            f"the answer was not ready within {self.seconds:g} s, and the work was stopped. "
+            f"Request fewer passes or rows, or allow more time."
         )

@@ -1,13 +1,13 @@
-"""From inputs and options to an answer, for every protocol: admission, queue, deadline, end.
+"""From inputs and options to an answer, for every protocol: admission, queue, deadline.
 
-A protocol decodes its request, asks the data plane, and encodes what it is given:
+A protocol decodes its request, calls the data plane, and encodes the result:
 
     with plane.request(context := Context(id)):
         context.begin(plane.timeout)
         predictor = plane.find("digits", None, context)
         prediction = await plane.predict(predictor, rows, options, context)
 
-A task that is cancelled, or whose client is gone, leaves nothing that runs on.
+If a task is cancelled or its client disconnects, its work stops.
 """
 
 import asyncio
@@ -34,18 +34,18 @@ from service.serving.tracing import Tracing
 
 Array = NDArray[Any]
 
-#: Seconds for which nobody looks whether the client is still there.
+#: Seconds before the first check whether the client has disconnected.
 _PATIENCE = 0.05
 
 
 class DataPlane:
-    """Answers requests of any protocol. For the event loop's thread alone.
+    """Answers requests of any protocol. Use it only on the event loop's thread.
 
     Attributes:
         repository: of the models.
-        metrics, tracing: what is told of requests.
-        memory: for bodies and answers.
-        timeout: maximum seconds of a request.
+        metrics, tracing: observers of requests.
+        memory: limit on bodies and answers.
+        timeout: maximum request deadline, in seconds.
     """
 
     def __init__(
@@ -58,18 +58,18 @@ class DataPlane:
         memory: PendingMemory | None = None,
         timeout: float = 60.0,
     ) -> None:
-        """Answer with the models of `repository`, by passes that `scheduler` runs."""
+        """Answer with the models of `repository`; `scheduler` runs the passes."""
         self.repository = repository
         self.metrics = metrics or Metrics()
         self.tracing = tracing or Tracing()
         self.memory = memory or PendingMemory()
         self.timeout = timeout
         self._scheduler = scheduler
-        self._arriving = 0  # requests that are about to be run
+        self._arriving = 0  # requests that are about to run
 
     @contextmanager
     def request(self, context: Context) -> Iterator[Context]:
-        """A request, from its first byte until its answer is sent; then it is counted."""
+        """Track a request from its first byte until its answer is sent; then count it."""
         try:
             yield context
         finally:
@@ -86,7 +86,7 @@ class DataPlane:
             self.metrics.uncertainty.observe(*context.label, *context.answer)
 
     def find(self, name: str, version: int | None, context: Context) -> Predictor:
-        """The model that is to answer, which the log and the metrics will name.
+        """Find the model of a request, and record it for logs and metrics.
 
         Args:
             name: of the model.
@@ -95,7 +95,7 @@ class DataPlane:
 
         Raises:
             ModelNotFoundError: there is no such model or version.
-            ModelUnavailableError: it cannot answer now.
+            ModelUnavailableError: it is not ready.
         """
         found, predictor = self.repository.predictor(name, version)
         context.model, context.version = found.name, str(found.number)
@@ -188,7 +188,7 @@ async def _wait(answer: "asyncio.Future[None]", context: Context) -> None:
         finally:
             leaving.cancel()
         if not answer.done():
-            raise CancelledError("the client is gone; its passes were stopped.")
+            raise CancelledError("the client disconnected; its passes were stopped.")
     await answer
 
 
@@ -197,4 +197,6 @@ def _fault(error: BaseException, context: Context) -> MCDropoutError:
         return error
     if isinstance(error, TimeoutError):
         return context.too_late()
-    return StoppingError("the server stopped before the answer was there. Send it again.")
+    return StoppingError(
+        "the server shut down before the answer was ready. Send the request again."
+    )

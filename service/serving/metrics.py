@@ -1,4 +1,4 @@
-"""What Prometheus is told. All names begin with `mcdropout_`; docs/operations.md lists them."""
+"""Prometheus metrics. All names begin with `mcdropout_`; docs/operations.md lists them."""
 
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -33,13 +33,13 @@ _COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096)
 
 
 class Guarded(Collector):
-    """Another collector; if it fails, the page lacks its numbers and has all others."""
+    """Wraps a collector; if it fails, only its own metrics are missing from the page."""
 
     def __init__(self, inner: Collector) -> None:
         self._inner = inner
 
     def collect(self) -> Iterator[Metric]:
-        """What the other tells."""
+        """The metrics of the wrapped collector."""
         found: list[Metric] = []
         guarded("metrics page", lambda: found.extend(self._inner.collect()))
         yield from found
@@ -61,7 +61,7 @@ class Failures(Collector):
 
 
 class Now(Collector):
-    """What is read when it is asked for."""
+    """Metrics that are read at the time of a scrape."""
 
     def __init__(self, repository: Repository, scheduler: Scheduler) -> None:
         self._repository = repository
@@ -85,7 +85,7 @@ class Now(Collector):
         )
         for name, versions in self._repository.models().items():
             for version in versions:
-                # What the policy or a request does not want is no fault.
+                # Versions excluded by the policy or a request have not failed.
                 if version.state is not State.UNLOADED:
                     is_ready = float(version.state is State.READY)
                     ready.add_metric([name, version.number_text], is_ready)
@@ -93,7 +93,7 @@ class Now(Collector):
 
 
 class Metrics:
-    """Everything that is counted while requests are answered."""
+    """All metrics that are updated while requests are answered."""
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -142,7 +142,7 @@ class Metrics:
         )
 
         every = (self._queue, self._compute, self._passes, self._samples)
-        # `labels` looks its answer up with a lock and a check of every label.
+        # `labels` takes a lock and checks every label, so its results are cached.
         self._of_model: Callable[..., list[Any]] = cache(
             lambda *labels: [metric.labels(*labels) for metric in every]
         )
@@ -151,16 +151,16 @@ class Metrics:
         return kind(f"mcdropout_{name}", text, *args, registry=self._registry, **kw)
 
     def watch(self, repository: Repository, scheduler: Scheduler) -> None:
-        """Also tell how these are."""
+        """Add the metrics of a repository and a scheduler."""
         self._registry.register(Guarded(Now(repository, scheduler)))
 
     def turn(self, turn: Turn) -> None:
-        """Count a turn."""
+        """Count a time slice."""
         self._rows.labels(*turn.label).observe(turn.rows)
         self._jobs.labels(*turn.label).observe(turn.jobs)
 
     def answered(self, model: str, version: str, ticket: Ticket) -> None:
-        """Count a request that came to an answer."""
+        """Count an answered request."""
         job = ticket.job
         queue, compute, passes, samples = self._of_model(model, version)
         queue.observe(ticket.began - ticket.arrived)
@@ -175,5 +175,5 @@ class Metrics:
         self._whole.labels(model, version).observe(seconds)
 
     def text(self) -> bytes:
-        """In Prometheus' text format."""
+        """The metrics in Prometheus' text format."""
         return generate_latest(self._registry)

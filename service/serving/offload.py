@@ -1,4 +1,4 @@
-"""Work that goes through many bytes leaves the event loop, so that other requests go on."""
+"""Runs work on many bytes in a thread, so that it does not block the event loop."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,9 +9,9 @@ from anyio import CapacityLimiter, to_thread
 
 from service.serving.context import Context
 
-#: Work on more bytes than these takes a thread.
+#: Work on more bytes than these runs in a thread.
 INLINE = 1 << 20
-#: Each takes many times its bytes for a moment, and Python's lock for long.
+#: Limits concurrent work: each takes many times its bytes of memory, and holds the GIL.
 _LARGE = CapacityLimiter(1)
 
 P = ParamSpec("P")
@@ -21,15 +21,15 @@ T = TypeVar("T")
 async def offload(
     context: Context, size: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
 ) -> T:
-    """What `work` returns; where it has to go through many bytes, a thread does it.
+    """Call `work`, in a thread if it processes many bytes, and return its result.
 
     Args:
         context: of the request.
-        size: bytes that `work` goes through.
-        work, args, kwargs: what is called.
+        size: number of bytes that `work` processes.
+        work, args, kwargs: the call.
 
     Raises:
-        DeadlineError: the request's time was over before its turn came.
+        DeadlineError: the request missed its deadline while it waited for a thread.
     """
     if size <= INLINE:
         return work(*args, **kwargs)

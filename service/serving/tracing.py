@@ -1,4 +1,4 @@
-"""OpenTelemetry spans, where its SDK is installed and told to export; else nothing."""
+"""OpenTelemetry spans, if its SDK is installed and configured to export."""
 
 import importlib.util
 import os
@@ -13,28 +13,28 @@ Attributes = Mapping[str, str | int | float]
 
 
 class Tracing:
-    """Does nothing. Its methods may fail: call them by `guarded`."""
+    """No tracing. Methods of subclasses may fail: call them with `guarded`."""
 
     def begin(self, name: str, carrier: Mapping[str, str], attributes: Attributes) -> Any:
-        """A request begins.
+        """Begin the span of a request.
 
         Args:
-            name: of its span, until `end` has a better one.
-            carrier: headers that may name the client's trace.
+            name: of the span, until `end` sets a better one.
+            carrier: headers that may contain the client's trace.
             attributes: of the span.
 
         Returns:
-            What `end` takes.
+            The argument `begun` of `end`.
         """
 
     def end(self, begun: Any, name: str | None, attributes: Attributes, failed: bool) -> None:
-        """It ends, in the task that began it."""
+        """End the span, in the task that began it."""
 
     def passes(self, ticket: Ticket) -> None:
-        """A job came to its end, in the request that is current."""
+        """Record the spans of a finished job of the current request."""
 
     def close(self) -> None:
-        """Send what is still to be sent."""
+        """Flush the remaining spans."""
 
 
 class Spans(Tracing):
@@ -62,7 +62,7 @@ class Spans(Tracing):
         return span, self._context.attach(self._with_span(span))
 
     def end(self, begun: Any, name: str | None, attributes: Attributes, failed: bool) -> None:
-        """With what is known of the request by now."""
+        """End the span with its final name and attributes."""
         span, token = begun
         try:
             if name is not None:
@@ -75,7 +75,7 @@ class Spans(Tracing):
             span.end()
 
     def passes(self, ticket: Ticket) -> None:
-        """Two spans in the past."""
+        """Record the finished spans `queue` and `passes`."""
         shift = time.time() - time.monotonic()
         arrived, began, ended = (
             int((moment + shift) * 1e9) for moment in (ticket.arrived, ticket.began, ticket.ended)
@@ -89,15 +89,15 @@ class Spans(Tracing):
         self._tracer.start_span("passes", attributes=work, start_time=began).end(ended)
 
     def close(self) -> None:
-        """Send what is still to be sent."""
+        """Flush the remaining spans."""
         self._provider.shutdown()
 
 
 def start_tracing(env: Mapping[str, str]) -> Tracing:
-    """Spans if OTEL_TRACES_EXPORTER or an OTLP endpoint is set, else nothing.
+    """Start tracing if OTEL_TRACES_EXPORTER or an OTLP endpoint is set.
 
     Raises:
-        SetupError: it is asked for and the SDK is not installed.
+        SetupError: it is configured and the SDK is not installed.
     """
     exporter = env.get("OTEL_TRACES_EXPORTER", "")
     endpoint = any(env.get(f"OTEL_EXPORTER_OTLP_{part}ENDPOINT") for part in ("", "TRACES_"))

@@ -13,11 +13,11 @@ from service.core.entropy import entropy
 from service.manifest import Manifest
 from service.protocol.prediction import Prediction
 
-#: Of a share of the largest possible entropy.
+#: Buckets of the entropy as a share of its maximum.
 _SHARES = (0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-#: Of a standard deviation, in whatever unit the output has.
+#: Buckets of the standard deviation, in the unit of the output.
 _DEVIATIONS = tuple(n * 10.0**e for e in range(-4, 5) for n in (1, 2, 5))
-#: Elements that may wait to be counted; a larger answer is counted at once.
+#: Maximum number of buffered elements; a larger answer is counted at once.
 _MOST_WAITING = 1 << 14
 
 Labels = tuple[str, str, str]  # model, version, output
@@ -26,19 +26,19 @@ Labels = tuple[str, str, str]  # model, version, output
 class Uncertainty(Collector):
     """Histograms of the predictive uncertainty of rows, by model, version and output.
 
-    Of a classification it is the predictive entropy as a share of ln K, the largest
-    there is for K classes. Of anything else it is the standard deviation over passes,
-    √ of the mean variance of the output's elements. Rows are counted many at once, where
-    prometheus_client's own histogram takes one number at a time.
+    For a classification it is the predictive entropy as a share of ln K, its maximum for K
+    classes. For other models it is the standard deviation over passes, the square root of the
+    mean variance of the output's elements. Many rows are counted at once; prometheus_client's
+    own histogram takes one number at a time.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._entropy: dict[Labels, NDArray[np.float64]] = {}
         self._deviation: dict[Labels, NDArray[np.float64]] = {}
-        #: What is not counted yet, many answers at once costing as much as one: (…, K) means
-        #: of K classes, and (B, …) variances of anything else, which have K = 0. A model's
-        #: next version may have another K under the same labels.
+        #: Answers that are not counted yet, since counting many costs as much as one: (…, K)
+        #: means of K classes, and (B, …) variances of other models, with K = 0. K is part of
+        #: the key, because it may change with a model's file under the same labels.
         self._waiting: dict[tuple[Labels, int], list[NDArray[np.float64]]] = {}
         self._elements = 0
 
@@ -56,12 +56,12 @@ class Uncertainty(Collector):
                 self._count()
 
     def _count(self) -> None:
-        """Count what waits; with the lock."""
-        # Forgotten first: what cannot be counted is not tried again.
+        """Count the buffered answers; called with the lock."""
+        # Cleared first, so that answers that cannot be counted are not tried again.
         waiting, self._waiting, self._elements = self._waiting, {}, 0
         for (labels, classes), answers in waiting.items():
             if classes:
-                # Of sequences each step is counted; they may differ in length.
+                # For sequences each step is counted; they may differ in length.
                 mean = np.concatenate([y.reshape(-1, classes) for y in answers])
                 _add(self._entropy, labels, _SHARES, entropy(mean) / np.log(classes))
             else:

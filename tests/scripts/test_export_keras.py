@@ -74,7 +74,7 @@ def test_custom_objects_and_lambdas_are_loaded_on_request(tmp_path: Path) -> Non
     assert "Give the module that defines them: --custom-objects mine.\n" in ended.stderr
     arguments = ("model.keras", "--output", "mine/1", "--custom-objects", "mine")
     ended = export(*arguments, cwd=tmp_path)
-    assert "run what its author wrote" in ended.stderr.replace("\n", " ")
+    assert "loading it runs this code" in ended.stderr.replace("\n", " ")
     ended = export(*arguments, "--allow-unsafe-lambda", cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
     assert f"{sys.executable} -m mcdropout serve --models .\n" in ended.stderr

@@ -16,7 +16,7 @@ COMMAND = [sys.executable, "-m", "scripts.gpu_check"]
 def test_without_a_gpu_it_fails_and_says_why() -> None:
     ended = subprocess.run(COMMAND, capture_output=True, text=True, cwd=ROOT)
     assert ended.returncode == 1
-    assert ended.stdout.startswith("FAIL  the device is set to 'cuda', and CUDA is not there")
+    assert ended.stdout.startswith("FAIL  the device is set to 'cuda', but CUDA is not available")
 
 
 def test_on_the_cpu_every_check_passes(digits_path: Path) -> None:

@@ -22,7 +22,7 @@ def binomial(uniform: Uniform, shape: Any, counts: Tensor, probs: Tensor, dtype:
         raise LimitError(
             "draws binomial numbers of "
             + ("counts that are computed" if known is None else f"{known.max():g} trials")
-            + f", and may draw them of a constant number of at most {MOST_TRIALS}"
+            + f"; only a constant number of at most {MOST_TRIALS} is supported"
         )
     trials = max(math.ceil(known.max(initial=0)), 1)
     shape = tf.cast(shape, tf.int32)

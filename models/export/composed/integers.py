@@ -20,5 +20,5 @@ def integers(uniform: Uniform, shape: Any, minval: Tensor, maxval: Tensor) -> Te
     span = tf.cast(maxval - minval, tf.float32)
     most = tf.get_static_value(span)
     if most is not None and most > MOST_INTEGERS:
-        raise LimitError(f"draws one of {most:.0f} integers, and may draw one of {MOST_INTEGERS}")
+        raise LimitError(f"draws one of {most:.0f} integers; at most {MOST_INTEGERS} are supported")
     return minval + tf.cast(tf.floor(uniform(shape, tf.float32) * span), minval.dtype)

@@ -76,14 +76,14 @@ async def read_body(request: Request, also: Collection[str] = ()) -> bytes:
             shared.plane.memory.hold(context, len(chunk))
             chunks.append(chunk)
     except ClientDisconnect as error:
-        raise CancelledError("the client left before it had sent its request.") from error
+        raise CancelledError("the client disconnected before it had sent its request.") from error
     context.begin(shared.plane.timeout)
     return b"".join(chunks)
 
 
 def _too_large(limit: int) -> HTTPException:
     return HTTPException(
-        413, f"the body is too large; this server takes at most {limit} bytes. Send fewer rows."
+        413, f"the body is too large; this server allows at most {limit} bytes. Send fewer rows."
     )
 
 
@@ -126,16 +126,17 @@ def _loads(content: bytes, example: str, most_parts: int | None) -> Any:
         if large:
             gc.enable()
     if text.startswith("EOF"):
-        raise InputError(f"the body is empty, or it ends before its JSON does. Send {example}.")
-    raise InputError(f"the body is not JSON: {text}. Send {example}.")
+        raise InputError(f"the body is empty, or its JSON is incomplete. Send {example}.")
+    raise InputError(f"the body is not valid JSON: {text}. Send {example}.")
 
 
 def _require_few_lists(content: bytes) -> None:
     most = LISTS + len(content) // LIST_BYTES
     if content.count(b"[") + 2 * content.count(b"{") > most:
         raise InputError(
-            f"the body has too many lists and objects for its {len(content)} bytes: up to {most}, "
-            "where an object counts twice. Send fewer rows at a time, or the rows as bytes."
+            f"the body has too many lists and objects for its {len(content)} bytes: at most {most} "
+            f"are allowed, where an object counts as two. Send fewer rows at a time, or the rows "
+            f"as bytes."
         )
 
 

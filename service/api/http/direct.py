@@ -15,7 +15,7 @@ from service.api.http.versions import version_number
 
 #: What the routers do not agree on: a pattern's end is also before a last newline.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_NO_CONTROL = "the path has a control character, such as %0A for the end of a line; leave it out."
+_NO_CONTROL = "the path has a control character, such as %0A for a line feed; remove it."
 
 
 class Direct:

@@ -97,7 +97,7 @@ def _forget_frames(error: BaseException | None) -> None:
 def _http(request: Request, error: HTTPException) -> JSONResponse:
     text = str(error.detail)
     if error.status_code == 404:
-        text = "there is no such page. GET /docs lists them all."
+        text = "unknown path. GET /docs lists all paths."
     if error.status_code == 405:
         text = _wrong_method(error)
     place = f"{request.method} {request.url.path}"
@@ -113,7 +113,7 @@ def _internal(request: Request, error: Exception) -> JSONResponse:
 
 def _wrong_method(error: HTTPException) -> str:
     methods = sorted((error.headers or {}).get("Allow", "GET").split(", "))
-    return f"this page takes {' and '.join(methods)} alone. GET /docs lists what each takes."
+    return f"this path accepts only {' and '.join(methods)}. GET /docs lists all paths and methods."
 
 
 def error_response(

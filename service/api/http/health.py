@@ -34,16 +34,16 @@ def require_ready(shared: AppState) -> None:
     """
     repository = shared.repository
     if shared.draining.is_set():
-        raise ModelUnavailableError("the server is stopping.", 1)
+        raise ModelUnavailableError("the server is shutting down.", 1)
     # One that came later and failed must not take the others out of the traffic.
     models = repository.models().items()
     states = {n: first_choice(found).state for n, found in models if n in repository.requested}
     if not repository.loaded:
         loading = [name for name, state in states.items() if state is State.LOADING]
-        raise ModelUnavailableError(f"the models are loading: {loading}. Try again in a moment.", 1)
+        raise ModelUnavailableError(f"the models are loading: {loading}. Retry shortly.", 1)
     failed = [name for name, state in states.items() if state is State.FAILED]
     if failed:
         raise ModelUnavailableError(
-            f"these models have no version that can answer: {failed}. GET /v1/models says why; "
-            "the other models serve."
+            f"these models have no version that can answer: {failed}. GET /v1/models gives the "
+            f"reasons; the other models are served."
         )

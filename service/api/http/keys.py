@@ -62,12 +62,12 @@ def parse_keys(text: str, source: str) -> list[Key]:
         if len(key) < _SHORTEST:
             raise SetupError(
                 f"the key in item {number} of {source} has {len(key)} characters; it needs at "
-                f"least {_SHORTEST}. `openssl rand -hex 24` makes a good one."
+                f"least {_SHORTEST}. `openssl rand -hex 24` generates one."
             )
         if not key.isascii():
             raise SetupError(
-                f"the key in item {number} of {source} has characters other than ASCII, which no "
-                "header holds. `openssl rand -hex 24` makes a good one."
+                f"the key in item {number} of {source} has characters other than ASCII, which HTTP "
+                f"headers cannot contain. `openssl rand -hex 24` generates one."
             )
         keys.append(Key(_digest(key.encode()), _RIGHTS[right]))
     return keys
@@ -104,7 +104,7 @@ class RequireKey:
             if rights is None:
                 refused = error_response(
                     401,
-                    "this server wants an API key that it knows: send it as 'Authorization: Bearer "
+                    "this server requires a valid API key: send it as 'Authorization: Bearer "
                     "<key>' or as 'X-API-Key: <key>'.",
                     {"WWW-Authenticate": "Bearer"},
                 )

@@ -41,5 +41,5 @@ class Known(BaseModel):
     @classmethod
     def _unknown(cls, name: str) -> str:
         if name in cls.ELSEWHERE:
-            return f"{name!r} belongs into 'parameters'"
-        return f"there is no field {name[:40]!r}; there are {list(cls.model_fields)}"
+            return f"{name!r} belongs in 'parameters'"
+        return f"unknown field {name[:40]!r}; the known fields are {list(cls.model_fields)}"

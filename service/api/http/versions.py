@@ -17,8 +17,8 @@ def version_number(text: str) -> int:
     # int() takes also signs, spaces, underscores and other scripts' digits.
     if not (text.isascii() and text.isdigit() and len(text) < 19):
         raise InputError(
-            f"the version in the path is {shortened(text)!r}; it takes a whole number of up to 18 "
-            "digits, such as 1."
+            f"the version in the path is {shortened(text)!r}; it must be a whole number of at most "
+            f"18 digits, such as 1."
         )
     return int(text)
 

@@ -134,7 +134,7 @@ def _require_letters(
     wrong = np.flatnonzero(letters > sys.maxunicode)
     if len(wrong):
         index, number = int(wrong[0]) * 4 // dtype.itemsize, int(letters[wrong[0]])
-        raise InputError(f"{what}[{index}] has the letter {number}, which Unicode has not.")
+        raise InputError(f"{what}[{index}] has the code point {number}, which is not in Unicode.")
 
 
 def _require_shape(shape: tuple[int, ...]) -> None:
@@ -148,19 +148,20 @@ def _read_raw(content: bytes, spec: InputSpec) -> Array:
     datatype, row = BY_DTYPE[spec.dtype], spec.shape[1:]
     if datatype.size is None:
         raise InputError(
-            f"the model takes strings, and raw bytes do not tell where each ends: send {NPY}, or "
+            f"the model expects strings, and raw bytes do not mark where each one ends: send "
+            f"{NPY}, or "
             "JSON."
         )
     if None in row:
         raise InputError(
-            f"the model's rows have no fixed shape, {list(spec.shape)}, so that raw bytes do not "
-            f"tell how many there are: send {NPY}."
+            f"the model's rows have no fixed shape, {list(spec.shape)}, so raw bytes do not give "
+            f"the number of rows: send {NPY}."
         )
     size = datatype.size * prod(n or 1 for n in row)
     if len(content) % size or not content:
         raise InputError(
             f"the body has {len(content)} bytes; a row of {spec.dtype} of shape "
-            f"{list(row)} has {size}, and whole rows are needed."
+            f"{list(row)} has {size}, and whole rows are required."
         )
     shape = (len(content) // size, *(n or 1 for n in row))
     return _decode(content, datatype, shape, "the body")

@@ -81,21 +81,21 @@ def decode(predictor: Predictor, kind: str, query: Mapping[str, str], content: b
 
 def _from_query(query: Mapping[str, str]) -> PredictBody:
     """The options of a request whose body is rows alone."""
-    there_are = [name for name in PredictRequest.model_fields if name not in _ROWS]
+    known = [name for name in PredictRequest.model_fields if name not in _ROWS]
     fields: dict[str, Any] = {"instances": []}
     for name, text in query.items():
         if name in _ROWS:
-            raise InputError(f"{name} is in the address; the rows are the body.")
-        if name not in there_are:
-            known = f"there is no field {shortened(name)!r}; there are {there_are}."
-            raise InputError(f"the address: {known}")
+            raise InputError(f"{name} is in the query string; send the rows as the body.")
+        if name not in known:
+            text = f"unknown field {shortened(name)!r}; the known fields are {known}."
+            raise InputError(f"the query string: {text}")
         fields[name] = (
             text.split(",") if name in _LISTS else _plain(text) if name in _PLAIN else text
         )
     try:
         return PredictRequest.model_validate(fields)
     except ValidationError as error:
-        text = invalid(error, "?passes=100&seed=7 in the address", "the address")
+        text = invalid(error, "a query string such as ?passes=100&seed=7", "the query string")
     raise InputError(text)
 
 
@@ -103,8 +103,8 @@ def _require_no_options(query: Mapping[str, str]) -> None:
     for name in query:
         if name in PredictRequest.model_fields:
             raise InputError(
-                f"the address has {name!r}, which is read there with rows as bytes; put it into "
-                "the body."
+                f"the query string has {name!r}, which is allowed there only with rows as bytes; "
+                "put it into the body."
             )
 
 
@@ -137,7 +137,7 @@ def _require_no_tensors(inputs: Any) -> None:
     first = inputs[0] if isinstance(inputs, list) and inputs else None
     if isinstance(first, dict) and "datatype" in first:
         raise InputError(
-            "inputs is a list of tensors, which POST /v2/models/{name}/infer takes. Here it is "
+            "inputs is a list of tensors, as for POST /v2/models/{name}/infer. Here it must be "
             "rows, or an object of input name to rows."
         )
 

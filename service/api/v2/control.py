@@ -76,7 +76,7 @@ async def _controlled(request: Request) -> Repository:
     shared = state_of(request)
     if not shared.control:
         raise HTTPException(
-            403, f"models are not loaded and unloaded by request. {SETTING}=true allows it."
+            403, f"loading and unloading models by request is disabled. {SETTING}=true enables it."
         )
     body = await read_body(request)
     parse_json(ControlRequest, body or b"{}", "nothing, or {}")
@@ -95,6 +95,6 @@ async def _in_time(request: Request, work: Callable[[str], object], name: str) -
             await to_thread.run_sync(work, name, abandon_on_cancel=True, limiter=_LOADS)
     except TimeoutError as error:
         raise DeadlineError(
-            f"model {name!r} took longer than {seconds:g} s and goes on. GET /v1/models/{name} "
-            "says how it ends."
+            f"model {name!r} took longer than {seconds:g} s and continues. GET /v1/models/{name} "
+            f"shows the result."
         ) from error

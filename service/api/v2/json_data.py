@@ -119,7 +119,7 @@ def _is_whole(value: float) -> bool:
 
 
 def _beyond(place: str, value: object, datatype: str) -> str:
-    return f"{place} is {shown(value)}, which {datatype} cannot hold."
+    return f"{place} is {shown(value)}, which {datatype} cannot represent."
 
 
 def _first(values: Sequence[V], wrong: Callable[[V], bool]) -> int:

@@ -116,7 +116,7 @@ def select(
         if offer is None:
             raise InputError(f"{place}{_why_unknown(output.name, manifest, listed)}")
         if output.name in selected:
-            raise InputError(f"{place}, as of another output before it. Ask for each once.")
+            raise InputError(f"{place}, the name of an earlier output. Request each output once.")
         own = output.parameters.binary_data if output.parameters else None
         as_bytes = binary if own is None else own
         selected[output.name] = Selected(output.name, offer, as_bytes, measure)
@@ -137,6 +137,7 @@ def _find(name: str, known: Mapping[str, Offer]) -> tuple[Offer | None, str | No
 def _why_unknown(name: str, manifest: Manifest, listed: Mapping[str, Offer]) -> str:
     if name in offers(manifest):
         return (
-            f", which takes passes; 'training' is false. Leave that out, or ask for {list(listed)}."
+            ", which requires passes; 'training' is false. "
+            f"Leave that out, or request {list(listed)}."
         )
-    return f"; there are {list(listed)}."
+    return f"; the outputs are {list(listed)}."

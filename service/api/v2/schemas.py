@@ -24,7 +24,7 @@ EXAMPLE = (
 
 def _known_datatype(datatype: str) -> str:
     if datatype not in BY_NAME:
-        raise ValueError(f"models here take {', '.join(BY_NAME)}")
+        raise ValueError(f"the supported datatypes are {', '.join(BY_NAME)}")
     return datatype
 
 
@@ -72,7 +72,7 @@ class OutputParameters(Known):
     def _no_classification(cls, value: Any) -> Any:
         if isinstance(value, dict) and value.get("classification"):
             raise ValueError(
-                "'classification' is not supported. Ask for 'mean' and sort it; the labels are at "
+                "'classification' is not supported. Request 'mean' and sort it; the labels are at "
                 "GET /v1/models/{name}"
             )
         return value

@@ -64,7 +64,8 @@ def decode_inputs(inputs: Sequence[InferInput], binary: memoryview | None) -> In
         place = f"inputs[{index}]"
         if tensor.name in arrays:
             raise InputError(
-                f"{place}.name is {tensor.name!r}, as of another input before it. Send each once."
+                f"{place}.name is {tensor.name!r}, the name of an earlier input. Send each input "
+                f"once."
             )
         if size is None or binary is None:
             arrays[tensor.name], places[tensor.name] = from_json(tensor, place)
@@ -100,8 +101,8 @@ def _require_binary(sizes: Sequence[int | None], binary: memoryview | None) -> N
     claimed = [size for size in sizes if size is not None]
     if claimed and binary is None:
         raise InputError(
-            f"the inputs have a binary_data_size, and the request has no header {HEADER}. Say in "
-            "it how many bytes the JSON has; the tensors' bytes follow it."
+            f"the inputs have a binary_data_size, and the request has no header {HEADER}. It gives "
+            f"the number of bytes of the JSON, which the tensors' bytes follow."
         )
     if binary is not None and len(binary) != sum(claimed):
         raise InputError(

@@ -49,8 +49,8 @@ def read_measures(asked: Collection[AskedMeasure], task: str) -> tuple[Measure, 
     unknown = [name for name, _ in pairs if name not in known]
     if unknown:
         raise InputError(
-            f"measures names {shortened(unknown, 200)}; for a model of task {task!r} there "
-            f"are {known} beside mean and variance."
+            f"measures names {shortened(unknown, 200)}; a model of task {task!r} has {known} in "
+            f"addition to mean and variance."
         )
     found = tuple(dict.fromkeys(MEASURES[name].read(arguments) for name, arguments in pairs))
     names = [measure.name for measure in found]

@@ -127,7 +127,7 @@ def _nothing_random(random: RandomNodes, where: str) -> ArtifactError:
     if not random.dead:
         return ArtifactError(
             f"{where} has no random node: it was exported for inference, and its answers have no "
-            "variance. Export it with its dropout alive: from PyTorch by torch.onnx.export(..., "
+            "variance. Export it with active dropout: from PyTorch by torch.onnx.export(..., "
             "training=torch.onnx.TrainingMode.PRESERVE) with the dropout modules in train mode, "
             "from Keras by `mcdropout export`."
         )

@@ -1,6 +1,6 @@
 """Load-time verification: a model answers only after it has shown that its dropout is active.
 
-Monte Carlo dropout fails silently: a mask that was frozen or optimised away
+Monte Carlo dropout fails silently: a mask that was frozen or optimized away
 still gives answers, with a variance of 0 or a wrong one. So each load checks, on the
 machine and execution provider that will serve, that
 
@@ -41,7 +41,7 @@ Array = NDArray[Any]
 
 
 class Verification(BaseModel):
-    """What was measured when the model was loaded."""
+    """Results of load-time verification."""
 
     off_difference: float | None = Field(
         description="relative difference from the artifact, dropout off; null if never off"
@@ -62,8 +62,8 @@ def verify(artifact: Artifact, sampler: Sampler) -> Verification:
     """Verify that `sampler` samples `artifact`.
 
     Raises:
-        LayoutError: the plan's layout does not suit the model; another may.
-        ProofError: naming the first claim that does not hold.
+        LayoutError: the plan's layout does not suit the model; another one may.
+        ProofError: with the first check that failed.
     """
     rows = trial_rows(artifact)
     try:

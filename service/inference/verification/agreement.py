@@ -23,9 +23,9 @@ from service.runtime.engine import Engine
 
 
 def difference_off(artifact: Artifact, sampler: Sampler, rows: Rows) -> float | None:
-    """That of the plan with neutral draws from the artifact with `training=false`, relative.
+    """Relative difference of the plan with neutral draws from the artifact with `training=false`.
 
-    None where the artifact has no such output.
+    None if the artifact has no such output.
 
     Raises:
         LayoutError: it is more than rounding.
@@ -45,7 +45,7 @@ def difference_off(artifact: Artifact, sampler: Sampler, rows: Rows) -> float | 
 
 
 def difference_among_passes(artifact: Artifact, sampler: Sampler, rows: Rows) -> float:
-    """That of one row of one pass by itself from the same among others, relative.
+    """Relative difference of one row of one pass alone from the same row in a batch.
 
     Raises:
         LayoutError: it is more than rounding.
@@ -64,8 +64,8 @@ def difference_among_passes(artifact: Artifact, sampler: Sampler, rows: Rows) ->
     if not found.is_rounding:
         raise LayoutError(
             f"a row's answer changes by {found.found:.1e} of its scale with the other rows and "
-            "passes of the same call, so the model mixes rows of its batch and cannot be sampled "
-            "in one."
+            "passes of the same call, so the model mixes the rows of its batch, and its rows "
+            "cannot be batched."
         )
     return found.found
 

@@ -24,7 +24,7 @@ def site_effects(sampler: Sampler, rows: Rows) -> dict[str, float]:
 
     Raises:
         LayoutError: an output depends on what a site draws in another pass.
-        ProofError: naming the layer whose draws do not reach any output.
+        ProofError: with the layer whose draws do not reach any output.
     """
     runner, block = sampler.runner, sampler.first_block(rows)
     baselines = _baselines(runner, block)
@@ -37,8 +37,8 @@ def site_effects(sampler: Sampler, rows: Rows) -> dict[str, float]:
 def _baselines(runner: Runner, block: Frontier) -> list[list[SiteDraw]]:
     """What the other sites draw while one is looked at, tried until the one shows.
 
-    Beside neutral draws, others: a uniform at its middle may be a mask that drops all, and
-    hides what comes after it; and so may most of its draws be.
+    Neutral draws do not suffice: a uniform number at its midpoint may be a mask that drops
+    everything, and so hide the site behind it; and so may most of its draws.
     """
     neutral = runner.neutral(block, passes=1)
     drawn = [runner.draw(block, range(p, p + 1), Draws(seed=1)) for p in range(3)]
@@ -89,7 +89,8 @@ def _require_idle(
     first, *ends = runner.before_data(block, site, [*drawn, *probed])
     if not first or any(_change(end[name], y) for end in ends for name, y in first.items()):
         raise ProofError(
-            f"the draws of layer {site.layer!r} do not reach any output: others change nothing."
+            f"the draws of layer {site.layer!r} do not reach any output: different draws change "
+            f"nothing."
         )
 
 
@@ -115,6 +116,6 @@ def _require_own_draws(site: SiteSpec, both: Rows, alone: tuple[Rows, Rows]) -> 
         if moved > 0.5 * effect and effect > EFFECT * _change(one, np.zeros_like(one)):
             raise LayoutError(
                 f"a pass's answer changes by {moved:.1e} with what layer {site.layer!r} draws in "
-                "other passes of the same call, as where the model takes one element of a draw "
-                "for the whole batch."
+                "other passes of the same call, for example because the model uses one element of "
+                "a draw for the whole batch."
             )

@@ -50,7 +50,8 @@ def noise_moments(sites: Sequence[SiteSpec]) -> dict[str, tuple[float, float]]:
             if not distribution.agrees(numbers, None):
                 mean, variance, _ = distribution.moments()
                 raise ProofError(
-                    f"layer {site.layer!r} draws {site.kind} numbers of mean and deviation "
+                    f"layer {site.layer!r} draws {site.kind} numbers of mean and standard "
+                    f"deviation "
                     f"{noise[site.name]}, not {(mean, variance**0.5)}."
                 )
     return noise

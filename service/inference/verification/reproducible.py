@@ -19,7 +19,7 @@ def reproducible_samples(sampler: Sampler, rows: Rows) -> Rows:
     first, again = (sampler.sample(rows, PASSES, Draws(seed=1)) for _ in range(2))
     for name, samples in first.items():
         if not np.array_equal(samples, again[name], equal_nan=samples.dtype.kind == "f"):
-            raise ProofError(f"output {name!r} differs between two runs of one seed.")
+            raise ProofError(f"output {name!r} differs between two runs with the same seed.")
     return first
 
 

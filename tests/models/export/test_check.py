@@ -80,7 +80,7 @@ def moved_by_training(model: onnx.ModelProto) -> None:
         (flag_constant, "the dropout of drop_hidden is not in the graph that ONNX Runtime runs"),
         (other_rate, r"'drop_hidden' has rate 0\.5, and the exported one drops 0\.[34]"),
         (other_weights, "with training=false the exported model differs from Keras by"),
-        (moved_by_training, "so something other than dropout moved"),
+        (moved_by_training, "so something other than dropout changed"),
     ],
 )
 def test_check_refuses(edit_artifact: EditArtifact, change: Change, message: str) -> None:

@@ -292,9 +292,15 @@ def map_over_rows(x: Any) -> Any:
         (lambda x: x * tf.random.gamma(tf.shape(x), 2.0), "RandomGamma"),
         (lambda x: x * tf.random.poisson((), x), "RandomPoisson"),
         (lambda x: tf.random.shuffle(x), "RandomShuffle"),
-        (lambda x: tf.nn.dropout(x, 1e-9), "layer 'own' has the drop rate 1e-09, which cannot be"),
+        (
+            lambda x: tf.nn.dropout(x, 1e-9),
+            "layer 'own' has the dropout rate 1e-09, which cannot be",
+        ),
         (map_over_rows, "layer 'own' draws random numbers inside a loop"),
-        (lambda x: tf.nn.dropout(x, tf.reduce_mean(x)), "has a drop rate that rows decide"),
+        (
+            lambda x: tf.nn.dropout(x, tf.reduce_mean(x)),
+            "has a dropout rate that depends on the rows",
+        ),
         (
             lambda x: tf.cond(x[0, 0] > 0, lambda: tf.nn.dropout(x, 0.5), lambda: x),
             "layer 'own' draws random numbers inside a loop or a branch",
@@ -335,7 +341,7 @@ def test_a_rate_that_is_a_variable_is_exported_with_its_value(
     rates = [float(site.rate or 0) for site in manifest.sites]
     np.testing.assert_allclose(rates, [0.5 / (1 + np.e), 0.3], rtol=1e-6)
     assert all(site.trained_rate for site in manifest.sites)
-    assert "drops at 0.3, its value now" in caplog.text
+    assert "uses 0.3, its current value" in caplog.text
 
 
 def test_time_distributed_dropout_on_an_unknown_length_is_refused(tmp_path: Path) -> None:
@@ -433,7 +439,7 @@ def test_a_wrong_number_of_labels_is_refused(tmp_path: Path) -> None:
 
 def test_an_example_of_the_wrong_shape_is_refused(tmp_path: Path) -> None:
     message = refused(dense(), tmp_path / "model.onnx", example=np.ones((2, 19)))
-    assert "has shape (2, 19); the model takes (rows, 20)" in message
+    assert "has shape (2, 19); the model expects (rows, 20)" in message
 
 
 def test_a_boolean_input_that_switches_dropout_is_recognised(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_a_saved_model_of_keras_2_is_refused_with_the_command_that_converts_it(
 
 
 def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match="is a folder, and not a model"):
+    with pytest.raises(ExportError, match="is a folder, not a model"):
         load_keras(str(tmp_path))
 
 

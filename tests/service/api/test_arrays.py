@@ -96,7 +96,7 @@ HEADER = npy(X)[:80]
         (NPY, HEADER, "the body is not an .npy file"),
         (NPY, npy(X)[:-4], "has 1276 bytes of numbers; shape [5, 64] of float32 takes 1280."),
         (NPY, npy(X)[:-4] + b"12345678", "has 1284 bytes of numbers;"),
-        (NPY, npy(X[:, :3]), "the body has shape (5, 3) and dtype float32; the model takes"),
+        (NPY, npy(X[:, :3]), "the body has shape (5, 3) and dtype float32; the model expects"),
         (NPY, npy(X[0]), "For one row, add an axis in front: (1, 64)."),
         (NPY, npy(np.array([["a"]])), "the body has shape (1, 1) and dtype <U1; the model"),
         (NPY, npy(np.array([["a"]]))[:-1], "the body has 3 bytes of strings; shape [1, 1] of <U1"),
@@ -128,8 +128,11 @@ def test_a_claimed_size_is_not_allocated() -> None:
     [
         ("passes=x", "passes is the string 'x': Input should be a valid integer"),
         ("passes=1", "passes is 1; a variance needs at least 2."),
-        ("pases=5", "the address: there is no field 'pases'; there are ['training', "),
-        ("instances=5", "instances is in the address; the rows are the body."),
+        (
+            "pases=5",
+            "the query string: unknown field 'pases'; the known fields are ['training', ",
+        ),
+        ("instances=5", "instances is in the query string; send the rows as the body."),
         ("masks=all", "masks is the string 'all': Input should be 'shared' or 'per_row'."),
     ],
 )

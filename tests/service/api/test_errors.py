@@ -30,12 +30,15 @@ def error_of(response: httpx.Response, status: int) -> str:
     ("body", "message"),
     [
         ({"instances": []}, "instances is empty; send at least one row."),
-        ({"instances": [ROW[:63]]}, "instances[0] has 63 values; the model takes 64 there"),
-        ({"instances": [ROW, ROW[:3]]}, "instances[1] has 3 values; the model takes 64 there"),
-        ({"instances": [[*ROW[:63], "x"]]}, "instances[0][63] is the string 'x'; the model takes"),
-        ({"instances": [[*ROW[:63], None]]}, "instances[0][63] is null; the model takes float32"),
-        ({"instances": ROW}, "instances[0] is the number 0.0; the model takes lists of shape"),
-        ({"instances": [[ROW]]}, "instances[0] has 1 values; the model takes 64 there"),
+        ({"instances": [ROW[:63]]}, "instances[0] has 63 values; the model expects 64 there"),
+        ({"instances": [ROW, ROW[:3]]}, "instances[1] has 3 values; the model expects 64 there"),
+        (
+            {"instances": [[*ROW[:63], "x"]]},
+            "instances[0][63] is the string 'x'; the model expects",
+        ),
+        ({"instances": [[*ROW[:63], None]]}, "instances[0][63] is null; the model expects float32"),
+        ({"instances": ROW}, "instances[0] is the number 0.0; the model expects lists of shape"),
+        ({"instances": [[ROW]]}, "instances[0] has 1 values; the model expects 64 there"),
         ({"instances": "abc"}, "instances is the string 'abc': Input should be a valid array."),
         ({"instances": [{"image": ROW}]}, "instances[0] is not an object with exactly the model's"),
         ({"inputs": {"image": [ROW]}}, "inputs names inputs ['image']; the model has ['pixels']."),
@@ -55,14 +58,14 @@ def error_of(response: httpx.Response, status: int) -> str:
         ({"instances": [ROW], "rate_scale": -1}, "rate_scale is -1.0; it must be 0 or more."),
         (
             {"instances": [ROW], "rate_scale": 2.5},
-            "rate_scale is 2.5, which takes the rate of site",
+            "rate_scale is 2.5, which changes the rate of site",
         ),
         (
             {"instances": [ROW], "rate_scale": "2"},
             "rate_scale is the string '2': Input should be a",
         ),
         ({"instances": [ROW], "sites": ["x"]}, "sites names ['x']; the model has ['drop_maps',"),
-        ({"instances": [ROW], "sites": []}, "sites is empty, which leaves nothing to vary."),
+        ({"instances": [ROW], "sites": []}, "sites is empty, so that no site is active."),
         (
             {"instances": [ROW], "sites": "drop_maps"},
             "sites is the string 'drop_maps': Input should",
@@ -75,14 +78,17 @@ def error_of(response: httpx.Response, status: int) -> str:
         ({"instances": [ROW], "passes": True}, "passes is true: Input should be a valid integer"),
         ({"instances": [ROW], "seed": -1}, "seed is -1; it must be from 0 to 9007199254740991."),
         ({"instances": [ROW], "seed": 2**64}, "it must be from 0 to 9007199254740991."),
-        ({"instances": [ROW], "measures": ["x"]}, "measures names ['x']; for a model of task"),
+        ({"instances": [ROW], "measures": ["x"]}, "measures names ['x']; a model of task"),
         ({"instances": [ROW], "measures": [1]}, "measures[0] is 1: it takes a name, or an object"),
         ({"instances": [ROW], "measures": [{}]}, "measures has an object of 0 fields; it takes na"),
-        ({"instances": [ROW], "samples": 5}, "the body: there is no field 'samples'; there are ['"),
+        (
+            {"instances": [ROW], "samples": 5},
+            "the body: unknown field 'samples'; the known fields are ['",
+        ),
         ({"instances": [ROW], "training": False, "passes": 5}, "'training' is false, which runs"),
         (
             {"inputs": [{"name": "pixels", "shape": [1, 64], "datatype": "FP32", "data": ROW}]},
-            "inputs is a list of tensors, which POST /v2/models/{name}/infer takes.",
+            "inputs is a list of tensors, as for POST /v2/models/{name}/infer. ",
         ),
         ([1, 2], "the body is wrong: Input should be an object"),
         ("text", "the body is wrong: Input should be an object"),
@@ -96,13 +102,19 @@ def test_a_wrong_body_is_explained(client: httpx.Client, body: Any, message: str
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "the body is empty, or it ends before its JSON does. Send an object such as"),
-        (b"{", "the body is empty, or it ends before its JSON does."),
-        (b"instances=1", "the body is not JSON: "),
-        (b"\xff\xfe", "the body is not JSON: "),
-        (b'{"instances": "\xff"}', "the body is not JSON: invalid unicode code point at line 1"),
-        (b"[" * 100_000, "the body is not JSON: recursion limit exceeded at line 1"),
-        (b'{"instances": [[NaN' + b", 0" * 63 + b"]]}", "instances[0][0] is nan; the model takes"),
+        (b"", "the body is empty, or its JSON is incomplete. Send an object such as"),
+        (b"{", "the body is empty, or its JSON is incomplete."),
+        (b"instances=1", "the body is not valid JSON: "),
+        (b"\xff\xfe", "the body is not valid JSON: "),
+        (
+            b'{"instances": "\xff"}',
+            "the body is not valid JSON: invalid unicode code point at line 1",
+        ),
+        (b"[" * 100_000, "the body is not valid JSON: recursion limit exceeded at line 1"),
+        (
+            b'{"instances": [[NaN' + b", 0" * 63 + b"]]}",
+            "instances[0][0] is nan; the model expects",
+        ),
         (b'{"instances": [[-Infinity' + b", 0" * 63 + b"]]}", "instances[0][0] is -inf;"),
         (b'{"instances": [[1e999' + b", 0" * 63 + b"]]}", "instances[0][0] is inf;"),
         (b'{"instances": [[1e300' + b", 0" * 63 + b"]]}", "instances[0][0] is 1e+300; the model"),
@@ -120,21 +132,36 @@ def test_a_body_that_is_no_good_json_is_explained(
     [
         ("POST", "/v1/models/nope:predict", 404, "no model 'nope'; this server has: co2, digits."),
         ("GET", "/v1/models/nope", 404, "no model 'nope'; this server has: co2, digits."),
-        ("GET", "/v1/models/..%2F..%2Fetc", 404, "there is no such page."),
+        ("GET", "/v1/models/..%2F..%2Fetc", 404, "unknown path."),
         ("POST", "/v1/models/digits/versions/9:predict", 404, "no version 9; it has [1]."),
         (
             "POST",
             "/v1/models/digits/versions/x:predict",
             400,
-            "the version in the path is 'x'; it takes a whole number of up to 18 digits",
+            "the version in the path is 'x'; it must be a whole number of at most 18 digits",
         ),
-        ("GET", "/v1/models/digits/versions/x", 400, "the version in the path is 'x'; it takes a"),
-        ("POST", "/v1/models/digits:classify", 404, "there is no such page."),
-        ("GET", "/nowhere", 404, "GET /nowhere: there is no such page."),
-        ("GET", "/v1/models/digits:predict", 405, "this page takes POST alone. GET /docs lists"),
-        ("GET", "/v1/models/digits/versions/1:predict", 405, "this page takes POST alone."),
-        ("POST", "/v1/models/digits", 405, "this page takes GET alone."),
-        ("DELETE", "/v1/models/digits", 405, "this page takes GET alone. GET /docs lists what"),
+        (
+            "GET",
+            "/v1/models/digits/versions/x",
+            400,
+            "the version in the path is 'x'; it must be a",
+        ),
+        ("POST", "/v1/models/digits:classify", 404, "unknown path."),
+        ("GET", "/nowhere", 404, "GET /nowhere: unknown path."),
+        (
+            "GET",
+            "/v1/models/digits:predict",
+            405,
+            "this path accepts only POST. GET /docs lists",
+        ),
+        ("GET", "/v1/models/digits/versions/1:predict", 405, "this path accepts only POST."),
+        ("POST", "/v1/models/digits", 405, "this path accepts only GET."),
+        (
+            "DELETE",
+            "/v1/models/digits",
+            405,
+            "this path accepts only GET. GET /docs lists all paths",
+        ),
     ],
 )
 def test_a_wrong_address_is_explained(
@@ -181,7 +208,7 @@ def test_a_broken_model_is_reported_and_the_others_serve(tmp_path: Path) -> None
         assert details["state"] == "failed"
         assert "(50000 bytes) is not a whole ONNX file" in details["reason"]
         message = error_of(client.post(URL, json={"instances": [ROW]}), 503)
-        assert message.startswith("model 'digits' version 1 is failed: ")
+        assert message.startswith("model 'digits' version 1 is not ready (failed): ")
         assert "['digits']" in error_of(client.get("/health/ready"), 503)
         answer = client.post("/v1/models/co2:predict", json={"instances": [[2000.0]]})
         assert answer.status_code == 200

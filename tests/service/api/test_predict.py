@@ -108,7 +108,7 @@ def test_model_details_name_inputs_outputs_sites_labels_and_status(client: httpx
     assert details["providers"] == ["CPUExecutionProvider"]
     assert details["device"]["asked"] == "auto"
     assert details["device"]["got"] == "cpu"
-    assert details["device"]["why"].startswith("There is no GPU to use")
+    assert details["device"]["why"].startswith("No GPU can be used")
     plan = details["plan"]
     assert (plan["layout"], plan["rejected"], plan["dead"]) == ("split", {}, [])
     assert 0 < plan["trunk_share"] < 1 < plan["speedup_limit"] < 2
@@ -194,7 +194,9 @@ def test_options_in_the_address_of_json_are_not_ignored(client: httpx.Client) ->
     response = client.post("/v1/models/digits:predict?passes=5", json={"instances": ROWS[:1]})
     assert response.status_code == 400
     assert response.json()["error"] == (
-        "the address has 'passes', which is read there with rows as bytes; put it into the body."
+        "the query string has 'passes', which is allowed there only with rows as bytes; put it "
+        "into the "
+        "body."
     )
     assert client.post("/v1/models/digits:predict?key=1", json={"instances": ROWS[:1]}).is_success
 

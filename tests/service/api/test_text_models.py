@@ -131,10 +131,10 @@ def test_the_client_sends_strings(texts: LocalServer, wanted: Prediction, rows: 
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ([["a"], [5]], r"x\[1\]\[0\] is of type int; the model takes strings"),
-        ([["a"], ["\ud800"]], r"x\[1\]\[0\] is no text in UTF-8"),
+        ([["a"], [5]], r"x\[1\]\[0\] is of type int; the model expects strings"),
+        ([["a"], ["\ud800"]], r"x\[1\]\[0\] is not valid UTF-8 text"),
         ([["a"], ["b", "c"]], r"x\[1\] has shape \(2,\), and x\[0\] has \(1,\)"),
-        (np.array([[1.0]]), "has elements of type float64; the model takes string"),
+        (np.array([[1.0]]), "has elements of type float64; the model expects string"),
     ],
 )
 def test_the_client_sends_no_other(texts: LocalServer, rows: Any, said: str) -> None:

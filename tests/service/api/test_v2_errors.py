@@ -44,15 +44,27 @@ def parameters(**given: Any) -> dict[str, Any]:
         ({"inputs": {}}, "inputs is an object: Input should be a valid array."),
         ({"inputs": [5]}, "inputs[0] is 5: Input should be an object."),
         ({"inputs": [{}]}, "inputs[0].name is missing."),
-        ({"inputs": [ROWS], "passes": 5}, "the body: 'passes' belongs into 'parameters'."),
-        ({"inputs": [ROWS], "instances": []}, "the body: there is no field 'instances'; there are"),
+        ({"inputs": [ROWS], "passes": 5}, "the body: 'passes' belongs in 'parameters'."),
+        (
+            {"inputs": [ROWS], "instances": []},
+            "the body: unknown field 'instances'; the known fields are",
+        ),
         ({"inputs": [ROWS], "id": 5}, "id is 5: Input should be a valid string."),
-        ({"inputs": [ROWS, ROWS]}, "inputs[1].name is 'pixels', as of another input before it."),
+        (
+            {"inputs": [ROWS, ROWS]},
+            "inputs[1].name is 'pixels', the name of an earlier input.",
+        ),
         (rows(name="image"), "inputs names inputs ['image']; the model has ['pixels']."),
         (rows(name=5), "inputs[0].name is 5: Input should be a valid string."),
-        (rows(extra=5), "inputs[0]: there is no field 'extra'; there are ['name', 'shape',"),
-        (rows(datatype="BF16"), "inputs[0].datatype is the string 'BF16': models here take BOOL,"),
-        (rows(datatype="fp32"), "inputs[0].datatype is the string 'fp32': models here take BOOL,"),
+        (rows(extra=5), "inputs[0]: unknown field 'extra'; the known fields are ['name', 'shape',"),
+        (
+            rows(datatype="BF16"),
+            "inputs[0].datatype is the string 'BF16': the supported datatypes are BOOL,",
+        ),
+        (
+            rows(datatype="fp32"),
+            "inputs[0].datatype is the string 'fp32': the supported datatypes are BOOL,",
+        ),
         (rows(shape=[]), "inputs[0].shape is a list: it takes 1 or more items, and has 0."),
         (rows(shape=[1] * 33), "inputs[0].shape is a list: it takes up to 32 items, and has 33."),
         (rows(shape=[-1, 64]), "inputs[0].shape[0] is -1: Input should be greater than or equal"),
@@ -63,8 +75,14 @@ def parameters(**given: Any) -> dict[str, Any]:
         (rows(shape=[2**40, 2**40]), "inputs[0].data has 64 values; shape [1099511627776, 1099"),
         (rows(shape=[2**62] * 32), "inputs[0].data has 64 values; shape [46116860184273879"),
         (rows(shape=[2, 64]), "inputs[0].data has 64 values; shape [2, 64] takes 128."),
-        (rows(shape=[64]), "inputs[0] has shape (64,) and dtype float32; the model takes float32"),
-        (rows(shape=[2, 32]), "inputs[0] has shape (2, 32) and dtype float32; the model takes flo"),
+        (
+            rows(shape=[64]),
+            "inputs[0] has shape (64,) and dtype float32; the model expects float32",
+        ),
+        (
+            rows(shape=[2, 32]),
+            "inputs[0] has shape (2, 32) and dtype float32; the model expects flo",
+        ),
         (rows(shape=[1, 64, 1]), "inputs[0] has shape (1, 64, 1) and dtype float32;"),
         (rows(data=None), "inputs[0] has no data and no parameters.binary_data_size. Send one"),
         (rows(data=5), "inputs[0].data is 5: Input should be a valid array."),
@@ -74,7 +92,7 @@ def parameters(**given: Any) -> dict[str, Any]:
         (rows(data=values(True)), "inputs[0].data[3] is true; FP32 takes numbers."),
         (rows(data=values([1])), "inputs[0].data[3] is a list; FP32 takes numbers."),
         (rows(data=values({})), "inputs[0].data[3] is an object; FP32 takes numbers."),
-        (rows(data=values(1e39)), "inputs[0].data[3] is 1e+39, which FP32 cannot hold."),
+        (rows(data=values(1e39)), "inputs[0].data[3] is 1e+39, which FP32 cannot represent."),
         (rows(data=values(10**400)), "inputs[0].data[3] is 1000000000000000000000000000000000000"),
         (rows(data=[[0] * 63]), "inputs[0].data[0] has 63 values; shape [1, 64] takes 64 there."),
         (rows(data=[[0] * 64] * 2), "inputs[0].data has 2 values; shape [1, 64] takes 1 there."),
@@ -86,11 +104,11 @@ def parameters(**given: Any) -> dict[str, Any]:
         ),
         (
             rows(data=values(300), datatype="INT8"),
-            "inputs[0].data[3] is 300, which INT8 cannot hold.",
+            "inputs[0].data[3] is 300, which INT8 cannot represent.",
         ),
         (
             rows(data=values(-1), datatype="UINT64"),
-            "inputs[0].data[3] is -1, which UINT64 cannot hold.",
+            "inputs[0].data[3] is -1, which UINT64 cannot represent.",
         ),
         (
             rows(data=values(1.5), datatype="INT32"),
@@ -98,21 +116,25 @@ def parameters(**given: Any) -> dict[str, Any]:
         ),
         (
             rows(data=values(70000), datatype="FP16"),
-            "inputs[0].data[3] is 70000, which FP16 cannot hold.",
+            "inputs[0].data[3] is 70000, which FP16 cannot represent.",
         ),
         (
             rows(data=values(1e300), datatype="FP64"),
-            "inputs[0].data[3] is 1e+300; the model takes float32, which cannot hold it.",
+            "inputs[0].data[3] is 1e+300; the model expects float32, which cannot represent it.",
         ),
         (
             rows(data=values(1), datatype="BOOL"),
             "inputs[0].data[0] is 0; BOOL takes true or false.",
         ),
         (rows(data=[True] * 64, datatype="BOOL"), "inputs[0] has shape (1, 64) and dtype bool;"),
-        (rows(parameters={"x": 1}), "inputs[0].parameters: there is no field 'x'; there are ['bin"),
+        (
+            rows(parameters={"x": 1}),
+            "inputs[0].parameters: unknown field 'x'; the known fields are ['bin",
+        ),
         (
             rows(parameters={"shared_memory_region": "a"}),
-            "inputs[0].parameters: there is no field 'shared_memory_region'; there are ['binary",
+            "inputs[0].parameters: unknown field 'shared_memory_region'; the known fields are "
+            "['binary",
         ),
         (
             rows(parameters={"binary_data_size": 256}),
@@ -130,17 +152,29 @@ def parameters(**given: Any) -> dict[str, Any]:
             rows(parameters={"binary_data_size": 256}, data=None),
             "the inputs have a binary_data_size, and the request has no header Inference-Header-",
         ),
-        (outputs("x"), "outputs[0].name is 'x'; there are ['mean', 'variance', 'predictive_ent"),
-        (outputs("mean", "mean"), "outputs[1].name is 'mean', as of another output before it."),
+        (
+            outputs("x"),
+            "outputs[0].name is 'x'; the outputs are ['mean', 'variance', 'predictive_ent",
+        ),
+        (
+            outputs("mean", "mean"),
+            "outputs[1].name is 'mean', the name of an earlier output.",
+        ),
         (outputs("mean", classification=3), "outputs[0].parameters: 'classification' is not supp"),
         (outputs("mean", binary_data=1), "outputs[0].parameters.binary_data is 1: Input should be"),
-        (outputs("mean", x=1), "outputs[0].parameters: there is no field 'x'; there are ['binary"),
+        (
+            outputs("mean", x=1),
+            "outputs[0].parameters: unknown field 'x'; the known fields are ['binary",
+        ),
         (
             outputs("mean") | {"parameters": {"training": False}},
-            "outputs[0].name is 'mean', which takes passes; 'training' is false. Leave that out, "
-            "or ask for ['probabilities'].",
+            "outputs[0].name is 'mean', which requires passes; 'training' is false. Leave that "
+            "out, or request ['probabilities'].",
         ),
-        (parameters(samples=5), "parameters: there is no field 'samples'; there are ['training',"),
+        (
+            parameters(samples=5),
+            "parameters: unknown field 'samples'; the known fields are ['training',",
+        ),
         (parameters(passes=1), "passes is 1; a variance needs at least 2."),
         (parameters(passes=10**9), "this server allows at most 1000000."),
         (parameters(passes=2.5), "parameters.passes is 2.5: Input should be a valid integer."),
@@ -155,7 +189,7 @@ def parameters(**given: Any) -> dict[str, Any]:
         (parameters(rate_scale=10**400), "parameters.rate_scale is 1000000000"),
         (parameters(timeout=10**400), "parameters.timeout is 10000000000"),
         (parameters(sites="x, drop_maps"), "sites names ['x']; the model has ['drop_maps',"),
-        (parameters(sites=""), "sites is empty, which leaves nothing to vary."),
+        (parameters(sites=""), "sites is empty, so that no site is active."),
         (parameters(sites=ONE), "parameters.sites is a list: Input should be a valid string."),
         (parameters(timeout=-1), "parameters.timeout is -1: Input should be greater than or equal"),
         (parameters(training=0), "parameters.training is 0: Input should be a valid boolean."),
@@ -175,13 +209,16 @@ def test_a_wrong_body_is_explained(client: httpx.Client, body: Any, message: str
     [
         (
             b"",
-            "the body is empty, or it ends before its JSON does. Send an object",
+            "the body is empty, or its JSON is incomplete. Send an object",
         ),
-        (b"{", "the body is empty, or it ends before its JSON does. Send an object"),
-        (b"\xff\xfe", "the body is not JSON: expected value at line 1 column 1."),
-        (b'{"id": "\xff"}', "the body is not JSON: "),
-        (b'{"inputs": ' + b"[" * 100_000, "the body is not JSON: recursion limit exceeded"),
-        (b'{"inputs": [1' + b"0" * 10_000 + b"]}", "the body is not JSON: number out of range"),
+        (b"{", "the body is empty, or its JSON is incomplete. Send an object"),
+        (b"\xff\xfe", "the body is not valid JSON: expected value at line 1 column 1."),
+        (b'{"id": "\xff"}', "the body is not valid JSON: "),
+        (b'{"inputs": ' + b"[" * 100_000, "the body is not valid JSON: recursion limit exceeded"),
+        (
+            b'{"inputs": [1' + b"0" * 10_000 + b"]}",
+            "the body is not valid JSON: number out of range",
+        ),
     ],
 )
 def test_a_body_that_is_no_good_json_is_explained(
@@ -193,8 +230,11 @@ def test_a_body_that_is_no_good_json_is_explained(
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (values(float("nan")), "inputs[0].data[3] is nan; the model takes finite numbers."),
-        ([values(float("-inf"))], "inputs[0].data[0][3] is -inf; the model takes finite numbers."),
+        (values(float("nan")), "inputs[0].data[3] is nan; the model expects finite numbers."),
+        (
+            [values(float("-inf"))],
+            "inputs[0].data[0][3] is -inf; the model expects finite numbers.",
+        ),
     ],
 )
 def test_numbers_that_are_not_finite_are_refused(
@@ -210,20 +250,20 @@ TEXT = len(SENT["content"]) - 256
 @pytest.mark.parametrize(
     ("content", "header", "message"),
     [
-        (SENT["content"], "x", f"the header {HEADER} is 'x'; it takes a number of bytes."),
-        (SENT["content"], "-1", f"the header {HEADER} is '-1'; it takes a number of bytes."),
+        (SENT["content"], "x", f"the header {HEADER} is 'x'; it must be a number of bytes."),
+        (SENT["content"], "-1", f"the header {HEADER} is '-1'; it must be a number of bytes."),
         (SENT["content"], "9" * 5000, f"the header {HEADER} is '99999"),
         (SENT["content"], "10000", "says that the JSON has 10000 bytes; the whole body has "),
         (
             SENT["content"],
             str(TEXT - 1),
-            "the body is empty, or it ends before its JSON does. Send an object",
+            "the body is empty, or its JSON is incomplete. Send an object",
         ),
-        (SENT["content"], str(TEXT + 1), "the body is not JSON: "),
+        (SENT["content"], str(TEXT + 1), "the body is not valid JSON: "),
         (
             SENT["content"],
             "0",
-            "the body is empty, or it ends before its JSON does. Send an object",
+            "the body is empty, or its JSON is incomplete. Send an object",
         ),
         (SENT["content"][:-1], str(TEXT), "255 bytes follow the JSON; the inputs' binary_data_siz"),
         (SENT["content"] + b"0", str(TEXT), "257 bytes follow the JSON; the inputs' binary_data_s"),
@@ -240,7 +280,7 @@ def test_bytes_are_checked_as_numbers_are(client: httpx.Client) -> None:
     bad = X.copy()
     bad[0, 7] = np.nan
     message = error_of(client.post(URL, **packed({"pixels": bad})), 400)
-    assert message == "inputs[0].data[0][7] is nan; the model takes finite numbers."
+    assert message == "inputs[0].data[0][7] is nan; the model expects finite numbers."
 
 
 @pytest.mark.parametrize(
@@ -252,14 +292,19 @@ def test_bytes_are_checked_as_numbers_are(client: httpx.Client) -> None:
             "POST",
             "/v2/models/digits/versions/x/infer",
             400,
-            "the version in the path is 'x'; it takes a whole number of up to 18 digits",
+            "the version in the path is 'x'; it must be a whole number of at most 18 digits",
         ),
         ("GET", "/v2/models/nope", 404, "no model 'nope'; this server has: co2, digits."),
         ("GET", "/v2/models/nope/ready", 404, "no model 'nope'; this server has: co2, digits."),
         ("GET", "/v2/models/digits/versions/9/ready", 404, "no version 9; it has [1]."),
-        ("GET", "/v2/models/digits/infer", 405, "this page takes POST alone. GET /docs lists what"),
-        ("GET", "/v2/models/..%2F..%2Fetc", 404, "there is no such page."),
-        ("GET", "/v2/models/digits/stats", 404, "there is no such page."),
+        (
+            "GET",
+            "/v2/models/digits/infer",
+            405,
+            "this path accepts only POST. GET /docs lists all paths",
+        ),
+        ("GET", "/v2/models/..%2F..%2Fetc", 404, "unknown path."),
+        ("GET", "/v2/models/digits/stats", 404, "unknown path."),
     ],
 )
 def test_a_wrong_address_is_explained(
@@ -283,7 +328,7 @@ def test_a_compressed_body_is_refused(client: httpx.Client) -> None:
 
 def test_a_body_over_64_mib_is_refused(client: httpx.Client) -> None:
     message = error_of(client.post(URL, content=b" " * ((64 << 20) + 1)), 413)
-    assert "this server takes at most 67108864 bytes. Send fewer rows." in message
+    assert "this server allows at most 67108864 bytes. Send fewer rows." in message
 
 
 def test_server_survives_everything_above(client: httpx.Client) -> None:

@@ -180,7 +180,7 @@ def test_models_are_not_loaded_by_request_unless_a_setting_says_so(
     for what in ("load", "unload"):
         response = post(app, f"/v2/repository/models/digits/{what}")
         assert response.status_code == 403
-        assert "MCDROPOUT_REPOSITORY_CONTROL=true allows it." in response.json()["error"]
+        assert "MCDROPOUT_REPOSITORY_CONTROL=true enables it." in response.json()["error"]
     assert repository.calls == []
 
 
@@ -200,7 +200,10 @@ def test_models_are_loaded_and_unloaded_by_request(app: ASGIApp, repository: Con
     [
         ({"parameters": {"config": "{}"}}, "parameters: 'config' is not supported: a model is"),
         ({"parameters": {"file:1/model.onnx": "AA"}}, "'file:1/model.onnx' is not supported"),
-        ({"parameters": {"x": 1}}, "there is no field 'x'; there are ['unload_dependents']."),
+        (
+            {"parameters": {"x": 1}},
+            "unknown field 'x'; the known fields are ['unload_dependents'].",
+        ),
         ({"parameters": {"unload_dependents": 1}}, "unload_dependents is 1: Input should be a"),
         ([], "the body is wrong: Input should be an object. Send nothing, or {}."),
     ],
@@ -223,6 +226,6 @@ def test_a_body_over_the_limit_is_refused(app: ASGIApp, sized: bool) -> None:
     content: Any = b" " * 101 if sized else parts()
     response = post(app, "/v2/models/digits/infer", content=content)
     assert response.status_code == 413
-    assert "the body is too large; this server takes at most 100 bytes." in response.text
+    assert "the body is too large; this server allows at most 100 bytes." in response.text
     response = post(app, "/v2/repository/models/digits/load", content=b"{}" + b" " * 98)
     assert response.status_code == 200

@@ -42,7 +42,7 @@ def serve(*flags: str, **variables: str) -> subprocess.CompletedProcess[str]:
         ),
         (["--host", ""], "error: setting host (--host) is '': String should have at least 1"),
         (["--device", "tpu"], "error: setting device (--device) is 'tpu'"),
-        (["--device", "cuda"], "error: the device is set to 'cuda', and CUDA is not there: "),
+        (["--device", "cuda"], "error: the device is set to 'cuda', but CUDA is not available: "),
     ],
 )
 def test_a_wrong_start_is_a_sentence_and_exit_code_2(flags: list[str], message: str) -> None:
@@ -107,7 +107,7 @@ def test_sigterm_ends_the_server_with_0() -> None:
 
 def test_an_empty_store_serves_no_model_and_says_so(tmp_path: Path) -> None:
     with local_server(tmp_path) as server:
-        assert any("There is no model yet" in line for line in server.lines)
+        assert any("There are no models yet" in line for line in server.lines)
         assert httpx.get(f"{server.url}/v1/models").json() == {"models": []}
 
 
@@ -150,7 +150,7 @@ def test_inspect_says_how_to_export_a_keras_model() -> None:
     assert ended.returncode == 2
     command = f"mcdropout export {file} --output models/store/co2/1"
     assert (
-        ended.stderr == f"error: {file} is a Keras model, and no ONNX file. Export it: {command}\n"
+        ended.stderr == f"error: {file} is a Keras model, not an ONNX file. Export it: {command}\n"
     )
 
 

@@ -78,13 +78,17 @@ def test_a_table_has_labels_deviations_and_measures(tmp_path: Path, digits: Pred
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("rows.txt", "", "rows.txt is no .npy, .json or .csv file."),
+        ("rows.txt", "", "rows.txt is not a .npy, .json or .csv file."),
         ("rows.json", "{", "rows.json is not JSON: Expecting property name"),
         ("rows.csv", "1985\nx\n", "row 2: 'x' is not a number."),
         ("rows.csv", "1985\n1,2\n", "row 2 has 2 values, and the first has 1."),
-        ("rows.csv", "1,2\n", "x has shape (1, 2) and dtype float64; the model takes float32 of"),
+        ("rows.csv", "1,2\n", "x has shape (1, 2) and dtype float64; the model expects float32 of"),
         ("rows.npy", "no", "rows.npy cannot be read: "),
-        ("rows.json", "[[1e39]]", "x[0][0] is 1e+39; the model takes float32, which cannot hold"),
+        (
+            "rows.json",
+            "[[1e39]]",
+            "x[0][0] is 1e+39; the model expects float32, which cannot represent",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said(

@@ -148,13 +148,17 @@ def test_models_and_their_states(ask: Any) -> None:
         ({"version": 9}, 404, "model 'digits' has no version 9; it has [1]."),
         ({"passes": 1}, 400, "passes is 1; a variance needs at least 2."),
         ({"seed": -1}, 400, "seed is -1; it must be from 0 to"),
-        ({"measures": ["doubt"]}, 400, "'probabilities.doubt'; there are ['mean', 'variance',"),
+        (
+            {"measures": ["doubt"]},
+            400,
+            "'probabilities.doubt'; the outputs are ['mean', 'variance',",
+        ),
         ({"sites": []}, 400, "sites is empty"),
         ({"sites": ["x"]}, 400, "sites names ['x']; the model has ['drop_maps',"),
         ({"masks": "none"}, 400, "parameters.masks is the string 'none': Input should be"),
         ({"rate_scale": float("nan")}, 400, "rate_scale is nan; it must be 0 or more."),
         ({"timeout": 3600}, 400, "timeout is 3600 s; it must be more than 0 and at most 60"),
-        ({"x": np.full((1, 64), np.nan)}, 400, "is nan; the model takes finite numbers"),
+        ({"x": np.full((1, 64), np.nan)}, 400, "is nan; the model expects finite numbers"),
     ],
     ids=str,
 )
@@ -298,7 +302,7 @@ def test_without_the_right_key_nothing_is_answered(kind: str, strict: Any) -> No
     for key in (None, "a-key-of-another"):
         with asking(kind, strict[1].url, api_key=key) as client:
             assert client.is_ready()
-            with pytest.raises(RefusedError, match="wants an API key") as caught:
+            with pytest.raises(RefusedError, match="requires a valid API key") as caught:
                 client.predict("named", [[1, 2]])
             assert caught.value.status == 401
 

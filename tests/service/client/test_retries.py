@@ -43,12 +43,12 @@ class World:
         given = {"uniform": lambda: 0.5, "clock": lambda: self.now}
         self.policy = Policy(**{**given, **policy})
 
-    def run(self, timeout: float = 60.0, repeatable: bool = True) -> Reply:
+    def run(self, timeout: float = 60.0, idempotent: bool = True) -> Reply:
         def build(left: float) -> Request:
             self.left.append(left)
             return GET
 
-        terms = Terms(self.now + timeout, timeout, "id-1", repeatable)
+        terms = Terms(self.now + timeout, timeout, "id-1", idempotent)
         flow = self.policy.answered(build, terms)
         outcome: Outcome = None
         while True:
@@ -141,7 +141,7 @@ def test_each_try_has_what_is_left_of_the_time() -> None:
 
 def test_time_that_ran_out_is_not_tried_again() -> None:
     world = World([None], seconds=99.0)
-    with pytest.raises(DeadlineExceededError, match="not there within 10 s") as caught:
+    with pytest.raises(DeadlineExceededError, match="not ready within 10 s") as caught:
         world.run(timeout=10)
     assert caught.value.status is None
     assert isinstance(caught.value, TimeoutError)
@@ -151,12 +151,12 @@ def test_time_that_ran_out_is_not_tried_again() -> None:
 
 def test_what_must_not_run_twice_is_sent_again_only_if_it_has_not_begun() -> None:
     world = World([lost(sent=False), busy(429), OK])
-    assert world.run(repeatable=False) is OK
+    assert world.run(idempotent=False) is OK
     outcomes: list[Outcome] = [lost(sent=True), busy(503)]
     for outcome in outcomes:
         world = World([outcome])
         with pytest.raises((UnreachableError, UnavailableError)):
-            world.run(repeatable=False)
+            world.run(idempotent=False)
         assert len(world.left) == 1
 
 

@@ -51,22 +51,25 @@ def test_numbers_of_the_model_s_dtype_are_not_copied() -> None:
 @pytest.mark.parametrize(
     ("x", "message"),
     [
-        ([[1, 2], [3]], r"x\[1\] has shape \(1,\), and x\[0\] has \(2,\): all rows need one shape"),
+        (
+            [[1, 2], [3]],
+            r"x\[1\] has shape \(1,\), and x\[0\] has \(2,\): all rows need the same shape",
+        ),
         ([[1, 2], 3], r"x\[1\] has shape \(\), and x\[0\] has \(2,\)"),
         ([[1, [2, 3]]], r"x\[0\]\[1\] has shape \(2,\), and x\[0\]\[0\] has \(\)"),
         ({"x": [[1], [2, 3]]}, r"x\['x'\]\[1\] has shape \(2,\)"),
         ([1, 2], r"x has shape \(2,\); .* \(rows, 2\), of float32 .*add an axis: x\[None\]"),
-        ([[1, 2, 3]], r"x has shape \(1, 3\); the model takes \(rows, 2\), of float32"),
+        ([[1, 2, 3]], r"x has shape \(1, 3\); the model expects \(rows, 2\), of float32"),
         ([], r"x has shape \(0,\)"),
         (np.ones((0, 2)), r"x has shape \(0, 2\); .*at least one row"),
         (5, r"x has shape \(\)"),
         (None, "x has elements of type object"),
-        ("abc", "x has elements of type <U3; the model takes float32"),
+        ("abc", "x has elements of type <U3; the model expects float32"),
         ([[1, "2"]], "x has elements of type <U"),
         ([[True, False]], "x has elements of type bool"),
         ([[1j, 2]], "x has elements of type complex128"),
         ([[1, 10**400]], "x has elements of type object"),
-        ([[1, 1e39]], r"x\[0\]\[1\] is 1e\+39, which float32 cannot hold"),
+        ([[1, 1e39]], r"x\[0\]\[1\] is 1e\+39, which float32 cannot represent"),
         ({"y": [[1, 2]]}, r"x names inputs \['y'\]; the model has \['x'\]"),
         (np.ma.masked_less([[1.0, 2.0]], 2), "x has masked values. Fill them"),
         ({}, r"x names inputs \[\]; the model has \['x'\]"),
@@ -82,13 +85,15 @@ def test_whole_numbers_stay_whole(value: float, fits: bool) -> None:
     if fits:
         np.testing.assert_array_equal(read_rows([[value, 0]], of("uint8"))["x"], [[3, 0]])
     else:
-        with pytest.raises(InvalidCallError, match=r"x\[0\]\[0\] is .*, which uint8 cannot hold"):
+        with pytest.raises(
+            InvalidCallError, match=r"x\[0\]\[0\] is .*, which uint8 cannot represent"
+        ):
             read_rows([[value, 0]], of("uint8"))
 
 
 def test_bools_are_for_bools_alone() -> None:
     assert read_rows([[True, False]], of("bool"))["x"].dtype == np.bool_
-    with pytest.raises(InvalidCallError, match="the model takes bool"):
+    with pytest.raises(InvalidCallError, match="the model expects bool"):
         read_rows([[1, 0]], of("bool"))
 
 

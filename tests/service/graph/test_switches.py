@@ -60,6 +60,6 @@ def test_a_site_without_a_switch_cannot_be_left_out(tmp_path: Path) -> None:
     _, model = loaded(path)
     with pytest.raises(InputError, match=r"leaves out 'own', .*its file has no switch for it"):
         model.predict(X, sites=["drop"])
-    with pytest.raises(InputError, match=r"no output without its random numbers"):
+    with pytest.raises(InputError, match=r"no output without random numbers"):
         model.predict_deterministic(X)
     assert model.proof.off_difference is None

@@ -84,7 +84,7 @@ def test_prediction_is_a_mapping_of_outputs(digits: Predictor) -> None:
         ),
         ({"rate_scale": 3.0}, r"rate of site 'drop_hidden' from 0.5 to 1.5; .* at most 2\."),
         ({"sites": ["drop"]}, r"sites names \['drop'\]; the model has \['drop_maps',"),
-        ({"sites": []}, r"sites is empty, which leaves nothing to vary\. Name some of"),
+        ({"sites": []}, r"sites is empty, so that no site is active\. Name some of"),
         ({"passes": 10.0}, r"passes is 10\.0 of type float; it must be a whole number"),
         ({"passes": True}, "passes is True of type bool; it must be a whole number"),
         ({"seed": 1.5}, r"seed is 1\.5 of type float; it must be a whole number"),
@@ -131,7 +131,7 @@ def test_predictions_are_equal_if_their_numbers_are(digits: Predictor) -> None:
 
 def test_measures_of_classes_are_refused_for_a_regression() -> None:
     co2 = load_model(STORE / "co2" / "1" / "model.onnx")
-    with pytest.raises(InputError, match="for a model of task 'regression' there are"):
+    with pytest.raises(InputError, match="a model of task 'regression' has"):
         co2.predict([[2000.0]], measures=["predictive_entropy"])
 
 
@@ -147,9 +147,11 @@ def test_predict_keeps_to_its_limits(digits: Predictor, digits_path: Path) -> No
 
 def test_an_output_that_is_not_finite_is_an_error_and_not_an_answer() -> None:
     co2 = load_model(STORE / "co2" / "1" / "model.onnx")
-    with pytest.raises(OutputError, match="answered row 1 with NaN or infinity in output 'ppm'"):
+    with pytest.raises(
+        OutputError, match="the answer for row 1 has NaN or infinity in output 'ppm'"
+    ):
         co2.predict([[2000.0], [3e38]])
-    with pytest.raises(OutputError, match="answered row 0"):
+    with pytest.raises(OutputError, match="the answer for row 0"):
         co2.predict_deterministic([[3e38]])
 
 

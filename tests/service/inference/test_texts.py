@@ -64,14 +64,17 @@ def test_strings_of_any_kind_are_taken(model: Predictor, form: Callable[[Any], A
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ([["a"], [5]], r"x\[1\]\[0\] is the number 5; the model takes string there"),
-        ([["a"], [None]], r"x\[1\]\[0\] is null; the model takes string there"),
-        (["a"], r"x\[0\] is the string 'a'; the model takes lists of shape \(rows, 1\)"),
-        ([["a", "b"]], r"x\[0\] has 2 values; the model takes 1"),
-        ([["a"], ["\ud800"]], r"x\[1\]\[0\] is no text: surrogates not allowed at character 0"),
+        ([["a"], [5]], r"x\[1\]\[0\] is the number 5; the model expects string there"),
+        ([["a"], [None]], r"x\[1\]\[0\] is null; the model expects string there"),
+        (["a"], r"x\[0\] is the string 'a'; the model expects lists of shape \(rows, 1\)"),
+        ([["a", "b"]], r"x\[0\] has 2 values; the model expects 1"),
+        (
+            [["a"], ["\ud800"]],
+            r"x\[1\]\[0\] is not valid text: surrogates not allowed at character 0",
+        ),
         (np.array([["a"], [b"\xff"]], object), r"x\[1\]\[0\] is not UTF-8 \(invalid start byte at"),
         (np.array([["a"], [5]], object), r"x\[1\]\[0\] is of type int, and no string"),
-        (np.array([[1.0]]), r"x has shape \(1, 1\) and dtype float64; the model takes string"),
+        (np.array([[1.0]]), r"x has shape \(1, 1\) and dtype float64; the model expects string"),
         (np.array(["a"]), r"dtype <U1; .* For one row, add an axis in front: \(1, 1\)"),
     ],
 )
@@ -81,10 +84,12 @@ def test_what_is_no_text_is_refused(model: Predictor, rows: Any, said: str) -> N
 
 
 def test_strings_are_refused_where_numbers_belong(digits: Predictor) -> None:
-    with pytest.raises(InputError, match=r"x\[0\]\[0\] is the string 'a'; the model takes float32"):
+    with pytest.raises(
+        InputError, match=r"x\[0\]\[0\] is the string 'a'; the model expects float32"
+    ):
         digits.predict([["a"] * 64])
     for kind, name in ((str, "<U1"), (object, "string")):
-        with pytest.raises(InputError, match=f"dtype {name}; the model takes float32"):
+        with pytest.raises(InputError, match=f"dtype {name}; the model expects float32"):
             digits.predict(np.full((1, 64), "a", kind))
 
 
@@ -114,7 +119,7 @@ def test_an_answer_is_the_same_among_others(model: Predictor) -> None:
 def test_a_text_too_long_for_the_memory_is_refused_and_not_run(path: Path) -> None:
     model = load_model(path, limits=Limits(memory=16 << 20))
     assert model.predict([["a " * 10_000]], 5).mean.shape == (1, 1)
-    with pytest.raises(InputError, match=r"up to 400000 letters, of 'text' takes about 193 MiB"):
+    with pytest.raises(InputError, match=r"up to 400000 characters, of 'text' takes about 193 MiB"):
         model.predict([["a " * 200_000]], 5)
 
 

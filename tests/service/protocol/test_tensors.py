@@ -41,10 +41,10 @@ def test_strings_come_back_as_they_were(texts: list[str]) -> None:
 @pytest.mark.parametrize(
     ("content", "said", "index"),
     [
-        (packed(b"a"), "is not there: the bytes end with the one before it, and 2 are", 1),
-        (packed(b"a") + b"\0\0\0", "is not there", 1),
-        (packed(b"a") + b"\2\0\0\0b", "has 2 bytes by the four before it, and 1 follow", 1),
-        (packed(b"a") + b"\xff\xff\xff\xff", "has 4294967295 bytes by the four before it", 1),
+        (packed(b"a"), "is missing: the bytes end with the previous string, and 2 strings are", 1),
+        (packed(b"a") + b"\0\0\0", "is missing", 1),
+        (packed(b"a") + b"\2\0\0\0b", "has 2 bytes according to its length, and 1 follow", 1),
+        (packed(b"a") + b"\xff\xff\xff\xff", "has 4294967295 bytes according to its length", 1),
         (packed(b"a", b"b\xffc"), "is not UTF-8: invalid start byte at byte 1", 1),
         (packed(b"\xed\xa0\x80", b""), "is not UTF-8", 0),
         (packed(b"a", b"b") + b"c", "has 1 bytes more than its 2 strings take", None),
@@ -66,7 +66,7 @@ def test_any_bytes_are_strings_or_are_told(content: bytes, count: int) -> None:
 
 
 def test_half_a_letter_is_not_sent() -> None:
-    with pytest.raises(TensorError, match="is no text") as caught:
+    with pytest.raises(TensorError, match="is not valid text") as caught:
         encode(np.array(["a", "\ud800"], object))
     assert caught.value.index == 1
 

@@ -91,7 +91,7 @@ def test_a_changed_file_is_loaded_and_a_broken_one_only_once(
     assert load.paths == [path]
     version = models.version("digits")
     assert (version.state, version.predictor) == (State.READY, before)
-    assert "what was loaded before serves on" in version.reason
+    assert "the version loaded before continues to serve" in version.reason
     path.write_bytes(content)
     for _ in range(4):
         models.poll()

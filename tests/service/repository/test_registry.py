@@ -54,7 +54,9 @@ def test_a_broken_model_fails_with_a_reason_and_the_others_serve(
     assert "is not a whole ONNX file" in reasons["broken"]
     assert "has no version folder. Put the file at" in reasons["empty"]
     assert "cannot be read: No such file" in reasons["hollow"]
-    with pytest.raises(ModelUnavailableError, match="model 'broken' version 1 is failed: "):
+    with pytest.raises(
+        ModelUnavailableError, match=r"model 'broken' version 1 is not ready \(failed\): "
+    ):
         models.predictor("broken")
 
 
@@ -72,7 +74,7 @@ def test_a_file_of_another_name_is_told_with_what_to_do(
     assert f"{export}keras/1/mine.h5 --output {tmp_path}/keras/1" in reasons["keras"]
     path = tmp_path / "named" / "1"
     assert f"Move {path / 'net.onnx'} to {path / 'model.onnx'}." in reasons["named"]
-    assert "model.onnx is a Keras model, and no ONNX file. Export it: " in reasons["renamed"]
+    assert "model.onnx is a Keras model, not an ONNX file. Export it: " in reasons["renamed"]
     assert f"{export}top.keras --output {tmp_path}/top/1" in caplog.text
 
 
@@ -90,9 +92,11 @@ def test_under_latest_the_newest_that_loads_answers(tmp_path: Path, digits_path:
     models = repository(tmp_path)
     assert [v.number for v in models.versions("digits")] == [10, 2, 1]
     assert models.version("digits").number == 2
-    with pytest.raises(ModelUnavailableError, match="version 10 is failed"):
+    with pytest.raises(ModelUnavailableError, match=r"version 10 is not ready \(failed\)"):
         models.predictor("digits", 10)
-    with pytest.raises(ModelUnavailableError, match="1 is unloaded: version 2 is newer, and the"):
+    with pytest.raises(
+        ModelUnavailableError, match=r"1 is not ready \(unloaded\): version 2 is newer, and the"
+    ):
         models.predictor("digits", 1)
 
 
@@ -134,7 +138,7 @@ def test_a_policy_for_a_model_that_is_not_there_is_told(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     repository(tmp_path, policy="latest; digit=all")
-    assert "names model 'digit', and there is none" in caplog.text
+    assert "names model 'digit', which does not exist" in caplog.text
 
 
 def test_what_is_no_model_or_version_is_left_out(tmp_path: Path, digits_path: Path) -> None:
@@ -189,7 +193,7 @@ def test_a_model_is_unavailable_until_it_is_loaded(tmp_path: Path, digits_path: 
     place(tmp_path, "digits", 1, digits_path.read_bytes())
     models = Repository(tmp_path, load_model)
     assert not models.loaded
-    with pytest.raises(ModelUnavailableError, match="is loading: try again"):
+    with pytest.raises(ModelUnavailableError, match=r"is not ready .loading.: retry"):
         models.predictor("digits")
     models.load_all()
     assert models.loaded

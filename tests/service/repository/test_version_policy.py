@@ -25,17 +25,17 @@ def test_a_policy_is_read(text: str, wanted: Policy) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "'' is no version policy: it takes latest, latest:N, all"),
-        ("latest;", "'' is no version policy"),
-        ("newest", "'newest' is no version policy"),
-        ("latest:0", "'latest:0' is no version policy"),
-        ("1,two", "'1,two' is no version policy"),
-        ("1,-2", "'1,-2' is no version policy"),
-        ("digits=", "'' is no version policy"),
-        ("=all", "'=all' has no model's name before the ="),
+        ("", "'' is not a version policy: it takes latest, latest:N, all"),
+        ("latest;", "'' is not a version policy"),
+        ("newest", "'newest' is not a version policy"),
+        ("latest:0", "'latest:0' is not a version policy"),
+        ("1,two", "'1,two' is not a version policy"),
+        ("1,-2", "'1,-2' is not a version policy"),
+        ("digits=", "'' is not a version policy"),
+        ("=all", "'=all' has no model name before the ="),
         ("all;latest", "two rules for all models"),
         ("digits=1;digits=2", "two rules for model 'digits'"),
-        ("9" * 5000, "is no version policy"),
+        ("9" * 5000, "is not a version policy"),
     ],
 )
 def test_what_is_no_policy_is_named(text: str, said: str) -> None:

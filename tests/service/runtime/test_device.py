@@ -9,12 +9,12 @@ from service.runtime.engine import CPU, CUDA
 def test_auto_takes_the_cpu_where_there_is_no_gpu_and_says_why() -> None:
     found = choose_device("auto")
     assert (found.got, found.providers) == ("cpu", (CPU,))
-    assert found.why.startswith("There is no GPU to use: this ONNX Runtime was built without it")
+    assert found.why.startswith("No GPU can be used: this ONNX Runtime was built without it")
 
 
 def test_cuda_that_is_not_there_is_an_error() -> None:
     with pytest.raises(
-        SetupError, match=r"set to 'cuda:1', and CUDA is not there: .* --device auto"
+        SetupError, match=r"set to 'cuda:1', but CUDA is not available: .* --device auto"
     ):
         choose_device("cuda:1")
 

@@ -195,7 +195,7 @@ def test_a_full_queue_turns_away(start: Start, digits: Predictor) -> None:
     scheduler = start(most=3, on_turn=held)
     held.hold(scheduler, digits)
     tickets = [submit(scheduler, digits, ROW, sampled(10, seed)) for seed in range(3)]
-    with pytest.raises(QueueFullError, match="3 requests are on their way") as caught:
+    with pytest.raises(QueueFullError, match="3 requests are in flight") as caught:
         submit(scheduler, digits, ROW, sampled(10, 9))
     assert 1 <= caught.value.retry_after <= 60
     held.go.set()
@@ -224,7 +224,7 @@ def test_close_ends_what_is_on_its_way(start: Start, digits: Predictor) -> None:
     scheduler.close(StoppingError("the server is stopping"))
     with pytest.raises(StoppingError, match="is stopping"):
         running.future.result(5)
-    with pytest.raises(StoppingError, match="takes no more"):
+    with pytest.raises(StoppingError, match="accepts no more"):
         submit(scheduler, digits, ROW, sampled(10, 1))
 
 

@@ -22,4 +22,4 @@ def test_greeting_of_an_empty_folder_says_where_to_put_a_model(tmp_path: Path) -
     repository = Repository(tmp_path, load_model)
     repository.load_all()
     text = greeting(repository, "http://127.0.0.1:8000")
-    assert "There is no model yet: put one at <name>/<version>/model.onnx." in text
+    assert "There are no models yet. Put one at <name>/<version>/model.onnx." in text

@@ -83,7 +83,7 @@ def test_a_load_that_cannot_be_stopped_is_left_alone(
         return None
 
     try:
-        with pytest.raises(ModelError, match="goes on in a thread that cannot be stopped"):
+        with pytest.raises(ModelError, match="continues in a thread that cannot be stopped"):
             limited(load, 0.1)(tmp_path / "model.onnx")  # type: ignore[arg-type]
     finally:
         end.set()
@@ -119,8 +119,8 @@ def test_the_others_load_and_answer_beside_a_load_without_end(server: LocalServe
         answers = [one.result(60) for one in waiting]
         assert {answer.status_code for answer in answers} <= {503, 504}
         texts = {answer.json()["error"].partition("a_loop")[2] for answer in answers}
-        assert any("is being loaded, and that takes long" in text for text in texts)
-        assert any("took longer than 3 s and goes on" in text for text in texts)
+        assert any("is being loaded, is still being loaded" in text for text in texts)
+        assert any("took longer than 3 s and continues" in text for text in texts)
         assert client.post("/v2/repository/models/co2/load").status_code == 200
         until(lambda: client.get("/v1/models/a_loop").json()["state"] == "failed")
         assert "was not loaded within 12 s" in client.get("/v1/models/a_loop").json()["reason"]

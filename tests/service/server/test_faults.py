@@ -105,7 +105,7 @@ def test_models_are_loaded_and_unloaded_while_others_ask(store: Path) -> None:
         (store / "digits" / "3" / "model.onnx").write_bytes(b"no model")
         refused = client.post(load)
         assert refused.status_code == 400
-        assert "version 3 is failed: " in refused.json()["error"]
+        assert "version 3 is not ready (failed): " in refused.json()["error"]
         assert client.post(URL, json=BODY).json()["version"] == "2"
         stop.set()
         for thread in threads:
@@ -178,7 +178,10 @@ def test_slow_and_idle_connections_end_and_hold_nobody_up() -> None:
                 answer = read_all(connection)
                 assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
                 error = json.loads(answer.partition(b"\r\n\r\n")[2])["error"]
-                assert error == "the request did not arrive within 1 s. Send it faster, or less."
+                assert (
+                    error
+                    == "the request did not arrive within 1 s. Send it faster, or send less data."
+                )
             assert time.monotonic() - started < 6
         finally:
             for connection in slow:
@@ -206,7 +209,7 @@ def test_a_full_queue_says_when_to_come_again(narrow: LocalServer) -> None:
     statuses = [answer.status_code for answer in answers]
     assert set(statuses) == {200, 429}
     refused = [answer for answer in answers if answer.status_code == 429]
-    text = "3 requests are on their way, the most that this server takes."
+    text = "3 requests are in flight, the maximum that this server takes."
     assert any(text in answer.text for answer in refused)
     for answer in refused:
         assert 1 <= int(answer.headers["Retry-After"]) <= 60
@@ -239,7 +242,7 @@ def test_a_body_that_is_too_large_is_not_read(narrow: LocalServer, path: str, to
     content = b"0" * 1_100_000 if told else parts()
     answer = httpx.post(narrow.url + path, content=content)
     assert answer.status_code == 413
-    assert "the body is too large; this server takes at most 1048576 bytes." in answer.text
+    assert "the body is too large; this server allows at most 1048576 bytes." in answer.text
 
 
 def test_bytes_that_are_not_http_are_refused(narrow: LocalServer) -> None:
@@ -290,6 +293,6 @@ def test_bodies_of_all_requests_together_have_a_limit() -> None:
             time.sleep(0.5)
             refused = httpx.post(server.url + URL, content=b" " * 900_000)
             assert refused.status_code == 429
-            assert "bytes, and this server takes at most 2097152. Send it again" in refused.text
+            assert "bytes, and this server allows at most 2097152. Send it again" in refused.text
             assert httpx.post(server.url + URL, json=BODY).status_code == 200
         _wait_until(lambda: httpx.post(server.url + URL, content=b" " * 900_000).status_code == 400)

@@ -114,7 +114,7 @@ def test_after_the_grace_time_those_who_wait_are_told(tmp_path: Path) -> None:
         assert time.monotonic() - started < 5
     assert answers[0].status_code == 503
     assert answers[0].json() == {
-        "error": "the server stopped before the answer was there. Send it again."
+        "error": "the server shut down before the answer was ready. Send the request again."
     }
 
 

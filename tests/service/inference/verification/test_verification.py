@@ -111,7 +111,7 @@ class MixedRows(Runner):
         (FrozenMasks, "draws the same in all of 16 passes"),
         (NoMasks, "draws the same in all of 16 passes"),
         (OneSeed, "draws the same for two different seeds"),
-        (UnseededMasks, "differs between two runs of one seed"),
+        (UnseededMasks, "differs between two runs with the same seed"),
         (DeadSite, "draws of layer 'drop_hidden' do not reach any output"),
         (UnscaledMasks, "with dropout off the plan differs from the artifact by"),
         (MixedRows, "differs from the artifact by|mixes rows of its batch"),
