@@ -97,7 +97,7 @@ $(VENV)-keras2/stamp: $(UV) requirements/keras2.txt
 	$(UV) pip install $(UV_QUIET) --python $(VENV)-keras2/bin/python --require-hashes -r requirements/keras2.txt
 	@touch $@
 
-keras2: $(VENV)-keras2/stamp  ## turn a Keras 2 SavedModel into .h5: make keras2 ARGS="FOLDER FILE.h5"
+keras2: $(VENV)-keras2/stamp  ## convert a Keras 2 SavedModel to .h5: make keras2 ARGS="FOLDER FILE.h5"
 	$(VENV)-keras2/bin/python scripts/convert_keras2.py $(ARGS)
 
 lock: $(VENV)/dev.stamp  ## resolve the dependencies again

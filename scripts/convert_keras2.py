@@ -1,4 +1,4 @@
-"""Turn a SavedModel of Keras 2 into an .h5 file, which Keras 3 and the exporter load.
+"""TimeSlice a SavedModel of Keras 2 into an .h5 file, which Keras 3 and the exporter load.
 
     make keras2 ARGS="SAVED_MODEL_FOLDER FILE.h5"
 

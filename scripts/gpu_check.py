@@ -71,7 +71,7 @@ def check_model(path: Path, device: Device, checks: Checks) -> None:
     name = "/".join(path.parts[-3:-1]) or path.name
     rows = dict(trial_rows(read_artifact(path)))
     here, there = load_model(path), load_model(path, device.providers)
-    checks.line(True, f"{name}: its proof holds on {device.got}")
+    checks.line(True, f"{name}: it passes verification on {device.got}")
     difference = max(_differences(here, there, rows))
     checks.line(
         difference <= TOLERANCE, f"{name}: seed {SEED} answers as on the CPU, to {difference:.1e}"

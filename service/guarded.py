@@ -13,7 +13,7 @@ T = TypeVar("T")
 log = logging.getLogger("mcdropout")
 
 Observer = Literal[
-    "access log", "greeting", "memory", "metrics", "metrics page", "time slices", "traces"
+    "access log", "banner", "memory", "metrics", "metrics page", "time slices", "traces"
 ]
 
 _failures: Counter[str] = Counter(dict.fromkeys(get_args(Observer), 0))

@@ -1,4 +1,4 @@
-"""Export Keras models to ONNX with their dropout kept alive."""
+"""Export Keras models to ONNX with active dropout."""
 
 import os
 

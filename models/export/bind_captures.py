@@ -1,4 +1,4 @@
-"""Make constants of what a traced function read from outside of it."""
+"""Convert the captured tensors of a traced function to constants."""
 
 from collections.abc import Mapping
 from typing import Any

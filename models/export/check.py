@@ -1,7 +1,6 @@
-"""Prove on the finished file that its dropout is alive and the rest is untouched.
+"""Verifies on the finished file that its dropout is active and everything else is unchanged.
 
-Everything is observed in ONNX Runtime sessions at their default settings, the
-ones a stranger would open the file with.
+All checks use ONNX Runtime sessions with default settings, as other users of the file would.
 """
 
 import math
@@ -32,10 +31,10 @@ Feeds = Mapping[str, Array]
 
 #: Rows compared with Keras.
 ROWS = 8
-#: Kept-or-dropped decisions wanted of each site, in units of 1 / (p (1 - p)).
+#: Number of samples of each site's mask elements, in units of 1 / (p (1 - p)).
 _WANTED_DRAWS = 100
 _MIN_REPEATS, _MAX_REPEATS = 16, 8192
-#: Numbers of input in one call: the activations of a large network would fill the memory.
+#: Maximum input elements of one call, since the activations of a large network need memory.
 _MAX_INPUT = 1 << 20
 
 
@@ -44,28 +43,28 @@ class DifferenceError(ExportError):
 
 
 class Reference(NamedTuple):
-    """What Keras answers, outputs in graph order.
+    """The outputs of Keras, in graph order.
 
     Attributes:
         outputs: (ROWS, …) each.
-        limits: (ROWS,) each, the largest difference that is rounding.
+        limits: (ROWS,) each, the tolerance for rounding.
     """
 
     outputs: list[Array]
     limits: list[NDArray[np.float64]]
 
     def difference(self, found: list[Array]) -> Difference:
-        """That of the worst row of all outputs."""
+        """The difference of the worst row of all outputs."""
         return worst([difference(*three) for three in zip(found, *self, strict=True)])
 
 
 class Expected(NamedTuple):
-    """What the exported model has to answer.
+    """The expected outputs of the exported model.
 
     Attributes:
         feeds: input name to (ROWS, …) array.
         off: with training off.
-        still: with training on and every draw at its middle.
+        still: with training on and every draw at its midpoint.
     """
 
     feeds: Feeds
@@ -83,12 +82,12 @@ def check_artifact(path: Path, manifest: Manifest, expected: Expected) -> Checks
     """Check the file at `path`, which `manifest` describes, against Keras.
 
     Raises:
-        DifferenceError: its outputs are not Keras'.
-        ExportError: naming the first other check that failed, with its figure.
+        DifferenceError: its outputs differ from Keras'.
+        ExportError: with the first other check that failed, and its measured value.
     """
     try:
         onnx.checker.check_model(str(path), full_check=True)
-    except Exception as error:  # the checker and shape inference each raise their own
+    except Exception as error:  # the checker and shape inference raise different exceptions
         raise ExportError(
             f"the converted model is not valid ONNX, which is a bug of the conversion: {error} No "
             f"file "
@@ -138,23 +137,23 @@ def check_artifact(path: Path, manifest: Manifest, expected: Expected) -> Checks
 
 
 def require_living_sites(path: Path, sites: Iterable[SiteSpec]) -> None:
-    """Look for each site in the graph that ONNX Runtime's optimiser leaves to run.
+    """Look for each site in the graph that ONNX Runtime has optimized.
 
     Raises:
-        ExportError: naming the layers whose dropout is gone.
+        ExportError: with the layers whose dropout was removed.
     """
     with tempfile.TemporaryDirectory() as folder:
         options = onnxruntime.SessionOptions()
         options.optimized_model_filepath = str(Path(folder) / "optimised.onnx")
-        options.log_severity_level = 3  # it warns that the file suits only this machine
+        options.log_severity_level = 3  # it warns that the file is specific to this machine
         try:
             onnxruntime.InferenceSession(path, options)
         except Exception as error:  # the runtime's exceptions share no public base
             raise ExportError(
                 f"ONNX Runtime cannot open the exported model: {error} No file was written."
             ) from error
-        living = {node.name for node in onnx.load(options.optimized_model_filepath).graph.node}
-    dead = [site.layer for site in sites if site.name not in living]
+        remaining = {node.name for node in onnx.load(options.optimized_model_filepath).graph.node}
+    dead = [site.layer for site in sites if site.name not in remaining]
     if dead:
         raise ExportError(
             f"the dropout of {', '.join(dead)} is not in the graph that ONNX Runtime runs: it "
@@ -181,7 +180,7 @@ def _still(path: Path, sites: tuple[SiteSpec, ...]) -> Any:
             continue
         number = np.array(BY_KIND[site.kind].neutral, site.dtype)
         model.graph.initializer.append(onnx.numpy_helper.from_array(number, name))
-        # Its input lends the shape, and is zeros.
+        # Its input provides the shape, and is zeros.
         node.CopyFrom(onnx.helper.make_node("Add", [*node.input, name], node.output))
     return onnxruntime.InferenceSession(model.SerializeToString())
 
@@ -189,9 +188,9 @@ def _still(path: Path, sites: tuple[SiteSpec, ...]) -> Any:
 def _observe(
     path: Path, sites: tuple[SiteSpec, ...], feeds: Feeds, repeats: int
 ) -> dict[str, Array]:
-    """What each site draws on repeated rows in two calls: name to (calls, rows, …).
+    """The draws of each site on repeated rows in two calls: name to (calls, rows, …).
 
-    A dropout shows its mask of kept elements, noise its numbers.
+    For a dropout, its mask of kept elements; for noise, its numbers.
     """
     model = onnx.load(path)
     by_name = {node.name: node for node in model.graph.node}
@@ -229,7 +228,7 @@ def _size(site: SiteSpec) -> int:
 
 
 def _repeats(sites: tuple[SiteSpec, ...], row_size: int) -> int:
-    """Rows that give every site enough decisions to see its rate, as far as memory goes."""
+    """Number of rows that give every site enough samples for its rate, limited by memory."""
     wanted = [
         _WANTED_DRAWS / (site.rate * (1 - site.rate) * _size(site))
         for site in sites
@@ -287,7 +286,7 @@ def _spread(session: Any, feeds: Feeds, repeats: int, manifest: Manifest) -> dic
         for output, *pair in zip(manifest.outputs, *calls, strict=True)
     }
     still = [o.name for o in manifest.outputs if o.stochastic and spread[o.name] == 0.0]
-    # A rare draw may not have come in so few rows, and may hide all others.
+    # A rare draw may not occur in so few rows, and may hide all others.
     rarest = min(_unusual_draws(site, repeats) for site in manifest.sites)
     if (still and rarest > LOG_CHANCE) or not any(o.stochastic for o in manifest.outputs):
         raise ExportError(

@@ -1,4 +1,4 @@
-"""Classes and functions of the user's own that a model file names: given, and missing ones."""
+"""Custom classes and functions that a model file refers to: given, and missing ones."""
 
 import importlib
 import json
@@ -12,7 +12,7 @@ import keras
 
 from service.errors import ExportError
 
-#: Top-level packages of this project: by these names no module of the user's is found.
+#: Top-level packages of this project, which hide user modules of the same names.
 _OWN = ("mcdropout", "models", "service")
 #: Where Keras 2 and .h5 files mean a class to be that they name without its module.
 _KERAS = (keras, keras.layers, keras.initializers, keras.regularizers, keras.constraints)
@@ -34,7 +34,7 @@ def import_objects(modules: Sequence[str]) -> dict[str, Any]:
 
 
 def not_importable(what: str, module: str, error: Exception) -> ExportError:
-    """The error for a module of the user's that cannot be imported."""
+    """The error for a user module that cannot be imported."""
     return ExportError(
         f"cannot import {what}: {error}. Run the command in the folder that contains it, or "
         f"install it.{_hidden(module)}"
@@ -52,7 +52,7 @@ def _hidden(module: str) -> str:
 
 
 def missing_message(path: Path, missing: Mapping[str, str]) -> str:
-    """What to do about `missing_objects`."""
+    """The error text for `missing_objects`."""
     modules = sorted({module for module in missing.values() if module not in ("", "__main__")})
     options = " ".join(f"--custom-objects {module}" for module in modules or ["MODULE"])
     return (
@@ -63,7 +63,7 @@ def missing_message(path: Path, missing: Mapping[str, str]) -> str:
 
 
 def missing_objects(path: Path, given: Mapping[str, Any]) -> dict[str, str]:
-    """What a model file names that is neither Keras' own nor given nor registered.
+    """Objects that a model file refers to and that are neither Keras' nor given nor registered.
 
     Args:
         path: of a `.keras` or `.h5` file.

@@ -1,4 +1,4 @@
-"""What the manifest says of a Keras model, and the rows that its export is checked on."""
+"""The contents of the manifest, and the rows on which the export is checked."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
@@ -27,9 +27,9 @@ def check_rows(
     rows: int,
     texts: Sequence[str],
 ) -> dict[str, Array]:
-    """Input name to a (rows, …) array: the example's rows over and over, else noise.
+    """Input name to a (rows, …) array: the example's rows, repeated, or else noise.
 
-    Of strings half of the rows at most are the example's, and the others of `texts`.
+    For strings at most half of the rows are the example's, and the others are from `texts`.
 
     Raises:
         ExportError: the example does not fit the inputs.
@@ -103,7 +103,7 @@ def input_specs(
             dtype=spec.dtype.name,
             shape=tuple(spec.shape.as_list()),
             example=rows[spec.name][0].tolist()
-            # Of what strings a model takes nothing else tells.
+            # Nothing else describes the strings that a model takes.
             if (with_example or spec.dtype == tf.string)
             and rows[spec.name][0].size <= _MAX_EXAMPLE_VALUES
             else None,
@@ -148,7 +148,7 @@ def check_labels(
 
 
 def notes(manifest: Manifest) -> Iterator[str]:
-    """What whoever exports should know of a model that is exported as it is in Keras."""
+    """Log properties of the exported model that the user should know."""
     if manifest.kept_off:
         yield (
             f"{', '.join(manifest.kept_off)} stay off, as in Keras' model(x, training=True): the "
@@ -176,10 +176,10 @@ def notes(manifest: Manifest) -> Iterator[str]:
 
 
 def same_seeds(traced: Emitted) -> tuple[tuple[str, ...], ...]:
-    """The sites that Keras draws alike: one with the other, or all of its calls."""
-    alive = {site.name for site in traced.sites.values()}
+    """Groups of sites that Keras draws alike, or sites that it draws alike in every call."""
+    active = {site.name for site in traced.sites.values()}
     groups = [
-        (number, tuple(name for name in names if name in alive))
+        (number, tuple(name for name in names if name in active))
         for (_, number), names in traced.seeds.items()
     ]
     return tuple(group for number, group in groups if len(group) > (number > 0))

@@ -53,22 +53,21 @@ def export_model(
     source: Source | None = None,
     on_stage: Callable[[str], None] = lambda stage: None,
 ) -> Manifest:
-    """Export `model` to an ONNX file whose dropout is alive, and check the file.
+    """Export `model` to an ONNX file with active dropout, and verify the file.
 
-    The model is left as it was: nothing of it is changed, and nothing is drawn
-    from its random state.
+    The model and its random state are not changed.
 
     Args:
         model: a built Keras model with at least one dropout.
-        path: of the file to write; its folder is made. Nothing is written, and
-            an existing file is kept, unless every check passes.
+        path: of the file to write; its folder is created. If a check fails, nothing is
+            written and an existing file is kept.
         task: what the outputs mean. "classification" needs probabilities.
         labels: class names, one for each value of the output's last axis.
         example: real rows, (rows, …) or {input name: (rows, …)}. The checks use
             up to 8 of them as they are, and the first row becomes the manifest's
             example. Without it the checks use standard normal numbers (0 and 1 for
-            integers), and of strings words that the model knows, and others.
-        passes: number of passes that a request runs when it names none.
+            integers), and for strings words inside and outside of the vocabulary.
+        passes: default number of passes of a request.
         opset: of the file, one of `OPSETS`.
         source: where the model came from; by default its own fingerprint.
         on_stage: called with each of `STAGES` as it begins.
@@ -105,8 +104,8 @@ def export_model(
             whole = _custom_layers_twice(model, draws)
             if whole == draws:
                 raise
-            # A layer of the user's own may compute something else in training, dropout
-            # apart. Then it is run whole with training on and off, and selected.
+            # A custom layer may differ in training beyond its dropout. Then the whole layer is
+            # run with training on and off, and the flag selects the result.
             return attempt.export(whole, facts, before)
 
 
@@ -166,7 +165,7 @@ class _Attempt:
         return manifest
 
     def _expected(self, draws: Draws) -> tuple[check.Expected, list[str]]:
-        """What Keras answers, and the names of the outputs."""
+        """The outputs of Keras, and their names."""
         names: list[str] = []
 
         def named(training: bool, *inputs: Any) -> list[Any]:
@@ -193,14 +192,14 @@ class _Attempt:
                 f"Keras raises an error for some texts, and a graph cannot, so it would give wrong "
                 f"numbers for them: {str(error).splitlines()[0]} Let the model take any text."
             ) from error
-        # Where dropout is all that training changes, the output without it has to be
-        # the one of inference: a normalisation that moved would show.
+        # If training changes nothing but dropout, the output without it equals that of
+        # inference; a normalization in training mode would be detected.
         still = ask(still_training) if draws.twice else off
         return check.Expected(self.rows, off, still), names
 
 
 def _custom_layers_twice(model: keras.Model, draws: Draws) -> Draws:
-    """The same draws, with every layer of the user's own that draws run on and off as a whole."""
+    """The same draws, with every custom layer that draws run twice as a whole, on and off."""
     own = [
         id(layer)
         for layer in [model, *all_layers(model)]
@@ -224,7 +223,7 @@ def _draft(path: Path) -> Iterator[Path]:
 
 
 def _require_loadable(draft: Path) -> None:
-    """The server takes the file: it is loaded as anyone may load one."""
+    """Check that a server would load the file."""
     try:
         load_model(draft)
     except MCDropoutError as error:
@@ -249,7 +248,7 @@ def _require_exportable(model: Any, opset: int) -> None:
 
 
 def require_any_batch(interface: Interface, rows: Mapping[str, Array], draws: Draws) -> None:
-    """A model with a batch size built in has to answer for other numbers of rows, too.
+    """Check that a model with a fixed batch size also works with other numbers of rows.
 
     Raises:
         ExportError: some layer computes with that batch size.
@@ -274,7 +273,7 @@ def require_any_batch(interface: Interface, rows: Mapping[str, Array], draws: Dr
 
 
 def _require_every_dropout(model: keras.Model, draws: Draws) -> None:
-    """Every dropout layer was met or is called with False, and one at least draws."""
+    """Check that every dropout layer was called, and that at least one draws."""
     met = draws.stochastic | draws.kept_off_ids
     dropouts = [layer for layer in all_layers(model) if 0 < getattr(layer, "rate", 0) < 1]
     missed = [layer.name for layer in dropouts if id(layer) not in met]

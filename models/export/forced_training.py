@@ -1,4 +1,4 @@
-"""Which layers of a model draw once all of them train, whatever the model's own code says."""
+"""Finds the layers that draw if all of them are in training mode."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
 """Randomness that TensorFlow does not see, such as NumPy's: a trace would freeze it.
 
 The model is called again and again on the same rows, with every draw that the
-exporter knows held still. What the outputs then differ by was drawn elsewhere.
+exporter knows held fixed. Differences of the outputs then come from other randomness.
 """
 
 import hashlib
@@ -21,11 +21,11 @@ from models.export.trace import Call, Draws, recording
 from service.core.tolerances import REPEATED_CALL
 from service.errors import ExportError
 
-#: Calls that have to agree. A part that is left out in half of the calls goes unseen
-#: once in 2**20, or a million.
+#: Calls that have to agree. A part that is skipped in half of the calls is missed with
+#: probability 2**-20.
 CALLS = 21
 #: More calls are made, up to this number, as long as they take no longer than this.
-_MOST_CALLS, _SECONDS = 200, 0.2
+_MAX_CALLS, _SECONDS = 200, 0.2
 
 _KERAS = ("keras.src.layers.", "keras.src.models.")
 
@@ -33,25 +33,25 @@ _KERAS = ("keras.src.layers.", "keras.src.models.")
 def require_no_hidden_draws(
     model: keras.Model, call: Call, rows: list[NDArray[Any]], draws: Draws
 ) -> None:
-    """Check that nothing but the known draws is random.
+    """Check that only the known draws are random.
 
     Layers of Keras' own draw through Keras alone, so a model of these is not run.
 
     Args:
-        model: whose layers are looked at for code of the user's own.
+        model: whose layers are searched for custom code.
         call: `call(training, *tensors)`, the model over flat inputs.
         rows: an array for each input, of few rows.
         draws: the known ones.
 
     Raises:
-        ExportError: naming the first layer that answered differently.
+        ExportError: with the first layer that answered differently.
     """
     if not any(_has_own_code(layer) for layer in [model, *all_layers(model)]):
         return
     tensors = [tf.constant(x) for x in rows]
     for training in (True, False):
         first, started = _witness(call, tensors, draws, training), time.monotonic()
-        for number in range(1, _MOST_CALLS):
+        for number in range(1, _MAX_CALLS):
             if number >= CALLS and time.monotonic() - started > _SECONDS:
                 break
             again = _witness(call, tensors, draws, training)
@@ -66,7 +66,7 @@ def require_no_hidden_draws(
 
 
 class Witness(Still):
-    """Runs a model with its draws held still, and keeps what went in and out of each layer.
+    """Runs a model with its draws held fixed, and records the inputs and outputs of each layer.
 
     Attributes:
         seen: of each call in order of their ends: path, digest of inputs, of outputs.
@@ -127,7 +127,7 @@ def _digest(values: Any) -> bytes:
 
 
 def _culprit(first: Witness, again: Witness, model: str) -> str:
-    """The innermost layer at which two calls part."""
+    """The innermost layer at which two calls differ."""
     for one, other in zip_longest(first.seen, again.seen, fillvalue=("", b"", b"")):
         if one == other:
             continue

@@ -1,4 +1,4 @@
-"""The model as a function of a flat list of tensors, and the names of what goes in and out."""
+"""The model as a function of a flat list of tensors, and the names of inputs and outputs."""
 
 import inspect
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Find out how each site of a converted model lies to the batch, by running it on rows."""
+"""Finds the batch axis of each site of a converted model, by running it on rows."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -29,7 +29,7 @@ def with_places(
         rows: input name to (3 or more, …).
 
     Raises:
-        ExportError: ONNX Runtime refuses the model, or a site's rows cannot be told apart.
+        ExportError: ONNX Runtime refuses the model, or a site's rows cannot be distinguished.
     """
     session = _shapes_of_draws(model, {site.name for site in sites})
     present = [value.name.removeprefix(_SHAPE) for value in session.get_outputs()]

@@ -1,7 +1,7 @@
-"""The random primitives of TensorFlow and Keras, and what stands in for each in a trace.
+"""The random primitives of TensorFlow and Keras, and their replacements in a trace.
 
-A new kind of random layer needs nothing here if it draws by dropout, by uniform
-or by normal numbers, which is what nearly all do. A new *primitive* is one more row
+A new kind of random layer needs no change here if it draws dropout masks, uniform or
+normal numbers, as nearly all do. A new *primitive* is one more row
 in `_SITES`, if it draws the numbers of a distribution of `service.core.distributions`,
 or in `composed.COMPOSED`, if it can be computed from these.
 """
@@ -33,33 +33,33 @@ Tensor = Any  # tf.Tensor; TensorFlow ships no types
 
 
 class Recorder(Forgetful, Protocol):
-    """What takes the place of a draw."""
+    """The replacement of a draw."""
 
     def dropout(self, x: Tensor, rate: Any, noise_shape: Any) -> Tensor:
         """`x` with elements dropped at `rate`, each draw shared along axes of 1."""
 
     def known_rate(self, rate: Any) -> float:
-        """The number behind a drop rate."""
+        """The value of a dropout rate."""
 
     def drop_all(self, x: Tensor) -> Tensor:
         """`x` at rate 1."""
 
     def noise(self, kind: str, shape: Any, dtype: Any) -> Tensor:
-        """Numbers of a kind of site that is no dropout."""
+        """Numbers of a kind of site other than dropout."""
 
     def seed(self, seed: Any) -> Tensor:
-        """(2,) numbers to draw from, in place of Keras' own."""
+        """A (2,) seed, replacing Keras' own."""
 
     def refuse_python(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Python code that is to run inside the graph."""
+        """Python code to run inside the graph."""
 
     def refuse(self, reason: str) -> NoReturn:
-        """Raise that the layer being called `reason`."""
+        """Raise an error: the current layer, followed by `reason`."""
 
 
 @contextmanager
 def replaced(recorder: Recorder) -> Iterator[None]:
-    """Let every random primitive ask `recorder`, for the time of the block."""
+    """Redirect every random primitive to `recorder` during the block."""
     keras_dropout = keras_random.dropout
 
     def dropout(x: Tensor, rate: Any, noise_shape: Any, *_: Any, **__: Any) -> Tensor:
@@ -101,7 +101,7 @@ _SITES = (
 
 
 def _draws(recorder: Recorder) -> list[tuple[Any, str, Callable[..., Tensor]]]:
-    """Each primitive, and what answers it with those of its arguments that have the same name."""
+    """Each primitive, and its replacement with the arguments of the same names."""
     uniform = partial(recorder.noise, "uniform")
     return [
         *((owner, name, partial(recorder.noise, kind)) for owner, name, kind in _SITES),

@@ -2,7 +2,7 @@
 
 Nothing else in the project may touch one. A private name can change its
 meaning without notice, so only versions that the test suite ran on are
-admitted, and any other stops the import.
+accepted, and others raise an error at import.
 """
 
 from importlib.metadata import PackageNotFoundError, version

@@ -1,4 +1,4 @@
-"""The number behind a drop rate, be it a plain one, a constant or computed from variables."""
+"""The value of a dropout rate: a number, a constant, or computed from variables."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ Tensor = Any  # tf.Tensor; TensorFlow ships no types
 
 
 class TrainedRate(float):
-    """A drop rate that is computed from the model's variables, as it is now."""
+    """The current value of a dropout rate that is computed from the model's variables."""
 
 
 def known_rate(rate: Any) -> float | None:
-    """The value of a rate: a number, a variable or a scalar tensor; None if rows decide it."""
+    """The value of a rate: a number, variable or scalar tensor; None if it depends on the rows."""
     if isinstance(rate, int | float):
         return rate
     tensor = tf.convert_to_tensor(rate)
@@ -26,7 +26,7 @@ def known_rate(rate: Any) -> float | None:
 
 
 def _from_variables(tensor: Tensor) -> Any:
-    """Run the part of a graph in the making that a tensor depends on; None if that has inputs."""
+    """Evaluate the part of a graph that a tensor depends on; None if that has inputs."""
     graph = tensor.graph
     with tf.init_scope():
         feeds = {

@@ -1,9 +1,8 @@
-"""What stands in for random draws in a symbolic run, and sees every layer's call.
+"""Replaces random draws in a symbolic run, and intercepts every layer's call.
 
-A draw becomes a marker op that carries the site's name; what it means in ONNX is
-not known here (see `lower`). A dropout needs no switch: the `Dropout` that its
-marker becomes has one. Whatever else a layer does when it trains does, so a layer
-with a draw of its own is run twice, with training on and off, and the flag selects.
+A draw becomes a marker op with the site's number, which `lower` converts to ONNX. A dropout
+needs no switch, because the `Dropout` node that replaces its marker has one. Other draws need
+one, so their layer is run twice, with training on and off, and the flag selects the result.
 """
 
 import math
@@ -19,7 +18,7 @@ import tensorflow as tf
 
 from models.export.private_api import accepts_training, draws_for, tensor_util
 from models.export.rates import TrainedRate, known_rate
-from models.export.unroll import MOST_STEPS, DrawInLoopError
+from models.export.unroll import MAX_STEPS, DrawInLoopError
 from service.core.distributions import BY_KIND
 from service.core.distributions.bernoulli import SMALLEST_RATE, is_drawable
 from service.errors import ExportError
@@ -47,15 +46,15 @@ Layer = Any  # keras.layers.Layer
 
 @dataclass
 class Recorder:
-    """Records the draws of one symbolic run and puts markers in their place.
+    """Records the draws of one symbolic run and replaces them by markers.
 
     Attributes:
         may_train: whether a layer to which Keras gives training=True gets it, by
             the layer and whether the draws are off. What Keras gives False, as
             where the model's code says so, stays False.
         twice: ids of the layers to run with training on and off.
-        always_on: ids of the layers whose dropout is on by itself.
-        flag: scalar bool tensor that selects; None where nothing is to be selected.
+        always_on: ids of the layers whose dropout is always on.
+        flag: scalar bool tensor that selects; None if nothing is to be selected.
         sites: in the order in which they were reached.
         holders: name of a site to the ids of the layers it is in, the innermost last.
         trained: ids of the layers that ran with training on.
@@ -149,7 +148,7 @@ class Recorder:
         return self.select(tf.zeros_like(x), x) if not self.off else x
 
     def noise(self, kind: str, shape: Any, dtype: Any) -> Tensor:
-        """A marker around zeros, which lend their shape."""
+        """A marker around zeros, which provide the shape."""
         zeros = tf.zeros(shape, dtype)
         if self.off:
             raise ExportError(DRAWS_WHEN_OFF.format(layer=self.layer_path(), kind=kind))
@@ -157,7 +156,7 @@ class Recorder:
         return self._marked(zeros)
 
     def seed(self, seed: Any) -> Tensor:
-        """Note what Keras would draw from next: a seed and how often it was drawn from."""
+        """Record the seed that Keras would draw from next, and the number of its draws."""
         if self.off:
             return tf.zeros([2], tf.int32)
         if isinstance(seed, keras.random.SeedGenerator):
@@ -170,14 +169,14 @@ class Recorder:
         return tf.zeros([2], tf.int32)
 
     def refuse_python(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """ONNX cannot hold Python code, and whatever it draws would be lost."""
+        """ONNX cannot represent Python code, and its draws would be lost."""
         self.refuse(
             "runs Python code inside the graph (tf.py_function or tf.numpy_function), which ONNX "
             "cannot represent. Write it with operations of TensorFlow or Keras"
         )
 
     def refuse(self, reason: str) -> NoReturn:
-        """Raise that the layer being called draws in a way that cannot be exported."""
+        """Raise an error for a draw that cannot be exported."""
         raise ExportError(f"layer {self.layer_path()!r} {reason}.")
 
     def _marked(self, tensor: Tensor) -> Tensor:
@@ -194,7 +193,7 @@ class Recorder:
             raise DrawInLoopError(
                 f"layer {path!r} draws random numbers inside a loop or a branch of the graph "
                 "(tf.map_fn, tf.while_loop, tf.cond, or a recurrent layer around a cell that "
-                f"draws, on a sequence of unknown length or more than {MOST_STEPS} steps), where "
+                f"draws, on a sequence of unknown length or more than {MAX_STEPS} steps), where "
                 f"each iteration would need its own masks. Take the draw out of the loop; a "
                 f"recurrent "
                 "layer can be given a length, keras.Input((steps, …)), or unroll=True."
@@ -228,17 +227,17 @@ class Recorder:
             self._seed = None
 
     def mark(self) -> int:
-        """How many sites there are (see `unroll`)."""
+        """Number of sites (see `unroll`)."""
         return len(self.sites)
 
     def forget(self, mark: int) -> None:
-        """Forget the sites after a mark: of a loop whose steps will be written out."""
+        """Remove the sites after a mark: those of a loop that will be unrolled."""
         for site in self.sites[mark:]:
             del self.holders[site.name]
         del self.sites[mark:]
 
     def known_rate(self, rate: Any) -> float:
-        """The number behind a rate (see `rates`), 0 or more."""
+        """The value of a rate (see `rates`), 0 or more."""
         value = known_rate(rate)
         if value is None or not math.isfinite(value) or value < 0:
             self.refuse(

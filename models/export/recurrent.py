@@ -1,4 +1,4 @@
-"""Keras' LSTM as the operator that ONNX has for it, and no loop.
+"""Converts Keras' LSTM to ONNX's LSTM operator instead of a loop.
 
 Keras lets a backend have its own: it multiplies the inputs by the dropout mask, which
 all steps share, and hands over the whole sequence. So does this, in a trace, where

@@ -1,4 +1,4 @@
-"""What Keras answers, and by how much its own arithmetic moves that."""
+"""The outputs of Keras, and how far its own rounding moves them."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,7 +17,7 @@ Answer = Callable[[Sequence[Array]], list[Array]]
 
 
 def reference(model: keras.Model, answer: Answer, rows: Sequence[Array], least: float) -> Reference:
-    """Ask Keras for rows, for their neighbours, and for each row alone.
+    """Run Keras on rows, on slightly moved rows, and on each row alone.
 
     Args:
         model: that answers.

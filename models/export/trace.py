@@ -31,7 +31,7 @@ from service.manifest import TRAINING_INPUT, SiteSpec, is_dropout
 _RANDOM_OP = re.compile(
     r"Random|Multinomial|Truncated|Shuffle|Poisson|Binomial|RngReadAndSkip|NonDeterministic"
 )
-#: They turn seeds into keys; what draws with the key is what matters.
+#: They convert seeds to keys; only draws with the key matter.
 _SEEDING_OP = re.compile(r"StatelessRandomGet")
 
 Tensor = Any  # tf.Tensor; TensorFlow ships no types
@@ -170,7 +170,7 @@ def emit(call: Call, signature: list[tf.TensorSpec], draws: Draws) -> Emitted:
 
     function = _function(recorder, flagged)
     with recording(recorder):
-        # Traced here, under the replacements; whoever asks again gets this trace.
+        # Traced here, with the replacements; later calls reuse this trace.
         traced = function.get_concrete_function(*signature, flag_signature())
     reached = sorted(_markers_before(traced.graph.outputs))
     sites = {number: recorder.sites[number] for number in reached}

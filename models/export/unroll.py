@@ -8,11 +8,11 @@ import keras
 from service.errors import ExportError
 
 #: Most steps that are written out one after the other.
-MOST_STEPS = 64
+MAX_STEPS = 64
 
 
 class DrawInLoopError(ExportError):
-    """A draw in the body of a loop, where a site would be the same at each turn."""
+    """A draw in the body of a loop, where a site would draw the same in each iteration."""
 
 
 class Forgetful(Protocol):
@@ -34,7 +34,7 @@ def unrolling(rnn: Callable[..., Any], recorder: Forgetful) -> Callable[..., Any
             return rnn(step, inputs, states, *args, **options)
         except DrawInLoopError:
             steps = keras.tree.flatten(inputs)[0].shape[0 if options.get("time_major") else 1]
-            if steps is None or steps > MOST_STEPS:
+            if steps is None or steps > MAX_STEPS:
                 raise
             recorder.forget(mark)
             return rnn(step, inputs, states, *args, **{**options, "unroll": True})

@@ -1,4 +1,4 @@
-"""Send a server what nobody should send it, and see that it harms nobody.
+"""Sends malformed requests to a server, and checks that it is not harmed.
 
 `python -m scripts.hostile` makes malformed requests from a seed, each from its own number, and
 sends them over raw sockets and httpx to a server of its own: broken framing, bodies, arrays,

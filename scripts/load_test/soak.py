@@ -23,7 +23,7 @@ MIB = 1 << 20
 
 _COLUMNS = (
     *("requests\na second", "p50", "p99", "failed", "turned\naway"),
-    *("most\nmemory", "most\nwaiting", "jobs\na turn"),
+    *("maximum\nmemory", "maximum\nwaiting", "requests\nper batch"),
 )
 
 
@@ -35,15 +35,15 @@ class Sample:
         seconds: since the beginning.
         rss: bytes of memory that the process has.
         waiting: requests in the server's queue.
-        turns: of the server's batches, since its start.
-        joined: requests in those turns.
+        slices: number of the server's time slices since its start.
+        joined: requests in those time slices.
         window: of the clients.
     """
 
     seconds: float
     rss: int
     waiting: float
-    turns: float
+    slices: float
     joined: float
     window: Window
 
@@ -111,7 +111,7 @@ def show(samples: Sequence[Sample], bars: Sequence[Bar], console: Console) -> No
 
 
 def minute_table(samples: Sequence[Sample]) -> Table:
-    """A line for each minute; the jobs of a turn are requests that ran together."""
+    """A line for each minute."""
     table = Table("minute", title="times in ms, memory in MiB")
     for name in _COLUMNS:
         table.add_column(name, justify="right")
@@ -120,7 +120,7 @@ def minute_table(samples: Sequence[Sample]) -> Table:
     for minute, group in groupby(samples, key=_minute):
         within = list(group)
         table.add_row(str(minute + 1), *_cells(within, before))
-        before = (within[-1].turns, within[-1].joined)
+        before = (within[-1].slices, within[-1].joined)
     return table
 
 
@@ -132,7 +132,7 @@ def _minute(sample: Sample) -> int:
 def _cells(samples: Sequence[Sample], before: tuple[float, float]) -> list[str]:
     window = merged(sample.window for sample in samples)
     tally, last = window.together, samples[-1]
-    turns, joined = last.turns - before[0], last.joined - before[1]
+    slices, joined = last.slices - before[0], last.joined - before[1]
     return [
         number(window.rate(tally)),
         number(tally.quantile(0.5)),
@@ -141,5 +141,5 @@ def _cells(samples: Sequence[Sample], before: tuple[float, float]) -> list[str]:
         str(tally.turned_away),
         f"{max(sample.rss for sample in samples) / MIB:.0f}",
         f"{max(sample.waiting for sample in samples):.0f}",
-        number(joined / turns if turns else float("nan")),
+        number(joined / slices if slices else float("nan")),
     ]

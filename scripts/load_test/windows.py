@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 #: Different texts of failures that are kept.
-_MOST_TEXTS = 50
+_MAX_TEXTS = 50
 
 
 @dataclass
@@ -78,7 +78,7 @@ class Window:
 
     def note(self, text: str, times: int = 1) -> None:
         """Count a failure's text."""
-        if text in self.texts or len(self.texts) < _MOST_TEXTS:
+        if text in self.texts or len(self.texts) < _MAX_TEXTS:
             self.texts[text] = self.texts.get(text, 0) + times
 
     def as_json(self) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""HTTP: decode a request, ask the data plane, encode the answer."""
+"""HTTP: decode a request, call the data plane, encode the answer."""

@@ -38,11 +38,11 @@ def create_app(
     """Serve models.
 
     Args:
-        shared: what the routes share.
-        keys: that requests have to present; without any, everyone may ask.
-        cors_origins: origins whose pages may ask.
-        on_start: called once the application answers.
-        on_stop: called once it does not any more.
+        shared: state shared by the routes.
+        keys: API keys; without any, no authentication is required.
+        cors_origins: origins whose web pages may send requests.
+        on_start: called at startup.
+        on_stop: called at shutdown.
     """
 
     @asynccontextmanager
@@ -51,14 +51,14 @@ def create_app(
         yield
         on_stop()
 
-    # Its documentation pages bring their scripts along; a server often has no internet.
+    # The documentation pages include their scripts, since servers often have no internet.
     app: FastAPI = FastAPIOffline(
         title="mcdropout",
         description=DESCRIPTION,
         version=version("mcdropout"),
         lifespan=lifespan,
-        # Spans and metrics are ours (see `observe`); FastAPI would look on each request
-        # whether it is to make some, too.
+        # `observe` makes spans and metrics; FastAPI would check on each request whether to
+        # make its own.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.shared = shared
@@ -71,7 +71,7 @@ def create_app(
     if keys:
         inner = RequireKey(inner, list(keys))
     if cors_origins:
-        # Outside of the keys: a browser's preflight has none.
+        # Outside of authentication: a browser's preflight request has no key.
         inner = CORSMiddleware(
             inner,
             allow_origins=list(cors_origins),

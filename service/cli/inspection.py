@@ -1,4 +1,4 @@
-"""What a model file holds, how it is sampled and what it proved, for a person to read."""
+"""The contents of a model file, its plan and its verification, as tables or JSON."""
 
 import json
 from typing import Any
@@ -10,11 +10,11 @@ from service.manifest import TensorSpec
 
 
 def as_json(model: Predictor) -> str:
-    """Manifest, plan and proof."""
+    """Manifest, plan and verification results as JSON."""
     parts: dict[str, Any] = {
         "manifest": model.manifest,
         "plan": model.planned.report,
-        "proof": model.proof,
+        "proof": model.verification,
     }
     return json.dumps(
         {name: part.model_dump(mode="json") for name, part in parts.items()}, indent=2
@@ -22,7 +22,7 @@ def as_json(model: Predictor) -> str:
 
 
 def as_tables(model: Predictor) -> list[Table]:
-    """The same, without what only programs want."""
+    """The same as tables, without details for programs."""
     return [_tensors(model), _sites(model), _plan(model)]
 
 
@@ -41,17 +41,17 @@ def _shape(spec: TensorSpec) -> str:
 
 def _sites(model: Predictor) -> Table:
     table = _table("sites", "name", "kind", "rate", "observed", "largest effect")
-    proof = model.proof
+    verification = model.verification
     for site in model.manifest.sites:
         rate = "" if site.rate is None else f"{site.rate:g}"
-        observed = f"{proof.drop_rates[site.name]:.4f}" if site.rate is not None else ""
-        effect = f"{proof.site_effects[site.name]:.3g}"
+        observed = f"{verification.drop_rates[site.name]:.4f}" if site.rate is not None else ""
+        effect = f"{verification.site_effects[site.name]:.3g}"
         table.add_row(site.name, site.kind, rate, observed, effect)
     return table
 
 
 def _plan(model: Predictor) -> Table:
-    report, proof = model.planned.report, model.proof
+    report, verification = model.planned.report, model.verification
     passes = model.manifest.passes
     facts = {
         "layout": report.layout.value,
@@ -64,7 +64,7 @@ def _plan(model: Predictor) -> Table:
         "time relative to no dropout, 1 row": _number(report.floor_ratio, "{:.2f} ×"),
         "samples (rows × passes) at a time": f"{report.samples_per_chunk}",
         "dropout that stays off": ", ".join([*model.manifest.kept_off, *report.dead]) or "none",
-        "difference with dropout off": _number(proof.off_difference, "{:.1e}"),
+        "difference with dropout off": _number(verification.off_difference, "{:.1e}"),
         "runs on": model.providers[0].removesuffix("ExecutionProvider"),
     }
     table = _table("plan and verification", "", "")

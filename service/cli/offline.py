@@ -18,7 +18,7 @@ from service.manifest import InputSpec, Manifest
 from service.protocol.prediction import OutputPrediction, Prediction
 
 #: So many elements of a row are shown.
-_MOST_LINES = 5
+_MAX_LINES = 5
 
 
 def read_rows(source: str, specs: Sequence[InputSpec]) -> Any:
@@ -145,15 +145,15 @@ def _table(name: str, one: OutputPrediction, found: Prediction, manifest: Manife
     mean, spread = (y.reshape(len(y), -1) for y in (one.mean, np.sqrt(one.variance)))
     for row in range(len(mean)):
         order = np.argsort(-mean[row]) if is_class else np.arange(mean.shape[1])
-        for place, element in enumerate(order[:_MOST_LINES].tolist()):
+        for place, element in enumerate(order[:_MAX_LINES].tolist()):
             value = _rounded(mean[row, element], spread[row, element])
             label = _label(element, mean.shape[1], manifest)
             measures = [
                 _of_element(y[row], element, len(order), place == 0) for y in one.measures.values()
             ]
             table.add_row("" if place else str(row), label, value, *measures)
-        if len(order) > _MOST_LINES:
-            table.add_row("", f"… {len(order) - _MOST_LINES} more", "")
+        if len(order) > _MAX_LINES:
+            table.add_row("", f"… {len(order) - _MAX_LINES} more", "")
     return table
 
 

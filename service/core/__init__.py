@@ -1,1 +1,1 @@
-"""Pure numpy: knows no ONNX and no HTTP."""
+"""Numerical core, NumPy only: independent of ONNX and HTTP."""

@@ -53,7 +53,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Running:
-    """A summary on its way: it takes chunk after chunk, and is the same however they were cut.
+    """A summary in progress: updated chunk by chunk, with a result independent of the chunks.
 
     Attributes:
         sums: of (B, …) outputs.

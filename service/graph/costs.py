@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from service.nodes.bodies import bodies
 
 #: Inputs of so few numbers may be shapes, and shapes of others depend on them.
-_MOST_SHAPE_NUMBERS = 16
+_MAX_SHAPE_NUMBERS = 16
 #: Bytes of a string of few letters, in ONNX Runtime.
 _STRING = 32
 #: Where ONNX keeps the numbers of a tensor.
@@ -65,7 +65,7 @@ class CostModel:
         self.inputs = frozenset(value.name for value in self._model.graph.input)
         self.splits_text = any(n.op_type == "StringSplit" for n in self._model.graph.node)
         for tensor in self._model.graph.initializer:
-            if math.prod(tensor.dims) > _MOST_SHAPE_NUMBERS:
+            if math.prod(tensor.dims) > _MAX_SHAPE_NUMBERS:
                 for numbers in _NUMBERS:
                     tensor.ClearField(numbers)
 
@@ -88,7 +88,7 @@ def _with_shapes(model: onnx.ModelProto, feeds: Mapping[str, NDArray[Any]]) -> i
     del proto.graph.input[:]
     for value in inputs:
         array = feeds[value.name]
-        if array.dtype == np.int64 and array.size <= _MOST_SHAPE_NUMBERS:
+        if array.dtype == np.int64 and array.size <= _MAX_SHAPE_NUMBERS:
             proto.graph.initializer.append(onnx.numpy_helper.from_array(array, value.name))
         else:
             kind = value.type.tensor_type.elem_type
@@ -168,19 +168,19 @@ def _turns(node: ir.Node) -> int:
 
 
 def _peak_bytes(graph: ir.Graph) -> int:
-    """The most that is alive at a time, each tensor from its making to its last use."""
+    """Peak memory, with each tensor allocated from its creation to its last use."""
     last: dict[ir.Value, int] = {}
     for position, node in enumerate(graph):
         for value in node.inputs:
             if value is not None:
                 last[value] = position
-    alive = peak = sum(_bytes(value) for value in graph.inputs)
+    live = peak = sum(_bytes(value) for value in graph.inputs)
     for position, node in enumerate(graph):
-        alive += sum(_bytes(value) for value in node.outputs)
-        peak = max(peak, alive)
+        live += sum(_bytes(value) for value in node.outputs)
+        peak = max(peak, live)
         for value in {v for v in node.inputs if v is not None and v.const_value is None}:
             if last[value] == position and value.producer() is not None:
-                alive -= _bytes(value)
+                live -= _bytes(value)
     return peak
 
 

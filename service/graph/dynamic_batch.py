@@ -7,7 +7,7 @@ from service.nodes.conditions import ensure, require
 
 
 class DynamicBatchPass(ir.passes.FunctionalPass):
-    """Make axis 0 of inputs and outputs dynamic; whether it works is for the proof to show.
+    """Make axis 0 of inputs and outputs dynamic; verification decides whether it works.
 
     Precondition: some input fixes its number of rows.
     Postcondition: no input fixes it any more, and all other shapes are what follows from that.

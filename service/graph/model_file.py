@@ -22,7 +22,7 @@ from service.graph.misplaced import export_command, is_keras, lying_in
 from service.runtime.memory import mib, require_memory
 
 #: Most bytes of a graph in one piece, by protobuf.
-_MOST = (1 << 31) - 1
+_MAX_BYTES = (1 << 31) - 1
 #: Bytes that reading, planning and proving take at the most, for a byte of the files: 8 to
 #: 13 were seen, with 64 and 400 MiB of weights before or behind the dropout.
 LOAD_FACTOR = 12
@@ -103,9 +103,9 @@ def _require_size(path: Path, size: int, max_bytes: int | None) -> None:
             f"{path} is of {mib(size)} MiB, its data files included, and {max_bytes >> 20} MiB are "
             "allowed. The setting MCDROPOUT_MAX_MODEL_MB allows more."
         )
-    if size > _MOST:
+    if size > _MAX_BYTES:
         raise ArtifactError(
-            f"{path} is of {mib(size)} MiB, its data files included; {mib(_MOST)} MiB are the "
+            f"{path} is of {mib(size)} MiB, its data files included; {mib(_MAX_BYTES)} MiB are the "
             f"maximum for an ONNX graph. Export a smaller model, for example in float16."
         )
     require_memory(LOAD_FACTOR * size, str(path), f"it is of {mib(size)} MiB")

@@ -36,16 +36,16 @@ from service.runtime.memory import mib, require_memory
 from service.runtime.tuning import ON_CPU
 
 #: Each attempt moves the cut up by at least one node; typical models need one to three.
-_MOST_TRIES = 20
+_MAX_TRIES = 20
 #: Maximum bytes that planning and verification take per byte of the graph, in addition to what
 #: reading it has left (see `service.graph.model_file`).
 _PLAN_FACTOR = 10
 #: Maximum bytes that verification takes per byte of its samples; some are float64.
-_PROOF_FACTOR = 9
+_VERIFICATION_FACTOR = 9
 #: Trial rows are drawn in float64.
 _DRAWN = 8
 #: Seconds for measuring the speed of rows, and of passes.
-_TRIED, _MOST_TRIED = 0.02, 0.25
+_TRIED, _MAX_TRIED = 0.02, 0.25
 
 log = logging.getLogger("mcdropout")
 
@@ -84,12 +84,12 @@ class Planned:
 
     Attributes:
         sampler: ready to run.
-        proof: results of the verification.
+        verification: results of the verification.
         report: how it is sampled.
     """
 
     sampler: Sampler
-    proof: Verification
+    verification: Verification
     report: PlanReport
 
 
@@ -116,10 +116,10 @@ def plan_model(artifact: Artifact, providers: Sequence[Provider], memory: int) -
             report, sizes = _report(artifact, measure, memory, rejected)
             seconds = time.perf_counter() - started
             sampler = _sampler(artifact, measure, memory, sizes)
-            proof = verify(artifact, sampler)
+            verification = verify(artifact, sampler)
             count = artifact.fixed_rows or 1
             _try_speed(sampler, {k: x[:count] for k, x in trial_rows(artifact).items()})
-            return Planned(sampler, proof, report.model_copy(update={"seconds": seconds}))
+            return Planned(sampler, verification, report.model_copy(update={"seconds": seconds}))
         except LayoutError as error:
             rejected[layout] = str(error)
     raise ProofError(next(iter(rejected.values())))
@@ -144,7 +144,7 @@ def _require_memory(artifact: Artifact) -> None:
         rows += int(ON_CPU.memory_margin * costs(artifact.content, feeds).bytes)
     except Exception:  # onnx cannot infer the shapes
         log.debug("the shapes of %s are unknown", artifact.path, exc_info=True)
-    samples = _PROOF_FACTOR * ROWS * PASSES * sum(_bytes(spec) for spec in manifest.outputs)
+    samples = _VERIFICATION_FACTOR * ROWS * PASSES * sum(_bytes(spec) for spec in manifest.outputs)
     weights = _PLAN_FACTOR * len(artifact.content)
     require_memory(
         weights + rows + samples,
@@ -215,7 +215,7 @@ def _try_speed(sampler: Sampler, rows: Rows) -> None:
         sampler.speed.learn(Step(sizes, count, 0, count), now - started)
         if now > end:
             break
-    passes, most, end = 1, sampler.tuning.trial_passes, time.perf_counter() + _MOST_TRIED
+    passes, most, end = 1, sampler.tuning.trial_passes, time.perf_counter() + _MAX_TRIED
     while time.perf_counter() < end and not sampler.speed.sure:
         started = time.perf_counter()
         drawn = sampler.runner.draw(frontier, range(passes), Draws(seed=0))
@@ -229,7 +229,7 @@ def _runner(artifact: Artifact, layout: Layout, providers: Sequence[Provider]) -
     if not layout.cuts:
         return Runner(compile_plan(artifact, layout, places=places, tuning=tuning), providers)
     never: frozenset[str] = frozenset()
-    for _ in range(_MOST_TRIES):
+    for _ in range(_MAX_TRIES):
         runner = Runner(compile_plan(artifact, layout, never, places, tuning), providers)
         misplaced = _misplaced(runner, trial_rows(artifact))
         if not misplaced:

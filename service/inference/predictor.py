@@ -63,9 +63,14 @@ class Predictor:
         self._numbers = sum(map(_numbers_of, self._output_shapes))
 
     @property
-    def proof(self) -> Verification:
+    def verification(self) -> Verification:
         """Results of load-time verification."""
-        return self.planned.proof
+        return self.planned.verification
+
+    @property
+    def proof(self) -> Verification:
+        """Former name of `verification`."""
+        return self.verification
 
     @property
     def providers(self) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from service.runtime.tuning import ON_CPU, Tuning
 #: Bytes per element of a sample outside of the graph: several float64 values.
 _SUMMARISED = 32
 #: Maximum number of cached shapes, since clients may send any number of them.
-_MOST_SHAPES = 1024
+_MAX_SHAPES = 1024
 #: Bytes per character in a graph that splits strings, and in other graphs. In the worst case a
 #: text is split at every character, and each part takes 32 bytes in several tensors: 2,000,000
 #: tabs and punctuation marks took up to 360 per character.
@@ -112,7 +112,7 @@ class Sizing:
         sizes = self.known(rows)
         if sizes is None and self._find is not None:
             sizes = self._find(rows)
-            if len(self._known) >= _MOST_SHAPES:
+            if len(self._known) >= _MAX_SHAPES:
                 self._known.clear()
             self._known[_shapes(rows)] = sizes
         return sizes or self._sizes

@@ -15,7 +15,7 @@ Array = NDArray[Any]
 
 ROWS = 4
 #: Words of a vocabulary that are tried.
-_MOST_WORDS = 16
+_MAX_WORDS = 16
 _DYNAMIC_SIZES = {3: 16, 4: 64, 5: 16}
 
 
@@ -36,7 +36,7 @@ def trial_shape(spec: InputSpec) -> tuple[int, ...]:
 
 def _texts(spec: InputSpec, model: ir.Model) -> Array:
     """Rows of strings: the example or a word, known words, unknown ones and none."""
-    words = [*_known_words(model)][:_MOST_WORDS] or ["a"]
+    words = [*_known_words(model)][:_MAX_WORDS] or ["a"]
     rows = np.empty((ROWS, *trial_shape(spec)), object)
     rows[0] = words[0] if spec.example is None else spec.example
     rows[1], rows[2], rows[3] = " ".join(reversed(words)), "an unknown text", ""

@@ -41,7 +41,7 @@ __all__ = ["MODEL_FILE", "Repository", "State", "Version"]
 #: Seconds after which the next model is loaded in parallel to a slow one.
 _PATIENCE = 10.0
 #: Seconds that a request waits for another load of the same model.
-_TURN = 1.0
+_LOCK_SECONDS = 1.0
 #: Decides whether a version may be loaded now from these files.
 _May = Callable[[int, Files, Version | None], bool]
 
@@ -198,7 +198,7 @@ class Repository(Listing):
         """Hold the lock for loading and unloading this model."""
         if name not in self._models and name not in self._names():
             self.versions(name)  # raises; an unknown name gets no lock
-        if not self._locks[name].acquire(timeout=_TURN):
+        if not self._locks[name].acquire(timeout=_LOCK_SECONDS):
             raise ModelUnavailableError(
                 f"model {name!r} is still being loaded. Retry later; GET /v1/models shows the "
                 f"result.",

@@ -1,4 +1,4 @@
-"""What runs the models: the CPU or a GPU, as asked for and as it is."""
+"""The device that runs the models: the CPU or a GPU, as requested and as found."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from service.errors import SetupError
 from service.runtime.engine import CPU, CUDA, Provider, cuda_fault
 
-#: What a device may be.
+#: Valid devices.
 DEVICES = "it takes auto, cpu, cuda, or cuda:N for GPU number N"
 
 
@@ -17,7 +17,7 @@ class Device:
     Attributes:
         asked: "auto", "cpu", "cuda" or "cuda:N".
         got: "cpu" or "cuda:N".
-        why: what decided, in a sentence.
+        why: the reason of the choice, as a sentence.
         providers: for ONNX Runtime, the preferred one first.
     """
 
@@ -28,7 +28,7 @@ class Device:
 
 
 def is_device(text: str) -> bool:
-    """Whether a device may be called so."""
+    """Whether the name of a device is valid."""
     return re.fullmatch(r"auto|cpu|cuda(:[0-9]+)?", text) is not None
 
 
@@ -36,7 +36,7 @@ def choose_device(asked: str) -> Device:
     """Find the device; a GPU counts only if a graph has just run on it.
 
     Raises:
-        SetupError: there is no such device; or CUDA was asked for and is not there, and
+        SetupError: the name is invalid; or CUDA was requested and is not available, with
             what is missing.
     """
     if not is_device(asked):
@@ -44,7 +44,7 @@ def choose_device(asked: str) -> Device:
     if asked == "cpu":
         return Device(asked, "cpu", "It was requested.", (CPU,))
     number = asked.partition(":")[2] or "0"
-    # TF32 rounds to 10 bits, and the same seed would answer otherwise than on the CPU.
+    # TF32 rounds to 10 bits, so a seed would give other answers than on the CPU.
     provider: Provider = (CUDA, {"device_id": number, "use_tf32": "0"})
     fault = cuda_fault(provider)
     if fault is None:

@@ -1,4 +1,4 @@
-"""ONNX Runtime, and the only file that imports it."""
+"""The interface to ONNX Runtime; the only file that imports it."""
 
 import os
 import re
@@ -43,7 +43,7 @@ def require_one_runtime() -> None:
     runs, and removing either breaks the other.
 
     Raises:
-        SetupError: saying what is installed and how to mend it.
+        SetupError: with what is installed and how to fix it.
     """
     found = [package for package in _RUNTIMES if _installed(package)]
     if not found:
@@ -61,25 +61,25 @@ def require_one_runtime() -> None:
 
 require_one_runtime()
 
-# Builds for Linux report their use to Microsoft from 1.31 on, unless this is set before.
+# Official Linux builds from 1.31 on send telemetry to Microsoft, unless this is set first.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import onnxruntime  # noqa: E402
 
 
 def _share_arena() -> None:
-    """Let all sessions on the CPU take the memory of their runs from one arena.
+    """Let all sessions on the CPU share one arena for the memory of their runs.
 
-    Each would have one of its own, and an arena keeps the most that it ever held: every graph of
-    every model what its largest request took. Only the end of a run gives back what no run holds,
-    and so there is a session whose runs do nothing else.
+    Otherwise each session has its own, and an arena keeps the maximum it ever held, which is the
+    memory of the largest request for every graph of every model. An arena shrinks only at the end
+    of a run, so a session exists whose runs have no other purpose.
     """
     memory = onnxruntime.OrtMemoryInfo(
         "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
     )
     onnxruntime.create_and_register_allocator(memory, onnxruntime.OrtArenaCfg({}))
     options = _options(ON_CPU)
-    options.intra_op_num_threads = 1  # more would be threads that wait for ever
+    options.intra_op_num_threads = 1  # more threads would only wait
     session = onnxruntime.InferenceSession(_smallest_graph(), options, providers=[CPU])
     shrink = onnxruntime.RunOptions()
     shrink.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
@@ -122,7 +122,7 @@ class Stop:
         self._options = onnxruntime.RunOptions()
 
     def set(self) -> None:
-        """End the run that is under way, if any, and each that follows."""
+        """Terminate the current run, if any, and each that follows."""
         self._options.terminate = True
 
     def over(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -17,19 +17,19 @@ from dataclasses import dataclass
 
 from service.errors import DeadlineError, QueueFullError
 from service.inference.jobs import SampleJob
-from service.scheduling.batch import TURN, Batch, Ticket, Turn
+from service.scheduling.batch import TIME_SLICE, Batch, Ticket, TimeSlice
 
 #: Long jobs that share the machine. Each holds memory, and each makes the others later.
-_MOST_BEGUN = 4
+_MAX_BEGUN = 4
 #: They share it as long as each would end in this part of its time: what was foreseen is not
 #: sure, and jobs that end together are late together.
 _SLACK = 2.0
 #: A job is taken in if it would be done in this part of its time.
 _SURE = 0.8
 #: A job of so many seconds is done in its first time slice.
-_SHORT = 2 * TURN
+_SHORT = 2 * TIME_SLICE
 #: Seconds that a batch of several takes at the most: the trunk of all is one slice.
-_TOGETHER = 4 * TURN
+_TOGETHER = 4 * TIME_SLICE
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Backlog:
         if ticket.cost > _SHORT:
             return self.seconds + ticket.cost * self._long_drag.value
         work = (sum(t.cost for t in self._short) + ticket.cost) * self._short_drag.value
-        return TURN + 2 * work if self._begun or self._long else work
+        return TIME_SLICE + 2 * work if self._begun or self._long else work
 
     def remove(self, ticket: Ticket) -> bool:
         """Remove a waiting job; returns whether it was waiting."""
@@ -168,14 +168,14 @@ class Backlog:
         self._begun.append(batch := Batch(tickets))
         return batch
 
-    def ran(self, batch: Batch, turn: Turn, queued: bool = True) -> None:
+    def ran(self, batch: Batch, time_slice: TimeSlice, queued: bool = True) -> None:
         """Record a time slice; if `queued`, the batch is queued until its jobs are done."""
         now = time.monotonic()
         if batch.is_long:
-            before = now - turn.seconds if self._long_since is None else self._long_since
-            self._long_drag.learn(now - before, turn.foreseen)
-        elif turn.first:
-            self._short_drag.learn(turn.seconds, batch.cost)
+            before = now - time_slice.seconds if self._long_since is None else self._long_since
+            self._long_drag.learn(now - before, time_slice.foreseen)
+        elif time_slice.first:
+            self._short_drag.learn(time_slice.seconds, batch.cost)
         if not batch.tickets:
             self._begun.remove(batch)
         elif queued:
@@ -196,7 +196,7 @@ class Backlog:
         begun = [(batch.left, batch.deadline) for batch in self._begun if batch.is_long]
         if not begun:
             return True
-        if len(begun) >= _MOST_BEGUN:
+        if len(begun) >= _MAX_BEGUN:
             return False
         now = time.monotonic()
         jobs = [*begun, (ticket.cost, ticket.deadline)]

@@ -11,10 +11,9 @@ from service.inference.sampler import Sampler
 from service.inference.sizes import Sizes
 from service.runtime.engine import Stop
 
-#: Seconds that a turn is to take: short for whoever waits, and long against what it costs
-#: beside the passes. The first of a batch may take twice as long, so that most batches
-#: need no second.
-TURN = 0.025
+#: Target duration of a time slice in seconds: short for waiting requests, but long compared with
+#: its overhead. The first of a batch may take twice as long, so that most batches need only one.
+TIME_SLICE = 0.025
 
 
 @dataclass(eq=False)
@@ -45,7 +44,7 @@ class Ticket:
 
 
 @dataclass(frozen=True)
-class Turn:
+class TimeSlice:
     """A finished time slice: `passes` of `rows` rows of `jobs` jobs.
 
     `first` is whether it was the batch's first. It took `seconds`; `foreseen` were predicted.
@@ -70,7 +69,7 @@ class Batch:
         self.sampler = tickets[0].sampler
         self.cost = sum(ticket.cost for ticket in tickets)
         self.deadline = min(ticket.deadline for ticket in tickets)
-        self.is_long = self.cost > 2 * TURN and len(tickets) == 1
+        self.is_long = self.cost > 2 * TIME_SLICE and len(tickets) == 1
         self._label = tickets[0].label
         self._samples = sum(t.job.count for t in tickets) * max(t.job.passes for t in tickets)
         self._sizes: Sizes | None = None  # of the last step, as its rows
@@ -101,9 +100,9 @@ class Batch:
 
     @property
     def _seconds(self) -> float:
-        return TURN if self._begun else 2 * TURN
+        return TIME_SLICE if self._begun else 2 * TIME_SLICE
 
-    def step(self) -> Turn:
+    def step(self) -> TimeSlice:
         """Run a chunk, together with the trunk that it needs if that is short."""
         jobs, seconds, foreseen = len(self.tickets), 0.0, 0.0
         speed = self.sampler.speed
@@ -119,13 +118,13 @@ class Batch:
                     work = step.sizes.work(step.rows, step.passes)
                     foreseen += speed.seconds_for(step.sizes, step.trunk_rows, work)
                 speed.learn(step, took)
-            if step is None or step.passes or seconds > TURN:
+            if step is None or step.passes or seconds > TIME_SLICE:
                 break
         for ticket in self.tickets:
             ticket.computing += seconds
         rows, passes = (step.rows, step.passes) if step else (0, 0)
         first, self._begun = not self._begun, True
-        return Turn(self.sampler, self._label, first, jobs, rows, passes, seconds, foreseen)
+        return TimeSlice(self.sampler, self._label, first, jobs, rows, passes, seconds, foreseen)
 
     def stop_if_forgotten(self) -> None:
         """Terminate its run if no client waits for any of its jobs."""

@@ -18,7 +18,7 @@ from service.guarded import guarded
 from service.inference.jobs import Job
 from service.inference.sampler import Sampler
 from service.scheduling.backlog import Backlog, Batching
-from service.scheduling.batch import TURN, Batch, Ticket, Turn
+from service.scheduling.batch import TIME_SLICE, Batch, Ticket, TimeSlice
 
 __all__ = ["Batching", "Scheduler"]
 
@@ -26,8 +26,8 @@ __all__ = ["Batching", "Scheduler"]
 _PATIENCE = 2.0
 #: Maximum seconds for which `run_now` blocks the caller.
 _NOW = 0.003
-#: Seconds of a job of which nobody knows how long it takes: more than a short one's.
-_UNKNOWN = 3 * TURN
+#: Assumed seconds of a job of unknown cost: more than a short job takes.
+_UNKNOWN = 3 * TIME_SLICE
 
 
 class Scheduler:
@@ -36,19 +36,19 @@ class Scheduler:
     def __init__(
         self,
         batching: Batching = Batching(),
-        most: int = 512,
-        on_turn: Callable[[Turn], None] = lambda turn: None,
+        maximum: int = 512,
+        on_time_slice: Callable[[TimeSlice], None] = lambda time_slice: None,
     ) -> None:
         """Start the thread that runs graphs; it is a daemon, and ends after `close`.
 
         Args:
             batching: see `Batching`.
             most: maximum number of in-flight jobs; further ones are refused.
-            on_turn: called after each time slice, by the thread that ran it; see `guarded`.
+            on_time_slice: called after each time slice, by the thread that ran it; see `guarded`.
         """
         self._batching = batching
-        self._most = most
-        self._on_turn = on_turn
+        self._maximum = maximum
+        self._on_time_slice = on_time_slice
         self._changed = threading.Condition()
         self._backlog = Backlog(batching)
         self._tickets: set[Ticket] = set()
@@ -85,7 +85,7 @@ class Scheduler:
         with self._changed:
             if self._closed:
                 raise StoppingError("the server is shutting down and accepts no more requests.")
-            if len(self._tickets) >= self._most:
+            if len(self._tickets) >= self._maximum:
                 raise QueueFullError(
                     f"{len(self._tickets)} requests are in flight, the maximum of this server. "
                     f"Retry later.",
@@ -123,7 +123,7 @@ class Scheduler:
             self._take_in(ticket)
             batch = self._backlog.begin([ticket])
         while batch.tickets:
-            self._turn(batch, queued=False)
+            self._run_slice(batch, queued=False)
         return ticket
 
     def cancel(self, ticket: Ticket, fault: MCDropoutError) -> None:
@@ -167,7 +167,7 @@ class Scheduler:
                     if self._closed and not self._tickets:
                         return
                     self._changed.wait(self._backlog.patience())
-            self._turn(batch)
+            self._run_slice(batch)
 
     def _next(self) -> Batch | None:
         """With the lock."""
@@ -176,19 +176,19 @@ class Scheduler:
             self._end(ticket)
         return self._backlog.next()
 
-    def _turn(self, batch: Batch, queued: bool = True) -> None:
+    def _run_slice(self, batch: Batch, queued: bool = True) -> None:
         """Run a time slice; unless `queued`, the caller runs the next one, too."""
         try:
-            turn = batch.step()
+            time_slice = batch.step()
         except Exception as error:
             self._fail(batch, error)
             return
         with self._changed:
             for ticket in batch.take_ended():
                 self._end(ticket)
-            self._backlog.ran(batch, turn, queued)
+            self._backlog.ran(batch, time_slice, queued)
             self._changed.notify()
-        guarded("time slices", self._on_turn, turn)
+        guarded("time slices", self._on_time_slice, time_slice)
 
     def _fail(self, batch: Batch, error: Exception) -> None:
         """Run each job again alone, since the rows of a single job may be the cause."""

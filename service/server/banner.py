@@ -14,7 +14,7 @@ from service.repository.registry import Repository, State
 _MAX_BODY = 4000
 
 
-def greeting(repository: Repository, url: str) -> str:
+def banner(repository: Repository, url: str) -> str:
     """The state of each model, and a curl command for one of them."""
     lines = [f"Serving {repository.folder} at {url}  (documentation: {url}/docs)"]
     if not repository.names():

@@ -84,7 +84,7 @@ class Runtime:
         self.repository.load_all()
         if self._stopped.is_set():
             return
-        guarded("greeting", self.on_loaded)
+        guarded("banner", self.on_loaded)
         every = self.settings.poll_seconds
         while every and not self._stopped.wait(every):
             try:
@@ -119,7 +119,7 @@ def build(settings: Settings) -> Runtime:
     repository = Repository(settings.models, limited(load, settings.load_timeout), policy)
     metrics = Metrics()
     batching = Batching(settings.max_batch_rows, settings.max_queue_delay_ms / 1000)
-    scheduler = Scheduler(batching, settings.max_queue, on_turn=metrics.turn)
+    scheduler = Scheduler(batching, settings.max_queue, on_time_slice=metrics.time_slice)
     metrics.watch(repository, scheduler)
     plane = DataPlane(
         repository,

@@ -9,12 +9,12 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
-def impatient(seconds: float) -> type[asyncio.Protocol]:
-    """Uvicorn's HTTP protocol with limits; see `Impatient`."""
-    return type("Impatient", (Impatient,), {"seconds": seconds})
+def timed_protocol(seconds: float) -> type[asyncio.Protocol]:
+    """Uvicorn's HTTP protocol with limits; see `TimedConnection`."""
+    return type("TimedConnection", (TimedConnection,), {"seconds": seconds})
 
 
-class Impatient(HttpToolsProtocol):
+class TimedConnection(HttpToolsProtocol):
     """Uvicorn's HTTP protocol with time limits and with errors of the form {"error": …}.
 
     Uvicorn keeps connections whose request never ends ("slow loris"), or whose client never

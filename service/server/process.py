@@ -15,9 +15,9 @@ import uvicorn
 
 from service.guarded import guarded
 from service.runtime.memory import Level, trim, use_one_heap
-from service.server.banner import greeting
+from service.server.banner import banner
 from service.server.composition import Runtime
-from service.server.connections import impatient
+from service.server.connections import timed_protocol
 from service.server.listening import listen, url_of
 
 #: Seconds for which connections stay open at shutdown for requests that are arriving.
@@ -54,7 +54,7 @@ def serve(runtime: Runtime) -> None:
     config = uvicorn.Config(
         runtime.app,
         loop="uvloop",
-        http=impatient(settings.read_timeout),
+        http=timed_protocol(settings.read_timeout),
         ws="none",  # upgrade requests are answered like any other
         log_config=None,
         access_log=False,  # ours has more fields
@@ -86,7 +86,7 @@ def _greet(runtime: Runtime, url: str) -> None:
         log.info("Serving %s at %s", runtime.repository.folder, url)
         return
     try:
-        print(greeting(runtime.repository, url), flush=True)
+        print(banner(runtime.repository, url), flush=True)
     except OSError:
         log.warning("the banner could not be written")
 
@@ -138,7 +138,7 @@ class _Server(uvicorn.Server):
             crowded = most != resource.RLIM_INFINITY and len(connections) > most / 2
             now = asyncio.get_running_loop().time()
             for connection in connections:
-                connection.look(now, crowded)  # type: ignore[union-attr]  # all are `Impatient`
+                connection.look(now, crowded)  # type: ignore[union-attr]  # all are `TimedConnection`
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Wait for in-flight requests for the grace period, then answer the rest with an error."""

@@ -175,7 +175,7 @@ class DataPlane:
                 raise
             raise fault from error
         finally:
-            answer.cancel()  # or asyncio would complain that nobody asked for its fault
+            answer.cancel()  # or asyncio would log that its exception was never retrieved
 
 
 async def _wait(answer: "asyncio.Future[None]", context: Context) -> None:

@@ -24,7 +24,7 @@ from prometheus_client.registry import Collector
 from service.guarded import failures, guarded
 from service.inference.jobs import SampleJob
 from service.repository.registry import Repository, State
-from service.scheduling.batch import Ticket, Turn
+from service.scheduling.batch import Ticket, TimeSlice
 from service.scheduling.scheduler import Scheduler
 from service.serving.uncertainty import Uncertainty
 
@@ -154,10 +154,10 @@ class Metrics:
         """Add the metrics of a repository and a scheduler."""
         self._registry.register(Guarded(Now(repository, scheduler)))
 
-    def turn(self, turn: Turn) -> None:
+    def time_slice(self, time_slice: TimeSlice) -> None:
         """Count a time slice."""
-        self._rows.labels(*turn.label).observe(turn.rows)
-        self._jobs.labels(*turn.label).observe(turn.jobs)
+        self._rows.labels(*time_slice.label).observe(time_slice.rows)
+        self._jobs.labels(*time_slice.label).observe(time_slice.jobs)
 
     def answered(self, model: str, version: str, ticket: Ticket) -> None:
         """Count an answered request."""

@@ -18,7 +18,7 @@ _SHARES = (0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9,
 #: Buckets of the standard deviation, in the unit of the output.
 _DEVIATIONS = tuple(n * 10.0**e for e in range(-4, 5) for n in (1, 2, 5))
 #: Maximum number of buffered elements; a larger answer is counted at once.
-_MOST_WAITING = 1 << 14
+_MAX_WAITING = 1 << 14
 
 Labels = tuple[str, str, str]  # model, version, output
 
@@ -52,7 +52,7 @@ class Uncertainty(Collector):
                 key = (model, version, output), shape[-1] if is_class else 0
                 self._waiting.setdefault(key, []).append(values)
                 self._elements += values.size
-            if self._elements >= _MOST_WAITING:
+            if self._elements >= _MAX_WAITING:
                 self._count()
 
     def _count(self) -> None:

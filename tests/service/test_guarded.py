@@ -49,11 +49,11 @@ def broken(*_: object, **__: object) -> Any:
 def test_an_observer_that_fails_is_logged_once_and_counted(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    before = failures()["greeting"]
+    before = failures()["banner"]
     for _ in range(3):
-        assert guarded("greeting", broken) is None
-    assert guarded("greeting", lambda: 7) == 7
-    assert failures()["greeting"] == before + 3
+        assert guarded("banner", broken) is None
+    assert guarded("banner", lambda: 7) == 7
+    assert failures()["banner"] == before + 3
     (record,) = caplog.records
     assert record.levelno == logging.ERROR
     assert "broken on purpose" in str(record.exc_text or record.exc_info)
@@ -71,7 +71,7 @@ def shared() -> Iterator[AppState]:
     repository = Repository(STORE, load_model)
     repository.load_all()
     metrics = Metrics()
-    scheduler = Scheduler(on_turn=broken)
+    scheduler = Scheduler(on_time_slice=broken)
     metrics.watch(repository, scheduler)
     plane = DataPlane(repository, scheduler, metrics=metrics, tracing=BrokenTracing())
     yield AppState(plane, choose_device("cpu"))

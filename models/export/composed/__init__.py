@@ -1,8 +1,8 @@
-"""Draws that ONNX has no operator for, composed of uniform numbers: one file for each.
+"""Draws without an ONNX operator, computed from uniform numbers: one file each.
 
-To add one, write its file, and name in `COMPOSED` the primitives of TensorFlow that it
-answers. The function takes `uniform`, and those of the primitive's arguments that it needs,
-by their names there.
+To add one, write its file, and register in `COMPOSED` the TensorFlow primitives that it
+replaces. The function takes `uniform`, and those of the primitive's arguments that it needs,
+by name.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from models.export.private_api import (
 
 __all__ = ["COMPOSED", "LimitError"]
 
-#: Module and name of a primitive, and what answers it.
+#: Module and name of a primitive, and its replacement.
 COMPOSED: tuple[tuple[Any, str, Callable[..., Any]], ...] = (
     (gen_random_ops, "truncated_normal", truncated_normal),
     (gen_random_ops, "random_uniform_int", integers),

@@ -1,4 +1,4 @@
-"""What a draw that is composed of uniform numbers begins with."""
+"""Types for draws that are computed from uniform numbers."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,4 +9,4 @@ Uniform = Callable[[Any, Any], Tensor]
 
 
 class LimitError(ValueError):
-    """A draw is beyond what can be made of uniform numbers; the text follows a layer's name."""
+    """A draw is not supported; the text follows the layer's name."""

@@ -7,22 +7,22 @@ import tensorflow as tf
 
 from models.export.composed.base import LimitError, Tensor, Uniform
 
-#: Most trials of a binomial draw, each of which takes a number.
-MOST_TRIALS = 64
+#: Maximum trials of a binomial draw, each of which takes a number.
+MAX_TRIALS = 64
 
 
 def binomial(uniform: Uniform, shape: Any, counts: Tensor, probs: Tensor, dtype: Any) -> Tensor:
     """How many of `counts` trials succeed, each with probability `probs`.
 
     Raises:
-        LimitError: the counts are not constant, or above `MOST_TRIALS`.
+        LimitError: the counts are not constant, or above `MAX_TRIALS`.
     """
     known = tf.get_static_value(counts)
-    if known is None or known.max(initial=0) > MOST_TRIALS:
+    if known is None or known.max(initial=0) > MAX_TRIALS:
         raise LimitError(
             "draws binomial numbers of "
             + ("counts that are computed" if known is None else f"{known.max():g} trials")
-            + f"; only a constant number of at most {MOST_TRIALS} is supported"
+            + f"; only a constant number of at most {MAX_TRIALS} is supported"
         )
     trials = max(math.ceil(known.max(initial=0)), 1)
     shape = tf.cast(shape, tf.int32)

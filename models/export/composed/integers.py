@@ -6,19 +6,19 @@ import tensorflow as tf
 
 from models.export.composed.base import LimitError, Tensor, Uniform
 
-#: Most integers of a draw: each comes as often as another to n · 2**-24, 1 in 256 of this many.
-MOST_INTEGERS = 1 << 16
+#: Maximum integers of a draw. Probabilities differ by n · 2**-24, 1 in 256 for this number.
+MAX_INTEGERS = 1 << 16
 
 
 def integers(uniform: Uniform, shape: Any, minval: Tensor, maxval: Tensor) -> Tensor:
     """Integers from `minval` to below `maxval`, of their dtype, each equally likely.
 
     Raises:
-        LimitError: there are more than `MOST_INTEGERS` of them.
+        LimitError: there are more than `MAX_INTEGERS` of them.
     """
     minval = tf.convert_to_tensor(minval)
     span = tf.cast(maxval - minval, tf.float32)
     most = tf.get_static_value(span)
-    if most is not None and most > MOST_INTEGERS:
-        raise LimitError(f"draws one of {most:.0f} integers; at most {MOST_INTEGERS} are supported")
+    if most is not None and most > MAX_INTEGERS:
+        raise LimitError(f"draws one of {most:.0f} integers; at most {MAX_INTEGERS} are supported")
     return minval + tf.cast(tf.floor(uniform(shape, tf.float32) * span), minval.dtype)

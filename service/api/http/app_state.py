@@ -1,4 +1,4 @@
-"""What the routes share, and what they know of the request they answer."""
+"""The state shared by the routes, and the context of a request."""
 
 import threading
 from dataclasses import dataclass, field
@@ -13,14 +13,14 @@ from service.serving.data_plane import DataPlane
 
 @dataclass(frozen=True)
 class AppState:
-    """What the routes share.
+    """The state shared by the routes.
 
     Attributes:
         plane: the data plane.
         device: that runs the models.
         control: whether requests may load and unload models.
         max_body: maximum bytes of a request's body.
-        draining: set when the process is about to end.
+        draining: set when the process is shutting down.
     """
 
     plane: DataPlane
@@ -36,12 +36,12 @@ class AppState:
 
 
 def state_of(request: Request) -> AppState:
-    """That of the application a request came to."""
+    """The state of the application that received a request."""
     found: AppState = request.app.state.shared
     return found
 
 
 def context_of(request: Request) -> Context:
-    """That of a request."""
+    """The context of a request."""
     found: Context = request.scope["state"]["context"]
     return found

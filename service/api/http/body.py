@@ -1,4 +1,4 @@
-"""Bodies of requests: read within a limit, parse, describe in the OpenAPI document."""
+"""Request bodies: reading with a limit, parsing, and their OpenAPI description."""
 
 import gc
 import re
@@ -15,25 +15,25 @@ from service.api.http.app_state import context_of, state_of
 from service.errors import CancelledError, InputError, shown
 from service.serving.offload import INLINE
 
-#: Lists that every large body may have, and bytes of it for which it may have one more.
+#: Lists allowed in every large body, and bytes of the body per additional list.
 LISTS, LIST_BYTES = 1 << 20, 16
 
 M = TypeVar("M", bound=BaseModel)
 
 
-#: What JSON is sent as. `curl -d` calls it a form, and many clients do not call it anything.
+#: Content types accepted for JSON. `curl -d` declares a form, and many clients no type.
 _JSON = re.compile(r"|(application|text)/json|application/x-www-form-urlencoded|[^/]+/[^/]+\+json")
 
 
 def content_type(request: Request, also: Collection[str] = ()) -> str:
-    """What the body is said to be, without its parameters and in small letters.
+    """The content type of a body, in lower case and without parameters.
 
     Args:
         request: of any route that has a body.
-        also: what the route takes beside JSON.
+        also: content types that the route accepts in addition to JSON.
 
     Raises:
-        HTTPException: 415, it is neither JSON nor of `also`.
+        HTTPException: 415, it is neither JSON nor in `also`.
     """
     kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind not in also and not _JSON.fullmatch(kind):
@@ -45,16 +45,16 @@ def content_type(request: Request, also: Collection[str] = ()) -> str:
 async def read_body(request: Request, also: Collection[str] = ()) -> bytes:
     """The whole body, of at most `AppState.max_body` bytes; the request's time begins at its end.
 
-    What it claims to hold is never allocated, only what has arrived.
+    Memory is allocated only for bytes that have arrived, not for the declared size.
 
     Args:
         request: whose body it is.
         also: see `content_type`.
 
     Raises:
-        HTTPException: 413, it is longer; 415, it is compressed, or of a type that is not taken.
+        HTTPException: 413, it is longer; 415, it is compressed, or of an unsupported type.
         TooLargeError, QueueFullError: there is no room for it, ever or now.
-        CancelledError: the client left before it had sent it all.
+        CancelledError: the client disconnected before the end of the body.
     """
     content_type(request, also)
     encoding = request.headers.get("Content-Encoding", "identity")
@@ -64,7 +64,7 @@ async def read_body(request: Request, also: Collection[str] = ()) -> bytes:
     shared, context = state_of(request), context_of(request)
     limit = shared.max_body
     claimed = request.headers.get("Content-Length", "")
-    # A claim of thousands of digits is too long as well, and int() would refuse it.
+    # int() rejects thousands of digits, which are too large anyway.
     if claimed.isascii() and claimed.isdigit() and (len(claimed) > 18 or int(claimed) > limit):
         raise _too_large(limit)
     chunks, size = [], 0
@@ -91,34 +91,34 @@ def parse_json(model: type[M], content: bytes, example: str, most_parts: int | N
     """Read a JSON body.
 
     Args:
-        model: what it has to be.
+        model: schema of the body.
         content: its bytes.
-        example: what to send, for messages.
+        example: of a valid body, for messages.
         most_parts: see `Predictor.most_parts`.
 
     Raises:
-        InputError: naming the first place that is wrong, and what would be right.
+        InputError: with the first invalid place, and what would be right.
     """
     try:
         return model.model_validate(_loads(content, example, most_parts))
     except ValidationError as error:
         text = invalid(error, example)
-    raise InputError(text)  # here, for the error above holds all that was sent
+    raise InputError(text)  # here, because the error above refers to the whole body
 
 
 def _loads(content: bytes, example: str, most_parts: int | None) -> Any:
-    """The values of a JSON text, made as Python has them and in no form between.
+    """Parse JSON directly to Python values, without an intermediate form.
 
-    A number takes 12 times its text at most, and a string less. A list takes 96 bytes and an
-    object 208, and their text may be two bytes long: so they are counted before they are made.
+    A number takes at most 12 times the memory of its text, and a string less. A list takes 96
+    bytes and an object 208, with a text of only two bytes, so they are counted before parsing.
     """
     large = len(content) > INLINE
     if large:
         _require_few_lists(content)
         _require_few_parts(content, most_parts)
-        gc.disable()  # only one of these runs at a time; it would go through all again and again
+        gc.disable()  # the collector would traverse all values again and again; one parse at a time
     try:
-        # Cached, strings of one request would outlive it, and hold the memory around them.
+        # Cached strings would outlive the request, and keep the memory blocks around them.
         return from_json(content, cache_strings="none")
     except ValueError as error:
         text = str(error)
@@ -152,12 +152,12 @@ def _require_few_parts(content: bytes, most: int | None) -> None:
 
 
 def invalid(error: ValidationError, example: str, root: str = "the body") -> str:
-    """The first fault that pydantic found, in a sentence.
+    """The first error of pydantic, as a sentence.
 
     Args:
-        error: what it found.
-        example: what to send.
-        root: what to call the whole.
+        error: of pydantic.
+        example: of a valid body.
+        root: name of the whole body.
     """
     first = error.errors(include_url=False)[0]
     place = _place(first["loc"])
@@ -173,7 +173,7 @@ def invalid(error: ValidationError, example: str, root: str = "the body") -> str
     return f"{place} is {shown(first['input'])}: {message}."
 
 
-#: Pydantic's own words for these are Python's, or about its "validation".
+#: Replaces pydantic's texts that use Python's terms or mention its "validation".
 _WORDS = {
     "model_type": "Input should be an object",
     "list_type": "Input should be a valid array",
@@ -191,16 +191,16 @@ def _place(loc: tuple[int | str, ...]) -> str:
 def describe_body(
     model: type[BaseModel], *, required: bool = True, also: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """`openapi_extra` of a route that reads its body itself.
+    """`openapi_extra` for a route that reads its body itself.
 
     Args:
         model: of the JSON body.
-        required: whether there has to be one.
-        also: other content types and what they hold.
+        required: whether a body is required.
+        also: further content types and their schemas.
     """
     schema = model.model_json_schema()
     definitions = schema.pop("$defs", {})
-    # A reference would lead to the document's own definitions, where these are not.
+    # References would point to the document's definitions, which do not contain these.
     content = {"application/json": {"schema": _inlined(schema, definitions)}, **(also or {})}
     return {"requestBody": {"required": required, "content": content}}
 

@@ -30,10 +30,10 @@ from service.errors import (
 
 log = logging.getLogger("mcdropout")
 
-#: Characters of a text: names that a request sent, or that there are, may be many and long.
+#: Maximum characters of a text, since names may be many and long.
 _LONGEST = 2000
 
-#: The most specific class that fits decides. What is not here is a fault of ours.
+#: The most specific class decides. Other exceptions are internal errors.
 STATUS: dict[type, int] = {
     InputError: 400,
     RefusedRowsError: 400,
@@ -43,7 +43,7 @@ STATUS: dict[type, int] = {
     TooLargeError: 413,
     OutputError: 422,
     QueueFullError: 429,
-    CancelledError: 499,  # as in nginx's log; nobody reads it
+    CancelledError: 499,  # as in nginx's log; no client reads it
     ModelUnavailableError: 503,
     StoppingError: 503,
     DeadlineError: 504,
@@ -51,7 +51,7 @@ STATUS: dict[type, int] = {
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Let every error of `app` leave in the one form."""
+    """Install handlers that answer every error in this form."""
 
     async def answer(request: Request, error: Exception) -> JSONResponse:
         return error_answer(request, error)
@@ -61,7 +61,7 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 def error_answer(request: Request, error: Exception) -> JSONResponse:
-    """What a request is answered that ended with an error."""
+    """The response to a request that ended with an error."""
     if isinstance(error, HTTPException):
         _forget_frames(error)
         return _http(request, error)
@@ -76,7 +76,7 @@ def error_answer(request: Request, error: Exception) -> JSONResponse:
 
 @contextmanager
 def placed(render: Callable[[Loc], str]) -> Iterator[None]:
-    """Let errors of rows name their places as a protocol does."""
+    """Render the places in errors of rows in the form of a protocol."""
     try:
         yield
     except InputError as error:
@@ -84,10 +84,10 @@ def placed(render: Callable[[Loc], str]) -> Iterator[None]:
 
 
 def _forget_frames(error: BaseException | None) -> None:
-    """Let go of what the functions held that an error came through.
+    """Release the local variables of an error's traceback.
 
-    It is the body with all its values, and an error that came out of a thread belongs to a
-    future that one of these functions holds: such a circle would stay until the collector runs.
+    They include the body with all its values. An error from a thread belongs to a future that one
+    of these frames refers to; such a cycle would be kept until the garbage collector runs.
     """
     while error is not None:
         error.__traceback__ = None
@@ -105,7 +105,7 @@ def _http(request: Request, error: HTTPException) -> JSONResponse:
 
 
 def _internal(request: Request, error: Exception) -> JSONResponse:
-    """What is wrong inside is told to the log alone."""
+    """Log the details of an internal error, which the client does not see."""
     number = context_of(request).id
     log.error("internal error %s", number, exc_info=error, extra={"request_id": number})
     return error_response(500, f"internal error {number}; the server's log has the details.")
@@ -119,5 +119,5 @@ def _wrong_method(error: HTTPException) -> str:
 def error_response(
     status: int, message: str, headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
-    """A response in the one form of errors, of `_LONGEST` characters at most."""
+    """An error response of at most `_LONGEST` characters."""
     return JSONResponse({"error": shortened(message, _LONGEST)}, status, headers=headers)

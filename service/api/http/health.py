@@ -30,12 +30,12 @@ def require_ready(shared: AppState) -> None:
     """Check that every model of the start has a version that can answer.
 
     Raises:
-        ModelUnavailableError: naming those that have none.
+        ModelUnavailableError: with the models that have none.
     """
     repository = shared.repository
     if shared.draining.is_set():
         raise ModelUnavailableError("the server is shutting down.", 1)
-    # One that came later and failed must not take the others out of the traffic.
+    # A model that was added later and fails must not make the server not ready.
     models = repository.models().items()
     states = {n: first_choice(found).state for n, found in models if n in repository.requested}
     if not repository.loaded:

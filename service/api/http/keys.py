@@ -1,7 +1,7 @@
-"""Who may do what: API keys with rights. Without keys in the settings everyone may.
+"""Authentication by API keys with rights. Without keys in the settings there is none.
 
-`RequireKey` tells who asks. What a route takes beside a key that is known is declared where
-the route is, by `needs`: there is one reading of a path, the router's.
+`RequireKey` authenticates. Each route declares the right that it requires with `needs`, so that
+only the router interprets paths.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from service.errors import ForbiddenError, SetupError
 
 Right = Literal["predict", "control"]
 
-#: What a key may be for: asking models, loading and unloading them, or both.
+#: The rights: predictions, loading and unloading models, or both.
 _RIGHTS: Mapping[str, frozenset[Right]] = {
     "predict": frozenset({"predict"}),
     "control": frozenset({"control"}),
@@ -27,7 +27,7 @@ _RIGHTS: Mapping[str, frozenset[Right]] = {
 }
 #: Shorter ones can be guessed.
 _SHORTEST = 16
-#: Of no use to anyone who may not ask: orchestrators, and pages on the protocols.
+#: Paths without authentication: health checks and documentation.
 _OPEN = re.compile(
     r"/|/(v2/)?health/(live|ready)|/docs|/docs/oauth2-redirect|/redoc|/openapi\.json"
     r"|/static-offline-docs/.*"
@@ -38,7 +38,7 @@ _OF_KEY = "mcdropout.rights"
 
 @dataclass(frozen=True)
 class Key:
-    """A key, known by its hash alone."""
+    """A key, stored as its hash."""
 
     digest: bytes
     rights: frozenset[Right]
@@ -48,7 +48,7 @@ def parse_keys(text: str, source: str) -> list[Key]:
     """Read `right:key` items, separated by commas or white space; # begins a comment.
 
     Raises:
-        SetupError: an item is malformed; names `source`, the place, and no key.
+        SetupError: an item is malformed; with `source` and the number of the item, without the key.
     """
     keys = []
     items = re.sub(r"#.*", "", text).replace(",", " ").split()
@@ -78,7 +78,7 @@ def _digest(key: bytes) -> bytes:
 
 
 def needs(right: Right) -> Any:
-    """A route's dependency: its requests take a key with this right."""
+    """A route dependency: its requests require a key with this right."""
 
     async def check(request: Request) -> None:
         rights = request.scope.get(_OF_KEY)
@@ -91,7 +91,7 @@ def needs(right: Right) -> Any:
 
 
 class RequireKey:
-    """ASGI middleware that lets a request pass whose key is known."""
+    """ASGI middleware that requires a valid API key."""
 
     def __init__(self, app: ASGIApp, keys: list[Key]) -> None:
         self._app = app
@@ -113,7 +113,7 @@ class RequireKey:
         await self._app(scope, receive, send)
 
     def _rights(self, presented: bytes) -> frozenset[Right] | None:
-        """Those of a key, or None; takes the same time whichever key it is, or none."""
+        """The rights of a key, or None; takes constant time."""
         digest, found = _digest(presented), None
         for key in self._keys:
             if hmac.compare_digest(key.digest, digest):

@@ -1,21 +1,21 @@
-"""Objects of a body: they say what they do not know, and stop at the first fault."""
+"""Base of the objects of a body: reports unknown fields, and only the first error."""
 
 from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 T = TypeVar("T")
-#: A list whose first wrong item is all that is told: a body may have a million of them.
+#: A list of which only the first invalid item is reported: a body may have a million.
 Items = Annotated[list[T], Field(fail_fast=True)]
 
 
 class Known(BaseModel):
-    """An object that says which fields there are when it is given another.
+    """An object that rejects unknown fields and lists the known ones.
 
     Attributes:
-        IGNORED: fields that clients send and that mean nothing here.
-        IGNORED_PREFIX: how such fields begin.
-        ELSEWHERE: fields that belong into its `parameters`.
+        IGNORED: fields that clients send and that are ignored.
+        IGNORED_PREFIX: prefix of further ignored fields.
+        ELSEWHERE: fields that belong in its `parameters`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

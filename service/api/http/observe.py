@@ -1,4 +1,4 @@
-"""Around every request: its id, its line in the log, its numbers, its span."""
+"""Middleware around every request: request id, access log, metrics, span."""
 
 import itertools
 import logging
@@ -15,19 +15,19 @@ from service.guarded import guarded
 from service.protocol.options import REQUEST_ID
 from service.serving.context import Context
 
-#: A line for each request.
+#: The access log.
 access = logging.getLogger("mcdropout.access")
 
 _PROBE = re.compile(r"/(v2/)?health/(live|ready)|/metrics")
-#: Together they make an id that no other process has.
+#: Together they make an id that is unique between processes.
 _PROCESS, _number = secrets.token_hex(6), itertools.count(1)
-#: Bytes of an answer that are handed to the network at a time.
+#: Bytes of an answer that are sent at a time.
 _PIECE = 256 << 10
 
 
 @dataclass
 class _Answer:
-    """Of a request, as far as it was sent."""
+    """The part of an answer that was sent."""
 
     status: int = 500
     begun: bool = False
@@ -47,7 +47,7 @@ class Observe:
             await self._app(scope, receive, send)
             return
         start = time.perf_counter()
-        # Its body is read before the data plane asks: the next message is that the client is gone.
+        # The body has been read by then, so the next message is the client's disconnect.
         context, answer = Context(_id_of(scope), disconnected=receive), _Answer()
         # The server's own `state` is shared by all requests.
         scope["state"] = {**scope.get("state", {}), "context": context}
@@ -69,11 +69,11 @@ class Observe:
             with self._plane.request(context):
                 await self._app(scope, receive, send_with_id)
         except Exception:
-            # Starlette raises again what it has answered and we have logged.
+            # Starlette raises errors again that it has answered and that have been logged.
             if not answer.begun:
                 raise
         finally:
-            # The client has its answer: what is done here, it does not wait for.
+            # The client has its answer and does not wait for this.
             seconds = time.perf_counter() - start
             if span is not None:
                 guarded("traces", self._end_span, span, scope, context, answer)
@@ -105,7 +105,7 @@ class Observe:
 
 
 async def _send_in_pieces(send: Send, message: Message) -> None:
-    """A client that does not read leaves one piece in the server's buffers, and no more."""
+    """Send in pieces, so that at most one waits in the buffers for a slow client."""
     body = message["body"]
     for first in range(0, len(body), _PIECE):
         more = message.get("more_body", False) or first + _PIECE < len(body)
@@ -121,12 +121,12 @@ def _id_of(scope: Scope) -> str:
 
 
 def _is_probe(scope: Scope, answer: _Answer) -> bool:
-    """Orchestrators and Prometheus ask every few seconds, and say nothing by it."""
+    """Whether it is a successful health check or scrape, which is not logged."""
     return answer.status == 200 and bool(_PROBE.fullmatch(scope["path"]))
 
 
 def _log(scope: Scope, context: Context, answer: _Answer, seconds: float) -> None:
-    # As it came, percent-encoded: decoded, it could break the line.
+    # Percent-encoded as received: decoded, it could break the line.
     path = scope.get("raw_path", b"").decode("latin-1") or scope["path"]
     fields: dict[str, Any] = {
         "request_id": context.id,

@@ -1,4 +1,4 @@
-"""Fields of request bodies that are made from `Options`."""
+"""Fields of request bodies, generated from `Options`."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -35,7 +35,7 @@ def _measure(value: Any) -> Any:
     return value
 
 
-#: Of an option's kind, the type in JSON.
+#: JSON types by kind of option.
 _JSON: Mapping[Kind, Any] = {
     "whole number": StrictInt,
     "number": StrictFloat,
@@ -46,23 +46,23 @@ _JSON: Mapping[Kind, Any] = {
 
 
 def _whole(value: Any) -> Any:
-    """Clients whose only numbers are floats send 100.0."""
+    """Accept 100.0, from clients that only have floats."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 Whole = Annotated[StrictInt, BeforeValidator(_whole)]
 
-#: The same where every value is one number or text; lists have commas between their items.
+#: The same for flat values; items of lists are separated by commas.
 _FLAT: Mapping[Kind, Any] = {**_JSON, "whole number": Whole, "names": StrictStr}
 
 
 def json_fields() -> Fields:
-    """Every option, as a body of JSON has it."""
+    """All options, as fields of a JSON body."""
     return {name: _field(name, option, _JSON) for name, option in OPTIONS.items()}
 
 
 def flat_fields() -> Fields:
-    """Every option but the measures, as the Open Inference Protocol's parameters have it."""
+    """All options except measures, as parameters of the Open Inference Protocol."""
     return {
         name: _field(name, option, _FLAT)
         for name, option in OPTIONS.items()
@@ -71,10 +71,10 @@ def flat_fields() -> Fields:
 
 
 def refuse_options_without_passes(body: BaseModel, training: bool) -> None:
-    """Check that a request which runs no passes says nothing of them.
+    """Check that a request without passes has no options for them.
 
     Raises:
-        ValueError: naming the options to leave out.
+        ValueError: with the options to leave out.
     """
     given = sorted(body.model_fields_set & set(OPTIONS))
     if not training and given:
@@ -85,7 +85,7 @@ def refuse_options_without_passes(body: BaseModel, training: bool) -> None:
 
 def _field(name: str, option: Option, types: Mapping[Kind, Any]) -> tuple[Any, FieldInfo]:
     kind, default = types[option.kind], DEFAULTS[name]
-    # Told, and checked with all else that depends on the model: its texts say what helps.
+    # Documented here, and checked later together with the model, with better texts.
     bounds = {"minimum": option.minimum, "maximum": option.maximum}
     info: Any = Field(
         default=list(default) if isinstance(default, tuple) else default,

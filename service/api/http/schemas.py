@@ -1,4 +1,4 @@
-"""What every route may answer."""
+"""Responses of every route."""
 
 from typing import Any, Literal
 
@@ -12,16 +12,16 @@ class Health(BaseModel):
 
 
 class Error(BaseModel):
-    """Any failure."""
+    """An error."""
 
     error: str = Field(description="what is wrong, where, and what would be right")
 
 
-#: What OpenAPI says of the failures of every route.
+#: OpenAPI descriptions of the errors of every route.
 ERRORS: dict[int | str, dict[str, Any]] = {
     400: {"model": Error, "description": "the request is wrong"},
     404: {"model": Error, "description": "no such model or version"},
     503: {"model": Error, "description": "the model is not ready"},
-    # With a default declared, FastAPI does not add a 422 that we never send.
+    # With a declared default, FastAPI does not add a 422 that is never sent.
     "default": {"model": Error, "description": "any other failure"},
 }

@@ -9,12 +9,12 @@ from service.errors import InputError, shortened
 
 
 def version_number(text: str) -> int:
-    """The number that a path's text is.
+    """Parse the version in a path.
 
     Raises:
-        InputError: it is none.
+        InputError: it is not a number.
     """
-    # int() takes also signs, spaces, underscores and other scripts' digits.
+    # int() also accepts signs, spaces, underscores and digits of other scripts.
     if not (text.isascii() and text.isdigit() and len(text) < 19):
         raise InputError(
             f"the version in the path is {shortened(text)!r}; it must be a whole number of at most "
@@ -23,5 +23,5 @@ def version_number(text: str) -> int:
     return int(text)
 
 
-#: A route's parameter. pydantic by itself takes 1.0, +1 and 1_0 for numbers, too.
+#: A route parameter. pydantic itself would also accept 1.0, +1 and 1_0.
 Number = Annotated[int, BeforeValidator(version_number), Path(description="number of the version")]

@@ -1,4 +1,4 @@
-"""Rows as bytes: NumPy's .npy and .npz, and raw memory. No claimed size is ever allocated."""
+"""Rows as bytes: NumPy's .npy and .npz, and raw memory. Declared sizes are not allocated."""
 
 import io
 import sys
@@ -19,14 +19,14 @@ from service.protocol.tensors import TensorError, decode
 Array = NDArray[Any]
 
 NPY, NPZ, RAW = "application/x-npy", "application/x-npz", "application/octet-stream"
-#: What a body may be beside JSON.
+#: Content types of bodies other than JSON.
 BINARY = (NPY, NPZ, RAW)
-#: As many axes, and fewer elements where an axis is empty, than NumPy's arrays can have.
+#: Limits of NumPy's arrays: axes, and elements (also with an empty axis).
 _AXES, _ELEMENTS = 32, 1 << 47
 
 
 def read_binary(kind: str, content: bytes, specs: Sequence[InputSpec]) -> Any:
-    """Rows out of a body.
+    """Read rows from a body.
 
     Args:
         kind: of `BINARY`. RAW is the memory of the only input's rows, little-endian and
@@ -38,7 +38,7 @@ def read_binary(kind: str, content: bytes, specs: Sequence[InputSpec]) -> Any:
         An array, or of NPZ {input name: array}; views of `content`.
 
     Raises:
-        InputError: it is not what `kind` says.
+        InputError: it is not valid for `kind`.
     """
     if kind == NPZ:
         return _read_npz(content)
@@ -76,13 +76,13 @@ def _members(content: bytes) -> dict[str, bytes]:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         found = archive.infolist()
         for member in found:
-            # A compressed one may grow a thousandfold.
+            # Decompression may grow an array a thousandfold.
             if member.compress_type != zipfile.ZIP_STORED:
                 raise InputError(
                     f"the body's array {shortened(member.filename)!r} is compressed; write it with "
                     "numpy.savez."
                 )
-        # Many may be said to lie at one place.
+        # Many entries may refer to the same place.
         if sum(member.file_size for member in found) > len(content):
             raise ValueError("its arrays overlap")
         return {member.filename.removesuffix(".npy"): archive.read(member) for member in found}
@@ -108,7 +108,7 @@ def _read_npy(content: bytes, what: str) -> Array:
     if dtype.name not in BY_DTYPE:
         raise InputError(f"{what} holds {shortened(dtype)}; send numbers, or strings.")
     array = _decode(content[file.tell() :], BY_DTYPE[dtype.name], shape, what)
-    # The file says the order of bytes, and of axes.
+    # The file determines the order of bytes and of axes.
     return array.reshape(-1).view(dtype).reshape(shape, order=order)
 
 
@@ -129,7 +129,7 @@ def _strings(content: bytes, dtype: "np.dtype[Any]", shape: tuple[int, ...], wha
 def _require_letters(
     content: bytes, dtype: "np.dtype[Any]", shape: tuple[int, ...], what: str
 ) -> None:
-    """Python refuses numbers that are no letters' by a text of its own."""
+    """Check the code points, since Python's own error has no useful text."""
     letters = np.frombuffer(content, np.dtype(np.uint32).newbyteorder(dtype.byteorder))
     wrong = np.flatnonzero(letters > sys.maxunicode)
     if len(wrong):

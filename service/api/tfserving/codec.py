@@ -1,4 +1,4 @@
-"""Between the bodies of the native protocol and the data plane."""
+"""Converts bodies of the native protocol for the data plane, and back."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ from service.protocol.prediction import OutputPrediction, Prediction
 EXAMPLE = 'an object such as {"instances": [[…]], "passes": 100}'
 
 _ROWS = ("instances", "inputs")
-#: Fields that come as lists in JSON, and separated by commas in a query.
+#: Fields that are lists in JSON, and separated by commas in a query string.
 _LISTS = ("measures", "sites")
-#: Fields of the query whose text JSON would not need quotes for.
+#: Fields of the query string that are numbers or bools in JSON.
 _PLAIN = ("passes", "seed", "training", "rate_scale", "timeout")
 
 Columns = Mapping[str, Mapping[str, NDArray[Any]]]  # output name to key to (B, …)
@@ -34,14 +34,14 @@ Columns = Mapping[str, Mapping[str, NDArray[Any]]]  # output name to key to (B, 
 
 @dataclass(frozen=True)
 class Decoded:
-    """A request that was understood.
+    """A decoded request.
 
     Attributes:
         rows: for `Predictor.prepare`.
-        place: what to call a place in them.
+        place: renders a place in them.
         options: how to sample; None: one pass with dropout off.
         by_row: whether the answer has an object for each row.
-        timeout: seconds that it may take; None: as long as the server allows.
+        timeout: request deadline in seconds; None: the server's limit.
     """
 
     rows: ReadRows
@@ -55,13 +55,13 @@ def decode(predictor: Predictor, kind: str, query: Mapping[str, str], content: b
     """Read a body.
 
     Args:
-        predictor: of the model that is asked.
-        kind: the body's content type; anything but `BINARY` is read as JSON.
-        query: of the address; the options of a binary body.
+        predictor: of the model.
+        kind: the body's content type; types other than `BINARY` are read as JSON.
+        query: the query string, with the options of a binary body.
         content: the body.
 
     Raises:
-        InputError: naming the place, what is there and what would be right.
+        InputError: with the place, the value and what would be right.
     """
     manifest = predictor.manifest
     render: Callable[[Loc], str]
@@ -80,7 +80,7 @@ def decode(predictor: Predictor, kind: str, query: Mapping[str, str], content: b
 
 
 def _from_query(query: Mapping[str, str]) -> PredictBody:
-    """The options of a request whose body is rows alone."""
+    """The options of a request whose body contains only rows."""
     known = [name for name in PredictRequest.model_fields if name not in _ROWS]
     fields: dict[str, Any] = {"instances": []}
     for name, text in query.items():
@@ -116,7 +116,7 @@ def _plain(text: str) -> Any:
 
 
 def _rows(manifest: Manifest, body: PredictBody) -> tuple[Any, Callable[[Loc], str]]:
-    """The rows as columns, and what to call their places."""
+    """The rows as columns, and the renderer of their places."""
     if body.instances is None:
         _require_no_tensors(body.inputs)
         return body.inputs, partial(place, "inputs")
@@ -133,7 +133,7 @@ def _rows(manifest: Manifest, body: PredictBody) -> tuple[Any, Callable[[Loc], s
 
 
 def _require_no_tensors(inputs: Any) -> None:
-    """The other protocol's form is a likely mistake, and has no rows to name a place in."""
+    """Reject the form of the other protocol, a likely mistake, with its own text."""
     first = inputs[0] if isinstance(inputs, list) and inputs else None
     if isinstance(first, dict) and "datatype" in first:
         raise InputError(
@@ -143,7 +143,7 @@ def _require_no_tensors(inputs: Any) -> None:
 
 
 def _instance_place(loc: Loc) -> str:
-    """A place in columns, where each row came as an object."""
+    """Render a place in columns, for rows that were sent as objects."""
     match loc:
         case (str(name), int(row), *rest):
             return place("instances", (row, name, *rest))
@@ -162,7 +162,7 @@ def _quantities(output: OutputPrediction) -> dict[str, NDArray[Any]]:
 
 
 def write_json(head: Mapping[str, Any], columns: Columns, by_row: bool) -> bytes:
-    """The answer's body; `head` comes first in it."""
+    """The body of the answer, beginning with `head`."""
     name, found = ("predictions", _by_row(columns)) if by_row else ("outputs", _only(columns))
     return orjson.dumps({**head, name: found}, option=orjson.OPT_SERIALIZE_NUMPY)
 

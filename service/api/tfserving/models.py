@@ -1,4 +1,4 @@
-"""What is told of models, in our own form and in TensorFlow Serving's."""
+"""Descriptions of models, in the native form and in TensorFlow Serving's."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ def model_list(repository: Repository) -> ModelList:
 def model_details(
     repository: Repository, device: Device, name: str, number: int | None = None
 ) -> ModelDetails:
-    """Everything known of one version, by default the one that answers."""
+    """All details of one version, by default the newest that can answer."""
     version = repository.version(name, number)
     details = ModelDetails(
         name=name,
@@ -57,7 +57,7 @@ def model_details(
             "providers": list(version.predictor.providers),
             "device": DeviceStatus(asked=device.asked, got=device.got, why=device.why),
             "plan": version.predictor.planned.report,
-            "proof": version.predictor.proof,
+            "proof": version.predictor.verification,
         }
     )
 

@@ -73,7 +73,7 @@ async def list_models(request: Request) -> ModelList:
 
 @router.get("/{name:part}", response_model=ModelDetails)
 async def describe_model(request: Request, name: Name) -> ModelDetails:
-    """Inputs, outputs, dropout sites, plan and proof of the version that answers."""
+    """Inputs, outputs, sites, plan and verification of the newest version that can answer."""
     shared = state_of(request)
     return models.model_details(shared.repository, shared.device, name)
 

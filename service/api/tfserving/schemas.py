@@ -115,14 +115,14 @@ class VersionStatus(BaseModel):
 
 
 class ServingStatus(BaseModel):
-    """The error of a version, in TensorFlow Serving's words."""
+    """The error of a version, in TensorFlow Serving's form."""
 
     error_code: Literal["OK", "UNAVAILABLE", "UNKNOWN"]
     error_message: str
 
 
 class ServingVersion(BaseModel):
-    """A version, in TensorFlow Serving's words."""
+    """A version, in TensorFlow Serving's form."""
 
     version: str
     state: Literal["START", "LOADING", "AVAILABLE", "UNLOADING", "END"]
@@ -151,7 +151,7 @@ class DeviceStatus(BaseModel):
 
 
 class ModelDetails(VersionStatus):
-    """Everything known of one version; null where it is not ready."""
+    """All details of one version; null if it is not ready."""
 
     name: str
     versions: list[VersionStatus]

@@ -17,8 +17,8 @@ from service.api.v2.schemas import ControlRequest, IndexEntry, IndexRequest
 from service.errors import DeadlineError
 from service.repository.registry import Repository
 
-#: Loads and unloads at a time. They have threads of their own, so that however many wait, no
-#: other request waits for a thread with them.
+#: Limits concurrent loads and unloads. They have their own threads, so that other requests do
+#: not wait for a thread behind them.
 _LOADS = CapacityLimiter(8)
 
 SETTING = "MCDROPOUT_REPOSITORY_CONTROL"
@@ -39,7 +39,7 @@ Name = Annotated[str, Path(description="name of the model")]
     openapi_extra=describe_body(IndexRequest, required=False),
 )
 async def list_models(request: Request) -> list[IndexEntry]:
-    """Every version of every model and its state, or those that can answer."""
+    """All versions of all models with their states, or those that can answer."""
     body = await read_body(request)
     asked = parse_json(IndexRequest, body or b"{}", 'empty, or {"ready": true}')
     return metadata.index(state_of(request).repository, asked.ready)
@@ -52,7 +52,7 @@ async def list_models(request: Request) -> list[IndexEntry]:
     openapi_extra=describe_body(ControlRequest, required=False),
 )
 async def load(request: Request, name: Name) -> dict[str, Any]:
-    """Load a model as it is in the server's folder, or load it again."""
+    """Load or reload a model from the server's folder."""
     repository = await _controlled(request)
     await _in_time(request, repository.load, name)
     return {}
@@ -65,14 +65,14 @@ async def load(request: Request, name: Name) -> dict[str, Any]:
     openapi_extra=describe_body(ControlRequest, required=False),
 )
 async def unload(request: Request, name: Name) -> dict[str, Any]:
-    """Free a model; it cannot answer until it is loaded again."""
+    """Unload a model; it cannot answer until it is loaded again."""
     repository = await _controlled(request)
     await _in_time(request, repository.unload, name)
     return {}
 
 
 async def _controlled(request: Request) -> Repository:
-    """The repository, if requests may change it and this one asks for nothing else."""
+    """The repository, if requests may change it and the body of this one is valid."""
     shared = state_of(request)
     if not shared.control:
         raise HTTPException(
@@ -84,10 +84,10 @@ async def _controlled(request: Request) -> Repository:
 
 
 async def _in_time(request: Request, work: Callable[[str], object], name: str) -> None:
-    """Do what may take long, and wait for its end no longer than for any answer.
+    """Do work that may take long, and wait for it within the request deadline.
 
     Raises:
-        DeadlineError: it goes on.
+        DeadlineError: it continues in the background.
     """
     seconds = state_of(request).plane.timeout
     try:

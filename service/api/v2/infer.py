@@ -1,4 +1,4 @@
-"""A request for inference, from its body to its answer."""
+"""Inference requests, from the body to the answer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,14 +28,14 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Decoded:
-    """What a request asks of a model.
+    """A decoded inference request.
 
     Attributes:
-        id: what the client calls it.
+        id: given by the client.
         inputs: its tensors.
-        outputs: what the answer holds, in order.
+        outputs: tensors of the answer, in order.
         options: how to sample.
-        timeout: seconds that the client waits; None says nothing.
+        timeout: request deadline in seconds; None: the server's limit.
     """
 
     id: str | None
@@ -45,7 +45,7 @@ class Decoded:
     timeout: float | None
 
     def place(self, loc: Loc) -> str:
-        """What to call a place in the inputs."""
+        """Render a place in the inputs."""
         match loc:
             case (str(name), *indices):
                 return self.inputs.places[name](tuple(int(i) for i in indices))
@@ -54,18 +54,18 @@ class Decoded:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model gave.
+    """The results of the model.
 
     Attributes:
-        prediction: over passes, None if none were asked for.
-        deterministic: output name to (B, …) with dropout off, empty if not asked for.
+        prediction: over passes; None if not requested.
+        deterministic: output name to (B, …) with dropout off; empty if not requested.
     """
 
     prediction: Prediction | None
     deterministic: Mapping[str, Array]
 
     def array(self, selected: Selected) -> Array:
-        """(B, …) of one tensor asked for."""
+        """(B, …) array of one requested tensor."""
         offer = selected.offer
         if offer.quantity is None or self.prediction is None:
             return self.deterministic[offer.output]
@@ -80,7 +80,7 @@ async def infer(request: Request, name: str, version: int | None) -> Response:
     """Answer a request.
 
     Raises:
-        MCDropoutError: it cannot be answered, saying why.
+        MCDropoutError: it cannot be answered; with the reason.
         HTTPException: its body is too large or compressed.
     """
     body = await read_body(request, (BINARY,))
@@ -102,7 +102,7 @@ async def infer(request: Request, name: str, version: int | None) -> Response:
 async def run_model(
     plane: DataPlane, predictor: Predictor, asked: Decoded, context: Context
 ) -> Answer:
-    """Run what a request asks for; the one place that does."""
+    """Run a decoded request."""
     quantities = {selected.offer.quantity for selected in asked.outputs}
     x, prediction = asked.inputs.arrays, None
     off: Mapping[str, Array] = {}
@@ -117,12 +117,12 @@ def decode(body: bytes, header: str | None, predictor: Predictor) -> Decoded:
     """Read a body.
 
     Args:
-        body: JSON, and what follows it.
-        header: what the request says of the JSON's length.
+        body: JSON, and the bytes that follow it.
+        header: the declared length of the JSON.
         predictor: of the model.
 
     Raises:
-        InputError: naming the place, what is there and what would be right.
+        InputError: with the place, the value and what would be right.
     """
     content, binary = split_body(body, header)
     asked = parse_json(InferRequest, content, EXAMPLE, predictor.most_parts)
@@ -136,7 +136,7 @@ def decode(body: bytes, header: str | None, predictor: Predictor) -> Decoded:
 
 
 def encode(asked: Decoded, answer: Answer, context: Context) -> Response:
-    """What goes back to the client."""
+    """Encode the response."""
     head: dict[str, Any] = {"model_name": context.model, "model_version": context.version}
     if asked.id is not None:
         head["id"] = asked.id

@@ -1,4 +1,4 @@
-"""What the server and its models say of themselves."""
+"""Metadata of the server and its models."""
 
 from importlib.metadata import version
 
@@ -15,16 +15,16 @@ from service.manifest import Manifest, Shape
 from service.protocol.datatypes import BY_DTYPE, BY_NAME
 from service.repository.registry import Repository, State
 
-#: Triton's names of what is supported beyond the protocol.
+#: Triton's names of the supported extensions.
 EXTENSIONS = ["binary_tensor_data", "model_configuration", "model_repository", "parameters"]
 PLATFORM, BACKEND = "onnxruntime_onnx", "onnxruntime"
 
-#: The repository extension's words. A state of ours that is not here cannot answer.
+#: States in the repository extension. In all other states a version cannot answer.
 _STATES = {State.READY: "READY", State.LOADING: "LOADING"}
 
 
 def server_metadata() -> ServerMetadata:
-    """What this server is and can."""
+    """Name, version and extensions of this server."""
     return ServerMetadata(name="mcdropout", version=version("mcdropout"), extensions=EXTENSIONS)
 
 
@@ -33,7 +33,7 @@ def model_metadata(repository: Repository, name: str, number: int | None = None)
 
     Raises:
         ModelNotFoundError: there is no such model or version.
-        ModelUnavailableError: it cannot answer, saying why.
+        ModelUnavailableError: it is not ready; with the reason.
     """
     _, predictor = repository.predictor(name, number)
     ready = [v for v in repository.versions(name) if v.state is State.READY]
@@ -47,7 +47,7 @@ def model_metadata(repository: Repository, name: str, number: int | None = None)
 
 
 def model_config(repository: Repository, name: str, number: int | None = None) -> ModelConfig:
-    """The same in the words of Triton's configuration.
+    """The same in the form of Triton's model configuration.
 
     Raises:
         ModelNotFoundError, ModelUnavailableError: see `model_metadata`.

@@ -1,4 +1,4 @@
-"""The tensors that may be asked of a model, by name."""
+"""The tensors that may be requested from a model, by name."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from service.protocol.options import MOMENTS, quantity_name
 
 @dataclass(frozen=True)
 class Offer:
-    """A tensor that may be asked for.
+    """A tensor that may be requested.
 
     Attributes:
         output: the model's output that it is of.
@@ -31,12 +31,12 @@ class Offer:
 
 @dataclass(frozen=True)
 class Selected:
-    """One tensor of the answer: how it was asked for, and what it is.
+    """One requested tensor of the answer.
 
     Attributes:
-        name: as asked for.
-        offer: what it is.
-        binary: whether it goes as bytes.
+        name: as requested.
+        offer: the tensor.
+        binary: whether it is returned as bytes.
         measure: as `Options` takes it; None: no measure.
     """
 
@@ -47,7 +47,7 @@ class Selected:
 
 
 def offers(manifest: Manifest) -> dict[str, Offer]:
-    """All that may be asked of a model, by name, in the order that metadata list it.
+    """All tensors that may be requested from a model, by name, in the order of the metadata.
 
     With one output they are "mean", "variance", a classification's measures, and the
     output's own name for what it gives with dropout off. With several, "<output>.mean" and so on.
@@ -90,18 +90,18 @@ def select(
     training: bool,
     binary: bool,
 ) -> list[Selected]:
-    """What an answer shall hold.
+    """The tensors of an answer.
 
     Args:
         manifest: of the model.
         requested: the request's outputs; without any, mean and variance of every output
             of the model, or with `training` false every output itself.
         training: whether passes are run. If not, only the model's outputs themselves
-            can be had; if so, they can be had as well.
-        binary: whether an output that does not say goes as bytes.
+            are available; if so, they are available as well.
+        binary: default of `binary_data` for all outputs.
 
     Raises:
-        InputError: a name is unknown or there twice, saying what there is.
+        InputError: a name is unknown or duplicate; with the known names.
     """
     listed = offers(manifest) if training else _deterministic(manifest)
     if not requested:
@@ -124,7 +124,7 @@ def select(
 
 
 def _find(name: str, known: Mapping[str, Offer]) -> tuple[Offer | None, str | None]:
-    """What a name stands for, and if that is a measure, with its arguments."""
+    """The tensor of a name; for a measure, with its arguments."""
     base, colon, arguments = name.partition(":")
     # A model's own output may have a colon in its name.
     offer = known.get(name) or known.get(base)

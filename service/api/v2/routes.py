@@ -62,7 +62,7 @@ Name = Annotated[str, Path(description="name of the model")]
 
 @router.get("/v2", response_model=ServerMetadata)
 async def server() -> ServerMetadata:
-    """What this server is and can."""
+    """Name, version and extensions of this server."""
     return metadata.server_metadata()
 
 
@@ -74,14 +74,14 @@ async def live() -> Live:
 
 @router.get("/v2/health/ready", response_model=Ready)
 async def ready(request: Request) -> Ready:
-    """Every model has a version that can answer; 503 says which has not."""
+    """Every model has a version that can answer; a 503 names those that have none."""
     health.require_ready(state_of(request))
     return Ready(ready=True)
 
 
 @router.get("/v2/models/{name}", response_model=ModelMetadata)
 async def model(request: Request, name: Name) -> ModelMetadata:
-    """Inputs of a model, and the outputs that may be asked for."""
+    """Inputs of a model, and the outputs that may be requested."""
     return metadata.model_metadata(state_of(request).repository, name)
 
 
@@ -93,7 +93,7 @@ async def model_version(request: Request, name: Name, version: Number) -> ModelM
 
 @router.get("/v2/models/{name}/config", response_model=ModelConfig)
 async def config(request: Request, name: Name) -> ModelConfig:
-    """The same in the words of Triton's model configuration."""
+    """The same in the form of Triton's model configuration."""
     return metadata.model_config(state_of(request).repository, name)
 
 
@@ -105,14 +105,14 @@ async def version_config(request: Request, name: Name, version: Number) -> Model
 
 @router.get("/v2/models/{name}/ready", response_model=ModelReady)
 async def model_ready(request: Request, name: Name) -> ModelReady:
-    """The model has a version that can answer; 503 says why not."""
+    """The model has a version that can answer; a 503 has the reason if not."""
     state_of(request).repository.predictor(name)
     return ModelReady(name=name, ready=True)
 
 
 @router.get("/v2/models/{name}/versions/{version}/ready", response_model=ModelReady)
 async def version_ready(request: Request, name: Name, version: Number) -> ModelReady:
-    """The version can answer; 503 says why not."""
+    """The version can answer; a 503 has the reason if not."""
     state_of(request).repository.predictor(name, version)
     return ModelReady(name=name, ready=True)
 

@@ -31,14 +31,14 @@ def _known_datatype(datatype: str) -> str:
 Datatype = Annotated[
     str, AfterValidator(_known_datatype), Field(json_schema_extra={"enum": list(BY_NAME)})
 ]
-#: numpy has at most 64 axes, and a size that no 64 bits hold is no size.
+#: NumPy allows at most 64 axes; sizes are limited to 64 bits.
 Shape = Annotated[
     Items[Annotated[StrictInt, Field(ge=1, le=(1 << 63) - 1)]], Field(min_length=1, max_length=32)
 ]
 
 
 class InputParameters(Known):
-    """What is said of one input tensor."""
+    """Parameters of one input tensor."""
 
     IGNORED: ClassVar[frozenset[str]] = frozenset({"content_type"})  # MLServer's clients send it
 
@@ -61,7 +61,7 @@ class InferInput(Known):
 
 
 class OutputParameters(Known):
-    """How one output tensor is to be answered."""
+    """Parameters of one output tensor."""
 
     binary_data: StrictBool | None = Field(
         default=None, description="whether the output is returned as bytes behind the JSON"
@@ -79,7 +79,7 @@ class OutputParameters(Known):
 
 
 class RequestedOutput(Known):
-    """One tensor that the answer shall hold."""
+    """One requested tensor of the answer."""
 
     name: str = Field(description="one of the outputs that the model's metadata list")
     parameters: OutputParameters | None = None
@@ -97,7 +97,7 @@ class InferRequest(Known):
             }
         }
     )
-    #: Some clients send these; the address has them.
+    #: Some clients send these, although the path has them.
     IGNORED: ClassVar[frozenset[str]] = frozenset({"model_name", "model_version"})
     ELSEWHERE: ClassVar[frozenset[str]] = frozenset(InferParameters.model_fields)
 
@@ -124,7 +124,7 @@ class InferOutput(BaseModel):
 
 
 class InferResponse(BaseModel):
-    """The tensors asked for, in the order they were asked for."""
+    """The requested tensors, in their order."""
 
     model_name: str
     model_version: str
@@ -156,7 +156,7 @@ class ModelReady(BaseModel):
 
 
 class ServerMetadata(BaseModel):
-    """What this server is and can."""
+    """Name, version and extensions of this server."""
 
     name: str
     version: str
@@ -172,7 +172,7 @@ class TensorMetadata(BaseModel):
 
 
 class ModelMetadata(BaseModel):
-    """What a model takes, and what may be asked of it."""
+    """Inputs of a model, and the outputs that may be requested."""
 
     name: str
     versions: list[str] = Field(description="versions that can answer, the newest first")
@@ -182,7 +182,7 @@ class ModelMetadata(BaseModel):
 
 
 class ConfigTensor(BaseModel):
-    """One tensor, in the words of Triton's configuration."""
+    """One tensor, in the form of Triton's configuration."""
 
     name: str
     data_type: str
@@ -201,7 +201,7 @@ class ModelConfig(BaseModel):
 
 
 class IndexRequest(Known):
-    """What the index shall list."""
+    """A request for the index."""
 
     ready: StrictBool = Field(default=False, description="only versions that can answer")
 
@@ -236,6 +236,6 @@ class ControlParameters(Known):
 
 
 class ControlRequest(Known):
-    """A call that loads or unloads a model."""
+    """A request that loads or unloads a model."""
 
     parameters: ControlParameters | None = None

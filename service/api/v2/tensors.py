@@ -1,4 +1,4 @@
-"""Tensors out of a request and into an answer, as JSON or as bytes behind it."""
+"""Reads tensors of a request and writes those of an answer, as JSON or as bytes behind it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ class Inputs:
     """The input tensors of a request.
 
     Attributes:
-        arrays: input name to array of the shape and datatype that the request says.
-        places: input name to what its elements are called in messages.
+        arrays: input name to array of the declared shape and datatype.
+        places: input name to the renderer of places in messages.
     """
 
     arrays: Mapping[str, Array]
@@ -34,10 +34,10 @@ class Inputs:
 
 
 def split_body(body: bytes, header: str | None) -> tuple[bytes, memoryview | None]:
-    """The JSON of a body and the bytes behind it, None without a header.
+    """Split a body into its JSON and the bytes behind it; None without a header.
 
     Raises:
-        InputError: the header is no length of this body.
+        InputError: the header is not a valid length for this body.
     """
     try:
         return tensors.split_body(body, header)
@@ -49,11 +49,11 @@ def decode_inputs(inputs: Sequence[InferInput], binary: memoryview | None) -> In
     """Read every input tensor; binary ones are views of the body where it is aligned.
 
     Args:
-        inputs: as the request describes them.
-        binary: the bytes behind its JSON, None where it has no header for them.
+        inputs: the inputs of the request.
+        binary: the bytes behind the JSON; None without the header.
 
     Raises:
-        InputError: naming the place, what is there and what would be right.
+        InputError: with the place, the value and what would be right.
     """
     sizes = [_binary_size(tensor, f"inputs[{i}]") for i, tensor in enumerate(inputs)]
     _require_binary(sizes, binary)
@@ -97,7 +97,7 @@ def _binary_size(tensor: InferInput, place: str) -> int | None:
 
 
 def _require_binary(sizes: Sequence[int | None], binary: memoryview | None) -> None:
-    """Check that the bytes behind the JSON are those that the inputs claim."""
+    """Check that the number of bytes behind the JSON is what the inputs declare."""
     claimed = [size for size in sizes if size is not None]
     if claimed and binary is None:
         raise InputError(
@@ -121,7 +121,7 @@ def _from_bytes(tensor: InferInput, content: memoryview, place: str) -> Array:
 
 @dataclass(frozen=True)
 class Output:
-    """A tensor of the answer, and whether its bytes go behind the JSON."""
+    """A tensor of the answer, and whether its bytes follow the JSON."""
 
     name: str
     array: Array

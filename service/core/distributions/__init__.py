@@ -1,6 +1,6 @@
-"""What the sites of a model draw: one file for each distribution.
+"""The distributions of sites: one file each.
 
-To add one, write its file, and name it in `DISTRIBUTIONS`.
+To add one, write its file, and register it in `DISTRIBUTIONS`.
 """
 
 from service.core.distributions.base import (
@@ -24,5 +24,5 @@ __all__ = [
 
 DISTRIBUTIONS: tuple[Distribution, ...] = (Bernoulli(), Uniform(), Normal())
 
-#: By the names that manifests have for them.
+#: Distributions by kind, their name in manifests.
 BY_KIND = {kind: one for one in DISTRIBUTIONS for kind in one.kinds}

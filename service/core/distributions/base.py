@@ -1,4 +1,4 @@
-"""What a distribution has to say of itself, so that sites can draw from it."""
+"""The interface of a distribution, from which sites draw."""
 
 import math
 from abc import ABC, abstractmethod
@@ -15,11 +15,11 @@ Array = NDArray[Any]
 
 
 class SiteDraw(NamedTuple):
-    """What a site gets.
+    """The draw of a site.
 
     Attributes:
         numbers: (P, R, …), R being 1 where the rows of a pass share them.
-        scale: what a mask's kept elements are multiplied by; 1 of other numbers.
+        scale: factor of a mask's kept elements; 1 for other numbers.
     """
 
     numbers: Array
@@ -27,10 +27,10 @@ class SiteDraw(NamedTuple):
 
 
 class Operator(NamedTuple):
-    """How an ONNX graph draws.
+    """The ONNX operator of a distribution.
 
     Attributes:
-        name: of the ONNX operator. Its input lends the shape, or is multiplied by a mask.
+        name: of the ONNX operator. Its input provides the shape, or is multiplied by a mask.
         attributes: with which it draws the standard numbers of the distribution; they are
             also ONNX's defaults.
     """
@@ -48,20 +48,20 @@ class PopulationMoments(NamedTuple):
 
 
 class Distribution(ABC):
-    """What one kind of site draws. It has no state; there is one object of each class.
+    """The distribution of one kind of site. Stateless; there is one object of each class.
 
     The numbers are standard ones: a graph scales and moves them by operators of its own.
-    Where the distribution takes a drop rate they are masks, uint8, of 1 where an element is
+    If the distribution takes a dropout rate they are masks, uint8, of 1 where an element is
     kept, and the site multiplies its data by them.
 
     Attributes:
         kinds: its names in manifests; the first is the usual one.
         operator: that draws it in a graph.
-        neutral: the number that changes nothing, or else the middle.
+        neutral: the number that leaves the data unchanged, or else the midpoint.
         neutral_is_off: whether a site that gets `neutral` is as good as off, whatever the
             graph does with the number.
-        probes: numbers of which one at least shows that a site reaches an output.
-        takes_rate: whether a site has a drop rate.
+        probes: numbers of which at least one shows that a site reaches an output.
+        takes_rate: whether a site has a dropout rate.
     """
 
     kinds: ClassVar[tuple[str, ...]]
@@ -89,7 +89,7 @@ class Distribution(ABC):
 
     @abstractmethod
     def moments(self, rate: float | None = None) -> PopulationMoments:
-        """Those of the numbers of a site with this rate."""
+        """Moments of the numbers of a site with this rate."""
 
     def number_type(self, dtype: DTypeLike) -> np.dtype[Any]:
         """Element type of the numbers of a site of `dtype`."""

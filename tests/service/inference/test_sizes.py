@@ -14,7 +14,7 @@ from service.inference.options import Limits
 from service.inference.sizes import Sizes
 from service.inference.speed import Speed, Step
 from service.protocol.options import Options
-from service.scheduling.batch import TURN, Turn
+from service.scheduling.batch import TIME_SLICE, TimeSlice
 from service.scheduling.scheduler import Scheduler
 from tests.service.reference import save
 
@@ -119,22 +119,22 @@ def test_time_slices_of_a_heavy_model_are_short_from_the_first_on(
     path = save(body, tmp_path / "model.onnx", WIDE, "float[batch, 1, 1] x", "float[batch] y")
     heavy = load_model(path)
     x = np.ones((400, 1, 1), np.float32)
-    turns: list[Turn] = []
-    scheduler = Scheduler(on_turn=turns.append)
+    time_slices: list[TimeSlice] = []
+    scheduler = Scheduler(on_time_slice=time_slices.append)
     job = heavy.prepare(x, Options(passes=2)) if training else heavy.prepare_deterministic(x)
     try:
         scheduler.submit(job, heavy.sampler).future.result(60)
     finally:
         scheduler.close(StoppingError("the test is over"))
-    whole = sum(turn.seconds for turn in turns)
-    assert max(turn.seconds for turn in turns) < max(whole / 2, 8 * TURN)
-    assert len(turns) > 3
+    whole = sum(time_slice.seconds for time_slice in time_slices)
+    assert max(time_slice.seconds for time_slice in time_slices) < max(whole / 2, 8 * TIME_SLICE)
+    assert len(time_slices) > 3
 
 
 def test_speed_of_few_samples_that_take_long_is_theirs() -> None:
     speed, sizes = Speed(), Sizes()
     speed.learn(Step(sizes, 1, 1), 0.5)
-    assert speed.samples_in(sizes, TURN) == 1
+    assert speed.samples_in(sizes, TIME_SLICE) == 1
     assert speed.seconds_for(sizes, 1, 10) == pytest.approx(5, rel=0.01)
 
 
@@ -181,12 +181,12 @@ def test_rows_that_share_a_pass_s_draws_are_not_charged_for_them_each(tmp_path: 
     )
     assert many < 20 * one
     # Nor are they cut into blocks, each with draws of its own.
-    assert min(sizes.rows, sampler.speed.rows_in(sizes, TURN)) >= 50
-    turns: list[Turn] = []
-    scheduler = Scheduler(on_turn=turns.append)
+    assert min(sizes.rows, sampler.speed.rows_in(sizes, TIME_SLICE)) >= 50
+    time_slices: list[TimeSlice] = []
+    scheduler = Scheduler(on_time_slice=time_slices.append)
     try:
         job = model.prepare(x, Options(passes=100, seed=1))
         scheduler.submit(job, sampler).future.result(60)
     finally:
         scheduler.close(StoppingError("the test is over"))
-    assert sum(turn.rows * turn.passes for turn in turns) == 200 * 100
+    assert sum(time_slice.rows * time_slice.passes for time_slice in time_slices) == 200 * 100

@@ -9,7 +9,7 @@ from service import Predictor
 from service.errors import DeadlineError, QueueFullError
 from service.protocol.options import Options
 from service.scheduling.backlog import Backlog, Batching, Drag
-from service.scheduling.batch import Batch, Ticket, Turn
+from service.scheduling.batch import Batch, Ticket, TimeSlice
 
 ROW = np.full((1, 64), 4.0, np.float32)
 
@@ -26,7 +26,7 @@ def ticket(model: Predictor, cost: float, seconds: float = 1e9) -> Ticket:
 
 
 def begin(backlog: Backlog, *tickets: Ticket) -> list[list[Ticket]]:
-    """Take in jobs; those of each batch that has one of the next turns, none of which ends."""
+    """Add jobs; those of each batch that gets one of the next time slices, none of which ends."""
     for one in tickets:
         backlog.add(one)
     begun: list[Batch] = []
@@ -35,7 +35,7 @@ def begin(backlog: Backlog, *tickets: Ticket) -> list[list[Ticket]]:
         assert batch is not None
         if batch not in begun:
             begun.append(batch)
-        backlog.ran(batch, Turn(batch.sampler, (), True, 1, 1, 1, 0.0, 0.0))
+        backlog.ran(batch, TimeSlice(batch.sampler, (), True, 1, 1, 1, 0.0, 0.0))
     return [batch.tickets for batch in begun]
 
 
@@ -102,7 +102,7 @@ def test_short_jobs_have_every_second_slice(backlog: Backlog, digits: Predictor)
         found.append(batch.tickets == [long])
         if not batch.is_long:
             batch.tickets = []
-        backlog.ran(batch, Turn(batch.sampler, (), True, 1, 1, 1, 0.001, 0.001))
+        backlog.ran(batch, TimeSlice(batch.sampler, (), True, 1, 1, 1, 0.001, 0.001))
     assert found == [False, True] * 3
 
 

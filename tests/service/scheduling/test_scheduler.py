@@ -14,7 +14,7 @@ from service import Predictor, load_model
 from service.errors import CancelledError, ModelError, QueueFullError, StoppingError
 from service.inference.jobs import SampleJob
 from service.protocol.options import Masks, Options
-from service.scheduling.batch import TURN, Batch, Ticket, Turn
+from service.scheduling.batch import TIME_SLICE, Batch, Ticket, TimeSlice
 from service.scheduling.scheduler import Batching, Scheduler
 from tests.conftest import STORE
 from tests.service.reference import save
@@ -45,16 +45,16 @@ def start() -> Iterator[Start]:
 
 
 class Held:
-    """Stops a scheduler's only thread between two turns, so that others come to wait."""
+    """Stops a scheduler's only thread between two time slices, so that others come to wait."""
 
     def __init__(self) -> None:
-        self.turns: list[Turn] = []
+        self.time_slices: list[TimeSlice] = []
         self.go = threading.Event()
         self.go.set()
         self.stands = threading.Event()
 
-    def __call__(self, turn: Turn) -> None:
-        self.turns.append(turn)
+    def __call__(self, time_slice: TimeSlice) -> None:
+        self.time_slices.append(time_slice)
         if not self.go.is_set():
             self.stands.set()
             self.go.wait(30)
@@ -63,7 +63,7 @@ class Held:
         self.go.clear()
         scheduler.submit(model.prepare(ROW, sampled(2, 0)), model.sampler)
         assert self.stands.wait(30)
-        self.turns.clear()
+        self.time_slices.clear()
 
 
 def sampled(passes: int, seed: int, masks: Masks = "shared") -> Options:
@@ -88,7 +88,7 @@ def test_jobs_that_wait_together_share_runs_and_answers_stay(
     start: Start, digits: Predictor
 ) -> None:
     held = Held()
-    scheduler = start(on_turn=held)
+    scheduler = start(on_time_slice=held)
     held.hold(scheduler, digits)
     rng = np.random.default_rng(0)
     kinds: list[tuple[int, int, int, Masks]] = [
@@ -109,28 +109,31 @@ def test_jobs_that_wait_together_share_runs_and_answers_stay(
     held.go.set()
     for ticket, (x, options) in zip(tickets, asked, strict=True):
         require_same(digits, ticket, x, options)
-    assert held.turns[0].jobs == 5
-    assert held.turns[0].rows == 8
-    assert sum(turn.rows * turn.passes for turn in held.turns) == 50 + 50 + 60 + 60 + 100
+    assert held.time_slices[0].jobs == 5
+    assert held.time_slices[0].rows == 8
+    assert (
+        sum(time_slice.rows * time_slice.passes for time_slice in held.time_slices)
+        == 50 + 50 + 60 + 60 + 100
+    )
 
 
 def test_no_batch_exceeds_its_rows(start: Start, digits: Predictor) -> None:
     for rows in (1, 3):
         held = Held()
-        scheduler = start(Batching(rows=rows), on_turn=held)
+        scheduler = start(Batching(rows=rows), on_time_slice=held)
         held.hold(scheduler, digits)
         tickets = [submit(scheduler, digits, ROW, sampled(10, seed)) for seed in range(7)]
         held.go.set()
         for ticket in tickets:
             ticket.future.result(30)
-        assert max(turn.rows for turn in held.turns) == rows
+        assert max(time_slice.rows for time_slice in held.time_slices) == rows
 
 
 def test_jobs_of_different_models_do_not_mix(
     start: Start, digits: Predictor, co2: Predictor
 ) -> None:
     held = Held()
-    scheduler = start(on_turn=held)
+    scheduler = start(on_time_slice=held)
     held.hold(scheduler, digits)
     year = np.array([[1985.0]], np.float32)
     asked = [(digits, ROW), (co2, year), (digits, ROW), (co2, year)]
@@ -139,17 +142,24 @@ def test_jobs_of_different_models_do_not_mix(
     for ticket, (model, x) in zip(tickets, asked, strict=True):
         require_same(model, ticket, x, sampled(50, 3))
     for model in (digits, co2):
-        assert next(turn.jobs for turn in held.turns if turn.sampler is model.sampler) == 2
+        assert (
+            next(
+                time_slice.jobs
+                for time_slice in held.time_slices
+                if time_slice.sampler is model.sampler
+            )
+            == 2
+        )
 
 
 def test_a_job_waits_for_company_no_longer_than_the_delay(start: Start, digits: Predictor) -> None:
-    turns: list[Turn] = []
-    scheduler = start(Batching(rows=3, delay=0.5), on_turn=turns.append)
+    time_slices: list[TimeSlice] = []
+    scheduler = start(Batching(rows=3, delay=0.5), on_time_slice=time_slices.append)
     began = time.monotonic()
     tickets = [submit(scheduler, digits, ROW, sampled(10, seed)) for seed in range(3)]
     for ticket in tickets:
         ticket.future.result(30)
-    assert turns[0].jobs == 3  # full, so the delay was not waited for
+    assert time_slices[0].jobs == 3  # full, so the delay was not waited for
     assert time.monotonic() - began < 0.5
     alone = submit(scheduler, digits, ROW, sampled(10, 9))
     alone.future.result(30)
@@ -157,7 +167,7 @@ def test_a_job_waits_for_company_no_longer_than_the_delay(start: Start, digits: 
 
 
 def test_a_long_job_does_not_starve_short_ones(start: Start, digits: Predictor) -> None:
-    """Alone the long one takes seconds; a short one waits for a turn or two of it."""
+    """Alone the long one takes seconds; a short one waits for a time slice or two of it."""
     scheduler = start()
     long = submit(scheduler, digits, ROW, sampled(500_000, 1))
     while len(scheduler) and scheduler.waiting:
@@ -169,15 +179,15 @@ def test_a_long_job_does_not_starve_short_ones(start: Start, digits: Predictor) 
         short.future.result(30)
         waits.append(short.ended - short.arrived)
     assert not long.future.done()
-    assert np.median(waits) < 8 * TURN
+    assert np.median(waits) < 8 * TIME_SLICE
     scheduler.cancel(long, CancelledError("enough"))
     with pytest.raises(CancelledError):
         long.future.result(5)
 
 
 def test_short_jobs_do_not_starve_a_long_one(start: Start, digits: Predictor) -> None:
-    turns: list[Turn] = []
-    scheduler = start(on_turn=turns.append)
+    time_slices: list[TimeSlice] = []
+    scheduler = start(on_time_slice=time_slices.append)
     long = submit(scheduler, digits, np.repeat(ROW, 8, axis=0), sampled(2_000, 1))
     while not long.future.done():
         for seed in range(4):
@@ -186,13 +196,13 @@ def test_short_jobs_do_not_starve_a_long_one(start: Start, digits: Predictor) ->
         if len(scheduler) > 300:
             time.sleep(0.1)
     long.future.result(60)
-    mine = [index for index, turn in enumerate(turns) if turn.rows == 8]
-    assert np.median(np.diff(mine)) <= 3  # every second turn, unless a short batch needs two
+    mine = [index for index, time_slice in enumerate(time_slices) if time_slice.rows == 8]
+    assert np.median(np.diff(mine)) <= 3  # every second time slice, unless a short batch needs two
 
 
 def test_a_full_queue_turns_away(start: Start, digits: Predictor) -> None:
     held = Held()
-    scheduler = start(most=3, on_turn=held)
+    scheduler = start(maximum=3, on_time_slice=held)
     held.hold(scheduler, digits)
     tickets = [submit(scheduler, digits, ROW, sampled(10, seed)) for seed in range(3)]
     with pytest.raises(QueueFullError, match="3 requests are in flight") as caught:
@@ -207,7 +217,7 @@ def test_a_full_queue_turns_away(start: Start, digits: Predictor) -> None:
 
 def test_a_cancelled_job_ends_and_its_company_goes_on(start: Start, digits: Predictor) -> None:
     held = Held()
-    scheduler = start(on_turn=held)
+    scheduler = start(on_time_slice=held)
     held.hold(scheduler, digits)
     gone, stays = (submit(scheduler, digits, ROW, sampled(100, seed)) for seed in (1, 2))
     scheduler.cancel(gone, CancelledError("the client is gone"))
@@ -240,7 +250,7 @@ def test_one_job_s_bad_rows_do_not_fail_the_others(start: Start, tmp_path: Path)
     )
     model = load_model(path)
     held = Held()
-    scheduler = start(on_turn=held)
+    scheduler = start(on_time_slice=held)
     hold = model.prepare([[0]], sampled(2, 0))
     held.go.clear()
     scheduler.submit(hold, model.sampler)
@@ -288,7 +298,7 @@ def test_all_time_slices_of_a_job_on_the_caller_s_thread_are_the_caller_s(
     """The scheduler's own thread took part in those behind the first, and the job never ended."""
     monkeypatch.setattr("service.scheduling.scheduler._NOW", 60.0)
     threads: list[threading.Thread] = []
-    scheduler = start(on_turn=lambda turn: threads.append(threading.current_thread()))
+    scheduler = start(on_time_slice=lambda time_slice: threads.append(threading.current_thread()))
     options = sampled(20_000, 3)
     for _ in range(5):
         ticket = scheduler.run_now(digits.prepare(ROW, options), digits.sampler)
