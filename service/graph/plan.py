@@ -120,7 +120,7 @@ def compile_plan(
     ReduceOverPassesPass(reduced)(tail)
     dynamic = any(None in place.row for place in places.values())
     trunk_bytes, tail_bytes = serialise(trunk) if trunk else b"", serialise(tail)
-    small = len(trunk_bytes) + len(tail_bytes) <= tuning.most_joined_graphs
+    small = len(trunk_bytes) + len(tail_bytes) <= tuning.max_joined_graphs
     once = trunk and len(where.stochastic) == len(outputs) and small and not layout.one_pass
     return Plan(
         layout=layout,

@@ -69,7 +69,7 @@ class Sampler:
         self.plan = runner.plan
         self.tuning = runner.tuning
         self.sites = runner.sites
-        most = self.tuning.most_samples
+        most = self.tuning.max_samples
         self.sizing = sizing or Sizing(Sizes(samples=most, rows=most))
         self.speed = Speed(self.tuning)
         self.loops = loops
@@ -277,7 +277,7 @@ class Sampler:
 
     def _passes_at_a_time(self, rows: int, sizes: Sizes, pace: Pace) -> int:
         samples = min(sizes.samples, pace.samples(sizes))
-        return min(sizes.passes(samples, rows), self.tuning.most_passes)
+        return min(sizes.passes(samples, rows), self.tuning.max_passes)
 
 
 def _filled_up(x: Array, size: int) -> Array:

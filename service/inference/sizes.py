@@ -49,8 +49,8 @@ class Sizes:
 
     sample: int = 1
     row: int = 1
-    samples: int = ON_CPU.most_samples
-    rows: int = ON_CPU.most_samples
+    samples: int = ON_CPU.max_samples
+    rows: int = ON_CPU.max_samples
     shared: int = 0
 
     @property
@@ -80,8 +80,8 @@ class Sizes:
             tuning: of what runs them.
         """
         budget = memory / tuning.memory_margin
-        samples = max(1, min(int(budget / sample), tuning.most_samples))
-        rows = max(1, min(int(budget / row), tuning.most_samples))
+        samples = max(1, min(int(budget / sample), tuning.max_samples))
+        rows = max(1, min(int(budget / row), tuning.max_samples))
         return cls(sample, row, samples, rows, shared)
 
 

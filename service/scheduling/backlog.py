@@ -250,4 +250,4 @@ def _too_long(ticket: Ticket, left: float) -> DeadlineError:
 def _is_small(ticket: Ticket) -> bool:
     job, tuning = ticket.job, ticket.sampler.tuning
     repeated = isinstance(job, SampleJob) and job.repeats_masks
-    return job.count * job.passes <= (tuning.most_repeated if repeated else tuning.most_joined)
+    return job.count * job.passes <= (tuning.max_repeated if repeated else tuning.max_joined)

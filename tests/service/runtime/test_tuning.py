@@ -29,8 +29,8 @@ def test_the_preferred_provider_decides() -> None:
 def test_tuning_of_a_provider_cuts_the_work_and_changes_no_answer(
     digits: Predictor, digits_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert chunks(digits, 1500) == [ON_CPU.most_passes, 1500 - ON_CPU.most_passes]
-    monkeypatch.setattr(engine, "ON_CPU", replace(ON_CPU, most_passes=4, most_samples=8))
+    assert chunks(digits, 1500) == [ON_CPU.max_passes, 1500 - ON_CPU.max_passes]
+    monkeypatch.setattr(engine, "ON_CPU", replace(ON_CPU, max_passes=4, max_samples=8))
     other = load_model(digits_path)
     assert chunks(other, 10) == [4, 4, 2]
     assert other.planned.report.samples_per_chunk == 8
