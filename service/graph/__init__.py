@@ -1,1 +1,1 @@
-"""ONNX to ONNX, one transformation a file."""
+"""Graph transformations from ONNX to ONNX, one per file."""

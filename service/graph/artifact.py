@@ -1,4 +1,4 @@
-"""Read a model file: its graph, its manifest, and whether the two agree."""
+"""Reads a model file: its graph and its manifest, and checks that they agree."""
 
 import hashlib
 from collections.abc import Mapping
@@ -33,16 +33,16 @@ from service.protocol.datatypes import BY_ONNX
 
 @dataclass(frozen=True)
 class Artifact:
-    """An exported model as it lies on disk.
+    """An exported model as read from disk.
 
     Attributes:
         path: of the file, for messages.
         content: the file's bytes.
         model: its graph, not to be changed: clone it first.
-        manifest: what it says about itself.
+        manifest: its description.
         has_off: whether it has an output without draws, that of `training=false`.
         fixed_rows: the number of rows that its graph was made for; None: any.
-        dead: names of its dropouts that are off whatever `training` says.
+        dead: names of its dropouts that are always off.
     """
 
     path: Path
@@ -61,8 +61,8 @@ def read_artifact(
 
     Args:
         path: of an artifact of our exporter, or of any other ONNX file, which is adopted.
-        activate_dropout: whether dropouts that another's file keeps off are turned on.
-        max_bytes: most of the file, with the data files that hold its weights if any do.
+        activate_dropout: whether to activate dropouts that a foreign file keeps off.
+        max_bytes: maximum size of the file, including data files with its weights.
 
     Raises:
         ArtifactError: it is missing, too large, not a whole ONNX file, its graph is not
@@ -135,7 +135,7 @@ def find_sites(model: ir.Model, manifest: Manifest, where: str) -> dict[SiteSpec
 
 
 def _require_kind(site: SiteSpec, node: ir.Node, where: str) -> None:
-    """A site's node draws what the manifest says, at its rate."""
+    """Check that a site's node draws what the manifest says, at its rate."""
     drawn = BY_KIND.get(site.kind)
     if drawn is None:
         raise ArtifactError(
@@ -158,7 +158,7 @@ def _require_kind(site: SiteSpec, node: ir.Node, where: str) -> None:
 
 
 def _require_outputs(artifact: Artifact, sites: Mapping[SiteSpec, ir.Node]) -> None:
-    """Some output depends on each site."""
+    """Check that some output depends on each site."""
     graph = artifact.model.graph
     reached = reach(graph, sites.values())
     seen = frozenset().union(*(reached.get(value, ()) for value in graph.outputs))

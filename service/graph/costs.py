@@ -1,8 +1,8 @@
-"""What a graph costs to run: multiply-adds and memory, from its shapes.
+"""Estimates the cost of a graph: multiply-adds and memory, from its shapes.
 
-Shapes come from ONNX's own inference for inputs of known size. What it cannot
-tell counts as nothing, so a figure is a lower bound for a graph with, say, a loop
-whose length only the run knows.
+Shapes come from ONNX's inference for inputs of known size. Unknown shapes count as zero, so the
+estimate is a lower bound, for example for a graph with a loop whose length is only known at run
+time.
 """
 
 import math
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from service.nodes.bodies import bodies
 
-#: Inputs of so few numbers may be shapes, and shapes of others depend on them.
+#: Inputs with at most this number of elements may be shapes, on which others depend.
 _MAX_SHAPE_NUMBERS = 16
 #: Bytes of a string of few letters, in ONNX Runtime.
 _STRING = 32
@@ -31,7 +31,7 @@ class Costs:
 
     Attributes:
         multiply_adds: of matrix products, convolutions and recurrent layers.
-        bytes: the most that inputs and intermediate tensors take at a time.
+        bytes: peak memory of inputs and intermediate tensors.
         outputs: name of an output to its number of elements.
     """
 
@@ -40,7 +40,7 @@ class Costs:
     outputs: Mapping[str, int] = field(default_factory=dict)
 
     def minus(self, other: "Costs") -> "Costs":
-        """What this costs more."""
+        """The difference of the costs."""
         outputs = {name: size - other.outputs[name] for name, size in self.outputs.items()}
         more = self.multiply_adds - other.multiply_adds
         return Costs(more, self.bytes - other.bytes, outputs)
@@ -52,11 +52,11 @@ class Costs:
 
 
 class CostModel:
-    """A graph without the numbers of its weights, to be asked about run after run.
+    """A graph without its weights, for estimating the costs of many runs.
 
     Attributes:
         inputs: names of its inputs.
-        splits_text: whether it takes strings apart.
+        splits_text: whether it splits strings.
     """
 
     def __init__(self, model: bytes) -> None:
@@ -70,14 +70,14 @@ class CostModel:
                     tensor.ClearField(numbers)
 
     def __call__(self, feeds: Mapping[str, NDArray[Any]]) -> Costs:
-        """What a run with these inputs costs; of most their shapes are enough."""
+        """The cost of a run with these inputs; for most of them only the shape matters."""
         graph = _with_shapes(self._model, feeds).graph
         outputs = {str(v.name): math.prod(_dims(v) or (0,)) for v in graph.outputs}
         return Costs(sum(map(_multiply_adds, graph)), _peak_bytes(graph), outputs)
 
 
 def costs(model: bytes, feeds: Mapping[str, NDArray[Any]]) -> Costs:
-    """What a run of a serialised model with these inputs costs."""
+    """The cost of a run of a serialized model with these inputs."""
     return CostModel(model)(feeds)
 
 
@@ -157,7 +157,7 @@ _OPERATORS = {
 
 
 def _turns(node: ir.Node) -> int:
-    """How often a loop runs its body, where that can be seen; else 1."""
+    """Number of iterations of a loop if it is known; else 1."""
     if node.op_type == "Loop" and node.inputs[0] is not None:
         tensor = ir.convenience.get_const_tensor(node.inputs[0])
         return 1 if tensor is None else int(tensor.numpy())

@@ -1,16 +1,16 @@
-"""Where to cut a graph: what is the same in all passes, and what is not.
+"""Cuts a graph into the part that is the same in all passes, and the rest.
 
 Precondition: the sites are nodes of the outermost graph.
 Rules:
-1. a node is in the tail if it is a site, or reads what a node of the tail makes,
-   also by way of the bodies of its loops and branches;
-2. what the tail reads from before comes over the *frontier*, if it is data: then
-   the trunk makes it once, for B rows, and its axis 0 is the batch;
-3. what is computed from shapes alone, such as the target of a Reshape, depends on
-   how many rows there are. The tail has P times as many and computes it again,
-   from the *shapes* of the trunk's tensors;
-4. so it does with constants, and with what cannot be a frontier for want of a
-   batch on axis 0: then its inputs are read from before instead.
+1. a node is in the tail if it is a site, or reads an output of a node of the tail,
+   also in the bodies of its loops and branches;
+2. data that the tail reads from the trunk crosses the *frontier*: the trunk computes it
+   once, for B rows, and its axis 0 is the batch;
+3. values computed from shapes alone, such as the target of a Reshape, depend on the
+   number of rows. The tail has P times as many rows and computes them again, from the
+   *shapes* of the trunk's tensors;
+4. the tail also computes constants again, and values that cannot be a frontier because
+   axis 0 is not the batch: their inputs cross the frontier instead.
 """
 
 from collections.abc import Container
@@ -28,10 +28,10 @@ class Cut:
     """A cut, by names of values.
 
     Attributes:
-        frontier: tensors that go from trunk to tail, graph inputs among them.
-        carried: those of them that the trunk makes.
+        frontier: tensors that cross from trunk to tail, including graph inputs.
+        carried: those of them that the trunk computes.
         shapes: outputs of the Shape nodes whose input is made in the trunk.
-        stochastic: the graph's outputs that the tail makes.
+        stochastic: the graph's outputs that the tail computes.
     """
 
     frontier: tuple[str, ...]
@@ -55,8 +55,8 @@ def cut(model: ir.Model, sites: set[str], never: frozenset[str] | None = frozens
     Args:
         model: see the module's precondition.
         sites: names of the site nodes.
-        never: values that are no frontier (rule 4); None: everything is tail but the
-            graph's inputs.
+        never: values that cannot be a frontier (rule 4); None: everything except the graph's
+            inputs is in the tail.
     """
     random = reach(model.graph, named(model.graph, sites))
     reader = _Reader(sites, random, _kinds(model.graph), never)
@@ -72,7 +72,7 @@ def cut(model: ir.Model, sites: set[str], never: frozenset[str] | None = frozens
 
 
 def _kinds(graph: ir.Graph) -> dict[ir.Value, str]:
-    """What each value is computed from: "data", "shape" or "constant" (rules 3 and 4)."""
+    """The kind of each value: "data", "shape" or "constant" (rules 3 and 4)."""
     kinds = {value: "constant" if _is_scalar(value) else "data" for value in graph.inputs}
     for node in graph:
         found = {kinds.get(value, "constant") for value in reads(node)}
@@ -93,7 +93,7 @@ def _data(site: ir.Node) -> list[ir.Value]:
 
 @dataclass
 class _Reader:
-    """Walks up from what the tail reads, and says of each value where it comes from."""
+    """Walks up from the values that the tail reads, and decides how each is obtained."""
 
     sites: set[str]
     random: Container[ir.Value]

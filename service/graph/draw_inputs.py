@@ -1,6 +1,6 @@
-"""Give a graph the inputs that carry what its sites draw.
+"""Adds the inputs for the draws of sites.
 
-They are the first that a tail gets: how many passes it runs for is read off them.
+This is the first pass for a tail: the number of passes is derived from these inputs.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Take a model for any number of rows that was exported for a fixed one."""
+"""Makes the batch of a model dynamic that was exported for a fixed number of rows."""
 
 import onnx_ir as ir
 

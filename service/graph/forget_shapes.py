@@ -1,4 +1,4 @@
-"""Forget the shapes that were noted on the way, and what sizes are called."""
+"""Removes annotated shapes, and the names of sizes."""
 
 import onnx_ir as ir
 
@@ -8,12 +8,12 @@ from service.nodes.conditions import ensure, require
 class ForgetShapesPass(ir.passes.InPlacePass):
     """Leave shapes to ONNX Runtime, which infers them.
 
-    ONNX Runtime takes two sizes of one name for equal, and reuses a tensor's memory for
-    another of the same names. But "batch" is B in the trunk and P·B in the tail, a draw has
-    one row or B, and what another exporter called by one name a client may send in two sizes.
+    ONNX Runtime assumes that sizes of the same name are equal, and reuses a tensor's memory for
+    another one of the same size names. But "batch" is B in the trunk and P·B in the tail, a draw
+    has one row or B, and inputs whose axes another exporter gave the same name may differ.
 
     Precondition: the inputs have types.
-    Postcondition: inputs and outputs have numbers as sizes, or unknown ones; all other values
+    Postcondition: inputs and outputs have numeric or unknown sizes; all other values
     have no shape and no type.
     """
 

@@ -1,4 +1,4 @@
-"""Let a graph read the frontier from inputs, and repeat it for its passes."""
+"""Reads the frontier from inputs, and repeats it for passes."""
 
 from collections.abc import Collection
 
@@ -16,10 +16,10 @@ _END = 1 << 62
 
 
 class FrontierInputsPass(ir.passes.InPlacePass):
-    """Put inputs in the place of the frontier and of the shapes of the trunk.
+    """Replace the frontier and the shapes of the trunk by inputs.
 
     Precondition: the graph has inputs of draws (see `DrawInputsPass`), and the cut is its own.
-    Postcondition: what the trunk makes is read from inputs alone, which have the names of the
+    Postcondition: the trunk's outputs are read from inputs only, which have the names of the
     trunk's outputs or of the model's inputs. In detail:
     1. a frontier tensor f of (B, …) is repeated to (P·B, …), row b of pass p at p·B + b, but
        for the sites that take it as it is: there a broadcast does it, without a copy;

@@ -1,12 +1,12 @@
-"""What a site's draws come to before they meet any data: to see whether they end there.
+"""Computes the values of a site's draws before they meet data, to see whether they end there.
 
-A dropout on the first state of a recurrent layer multiplies zeros. Whatever it draws,
-and whatever rows come, nothing changes.
+A dropout on the zero initial state of a recurrent layer multiplies zeros, so its draws never
+change an output, whatever the rows.
 
 Precondition: a tail (see `tail`), whose draws are inputs.
-Postcondition: the outputs are the values where the site's draws first meet data, which
-is rows or what other sites draw. They depend on the site and on sizes alone, so if
-they do not change with its draws, no output of the model ever does.
+Postcondition: the outputs are the values where the site's draws first meet data, which are
+rows or draws of other sites. They depend only on the site and on sizes, so if they do not
+change with its draws, no output of the model does.
 """
 
 import onnx

@@ -1,4 +1,4 @@
-"""Note element types and shapes as far as ONNX can infer them."""
+"""Annotates element types and shapes as far as ONNX can infer them."""
 
 import onnx
 import onnx_ir as ir
@@ -7,7 +7,7 @@ from service.nodes.conditions import ensure, require
 
 
 class InferShapesPass(ir.passes.FunctionalPass):
-    """Infer what values are of.
+    """Infer types and shapes of values.
 
     onnx_ir's own pass makes tensors of sequences, and warns where this is silent.
 

@@ -14,8 +14,8 @@ class JoinTrunkPass(ir.passes.FunctionalPass):
 
     Precondition: both are of the same opsets, and what the tail reads of the trunk has the name
     of the trunk's output; the tail computes nothing of that name.
-    Postcondition: inputs are those of both but for what the trunk makes, outputs those of the
-    tail. It computes what the two compute one after the other.
+    Postcondition: its inputs are those of both except the trunk's outputs, its outputs those of
+    the tail. It computes the same as the two graphs one after the other.
     """
 
     def __init__(self, trunk: ir.Model) -> None:

@@ -1,10 +1,10 @@
-"""Files that are no `model.onnx`, but what one can be made of: how."""
+"""Hints for files that are not a `model.onnx` but could become one."""
 
 import os
 import shlex
 from pathlib import Path
 
-#: What a Keras model is saved to: an archive with this member, or HDF5.
+#: Signatures of saved Keras models: an archive with this member, or HDF5.
 _ZIP, _MEMBER, _HDF5 = b"PK\x03\x04", b"config.json", b"\x89HDF\r\n\x1a\n"
 _SUFFIXES = (".keras", ".h5")
 _FILE = "model.onnx"
@@ -27,7 +27,7 @@ def export_command(path: Path, output: Path | None = None) -> str:
 
 
 def lying_in(folder: Path, output: Path | None = None) -> str:
-    """What to do with a model's file that lies in a folder by another name; "" if none does.
+    """A hint for a model file in a folder under another name; "" if there is none.
 
     Args:
         folder: to look in.
@@ -49,7 +49,7 @@ def lying_in(folder: Path, output: Path | None = None) -> str:
 
 
 def a_level_off(folder: Path) -> str:
-    """What to serve in place of the folder that holds this one of a model; "" if that is right."""
+    """A hint if another folder than this one should be served; else ""."""
     inside = next(folder.glob(f"*/[0-9]*/{_FILE}"), None)
     if inside is not None:
         return f" The folder of models seems to be this one: --models {folder}"

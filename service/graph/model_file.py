@@ -1,11 +1,11 @@
-"""Read a model's files: `model.onnx` and the data files it names, and nothing else.
+"""Reads a model's files: `model.onnx` and the data files it references, and no others.
 
-Rules, for a file may come from anywhere:
-1. only regular files are opened for their content: a pipe would wait for ever;
-2. sizes are looked at before anything is read;
-3. a data file lies in the folder of `model.onnx` or below, named by a relative path
-   without `..`, and neither it nor a folder on the way is a link. `model.onnx` may be
-   one, which the operator set; then its data files are looked for where it leads.
+Rules, since a file may come from any source:
+1. only regular files are read: reading a pipe could block forever;
+2. sizes are checked before anything is read;
+3. a data file is in the folder of `model.onnx` or below, referenced by a relative path
+   without `..`, and neither it nor a folder of its path is a symbolic link. `model.onnx`
+   may be a link made by the operator; its data files are then searched at its target.
 """
 
 import os
@@ -21,10 +21,10 @@ from service.errors import ArtifactError
 from service.graph.misplaced import export_command, is_keras, lying_in
 from service.runtime.memory import mib, require_memory
 
-#: Most bytes of a graph in one piece, by protobuf.
+#: Maximum bytes of a serialized graph, a limit of protobuf.
 _MAX_BYTES = (1 << 31) - 1
-#: Bytes that reading, planning and proving take at the most, for a byte of the files: 8 to
-#: 13 were seen, with 64 and 400 MiB of weights before or behind the dropout.
+#: Maximum bytes that reading, planning and verification take per byte of the files: 8 to 13
+#: were measured, with 64 and 400 MiB of weights before or behind the dropout.
 LOAD_FACTOR = 12
 _NUMBER = re.compile("[0-9]{1,18}")
 
@@ -34,10 +34,10 @@ def read_model_file(path: Path, max_bytes: int | None) -> tuple[bytes, onnx.Mode
 
     Args:
         path: of `model.onnx`.
-        max_bytes: most of it and its data files together; None: what there is memory for.
+        max_bytes: maximum size including its data files; None: limited by memory.
 
     Raises:
-        ArtifactError: it breaks a rule, is too large, or is no ONNX file.
+        ArtifactError: it breaks a rule, is too large, or is not an ONNX file.
         ModelError: there is not enough memory to load it.
     """
     content = _read(path, max_bytes)
@@ -80,7 +80,7 @@ def no_onnx_file(path: Path, size: int, error: Exception) -> ArtifactError:
 
 def _read(path: Path, max_bytes: int | None) -> bytes:
     try:
-        # Without waiting for someone to write into a pipe.
+        # Does not wait for a writer if it is a pipe.
         opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         with open(opened, "rb") as file:
             found = os.fstat(opened)

@@ -1,22 +1,22 @@
-"""How a site lies to the batch, and what the inputs are called that stand for it."""
+"""The place of a site relative to the batch, and the names of its inputs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from service.manifest import SiteSpec, is_dropout, rows_in
 
-#: The scalar tail input that tells the number of rows, where a site needs it.
+#: The scalar tail input with the number of rows, if a site needs it.
 ROWS_INPUT = "rows"
-#: What the names of the inputs with draws begin with.
+#: Prefix of the names of inputs with draws.
 DRAW = "draw:"
 
 
 @dataclass(frozen=True)
 class Place:
-    """How a site lies to the batch.
+    """The place of a site relative to the batch.
 
     Attributes:
-        row: shape of one row's draw, or of the whole pass's; None marks a dynamic axis.
+        row: shape of the draw of one row, or of a whole pass; None marks a dynamic axis.
         axis: of the site's tensor that is the batch; None: one draw is for all rows of a
             pass, and `row` is the tensor's own shape.
         merged: axis 0 holds several elements for each row, one after the other, as
@@ -40,14 +40,14 @@ class Place:
 
 
 def declared_place(site: SiteSpec) -> Place:
-    """Where the manifest says that a site lies."""
+    """The place of a site according to the manifest."""
     return _place(site.shape, site.batch_axis, site.row_elements)
 
 
 def observed_place(two: Sequence[int], three: Sequence[int]) -> Place | None:
-    """Where a site lies whose tensor has these shapes for two and for three rows.
+    """The place of a site whose tensor has these shapes for two and for three rows.
 
-    None where no single axis grows with the rows.
+    None if no single axis grows with the rows.
     """
     found = rows_in(two, three)
     return None if found is None else _place(two, *found)
@@ -74,7 +74,7 @@ def scale_input(site: SiteSpec) -> str:
 def reads_frontier(site: SiteSpec, place: Place) -> bool:
     """Whether a site takes a tensor of the frontier in its B rows, not repeated for passes.
 
-    A dropout whose rows can be told apart does: its mask has an axis for passes, and the
+    A dropout whose rows can be distinguished does: its mask has an axis for passes, and the
     product's broadcast repeats the tensor without a copy.
     """
     return is_dropout(site) and place.axis is not None

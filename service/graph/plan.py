@@ -1,4 +1,4 @@
-"""What the server makes of an artifact in order to sample it."""
+"""Compiles an artifact to a plan for sampling."""
 
 import math
 from collections.abc import Mapping
@@ -48,19 +48,19 @@ class Plan:
 
     Attributes:
         layout: see `Layout`.
-        trunk: serialised ONNX (see `trunk`), or None where there is none.
+        trunk: serialised ONNX (see `trunk`), or None if there is none.
         tail: serialised ONNX (see `tail`).
-        whole: both as one graph, or None where they are large, for their weights would be
+        whole: both as one graph, or None if they are large, because their weights would be
             in memory twice.
-        fixed: outputs that no site reaches; the trunk makes them.
+        fixed: outputs that no site reaches; the trunk computes them.
         stochastic: the other outputs, in the model's order.
         reduced: of these, those that the tail also reduces over passes.
         places: the sites in the order that numbers their random streams, and where
             each lies to the batch.
-        switches: inputs that let the draws of single layers pass.
-        shapes: serialised ONNX that tells the shapes of the draws of a given input, for
-            a model with dynamic axes beside the batch; None where all are static.
-        cut: where the two were one.
+        switches: inputs that activate the draws of single layers.
+        shapes: serialised ONNX that computes the shapes of the draws for a given input, for
+            a model with dynamic axes other than the batch; None if all are static.
+        cut: between trunk and tail.
     """
 
     layout: Layout
@@ -95,7 +95,7 @@ def compile_plan(
         layout: see `Layout`.
         never: values whose axis 0 was seen not to be the batch.
         places: where each site lies; by default where the manifest says.
-        tuning: of what is to run it.
+        tuning: of the execution provider.
 
     Raises:
         LayoutError: passes cannot run together, for a site has no axis for rows.

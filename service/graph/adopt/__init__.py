@@ -1,7 +1,7 @@
-"""Adopt an ONNX file that the exporter did not make: bring it into the form of an artifact.
+"""Converts an ONNX file of another exporter to the form of an artifact.
 
-Any file with random nodes will do, such as PyTorch writes with its dropout in train
-mode. What the exporter would have noted in the manifest is read from the graph.
+Any file with random nodes is accepted, such as one that PyTorch writes with its dropout in
+training mode. The contents of the manifest are read from the graph.
 """
 
 from collections.abc import Sequence
@@ -37,10 +37,10 @@ from service.manifest import (
 from service.nodes.reach import named, reach
 from service.protocol.datatypes import BY_ONNX, DATATYPES
 
-#: Element types that rows come in, and those that there are means of.
+#: Element types of inputs, and those of outputs, which have means.
 _INPUTS = {one.dtype for one in DATATYPES}
 _OUTPUTS = _INPUTS - {"bool", "string"}
-#: So many names of dead dropouts a message tells.
+#: Maximum number of inactive dropouts that a message names.
 _TOLD = 3
 
 
@@ -49,11 +49,11 @@ class Adopted:
     """A foreign file in the form of an artifact.
 
     Attributes:
-        model: its graph, as `models/export/lower.py` would have left it.
-        manifest: what the graph tells about itself.
+        model: its graph, in the form of `models/export/lower.py`.
+        manifest: derived from the graph.
         has_off: whether `training=false` gives the inference output. Noise other than
             dropout has no switch in a foreign file.
-        fixed_rows: the number of rows that every call has to have, if the file fixes it.
+        fixed_rows: the number of rows of every call, if the file fixes it.
         dead: names of the dropouts that are off in the file, and stay off.
     """
 
@@ -68,7 +68,7 @@ def adopt(model: ir.Model, where: str, name: str, sha256: str, activate_dropout:
     """Adopt a model.
 
     Args:
-        model: any; stays as it is.
+        model: any; it is not changed.
         where: names the file in errors.
         name, sha256: of the file, for the manifest.
         activate_dropout: whether dropouts that are off in the file become sites.
@@ -111,7 +111,7 @@ def _write_draws(model: ir.Model, where: str, activate: bool) -> RandomNodes:
     """
     for step in (
         ConditionalsPass(where),
-        RemoveUnreadPass(),  # what the branch read that is not taken
+        RemoveUnreadPass(),  # inputs of a branch that was not taken
         FixedShapesPass(),
         FeatureDropoutPass(),
     ):

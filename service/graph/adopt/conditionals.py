@@ -1,8 +1,7 @@
-"""Write out each If that draws in a branch, where its condition is known or follows the switch.
+"""Inlines each If that draws in a branch, if its condition is known or follows the switch.
 
-A node inside a body cannot be a site, and a model that is in the file twice, in training
-and in inference, is one of two ways in the same graph: both are computed, and a Where
-takes the one that the If would have taken.
+A node inside a body cannot be a site. If the condition follows the switch, both branches are
+computed in the outer graph, and a Where selects the result of the one that the If would take.
 """
 
 import onnx_ir as ir
@@ -18,7 +17,7 @@ from service.nodes.free_names import FreeNames, free_names
 
 
 class ConditionalsPass(ir.passes.InPlacePass):
-    """Write out each If that draws in a branch; one on something else stays as it is.
+    """Inline each If that draws in a branch; an If with another condition is kept.
 
     Precondition: every node has a name of its own.
     Postcondition: no If that draws has a condition which is known or follows the switch.
@@ -68,7 +67,7 @@ def _draws(node: ir.Node) -> bool:
 
 
 def _condition(node: ir.Node, graph: ir.Graph) -> Folded | None:
-    """What decides an If, where that is known or follows the switch."""
+    """The condition of an If, if it is known or follows the switch."""
     value = node.inputs[0]
     try:
         return None if value is None else fold(value, graph)
@@ -77,7 +76,7 @@ def _condition(node: ir.Node, graph: ir.Graph) -> Folded | None:
 
 
 class _Conditional:
-    """An If that is to be written out."""
+    """An If to be inlined."""
 
     def __init__(self, node: ir.Node, graph: ir.Graph, names: FreeNames, where: str) -> None:
         self._node = node
@@ -87,7 +86,7 @@ class _Conditional:
         self._new = NodeBuilder(graph, str(node.name), names)
 
     def write(self, condition: Folded) -> list[ir.Node]:
-        """Put the branches in its place; returns their nodes."""
+        """Replace it by its branches; returns their nodes."""
         node, new = self._node, self._new
         then, other = (node.attributes[f"{key}_branch"].as_graph() for key in ("then", "else"))
         if condition.flag is not None:
@@ -101,7 +100,7 @@ class _Conditional:
         return moved
 
     def _selected(self, then: ir.Graph, other: ir.Graph) -> list[ir.Value]:
-        """What the If gives out, where both branches are computed."""
+        """The outputs of the If if both branches are computed."""
         node, flag = self._node, self._node.inputs[0]
         first = NodeBuilder(self._graph, str(node.name), self._names)
         off = first.add("Not", flag)
@@ -115,7 +114,7 @@ class _Conditional:
         return results
 
     def _gate(self, branch: ir.Graph, taken: ir.Value | None) -> None:
-        """Have each Dropout of a branch on only where the branch is taken."""
+        """Activate each Dropout of a branch only if the branch is taken."""
         for node in [*branch.all_nodes()]:
             mode = node.inputs[2] if node.op_type == "Dropout" and len(node.inputs) > 2 else None
             if mode is not None:
@@ -125,7 +124,7 @@ class _Conditional:
                 node.replace_input_with(2, both)
 
     def _move(self, branch: ir.Graph) -> list[ir.Node]:
-        """Move what is in a branch into the graph, under names that are free there."""
+        """Move the nodes of a branch into the graph, under unused names."""
         before = self._node
         for value in [*branch.initializers.values()]:
             del branch.initializers[str(value.name)]
@@ -140,7 +139,7 @@ class _Conditional:
         return nodes
 
     def _require_alike(self, one: ir.Value, two: ir.Value) -> None:
-        """A Where would stretch one to the other's shape."""
+        """Check that shapes agree, since a Where would broadcast them."""
         if one.shape is None or one.shape != two.shape:
             raise ArtifactError(
                 f"{self._where}: the branches of If {self._node.name!r} draw, and give "

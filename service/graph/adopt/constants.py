@@ -1,4 +1,4 @@
-"""Numbers that a file has as constants."""
+"""Reads constants of a file."""
 
 import onnx_ir as ir
 
@@ -12,7 +12,7 @@ def constant_number(value: ir.Value) -> float | None:
 
 
 def before_casts(value: ir.Value) -> ir.Value:
-    """What a value was before it was cast, or only handed on."""
+    """The value before casts and identities."""
     node = value.producer()
     while node is not None and node.op_type in ("Cast", "Identity") and node.inputs[0] is not None:
         value = node.inputs[0]
@@ -21,5 +21,5 @@ def before_casts(value: ir.Value) -> ir.Value:
 
 
 def without_noise(number: float) -> float:
-    """A number without the digits that float32 made up: 0.3, not 0.30000001192092896."""
+    """A number rounded to the digits of float32: 0.3, not 0.30000001192092896."""
     return float(f"{number:.7g}")

@@ -1,11 +1,11 @@
-"""Recognise a dropout that is written out: uniform numbers below a constant, divided by it.
+"""Recognizes a dropout made of other operators: uniform numbers below a constant, divided by it.
 
-PyTorch writes nn.Dropout1d, 2d and 3d so, for ONNX has no operator for them:
+PyTorch exports nn.Dropout1d, 2d and 3d in this form, because ONNX has no operator for them:
 
     mask = Div(Cast(Less(RandomUniformLike(z), keep)), keep)
 
-That is what a Dropout of rate 1 - keep makes of ones in the shape of z, and written as
-one it can be switched off, which noise cannot.
+This equals a Dropout of rate 1 - keep applied to ones in the shape of z, which can be switched
+off, unlike noise.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class _Mask:
 
 
 class FeatureDropoutPass(ir.passes.InPlacePass):
-    """Put a Dropout that is always on into the place of each such mask.
+    """Replace each such mask by a Dropout that is always on.
 
     Its name is that of the node which divided.
 

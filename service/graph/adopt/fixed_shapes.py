@@ -1,4 +1,4 @@
-"""Write numbers of a fixed shape as numbers of the shape of a constant."""
+"""Converts draws with a fixed shape to draws in the shape of a constant."""
 
 import numpy as np
 import onnx_ir as ir

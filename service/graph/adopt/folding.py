@@ -1,4 +1,4 @@
-"""Values of a file that are known before it runs: constants, and what follows from its switch."""
+"""Evaluates values that are known before a run: constants, and functions of the switch."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,16 +13,16 @@ from service.nodes.draws import is_drawing
 
 
 class NotKnownError(Exception):
-    """A value depends on more than constants and one switch; says on what."""
+    """A value depends on more than constants and one switch; the text says on what."""
 
 
 @dataclass(frozen=True)
 class Folded:
-    """What a value of one element is.
+    """The value of a scalar.
 
     Attributes:
-        flag: the scalar bool input that it follows; None: it is constant.
-        off, on: what it is where the flag is false, and where it is true.
+        flag: the scalar bool input that it depends on; None: it is constant.
+        off, on: its value if the flag is false, and if it is true.
     """
 
     flag: ir.Value | None
@@ -31,7 +31,7 @@ class Folded:
 
 
 def fold(value: ir.Value, graph: ir.Graph) -> Folded:
-    """What `value`, of `graph` or of a body inside it, is by constants and one switch.
+    """Evaluate `value`, of `graph` or of a body inside it, from constants and one switch.
 
     Raises:
         NotKnownError: it depends on something else, or is not one number.
@@ -50,7 +50,7 @@ def fold(value: ir.Value, graph: ir.Graph) -> Folded:
 
 
 class _Above:
-    """The nodes that a value is computed by, in order, and what they begin with."""
+    """The nodes that compute a value, in order, and their inputs."""
 
     def __init__(self, value: ir.Value) -> None:
         self.value = value
@@ -81,7 +81,7 @@ class _Above:
             raise NotKnownError(f"{_maker(self.value)}the input {value.name!r}")
 
     def evaluated(self, flag: bool, opsets: dict[str, int]) -> float:
-        """The value, by ONNX's own evaluator, where the flag is so."""
+        """The value for a value of the flag, by ONNX's reference evaluator."""
         from onnx.reference import ReferenceEvaluator  # rarely needed, and slow to import
 
         constants = {name: tensor.numpy() for name, tensor in self.constants.items()}

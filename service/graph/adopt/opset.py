@@ -1,4 +1,4 @@
-"""Bring a file to the operators that artifacts are written in."""
+"""Converts a file to the opset of artifacts."""
 
 import onnx
 import onnx_ir as ir

@@ -1,4 +1,4 @@
-"""Let the input `training` switch what inputs of the file's own switched."""
+"""Replaces the file's own switches by the input `training`."""
 
 from collections.abc import Mapping
 
@@ -13,10 +13,10 @@ from service.nodes.training import find_training, is_flag, training_input
 
 
 class OwnSwitchesPass(ir.passes.InPlacePass):
-    """Give a graph the input `training`, last, and put it in the place of its own switches.
+    """Add the input `training`, as the last one, and replace the file's own switches by it.
 
     Precondition: the switches are inputs.
-    Postcondition: they are none any more, and `training` is the last, a scalar bool.
+    Postcondition: they are no longer inputs, and `training` is the last input, a scalar bool.
     """
 
     def __init__(self, switches: Mapping[str, bool], where: str) -> None:

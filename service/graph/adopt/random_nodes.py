@@ -1,4 +1,4 @@
-"""Find the sites of a foreign graph, and the dropouts of it that are dead.
+"""Finds the sites of a foreign graph, and its inactive dropouts.
 
 Precondition: the graph is in standard form (see `standard_form`).
 """
@@ -16,12 +16,12 @@ from service.manifest import Shape, SiteSpec
 from service.nodes.bodies import inner_nodes
 from service.nodes.draws import is_drawing
 
-#: Operators that draw what no site can stand for, and why.
+#: Unsupported random operators, with reasons.
 _REFUSED = {
     "Multinomial": "draws classes, which no site can stand for. Give out the probabilities in "
     "place of the sample",
 }
-#: The kind of noise that stands for what an operator draws.
+#: The kind of noise that represents the draw of an operator.
 _KINDS = {one.operator.name: one.kinds[0] for one in DISTRIBUTIONS if not one.takes_rate}
 _KINDS["Bernoulli"] = Uniform.kinds[0]  # 1 where a number is below the probability
 _FLOATS = (ir.DataType.FLOAT16, ir.DataType.FLOAT, ir.DataType.DOUBLE)
@@ -29,11 +29,11 @@ _FLOATS = (ir.DataType.FLOAT16, ir.DataType.FLOAT, ir.DataType.DOUBLE)
 
 @dataclass
 class RandomNodes:
-    """What becomes of the random nodes.
+    """The random nodes of a graph.
 
     Attributes:
         sites: in topological order, each named after its node.
-        dead: names of the dropouts that stay off.
+        dead: names of the inactive dropouts.
     """
 
     sites: list[SiteSpec] = field(default_factory=list)
@@ -41,10 +41,10 @@ class RandomNodes:
 
 
 def dropout_modes(graph: ir.Graph, where: str) -> dict[ir.Node, Mode]:
-    """How the file has each Dropout; `where` names it in errors.
+    """The mode of each Dropout; `where` names the file in errors.
 
     Raises:
-        ArtifactError: a node draws what no site can stand for, or a dropout is switched by
+        ArtifactError: a random operator is not supported, or a dropout is switched by
             more than one scalar bool input.
     """
     random = [node for node in graph.all_nodes() if is_drawing(node)]
@@ -76,7 +76,7 @@ def own_switches(modes: Mapping[ir.Node, Mode], where: str) -> dict[str, bool]:
 def find_random_nodes(
     graph: ir.Graph, modes: Mapping[ir.Node, Mode], where: str, activate: bool
 ) -> RandomNodes:
-    """Find them.
+    """Find the sites and the inactive dropouts.
 
     Args:
         graph: see the module's precondition.
@@ -101,7 +101,7 @@ def find_random_nodes(
 
 
 class _Finder:
-    """Makes a site of a node."""
+    """Makes sites of nodes."""
 
     def __init__(self, node: ir.Node, graph: ir.Graph, where: str) -> None:
         self._node = node
@@ -168,8 +168,8 @@ def _draw_shape(x: ir.Value) -> Shape:
 def _known_type(value: ir.Value) -> ir.DataType | None:
     """The element type of a value, or of the nearest floating one above it.
 
-    ONNX cannot tell what an operator gives out that it does not know, such as one of
-    ONNX Runtime's own. As a rule that is of the floating type that goes in.
+    ONNX does not know the output types of custom operators, such as those of ONNX Runtime.
+    Usually it is the floating type of their input.
     """
     if value.dtype is not None:
         return value.dtype

@@ -1,15 +1,15 @@
-"""Call ONNX's own domain by one name."""
+"""Normalizes the name of ONNX's default domain."""
 
 import onnx_ir as ir
 
 from service.nodes.conditions import ensure
 
-#: What ONNX's own domain, "", may also be called.
+#: Another name of ONNX's default domain, "".
 _LONG_NAME = "ai.onnx"
 
 
 class ShortDomainPass(ir.passes.InPlacePass):
-    """Call ONNX's own domain by its short name.
+    """Replace the long name of ONNX's default domain by the short one.
 
     Precondition: none.
     Postcondition: no import has the long name.

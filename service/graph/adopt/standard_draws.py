@@ -1,4 +1,4 @@
-"""Write every random node in the operators of an artifact, at their standard numbers."""
+"""Converts every random node to the operators of an artifact, with standard numbers."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,11 +15,11 @@ from service.nodes.training import ActiveDropout, find_training, is_active, is_f
 
 
 class StandardDrawsPass(ir.passes.InPlacePass):
-    """Make a node of an artifact of each site, and take the other dropouts out.
+    """Convert each site to a node of an artifact, and remove the inactive dropouts.
 
     Precondition: the graph has the input `training`, each site is a node of its name in the
-    outermost graph, and what else draws is a dropout.
-    Postcondition: what draws are the sites: a Dropout that `training` switches, a
+    outermost graph, and all other random nodes are dropouts.
+    Postcondition: the random nodes are the sites: a Dropout that `training` switches, a
     RandomUniformLike on [0, 1), or a standard RandomNormalLike. The distributions of all values
     are as they were, with `training` true.
     """
@@ -76,7 +76,7 @@ def _is_standard(node: ir.Node) -> bool:
 
 
 class _Writer:
-    """Writes one node after the other."""
+    """Converts the nodes one after the other."""
 
     def __init__(self, graph: ir.Graph) -> None:
         self._graph = graph
@@ -108,7 +108,7 @@ class _Writer:
         new.replace(node, new.cast(new.add("Less", draw, x), of))
 
     def noise(self, node: ir.Node, site: SiteSpec) -> None:
-        """Standard numbers, scaled and moved."""
+        """Standard numbers, scaled and shifted."""
         new, x, of = self._new(node), _data(node), _element_type(site)
         op, standard = BY_KIND[site.kind].operator
         offset, scale = BY_KIND[site.kind].moved(_numbers(node, standard))
@@ -121,7 +121,7 @@ class _Writer:
         new.replace(node, draw)
 
     def take_out(self, node: ir.Node) -> None:
-        """Hand on the data of a dropout that is off."""
+        """Replace a dropout that is off by its data."""
         new, x = self._new(node), _data(node)
         y = new.add("Identity", x)
         if _is_used(node, 1):

@@ -1,13 +1,13 @@
-"""Bring any ONNX file into a form in which its random nodes can be told apart.
+"""Converts any ONNX file to a form in which its random nodes can be analyzed.
 
 Postcondition, of a copy:
-1. no local functions: what they draw is in the graph itself;
+1. no local functions: their nodes are in the graph itself;
 2. opset 18 or above;
 3. no node that nothing reads, and each node has a name that no other has, in the
    graph or in the body of a loop or branch;
 4. an initializer is no input;
-5. element types and shapes are noted as far as ONNX can infer them;
-6. no row depends on the other rows of its batch by a normalisation in training.
+5. element types and shapes are annotated as far as ONNX can infer them;
+6. no normalization is in training mode, where rows of a batch depend on each other.
 """
 
 import onnx_ir as ir
@@ -27,7 +27,7 @@ from service.graph.remove_unread import RemoveUnreadPass
 
 #: The format version that came with the lowest opset.
 _IR_VERSION = 8
-#: From this opset on, BatchNormalization says by an attribute that it trains.
+#: From this opset on, BatchNormalization has an attribute for training mode.
 _TRAINING_MODE_OPSET = 14
 
 
@@ -38,7 +38,7 @@ def standard_form(model: ir.Model, where: str) -> ir.Model:
         ArtifactError: its weights are in another file, its functions or its opset
             cannot be converted, or a BatchNormalization trains.
     """
-    # Not clone(): that shares the tensors, and a renamed value renames its tensor.
+    # Not clone(), which shares tensors: renaming a value would rename its tensor.
     own = ir.from_proto(ir.to_proto(model))
     ShortDomainPass()(own)
     _require_weights(own, where)
@@ -77,7 +77,7 @@ def _inline(model: ir.Model, where: str) -> None:
             f"{where} has local functions that cannot be written out in the graph: "
             f"{_reason(error)}. Write them out before: onnx.inliner.inline_local_functions."
         ) from error
-    model.functions.clear()  # what is left is not called
+    model.functions.clear()  # the remaining ones are not called
 
 
 def _require_separate_rows(model: ir.Model, where: str) -> None:

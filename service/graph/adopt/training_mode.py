@@ -1,8 +1,8 @@
-"""When a Dropout drops, and at what rate: by constants of the file, or by one of its inputs.
+"""Determines when a Dropout is active, and its dropout rate: by constants, or by one input.
 
-Exporters write the `training_mode` of a Dropout as a constant, leave it out, which is
-off, or have it follow from a scalar bool input, as by Not(deterministic). That input is
-the file's own switch. The ratio may follow from it, too.
+Exporters write the `training_mode` of a Dropout as a constant, omit it, which means off, or
+compute it from a scalar bool input, for example by Not(deterministic). This input is the file's
+own switch. The ratio may depend on it, too.
 """
 
 from dataclasses import dataclass
@@ -29,11 +29,11 @@ class Switched:
 
 @dataclass(frozen=True)
 class Mode:
-    """How a file has a Dropout.
+    """The mode of a Dropout.
 
     Attributes:
-        rate: where it is on; of one that is off, what it would be.
-        on: whether it is on, always or by a switch.
+        rate: dropout rate if it is active; for one that is off, the rate it would have.
+        on: whether it is active, always or by a switch.
     """
 
     rate: float
@@ -41,10 +41,10 @@ class Mode:
 
 
 def dropout_mode(dropout: ir.Node, graph: ir.Graph, where: str) -> Mode:
-    """How the file has `dropout`, of `graph` or of a body inside it.
+    """The mode of `dropout`, of `graph` or of a body inside it.
 
     Raises:
-        ArtifactError: that depends on more than constants and one scalar bool input.
+        ArtifactError: it depends on more than constants and one scalar bool input.
     """
     ratio = _folded(dropout, 1, 0.5, graph, where)
     mode = _folded(dropout, 2, 0.0, graph, where)
@@ -67,7 +67,7 @@ def _states(ratio: Folded, mode: Folded) -> tuple[tuple[float, float], tuple[flo
 
 
 def _folded(node: ir.Node, index: int, default: float, graph: ir.Graph, where: str) -> Folded:
-    """An input of a Dropout; rates without the digits that float32 made up."""
+    """An input of a Dropout; rates are rounded to the digits of float32."""
     value = node.inputs[index] if len(node.inputs) > index else None
     if value is None:
         return Folded(None, default, default)
