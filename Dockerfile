@@ -30,7 +30,7 @@ COPY models/export/ models/export/
 RUN uv pip install --no-deps .
 
 FROM python:3.11.14-slim-bookworm AS runtime
-# A user of its own, without a home, a shell or any right to write.
+# An unprivileged user without home, shell or write permission.
 RUN useradd --system --no-create-home --shell /usr/sbin/nologin --uid 10001 mcdropout
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
@@ -41,8 +41,8 @@ ENV PATH=/opt/venv/bin:$PATH \
 COPY models/store/ /models/
 USER 10001
 EXPOSE 8000
-# Live, not ready: who restarts what is unhealthy would restart for one bad model, for ever, what
-# serves all the others. Whether to send traffic is for /health/ready to say.
+# Liveness, not readiness: a restart does not repair a failed model, and would interrupt the others
+# again and again. /health/ready tells whether to send traffic.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ['MCDROPOUT_PORT'] + '/health/live', timeout=2)"]
 CMD ["mcdropout", "serve"]

@@ -1,4 +1,4 @@
-# One command a task. Needs git, make and Python 3.11; everything else comes into .venv.
+# One command per task. Requires git, make and Python 3.11; everything else is installed into .venv.
 PYTHON ?= python3.11
 HOST ?= 127.0.0.1
 PORT ?= 8000
@@ -10,7 +10,7 @@ COUNT ?= 100000
 VENV ?= .venv
 BIN := $(VENV)/bin
 UV := $(BIN)/uv
-# Printed by uv itself on each install otherwise; a failure still says why.
+# Suppresses uv's output on each install; failures are still shown.
 UV_QUIET ?= --quiet
 
 .PHONY: help serve test test-fast lint format models evaluate loadtest soak goodput hostile bench serverbench export keras2 supported docs lock clean
@@ -23,7 +23,7 @@ $(UV):
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check "uv==0.13.9"
 
-# What the server needs, and no more.
+# The dependencies of the server only.
 $(VENV)/serve.stamp: $(UV) pyproject.toml requirements/cpu.txt
 	@echo "Installing what the server needs into $(VENV) …"
 	$(UV) pip install $(UV_QUIET) --python $(BIN)/python --require-hashes -r requirements/cpu.txt
@@ -91,7 +91,7 @@ supported: $(VENV)/dev.stamp  ## export every kind of model and write docs/suppo
 docs: $(VENV)/dev.stamp  ## write docs/reference.md from the definitions of options and measures
 	$(BIN)/python -m scripts.reference
 
-# tf-keras cannot live beside tensorflow-cpu.
+# tf-keras cannot be installed together with tensorflow-cpu.
 $(VENV)-keras2/stamp: $(UV) requirements/keras2.txt
 	$(UV) venv --quiet --python $(BIN)/python $(VENV)-keras2
 	$(UV) pip install $(UV_QUIET) --python $(VENV)-keras2/bin/python --require-hashes -r requirements/keras2.txt

@@ -1,4 +1,4 @@
-"""Rows from files, and predictions for a terminal: what `mcdropout predict` reads and prints."""
+"""Input and output of `mcdropout predict`: rows from files, predictions as tables or JSON."""
 
 import csv
 import json
@@ -17,7 +17,7 @@ from service.errors import InputError
 from service.manifest import InputSpec, Manifest
 from service.protocol.prediction import OutputPrediction, Prediction
 
-#: So many elements of a row are shown.
+#: Maximum number of elements shown per row.
 _MAX_LINES = 5
 
 
@@ -27,12 +27,12 @@ def read_rows(source: str, specs: Sequence[InputSpec]) -> Any:
     Args:
         source: a .npy, .json or .csv file, or "-" for JSON on standard input. JSON is
             rows, {"instances": rows}, or {"inputs": {input name: rows}}. A CSV has one
-            row of the only input a line, and may begin with a line of names; of a model that
-            takes strings, with the input's name.
+            row of the only input per line, and may begin with a header; for a text model,
+            with the input's name.
         specs: the model's inputs.
 
     Raises:
-        InputError: it cannot be read as what its name says.
+        InputError: it cannot be read in the format of its suffix.
     """
     if source == "-":
         return _from_json(sys.stdin.read(), "standard input")
@@ -92,7 +92,7 @@ def _from_csv(path: Path) -> Any:
 def _texts_from_csv(spec: InputSpec, path: Path) -> Any:
     with path.open(newline="", encoding="utf-8") as file:
         lines = [line for line in csv.reader(file) if line]
-    # What else would be a line of names cannot be told from texts.
+    # Other headers cannot be distinguished from texts.
     if lines and set(lines[0]) == {spec.name}:
         lines = lines[1:]
     uneven = next((n for n, line in enumerate(lines, 1) if len(line) != len(lines[0])), None)
@@ -136,7 +136,7 @@ def as_tables(found: Prediction, manifest: Manifest) -> list[Table]:
 
 
 def _table(name: str, one: OutputPrediction, found: Prediction, manifest: Manifest) -> Table:
-    """One line for an element; of many, the largest means of a class, else the first."""
+    """One line per element; if there are many, the classes of the largest means, or the first."""
     title = f"{name}: mean ± standard deviation over {found.passes} passes, seed {found.seed}"
     table = Table(title=title, title_justify="left", min_width=min(len(title), 78))
     is_class = manifest.task == "classification"
@@ -158,7 +158,7 @@ def _table(name: str, one: OutputPrediction, found: Prediction, manifest: Manife
 
 
 def _of_element(values: NDArray[Any], element: int, count: int, first: bool) -> str:
-    """What a measure says of an element; one number of a whole row stands on its first line."""
+    """A measure of an element; a single value per row is shown on its first line."""
     if values.size == 1:
         return f"{values.item():.4g}" if first else ""
     if values.size % count:
@@ -172,7 +172,7 @@ def _label(element: int, count: int, manifest: Manifest) -> str:
 
 
 def _rounded(mean: float, spread: float) -> str:
-    """Both to the second digit of the spread: what is behind it says nothing."""
+    """Both rounded to two significant digits of the spread."""
     if spread <= 0 or not -9 <= math.log10(spread) <= 9:
         return f"{mean:.4g} ± {spread:.2g}"
     digits = max(0, 1 - math.floor(math.log10(spread)))

@@ -33,15 +33,15 @@ class Moments:
 
 @dataclass(frozen=True)
 class Sums:
-    """What is kept of the samples so far, elementwise.
+    """Running sums over the samples so far, elementwise.
 
     With d = x - x₀, x₀ being the first sample: mean = x₀ + Σd/P, m2 = Σd² - (Σd)²/P,
     in float64. The unshifted form, Σx² - (Σx)²/P, cancels when the mean is large
     against the spread; a shift into the range of the samples cures it (Chan, Golub
     & LeVeque 1983, "Algorithms for Computing the Sample Variance", section 3).
 
-    However the samples come, in chunks of whatever size and beside whatever others, the
-    moments are the same to the bit (see `OrderedSum`).
+    The moments are the same bit for bit, whatever the sizes of chunks and the other rows of a
+    batch (see `OrderedSum`).
 
     Attributes:
         first: (…) float64, x₀.
@@ -55,7 +55,7 @@ class Sums:
 
     @classmethod
     def start(cls, samples: NDArray[Any]) -> "Sums":
-        """Of no samples; (P, …) `samples` are the first that will be added."""
+        """The initial state; (P, …) `samples` are the first that will be added."""
         zero = OrderedSum.zero(samples.shape[1:])
         return cls(samples[0].astype(np.float64), zero, zero)
 
@@ -65,7 +65,7 @@ class Sums:
         return self.total.terms
 
     def add(self, samples: NDArray[Any]) -> "Sums":
-        """With (P, …) samples more, of any real dtype."""
+        """The state after (P, …) further samples, of any real dtype."""
         with np.errstate(invalid="ignore", over="ignore"):
             d = samples.astype(np.float64)
             d -= self.first
@@ -78,7 +78,7 @@ class Sums:
         return Sums(self.first[rows], self.total.rows(rows), self.squares.rows(rows))
 
     def moments(self) -> Moments:
-        """Where a sample is NaN or infinite, so are mean or variance."""
+        """The moments; NaN or infinite samples give NaN or infinite moments."""
         total = self.total.value
         with np.errstate(invalid="ignore", over="ignore"):
             mean = self.first + total / self.count

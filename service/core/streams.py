@@ -1,9 +1,9 @@
-"""Counter-based random streams: the bits behind every draw.
+"""Counter-based random streams: the random bits of every draw.
 
 A draw is a pure function of (seed, site, pass, row): Philox (Salmon et al. 2011,
 "Parallel random numbers: as easy as 1, 2, 3") is keyed by seed and site, and a
 pass owns a fixed range of its counter. So it does not matter which passes are
-drawn together, in which order, or where.
+drawn together, in which order, or on which machine.
 
 The counter has 256 bits: pass and number in the lower 128, the plane in the next
 64, the row in the upper 64.

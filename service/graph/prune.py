@@ -1,4 +1,4 @@
-"""Leave of a model what its outputs need."""
+"""Removes everything that no output of a model needs."""
 
 import onnx_ir as ir
 

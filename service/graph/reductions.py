@@ -1,4 +1,4 @@
-"""Reduce an output over passes in the graph, where it is large."""
+"""Computes the moments of a large output over passes in the graph."""
 
 from collections.abc import Collection
 
@@ -24,10 +24,10 @@ class ReduceOverPassesPass(ir.passes.InPlacePass):
     """Add the moments of outputs over the passes of a call.
 
     Precondition: the outputs have P·B rows, pass by pass, and inputs of draws have P on axis 0.
-    Postcondition: for each two more outputs of (B, …), `mean_output` and `m2_output`: the mean
-    over the passes of the call, and the sum of squared deviations from it, with the correction
-    of what rounding leaves in the mean (Chan, Golub & LeVeque 1983). The samples stay an
-    output; who does not ask for them does not pay for them.
+    Postcondition: each has two more outputs of (B, …), `mean_output` and `m2_output`: the mean
+    over the passes of the call, and the sum of squared deviations from it, corrected for the
+    rounding of the mean (Chan, Golub & LeVeque 1983). The samples remain an output, which is not
+    computed unless requested.
     """
 
     def __init__(self, outputs: Collection[str]) -> None:

@@ -1,4 +1,4 @@
-"""Remove what is computed and not read."""
+"""Removes nodes whose outputs are not read."""
 
 import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass

@@ -1,13 +1,13 @@
-"""Turn every site into an input, so that the graph is a pure function.
+"""Converts every site to an input, so that the graph is a pure function.
 
 In detail, for draws of shape (P, R, …):
 1. a dropout multiplies x by its mask, 0 or 1 as uint8, and by the scalar input
-   `scale_input(site)`. For that x of (P·B, …) becomes (P, B, …), and the mask
-   broadcasts: a pass has its mask once, however many rows;
-2. noise becomes its draws, repeated over the rows of its pass;
-3. a draw for a whole pass is not repeated where the graph runs one pass at a time:
-   there it has the shape that the graph gives it. Where passes run together it is
-   repeated like a row's, which suits where it is joined with rows.
+   `scale_input(site)`. x of (P·B, …) is reshaped to (P, B, …), and the mask
+   broadcasts: each pass has one mask, for any number of rows;
+2. noise is replaced by its draws, repeated over the rows of its pass;
+3. a draw for a whole pass is not repeated if the graph runs one pass at a time: it
+   keeps its shape. If passes run together it is repeated like that of a row, which is
+   correct if it is combined with rows.
 """
 
 from collections.abc import Mapping
@@ -26,10 +26,10 @@ from service.nodes.reach import named
 
 
 class SitesAsInputsPass(ir.passes.InPlacePass):
-    """Replace each site by what its draws make of its data.
+    """Replace each site by the application of its draws to its data.
 
     Precondition: every site is a node that draws and has data, and its draws are an input.
-    Postcondition: no site is left, and each input of draws stays.
+    Postcondition: no site is left, and each input of draws is kept.
     """
 
     def __init__(self, places: Mapping[SiteSpec, Place], one_pass: bool) -> None:
@@ -66,7 +66,7 @@ class SitesAsInputsPass(ir.passes.InPlacePass):
 
 
 class _Sites:
-    """Puts inputs into the place of sites, in one graph."""
+    """Replaces the sites of one graph by inputs."""
 
     def __init__(self, graph: ir.Graph, places: Mapping[SiteSpec, Place], one_pass: bool) -> None:
         inputs = {value.name: value for value in graph.inputs}

@@ -1,8 +1,8 @@
-"""Give each layer that the flag switches a switch of its own.
+"""Adds a separate switch for each layer that the training flag switches.
 
-A layer with other noise than dropout is in the graph twice, as in training and as
-in inference, and a Where on `training` selects. To switch such a layer off alone,
-its Where needs a flag of its own.
+A layer with noise other than dropout is in the graph twice, as in training and as in inference,
+and a Where on `training` selects. To switch off such a layer alone, its Where needs a separate
+flag.
 """
 
 from collections.abc import Sequence
@@ -18,12 +18,12 @@ from service.nodes.training import find_training, is_flag
 
 @dataclass(frozen=True)
 class Switch:
-    """An input that lets the draws of its sites pass.
+    """An input that activates the draws of its sites.
 
     Attributes:
         name: of the scalar bool graph input.
         sites: names of the sites that it switches.
-        selected: name of what its Where makes.
+        selected: name of the output of its Where.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Switch:
 
 
 def find_switches(graph: ir.Graph, sites: set[str]) -> tuple[Switch, ...]:
-    """A switch for each Where on `training` that lets the draws of some of `sites` pass."""
+    """A switch for each Where on `training` that selects draws of some of `sites`."""
     flag = find_training(graph)
     if flag is None:
         return ()
@@ -49,11 +49,11 @@ def find_switches(graph: ir.Graph, sites: set[str]) -> tuple[Switch, ...]:
 
 
 class SwitchInputsPass(ir.passes.InPlacePass):
-    """Put an input in the flag's place in the Where of each switch.
+    """Replace the training flag by a separate input in the Where of each switch.
 
-    Precondition: each switch is that of a Where on `training`.
-    Postcondition: each such Where selects by an input of its own, a scalar bool. Other uses
-    of `training` stay.
+    Precondition: each switch belongs to a Where on `training`.
+    Postcondition: each such Where selects by its own input, a scalar bool. Other uses of
+    `training` are kept.
     """
 
     def __init__(self, switches: Sequence[Switch]) -> None:

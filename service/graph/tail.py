@@ -19,9 +19,9 @@ class TailPass(ir.passes.FunctionalPass):
     """Make the tail of a model.
 
     Precondition: the cut is one of this model, and some output depends on a site.
-    Postcondition: a pure function, for it draws nothing, of the frontier, B rows of it, of the
-    shapes of the trunk, and of one input of draws for each site. Its outputs are those that
-    the sites reach, of P·B rows, row b of pass p at p·B + b: pass by pass.
+    Postcondition: a pure function, without draws, of the frontier with B rows, of the shapes of
+    the trunk, and of one input of draws per site. Its outputs are those that the sites reach,
+    with P·B rows; row b of pass p has index p·B + b.
     """
 
     def __init__(self, cut: Cut, places: Mapping[SiteSpec, Place], one_pass: bool) -> None:

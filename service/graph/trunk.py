@@ -13,12 +13,12 @@ _SHAPE = "shape:"
 
 
 def frontier_input(name: str) -> str:
-    """What the trunk's output and the tail's input are called that carry a frontier."""
+    """The name of the trunk's output and the tail's input for a frontier tensor."""
     return f"frontier:{name}"
 
 
 def shape_input(name: str) -> str:
-    """The same, of a shape."""
+    """The same for a shape."""
     return f"{_SHAPE}{name}"
 
 

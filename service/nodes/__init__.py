@@ -1,6 +1,6 @@
-"""ONNX graphs, node by node: what the exporter and the server both build and read them with.
+"""Tools for building and reading ONNX graphs, shared by the exporter and the server.
 
-An artifact is made by one half and read by the other. What has to be the same in both is
-here: how nodes are built and named, the input `training`, a dropout that stays active, which
-operators draw, and which values a draw reaches.
+One half writes an artifact and the other reads it. This package contains what has to agree: how
+nodes are built and named, the input `training`, a dropout that stays active, the operators that
+draw, and the values that a draw reaches.
 """

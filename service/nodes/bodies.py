@@ -1,4 +1,4 @@
-"""The graphs inside of nodes: the bodies of loops and branches."""
+"""The graphs inside nodes: the bodies of loops and branches."""
 
 from collections.abc import Iterator
 
@@ -21,14 +21,14 @@ def inner_nodes(node: ir.Node) -> Iterator[ir.Node]:
 
 
 def reads(node: ir.Node) -> Iterator[ir.Value]:
-    """The values that a node reads, what its bodies capture among them."""
+    """The values that a node reads, including those captured by its bodies."""
     yield from (value for value in node.inputs if value is not None)
     for body in bodies(node):
         yield from _captures(body)
 
 
 def release(node: ir.Node) -> None:
-    """Let the bodies of a node that is to go read nothing; removing it does not do that."""
+    """Detach the bodies of a node to be removed from the values they read."""
     for inner in inner_nodes(node):
         for index in range(len(inner.inputs)):
             inner.replace_input_with(index, None)

@@ -1,4 +1,4 @@
-"""Build nodes, in order and named after what they are for, and put them into a graph."""
+"""Builds named nodes in order, and inserts them into a graph."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,15 +12,15 @@ from service.nodes.free_names import FreeNames
 
 
 class NodeBuilder:
-    """Nodes in the making; `replace` or an `insert` puts them into the graph."""
+    """Collects new nodes; `replace` or an `insert` method puts them into the graph."""
 
     def __init__(self, graph: ir.Graph, prefix: str, names: FreeNames) -> None:
         """Build for `graph`, or for a body inside it.
 
         Args:
-            graph: gets the constants.
-            prefix: what the names begin with.
-            names: that are free in `graph`.
+            graph: receives the constants.
+            prefix: of the names.
+            names: unused names in `graph`.
         """
         self._graph = graph
         self._prefix = prefix
@@ -30,7 +30,7 @@ class NodeBuilder:
     def add(
         self, op: str, *inputs: ir.Value | None, name: str | None = None, **attributes: Any
     ) -> ir.Value:
-        """Add a node with one output, and return that; `name` has to be a free one."""
+        """Add a node with one output, and return the output; `name` must be unused."""
         return self.add_several(op, 1, *inputs, name=name, **attributes)[0]
 
     def add_several(
@@ -65,11 +65,11 @@ class NodeBuilder:
         return self.constant("ints", np.array(numbers, np.int64))
 
     def join(self, *parts: ir.Value) -> ir.Value:
-        """Vectors, one after the other."""
+        """The concatenation of vectors."""
         return self.add("Concat", *parts, axis=0) if len(parts) > 1 else parts[0]
 
     def dims(self, x: ir.Value, start: int = 0, end: int | None = None) -> ir.Value:
-        """The shape of `x` from axis `start` to before `end`: constant, where it is known."""
+        """The shape of `x` from axis `start` to before `end`; a constant if it is known."""
         known = [] if x.shape is None else list(x.shape)[start:end]
         if x.shape is not None and all(isinstance(size, int) for size in known):
             return self.ints(*(int(size) for size in known if isinstance(size, int)))
@@ -78,7 +78,7 @@ class NodeBuilder:
         return self.add("Shape", x, start=start, end=end)
 
     def cast(self, x: ir.Value, to: ir.DataType) -> ir.Value:
-        """`x`, with other elements."""
+        """`x`, cast to another element type."""
         y = self.add("Cast", x, to=int(to))
         y.shape, y.type = x.shape, ir.TensorType(to)
         return y
@@ -103,7 +103,7 @@ class NodeBuilder:
         self._graph.extend(self._nodes)
 
     def replace(self, old: ir.Node, *results: ir.Value) -> None:
-        """Put the nodes where `old` was, with `results` in the place of its first outputs."""
+        """Replace the node `old` by the new nodes, and its first outputs by `results`."""
         self.insert_before(old)
         for before, new in zip(old.outputs[: len(results)], results, strict=True):
             new.name, new.shape, new.type = before.name, before.shape, before.type

@@ -2,7 +2,7 @@
 
 import onnx_ir as ir
 
-#: Operators whose result is another each time, whatever goes in.
+#: Operators whose result differs in each run.
 DRAWING = frozenset(
     {
         *("Dropout", "Bernoulli", "Multinomial"),
@@ -17,5 +17,5 @@ def is_drawing(node: ir.Node) -> bool:
 
 
 def any_drawing(graph: ir.Graph) -> bool:
-    """Whether something in a graph draws random numbers, or in a body of it."""
+    """Whether a node of a graph, or of a body in it, draws random numbers."""
     return any(is_drawing(node) for node in graph.all_nodes())

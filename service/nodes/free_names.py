@@ -1,4 +1,4 @@
-"""Names that nothing in a graph has yet."""
+"""Unused names in a graph."""
 
 from collections.abc import Iterator
 
@@ -6,14 +6,14 @@ import onnx_ir as ir
 
 
 class FreeNames:
-    """Gives out names, each once."""
+    """Generates unused names, each once."""
 
     def __init__(self, *taken: str) -> None:
-        """Of which `taken` are none."""
+        """Names other than those in `taken`."""
         self._taken = set(taken)
 
     def __call__(self, wish: str) -> str:
-        """`wish`, or with a number behind it if something has that name."""
+        """`wish`, with a number appended if the name is used."""
         name, number = wish, 1
         while name in self._taken:
             number += 1
@@ -23,12 +23,12 @@ class FreeNames:
 
 
 def free_names(graph: ir.Graph) -> FreeNames:
-    """Names that no node and no value has, in `graph` or in the bodies of its nodes."""
+    """Names that no node and no value of `graph` and its bodies has."""
     return FreeNames(*_names(graph))
 
 
 def free_prefix(graph: ir.Graph, wish: str) -> str:
-    """`wish` and a slash, or with a number behind it, so that no name of `graph` begins so."""
+    """A prefix `wish/`, with a number added if a name of `graph` begins with it."""
     return FreeNames(*(name.split("/")[0] for name in _names(graph)))(wish) + "/"
 
 

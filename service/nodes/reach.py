@@ -1,4 +1,4 @@
-"""What values are computed from: above all, which of them a random draw reaches."""
+"""Dependencies of values: above all, which of them a random draw reaches."""
 
 from collections.abc import Callable, Iterable, Mapping
 

@@ -8,7 +8,7 @@ from service.nodes.free_names import FreeNames
 
 
 def training_input(graph: ir.Graph) -> ir.Value:
-    """Give `graph` its scalar bool input `training`, last, in the place of one of that name."""
+    """Add the scalar bool input `training` to `graph`, last; replaces one of that name."""
     before = find_training(graph)
     if before is not None:
         graph.inputs.remove(before)
@@ -33,11 +33,10 @@ def is_flag(value: ir.Value | None) -> bool:
 class ActiveDropout:
     """Writes Dropout nodes that `training` switches and that ONNX Runtime leaves alone.
 
-    ONNX Runtime's optimiser deletes a Dropout whose only incoming edge is its data, so a
-    flag that is a graph input or a constant does not save it. One whose only incoming edge
-    is the flag, because its data is a graph input, it takes apart at the wrong edge, and
-    then refuses the file. So the `training_mode` and the `ratio` of these both come from
-    nodes: with several edges it leaves them alone.
+    ONNX Runtime's optimizer deletes a Dropout whose only incoming edge is its data, even if the
+    flag is a graph input or a constant. If the only incoming edge is the flag, because the data
+    is a graph input, it removes the wrong edge, and then rejects the file. Therefore nodes
+    compute both the `training_mode` and the `ratio`: with several edges a Dropout is kept.
     """
 
     def __init__(self, graph: ir.Graph, names: FreeNames) -> None:
@@ -66,7 +65,7 @@ class ActiveDropout:
 
 
 def is_active(dropout: ir.Node) -> bool:
-    """Whether ONNX Runtime leaves a Dropout alone: both its flag and its rate come from nodes."""
+    """Whether ONNX Runtime keeps a Dropout: nodes compute both its flag and its rate."""
     return len(dropout.inputs) == 3 and all(
         value is not None and value.producer() is not None for value in dropout.inputs[1:]
     )

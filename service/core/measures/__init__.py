@@ -1,6 +1,6 @@
-"""The measures that a request may ask for beside mean and variance, by name.
+"""The registry of measures, which requests select by name in addition to mean and variance.
 
-A new one is a file beside these, its test, and a line in `MEASURES`.
+To add one, write its file and its test, and register it in `MEASURES`.
 """
 
 from collections.abc import Collection, Mapping
@@ -33,14 +33,14 @@ def measures_of(task: str) -> list[str]:
 
 
 def read_measures(asked: Collection[AskedMeasure], task: str) -> tuple[Measure, ...]:
-    """The measures that a request asks for, in its order.
+    """The measures that a request selects, in its order.
 
     Args:
         asked: see `AskedMeasure`.
         task: of the model.
 
     Raises:
-        InputError: a model of this task has not all of them, or an argument is wrong.
+        InputError: a measure is unknown for models of this task, or an argument is invalid.
     """
     if not asked:
         return ()

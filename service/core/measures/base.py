@@ -1,4 +1,4 @@
-"""What a measure is: a quantity of one output, made from the samples of its passes."""
+"""The interface of a measure: a quantity of one output, computed from its samples."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -18,9 +18,9 @@ Shape = tuple[int | None, ...]
 
 
 class Needs(StrEnum):
-    """What a measure is made from; the cheapest that suffices."""
+    """The data that a measure needs; the cheapest that suffices."""
 
-    #: Mean and variance, which are there anyway.
+    #: Mean and variance, which are always computed.
     MOMENTS = "moments"
     #: Each sample once, in order, in chunks: memory does not grow with P.
     STREAM = "stream"
@@ -29,17 +29,17 @@ class Needs(StrEnum):
 
 
 class Measure(ABC):
-    """Subclasses are frozen dataclasses, whose fields are the measure's arguments.
+    """Base of measures: frozen dataclasses, whose fields are the measure's arguments.
 
-    Every field has a default, and `__post_init__` refuses what it cannot be with an
-    `InputError`. A measure that needs a stream keeps a state: `init`, then `update` with chunk
-    after chunk, `take` where rows leave, `finalize`. States never change; each step makes a new
-    one. The result must not depend on how the passes are cut into chunks, to the bit.
+    Every field has a default, and `__post_init__` rejects invalid values with an `InputError`.
+    A measure that needs a stream has a state: `init`, then `update` with each chunk, `take` when
+    rows leave the batch, `finalize`. States are immutable. The result must not depend, bit for
+    bit, on how the passes are divided into chunks.
 
     Attributes:
-        name: what requests call it.
+        name: in requests and answers.
         unit: of its values: "nats", "1", or "output" for that of the model's output.
-        tasks: of models that have it; None: all.
+        tasks: of the models that support it; None: all.
         needs: see `Needs`.
     """
 
@@ -50,14 +50,14 @@ class Measure(ABC):
 
     @abstractmethod
     def shape(self, output: Shape) -> Shape:
-        """Shape of its values, of an output's shape: rows on axis 0, None for a dynamic axis."""
+        """Shape of its values for an output's shape: rows on axis 0, None for a dynamic axis."""
 
     def init(self, samples: Array) -> Any:
-        """The state of no samples; (P, B, …) `samples` are the first that will be added."""
+        """The initial state; (P, B, …) `samples` are the first that will be added."""
         raise NotImplementedError(f"{self.name} keeps no state")
 
     def update(self, state: Any, samples: Array) -> Any:
-        """The state with (P, B, …) samples more."""
+        """The state after (P, B, …) further samples."""
         raise NotImplementedError(f"{self.name} keeps no state")
 
     def take(self, state: Any, rows: Rows) -> Any:
@@ -69,10 +69,10 @@ class Measure(ABC):
         """The measure's values.
 
         Args:
-            state: of all samples, of a measure that needs a stream.
+            state: after all samples, for a measure that needs a stream.
             moments: of (B, …) outputs.
-            samples: (P, B, …), for a measure that needs them. Of an output that is the same in
-                all passes they are one, and `state` is that of one.
+            samples: (P, B, …), for a measure that needs them. For an output that is the same
+                in all passes, P is 1, and `state` is that of one sample.
 
         Returns:
             (B, …) float64, of `shape`.
@@ -80,19 +80,19 @@ class Measure(ABC):
 
     @classmethod
     def applies(cls, task: str) -> bool:
-        """Whether models of a task have it."""
+        """Whether models of a task support it."""
         return cls.tasks is None or task in cls.tasks
 
     @classmethod
     def read(cls, arguments: Any) -> Self:
-        """The measure with arguments as a request sends them.
+        """Make the measure with the arguments of a request.
 
         Args:
-            arguments: an object of name to value; or the bare value, where there is one
-                argument alone. None: the defaults.
+            arguments: an object of name to value; or the bare value, if there is only one
+                argument. None: the defaults.
 
         Raises:
-            InputError: an argument is unknown or wrong; saying what would be right.
+            InputError: an argument is unknown or invalid; with what would be right.
         """
         names = [field.name for field in fields(cls)]  # type: ignore[arg-type]
         if arguments is None:
@@ -110,5 +110,5 @@ class Measure(ABC):
 
     @classmethod
     def refusal(cls, given: str, takes: str) -> InputError:
-        """What is said of an argument that is wrong."""
+        """The error of an invalid argument."""
         return InputError(f"measures gives {cls.name!r} {given}; it takes {takes}.")

@@ -15,8 +15,7 @@ class MutualInformation(Measure):
     """Mutual information of prediction and weights (BALD): epistemic uncertainty.
 
     H[E_p p(y|x, w_p)] - E_p H[p(y|x, w_p)] (Houlsby et al. 2011), from 0 to the predictive
-    entropy. Clipped at 0, which rounding would otherwise undercut by some 1e-17 where all
-    passes agree.
+    entropy. Clipped at 0, because rounding may give about -1e-17 if all passes agree.
     """
 
     name = "mutual_information"

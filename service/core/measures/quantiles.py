@@ -28,10 +28,10 @@ class Quantiles(Measure):
     needs = Needs.SAMPLES
 
     def __post_init__(self) -> None:
-        """Take one level for a list of one.
+        """Accept a single level as a list of one.
 
         Raises:
-            InputError: a level is no number from 0 to 1.
+            InputError: a level is not a number from 0 to 1.
         """
         given: Any = self.levels
         levels = tuple(given) if isinstance(given, list | tuple) else (given,)

@@ -12,10 +12,10 @@ from service.core.moments import Moments
 
 @dataclass(frozen=True)
 class VariationRatio(Measure):
-    """Share of the passes whose most likely class is not the one that most passes have.
+    """Share of the passes whose most likely class differs from the most frequent one.
 
     1 - max_k (number of passes with class k) / P (Freeman 1965; Gal 2016, eq. 3.4.1), from 0,
-    where all passes agree, to 1 - 1/K. A pass of equal probabilities counts for the first of
+    if all passes agree, to 1 - 1/K. A pass with equal probabilities counts for the first of
     its most likely classes.
     """
 
