@@ -33,10 +33,10 @@ from collections.abc import Callable
 Loc = tuple[str | int, ...]
 
 
-def shortened(value: object, most: int = 40) -> str:
-    """What a request sent, as text of at most `most` characters, for a message."""
+def shortened(value: object, maximum: int = 40) -> str:
+    """What a request sent, as text of at most `maximum` characters, for a message."""
     text = str(value)
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    return text if len(text) <= maximum else f"{text[: maximum - 1]}…"
 
 
 def shown(value: object) -> str:

@@ -29,23 +29,23 @@ class Effort:
 
     Attributes:
         rounds: the fewest, where a call is not too slow for them.
-        most_rounds: the most, however fast a call is.
+        max_rounds: maximum, however fast a call is.
         seconds: to fill with rounds between those two.
-        most_seconds: may go below `rounds`, but not below one round.
+        max_seconds: may go below `rounds`, but not below one round.
         longest_call: s; a way whose call takes longer is left out.
         largest_tensor: bytes; a tiled way with a larger tensor is left out.
     """
 
     rounds: int = 7
-    most_rounds: int = 200
+    max_rounds: int = 200
     seconds: float = 1.0
-    most_seconds: float = 10.0
+    max_seconds: float = 10.0
     longest_call: float = 20.0
     largest_tensor: int = 2 << 30
 
 
 FULL = Effort()
-QUICK = Effort(rounds=5, most_rounds=5, seconds=0.0, most_seconds=5.0)
+QUICK = Effort(rounds=5, max_rounds=5, seconds=0.0, max_seconds=5.0)
 
 
 @dataclass(frozen=True)
@@ -128,8 +128,8 @@ def warm_up(way: Way, x: Array, passes: int, effort: Effort, clock: Clock) -> fl
 def quota(seconds: float, effort: Effort) -> int:
     """Rounds for a way whose call takes about `seconds`."""
     seconds = max(seconds, 1e-9)
-    wanted = min(math.ceil(effort.seconds / seconds), effort.most_rounds)
-    return max(1, min(max(wanted, effort.rounds), int(effort.most_seconds / seconds)))
+    wanted = min(math.ceil(effort.seconds / seconds), effort.max_rounds)
+    return max(1, min(max(wanted, effort.rounds), int(effort.max_seconds / seconds)))
 
 
 def interleave(

@@ -46,9 +46,9 @@ class Context:
         """Model and version, as labels of metrics."""
         return self.model, self.version
 
-    def begin(self, most: float) -> None:
-        """Start the deadline, of `most` seconds, when the last byte of the request has arrived."""
-        self.arrived, self.seconds = time.monotonic(), most
+    def begin(self, seconds: float) -> None:
+        """Start the deadline, of `seconds`, when the last byte of the request has arrived."""
+        self.arrived, self.seconds = time.monotonic(), seconds
 
     def limit(self, seconds: float | None) -> None:
         """Apply the timeout of the client; None: it has none.

@@ -95,7 +95,7 @@ def test_measure_gives_the_median_of_the_rounds_and_leaves_the_warm_up_out() -> 
         [time.way("way", lambda passes: next(durations))],
         ROW,
         100,
-        Effort(rounds=3, most_rounds=3, most_seconds=100.0),
+        Effort(rounds=3, max_rounds=3, max_seconds=100.0),
         clock=time,
     )
     assert measured.timings == {"way": Timing(seconds=2.0, rounds=3)}

@@ -14,7 +14,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from service.server.composition import build
-from service.server.connections import Impatient, impatient
+from service.server.connections import TimedConnection, timed_protocol
 from service.server.listening import listen
 from service.server.settings import read_settings
 from service.serving.context import Context
@@ -29,7 +29,7 @@ def address() -> Iterator[tuple[str, int]]:
     """Of a server in this process, on connections as a process of its own has them."""
     runtime = build(read_settings(models=STORE))
     listening = listen("127.0.0.1", 0)
-    config = uvicorn.Config(runtime.app, loop="uvloop", http=impatient(1.0), log_config=None)
+    config = uvicorn.Config(runtime.app, loop="uvloop", http=timed_protocol(1.0), log_config=None)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
@@ -110,5 +110,5 @@ def _converse(address: tuple[str, int], content: bytes, resets: bool) -> None:
 
 
 def _alive() -> Counter[str]:
-    kinds = (Context, Impatient, RequestResponseCycle)
+    kinds = (Context, TimedConnection, RequestResponseCycle)
     return Counter(type(o).__name__ for o in gc.get_objects() if isinstance(o, kinds))
