@@ -46,13 +46,16 @@ test: $(VENV)/dev.stamp  ## run all tests
 test-fast: $(VENV)/dev.stamp  ## run the quick tests of the server, in two minutes
 	$(BIN)/python -m pytest tests/service tests/test_layer_rules.py tests/test_readme.py -m "not slow" $(PYTEST_ARGS)
 
-lint: $(VENV)/dev.stamp  ## style, layers, types, Dockerfile and compose file
+lint: $(VENV)/dev.stamp  ## style, layers, types, Dockerfile, compose file, workflows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/feature.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 
 format: $(VENV)/dev.stamp  ## put the code into its style
 	$(BIN)/ruff format .
