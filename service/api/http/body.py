@@ -141,13 +141,13 @@ def _require_few_lists(content: bytes) -> None:
 
 
 def _require_few_parts(content: bytes, most: int | None) -> None:
-    """What no request to this model has takes no memory."""
+    """Refuse a body with more values than any valid request to this model has."""
     parts = content.count(b"[") + 2 * content.count(b"{") + content.count(b'"') // 2
     if most is not None and parts > most:
         raise InputError(
-            f"the body has {parts} lists, objects and strings, where an object counts twice; the "
-            f"rows that this server takes of this model have at most {most}. Send fewer rows at a "
-            "time, or the rows as bytes."
+            f"the body has {parts} lists, objects and strings, where an object counts as two; this "
+            f"server allows at most {most} for rows of this model. Send fewer rows at a time, or "
+            "the rows as bytes."
         )
 
 
