@@ -49,6 +49,6 @@ def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.delitem(sys.modules, "models")
     monkeypatch.setattr(sys, "path", [])
     with pytest.raises(
-        ImportError, match=r"mcdropout is not completely installed: .*models is not"
+        ImportError, match=r"mcdropout is not completely installed: .*models is missing"
     ):
         require_own("models")

@@ -439,7 +439,7 @@ def test_a_wrong_number_of_labels_is_refused(tmp_path: Path) -> None:
 
 def test_an_example_of_the_wrong_shape_is_refused(tmp_path: Path) -> None:
     message = refused(dense(), tmp_path / "model.onnx", example=np.ones((2, 19)))
-    assert "has shape (2, 19); the model expects (rows, 20)" in message
+    assert "has shape (2, 19); the model takes (rows, 20)" in message
 
 
 def test_a_boolean_input_that_switches_dropout_is_recognised(tmp_path: Path) -> None:

@@ -56,20 +56,32 @@ def noise(x: Any) -> Any:
 @pytest.mark.parametrize(
     ("build", "named"),
     [
-        (lambda: beside_dropout(Custom(numpy_mask, name="own")), "layer 'own' answers"),
-        (lambda: beside_dropout(Custom(layer_drop, name="own")), "layer 'own' answers"),
+        (
+            lambda: beside_dropout(Custom(numpy_mask, name="own")),
+            "layer 'own' gives different outputs",
+        ),
+        (
+            lambda: beside_dropout(Custom(layer_drop, name="own")),
+            "layer 'own' gives different outputs",
+        ),
         (
             lambda: beside_dropout(Custom(python_mask, name="own")),
             "'own' runs Python code",
         ),
-        (lambda: beside_dropout(layers.Lambda(noise, name="own")), "layer 'own' answers"),
-        (lambda: beside_dropout(layers.Dense(6, noise, name="own")), "layer 'own' answers"),
+        (
+            lambda: beside_dropout(layers.Lambda(noise, name="own")),
+            "layer 'own' gives different outputs",
+        ),
+        (
+            lambda: beside_dropout(layers.Dense(6, noise, name="own")),
+            "layer 'own' gives different outputs",
+        ),
         (
             lambda: beside_dropout(
                 keras.Sequential([Custom(numpy_mask, name="own"), layers.Dense(6)], name="inner"),
                 layers.BatchNormalization(),
             ),
-            "layer 'inner/own' answers",
+            "layer 'inner/own' gives different outputs",
         ),
         (Stack, "model 'stack"),
     ],

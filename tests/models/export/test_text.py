@@ -113,8 +113,8 @@ def refused(layer: Layer, path: Path, width: int = 1) -> str:
 @pytest.mark.parametrize(
     ("layer", "said"),
     [
-        (lambda: of_words(num_oov_indices=0), "num_oov_indices=0, with which Keras refuses"),
-        (lambda: of_words(num_oov_indices=2), "num_oov_indices=2: .* by a hash that ONNX has no"),
+        (lambda: of_words(num_oov_indices=0), "num_oov_indices=0, with which Keras raises"),
+        (lambda: of_words(num_oov_indices=2), "num_oov_indices=2: .* by a hash without an ONNX op"),
         (lambda: of_texts(output_mode="multi_hot", split="character"), "splits texts into char"),
         (lambda: of_texts(output_mode="multi_hot", split=tf.strings.split), "by a function"),
         (lambda: of_texts(output_mode="multi_hot", ngrams=2), "makes n-grams"),

@@ -105,7 +105,7 @@ def test_models_are_loaded_and_unloaded_while_others_ask(store: Path) -> None:
         (store / "digits" / "3" / "model.onnx").write_bytes(b"no model")
         refused = client.post(load)
         assert refused.status_code == 400
-        assert "version 3 is not ready (failed): " in refused.json()["error"]
+        assert "version 3 (failed): " in refused.json()["error"]
         assert client.post(URL, json=BODY).json()["version"] == "2"
         stop.set()
         for thread in threads:
@@ -209,7 +209,7 @@ def test_a_full_queue_says_when_to_come_again(narrow: LocalServer) -> None:
     statuses = [answer.status_code for answer in answers]
     assert set(statuses) == {200, 429}
     refused = [answer for answer in answers if answer.status_code == 429]
-    text = "3 requests are in flight, the maximum that this server takes."
+    text = "3 requests are in flight, the maximum of this server."
     assert any(text in answer.text for answer in refused)
     for answer in refused:
         assert 1 <= int(answer.headers["Retry-After"]) <= 60
@@ -219,7 +219,7 @@ def test_a_full_queue_says_when_to_come_again(narrow: LocalServer) -> None:
 @pytest.mark.parametrize(
     ("body", "status", "message"),
     [
-        ({**LONG, "timeout": 0.2}, 504, " s are left for it, so it was not begun."),
+        ({**LONG, "timeout": 0.2}, 504, " s, so it was not started."),
         ({**BODY, "timeout": 3}, 400, "timeout is 3 s; it must be more than 0 and at most 2, this"),
         ({**BODY, "timeout": 0}, 400, "timeout is 0 s; it must be more than 0"),
         ({**BODY, "timeout": "x"}, 400, "timeout is the string 'x': Input should be a valid num"),
@@ -293,6 +293,6 @@ def test_bodies_of_all_requests_together_have_a_limit() -> None:
             time.sleep(0.5)
             refused = httpx.post(server.url + URL, content=b" " * 900_000)
             assert refused.status_code == 429
-            assert "bytes, and this server allows at most 2097152. Send it again" in refused.text
+            assert "bytes, and this server allows at most 2097152. Retry later" in refused.text
             assert httpx.post(server.url + URL, json=BODY).status_code == 200
         _wait_until(lambda: httpx.post(server.url + URL, content=b" " * 900_000).status_code == 400)

@@ -60,7 +60,7 @@ def test_measures_are_of_their_tasks() -> None:
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        (["entropy"], r"measures names \['entropy'\]; a model of task 'classification' there"),
+        (["entropy"], r"measures names \['entropy'\]; a model of task 'classification' has"),
         ([{}], "measures has an object of 0 fields; it takes names, or objects of one name"),
         ([{"predictive_entropy": 1}], "gives 'predictive_entropy' arguments; it takes none."),
     ],
