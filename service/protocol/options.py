@@ -122,7 +122,7 @@ class Options:
         """Convert every value to its declared type."""
         for name, option in OPTIONS.items():
             value = getattr(self, name)
-            if value is not None or DEFAULTS[name] is not None:
+            if value is not DEFAULTS[name]:
                 object.__setattr__(self, name, _READERS[option.kind](name, value))
 
 
