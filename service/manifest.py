@@ -14,7 +14,15 @@ from service.errors import ArtifactError
 METADATA_KEY = "mcdropout.manifest"
 TRAINING_INPUT = "training"
 
-Task = Literal["classification", "regression", "heteroscedastic_regression", "other"]
+Task = Literal[
+    "classification",
+    "multilabel_classification",
+    "regression",
+    "heteroscedastic_regression",
+    "other",
+]
+Link = Literal["identity", "softmax", "sigmoid"]
+NoiseForm = Literal["variance", "log_variance", "scale", "log_scale"]
 Shape = tuple[int | None, ...]
 
 
@@ -40,6 +48,23 @@ class OutputSpec(TensorSpec):
     """An output of the model."""
 
     stochastic: bool = Field(description="whether dropout affects it; if not, its variance is 0")
+    link: Link = Field(
+        default="identity",
+        description="applied to the output of every pass before anything is computed from it: "
+        "softmax or sigmoid for logits",
+    )
+
+
+class NoiseSpec(_Frozen):
+    """Where a heteroscedastic regression gives the mean and the noise of its targets.
+
+    With one output for both, the first half of its last axis is the mean and the second half the
+    noise.
+    """
+
+    mean: str = Field(description="name of the output with the mean")
+    noise: str = Field(description="name of the output with the noise; may be the same")
+    form: NoiseForm = Field(description="what the noise output is of the targets' noise")
 
 
 class SiteSpec(_Frozen):
@@ -147,6 +172,18 @@ class Manifest(_Frozen):
     inputs: tuple[InputSpec, ...]
     outputs: tuple[OutputSpec, ...]
     labels: tuple[str, ...] | None = None
+    noise: NoiseSpec | None = Field(
+        default=None, description="of a heteroscedastic regression; null: not known"
+    )
+    noise_precision: float | None = Field(
+        default=None,
+        gt=0,
+        description="inverse variance of the noise of a regression's targets (Gal's τ), in the "
+        "inverse squared unit of the output",
+    )
+    measures: tuple[str, ...] = Field(
+        default=(), description="measures of a request that names none, as in requests"
+    )
     passes: int = Field(
         default=100, ge=2, le=1_000_000, description="default number of passes of a request"
     )

@@ -30,6 +30,12 @@ class Moments:
             return np.full_like(self.m2, np.nan)
         return self.m2 / (self.count - 1)
 
+    @property
+    def standard_error(self) -> NDArray[np.float64]:
+        """(…) float64, the Monte Carlo standard error of the mean, √(variance / P)."""
+        error: NDArray[np.float64] = np.sqrt(self.variance / self.count)
+        return error
+
 
 @dataclass(frozen=True)
 class Sums:

@@ -44,13 +44,15 @@ class Prediction(Mapping[str, OutputPrediction]):
 
     Attributes:
         outputs: the same mapping.
-        passes: that were run.
+        passes: that were run; of the row with the most.
         seed: ask with it again for the same answer.
+        row_passes: (B,) int64, passes of each row, if they were chosen by a stopping rule.
     """
 
     outputs: Mapping[str, OutputPrediction]
     passes: int
     seed: int
+    row_passes: NDArray[np.int64] | None = field(default=None, compare=False, repr=False)
 
     def __getitem__(self, name: str) -> OutputPrediction:
         return self.outputs[name]
