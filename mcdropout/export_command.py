@@ -19,41 +19,46 @@ from service.manifest import Checks, Manifest, Task
 from service.repository.scan import MODEL_FILE, is_version
 
 TaskName = StrEnum("TaskName", {task: task for task in get_args(Task)})  # type: ignore[misc]
+ModelArgument = Annotated[
+    str, typer.Argument(help="A .keras or .h5 file, or package.module:function.")
+]
+Output = Annotated[
+    Path, typer.Option(help=f"Folder to write {MODEL_FILE} into: <store>/<name>/<version>.")
+]
+Labels = Annotated[
+    str | None,
+    typer.Option(help="Class names separated by commas, or a file with one per line."),
+]
+Example = Annotated[
+    Path | None,
+    typer.Option(help=".npy file of real rows, or .npz with an array per input, for the checks."),
+]
+CustomObjects = Annotated[
+    list[str] | None,
+    typer.Option(help="Module with classes or functions that the file refers to; may be repeated."),
+]
+AllowUnsafeLambda = Annotated[
+    bool,
+    typer.Option(
+        "--allow-unsafe-lambda",
+        help="Load Lambda layers, which RUNS Python code stored in the file.",
+    ),
+]
 
 
 def export(
-    model: Annotated[str, typer.Argument(help="A .keras or .h5 file, or package.module:function.")],
-    output: Annotated[
-        Path, typer.Option(help=f"Folder to write {MODEL_FILE} into: <store>/<name>/<version>.")
-    ],
+    model: ModelArgument,
+    *,
+    output: Output,
     task: Annotated[TaskName, typer.Option(help="What the outputs mean.")] = TaskName["other"],
-    labels: Annotated[
-        str | None,
-        typer.Option(help="Class names separated by commas, or a file with one per line."),
-    ] = None,
-    example: Annotated[
-        Path | None,
-        typer.Option(
-            help=".npy file of real rows, or .npz with an array per input, for the checks."
-        ),
-    ] = None,
+    labels: Labels = None,
+    example: Example = None,
     passes: Annotated[
         int, typer.Option(min=2, help="Default number of passes of a request.")
     ] = 100,
     opset: Annotated[int, typer.Option(help="ONNX opset of the file.")] = 18,
-    custom_objects: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Module with classes or functions that the file refers to; may be repeated."
-        ),
-    ] = None,
-    allow_unsafe_lambda: Annotated[
-        bool,
-        typer.Option(
-            "--allow-unsafe-lambda",
-            help="Load Lambda layers, which RUNS Python code stored in the file.",
-        ),
-    ] = False,
+    custom_objects: CustomObjects = None,
+    allow_unsafe_lambda: AllowUnsafeLambda = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
 ) -> None:
@@ -61,45 +66,38 @@ def export(
 
     Exit codes: 0: file written; 1: export failed; 2: invalid arguments, or not installed.
     """
-    console = Console(stderr=True, markup=False, emoji=False)
     path = output / MODEL_FILE
-    if path.exists() and not force:
-        raise _ended(_is_there(path), 2)
-    # Checked before the model is run; the folder is created only after the checks.
-    folder = next(f for f in (output, *output.absolute().parents) if f.exists())
-    if not (folder.is_dir() and os.access(folder, os.W_OK)):
-        raise _ended(f"nothing can be written to {output}: {folder} is not a writable folder.", 2)
+    _require_writable(path, force)
+    console = Console(stderr=True, markup=False, emoji=False)
     with console.status("Starting TensorFlow …"):
         export_model, load_keras = _exporter()
     # A package.module:function is searched in the working directory, which is added only now,
     # so that its modules cannot shadow the imports of this project.
     sys.path.insert(0, "")
-    try:
-        with console.status(Text(f"Loading {model} …")) as status:
-            loaded, source = load_keras(model, custom_objects or (), allow_unsafe_lambda)
-            manifest = export_model(
-                loaded,
-                path,
-                task=cast(Task, task.value),
-                labels=_read_labels(labels),
-                example=_read_example(example),
-                passes=passes,
-                opset=opset,
-                source=source,
-                on_stage=lambda stage: status.update(f"{stage} …"),
-            )
-    except MCDropoutError as error:
-        raise _ended(str(error), 1) from error
-    except Exception as error:  # any exception of the model's own code
-        text = f"the model cannot be run: {type(error).__name__}: {error}"
-        raise _ended(text, 1) from error
-    if as_json:
-        print(manifest.model_dump_json(indent=2))
-        return
-    from mcdropout.next_step import next_step
+    with _errors_as_text(), console.status(Text(f"Loading {model} …")) as status:
+        loaded, source = load_keras(model, custom_objects or (), allow_unsafe_lambda)
+        manifest = export_model(
+            loaded,
+            path,
+            task=cast(Task, task.value),
+            labels=_read_labels(labels),
+            example=_read_example(example),
+            passes=passes,
+            opset=opset,
+            source=source,
+            on_stage=lambda stage: status.update(f"{stage} …"),
+        )
+    _report(path, manifest, as_json)
 
-    Console(markup=False, emoji=False).print(_site_table(manifest), _check_table(manifest))
-    typer.echo(f"wrote {path}\n\n{next_step(path, manifest)}", err=True)
+
+def _require_writable(path: Path, force: bool) -> None:
+    """Check before the model is run; the folder is created only after the export's checks."""
+    if path.exists() and not force:
+        raise _ended(_is_there(path), 2)
+    output = path.parent
+    folder = next(f for f in (output, *output.absolute().parents) if f.exists())
+    if not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise _ended(f"nothing can be written to {output}: {folder} is not a writable folder.", 2)
 
 
 def _is_there(path: Path) -> str:
@@ -121,6 +119,18 @@ def _exporter() -> tuple[Callable[..., Manifest], Callable[..., Any]]:
     except ImportError as error:
         raise _ended(str(error), 2) from error
     return export_model, load_keras
+
+
+@contextmanager
+def _errors_as_text() -> Iterator[None]:
+    """Print errors of the export without a traceback, and exit with code 1."""
+    try:
+        yield
+    except MCDropoutError as error:
+        raise _ended(str(error), 1) from error
+    except Exception as error:  # any exception of the model's own code
+        text = f"the model cannot be run: {type(error).__name__}: {error}"
+        raise _ended(text, 1) from error
 
 
 def _ended(text: str, code: int) -> typer.Exit:
@@ -164,6 +174,16 @@ def _read_example(path: Path | None) -> Any:
             f"--example {str(path)!r} is not a .npy or .npz file of numbers. Write it with "
             "numpy.save(file, array), or numpy.savez with an array for each input."
         ) from error
+
+
+def _report(path: Path, manifest: Manifest, as_json: bool) -> None:
+    if as_json:
+        print(manifest.model_dump_json(indent=2))
+        return
+    from mcdropout.next_step import next_step
+
+    Console(markup=False, emoji=False).print(_site_table(manifest), _check_table(manifest))
+    typer.echo(f"wrote {path}\n\n{next_step(path, manifest)}", err=True)
 
 
 def _site_table(manifest: Manifest) -> Table:

@@ -84,29 +84,32 @@ def export_model(
         before = fingerprint(model)
         on_stage(STAGES[0])
         draws = discover(interface, interface.signature)
-        _require_every_dropout(model, draws)
-        texts = text.sample_texts(all_layers(model))
-        rows = describe.check_rows(interface.signature, example, check.ROWS, texts)
-        require_any_batch(interface, rows, draws)
-        few = [row[:_FEW] for row in rows.values()]
-        try:
-            require_no_hidden_draws(model, interface, few, draws)
-        except tf.errors.InvalidArgumentError as error:
-            raise ExportError(
-                f"the model cannot be run with {_FEW} rows, so its rows are not independent: "
-                f"{str(error).splitlines()[0]}"
-            ) from error
+        rows = _checked_rows(model, interface, example, draws)
         attempt = _Attempt(model, interface, Path(path), rows, example is not None, opset, on_stage)
         facts = {"task": task, "labels": labels, "passes": passes, "source": source or before}
-        try:
-            return attempt.export(draws, facts, before)
-        except check.DifferenceError:
-            whole = _custom_layers_twice(model, draws)
-            if whole == draws:
-                raise
-            # A custom layer may differ in training beyond its dropout. Then the whole layer is
-            # run with training on and off, and the flag selects the result.
-            return attempt.export(whole, facts, before)
+        return attempt.export(draws, facts, before)
+
+
+def _checked_rows(
+    model: keras.Model,
+    interface: Interface,
+    example: Array | Mapping[str, Array] | None,
+    draws: Draws,
+) -> dict[str, Array]:
+    """Rows for the checks of the file, for which the model itself passes its checks."""
+    _require_every_dropout(model, draws)
+    texts = text.sample_texts(all_layers(model))
+    rows = describe.check_rows(interface.signature, example, check.ROWS, texts)
+    require_any_batch(interface, rows, draws)
+    few = [row[:_FEW] for row in rows.values()]
+    try:
+        require_no_hidden_draws(model, interface, few, draws)
+    except tf.errors.InvalidArgumentError as error:
+        raise ExportError(
+            f"the model cannot be run with {_FEW} rows, so its rows are not independent: "
+            f"{str(error).splitlines()[0]}"
+        ) from error
+    return rows
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,18 @@ class _Attempt:
     on_stage: Callable[[str], None]
 
     def export(self, draws: Draws, facts: dict[str, Any], before: Source) -> Manifest:
+        """Export with these draws, or else with custom layers run twice as a whole."""
+        try:
+            return self._export(draws, facts, before)
+        except check.DifferenceError:
+            whole = _custom_layers_twice(self.model, draws)
+            if whole == draws:
+                raise
+            # A custom layer may differ in training beyond its dropout. Then the whole layer is
+            # run with training on and off, and the flag selects the result.
+            return self._export(whole, facts, before)
+
+    def _export(self, draws: Draws, facts: dict[str, Any], before: Source) -> Manifest:
         """Emit, convert, check and write."""
         signature, interface = self.interface.signature, self.interface
         expected, names = self._expected(draws)

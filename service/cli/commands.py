@@ -53,6 +53,7 @@ def _errors_as_text() -> Iterator[None]:
 
 @app.command()
 def serve(
+    *,
     config: Annotated[
         Path | None, typer.Option(help="TOML file with settings.", envvar="MCDROPOUT_CONFIG")
     ] = None,
