@@ -93,12 +93,12 @@ async def measure(url: str, seconds: float, deadline: float) -> dict[str, Any]:
     """All loads, one after the other."""
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=64)
     async with httpx.AsyncClient(base_url=url, limits=limits, timeout=4 * deadline) as client:
-        most = await capacity(client, 5.0)
+        maximum = await capacity(client, 5.0)
         levels = []
         for load in LOADS:
-            levels.append({"load": load, **await level(client, load * most, seconds, deadline)})
+            levels.append({"load": load, **await level(client, load * maximum, seconds, deadline)})
             await asyncio.sleep(1.0)
-    return {"capacity_per_second": most, "levels": levels}
+    return {"capacity_per_second": maximum, "levels": levels}
 
 
 def show(found: dict[str, Any], console: Console) -> None:
@@ -125,8 +125,8 @@ def draw(results: dict[str, Any], path: Path) -> None:
 
     figure, axes = plt.subplots(figsize=(6, 3.6), layout="constrained")
     for name, found in results["runs"].items():
-        most = found["capacity_per_second"]
-        shares = [row["answered_in_time_per_second"] / most for row in found["levels"]]
+        maximum = found["capacity_per_second"]
+        shares = [row["answered_in_time_per_second"] / maximum for row in found["levels"]]
         axes.plot([row["load"] for row in found["levels"]], shares, "o-", label=name)
     axes.set_xscale("log", base=2)
     axes.set_xticks(LOADS, [str(load) for load in LOADS])

@@ -53,9 +53,9 @@ def page() -> str:
 
 
 def _option(name: str, option: Option) -> str:
-    least, most = option.minimum, option.maximum
+    least, greatest = option.minimum, option.maximum
     bounds = [f"from {least:g}"] if least is not None else []
-    bounds += [f"to {most:.0f}"] if most is not None else []
+    bounds += [f"to {greatest:.0f}"] if greatest is not None else []
     of_measures = "names, or objects of a name to arguments"
     kind = of_measures if option.kind == "measures" else option.kind
     value = " or ".join(f"`{choice}`" for choice in option.choices) or " ".join([kind, *bounds])

@@ -47,7 +47,7 @@ def train_demo(name: str, progress: Progress) -> None:
     bar = progress.add_task(f"training {name}", total=module.EPOCHS)
     advance = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: progress.advance(bar))
     trained = module.train(callbacks=[advance])
-    # A model that was never compiled is saved without its optimiser, two thirds of the file.
+    # A model that was never compiled is saved without its optimizer, two thirds of the file.
     bare = module.build()
     bare.set_weights(trained.get_weights())
     keras_file(name).parent.mkdir(parents=True, exist_ok=True)

@@ -150,7 +150,7 @@ class Checks(_Frozen):
     )
     frozen_difference: float = Field(
         description="as off_difference, with training=true and every rate set to 0: "
-        "what normalisation layers would move (noise at its middle)"
+        "what normalization layers would move (noise at its middle)"
     )
     frozen_tolerance: float | None = Field(
         default=None, description="what was allowed; null of older exports: off_tolerance"

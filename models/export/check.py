@@ -144,7 +144,7 @@ def require_living_sites(path: Path, sites: Iterable[SiteSpec]) -> None:
     """
     with tempfile.TemporaryDirectory() as folder:
         options = onnxruntime.SessionOptions()
-        options.optimized_model_filepath = str(Path(folder) / "optimised.onnx")
+        options.optimized_model_filepath = str(Path(folder) / "optimized.onnx")
         options.log_severity_level = 3  # it warns that the file is specific to this machine
         try:
             onnxruntime.InferenceSession(path, options)
@@ -234,8 +234,8 @@ def _repeats(sites: tuple[SiteSpec, ...], row_size: int) -> int:
         for site in sites
         if site.rate and site.batch_axis is not None
     ]
-    most = min(_MAX_REPEATS, _MAX_INPUT // row_size)
-    return max(_MIN_REPEATS, min(math.ceil(max(wanted, default=64)), most))
+    maximum = min(_MAX_REPEATS, _MAX_INPUT // row_size)
+    return max(_MIN_REPEATS, min(math.ceil(max(wanted, default=64)), maximum))
 
 
 def _drop_rate(site: SiteSpec, kept: Array) -> float:

@@ -94,7 +94,7 @@ def _witness(call: Call, tensors: list[Any], draws: Draws, training: bool) -> Wi
 
 
 def _may_train(layer: Layer) -> bool:
-    """All but Keras' own normalisations, which hide the scale of what goes in, and augmentation."""
+    """All but Keras' own normalizations, which hide the scale of what goes in, and augmentation."""
     inner = bool(layer._flatten_layers(include_self=False, recursive=False))
     return not is_augmentation(layer) and (inner or _has_own_code(layer))
 

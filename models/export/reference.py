@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.export.check import Reference
-from service.core.rounding import allowed, neighbour
-from service.core.tolerances import NEIGHBOURS
+from service.core.rounding import allowed, neighbor
+from service.core.tolerances import NEIGHBORS
 from service.errors import ExportError
 
 Array = NDArray[Any]
@@ -34,7 +34,7 @@ def reference(model: keras.Model, answer: Answer, rows: Sequence[Array], least: 
             "an output does not consist of numbers, so it has no mean over passes. Let the model "
             "return only numbers."
         )
-    moved = [_moved(model, answer, rows, seed) for seed in range(NEIGHBOURS)]
+    moved = [_moved(model, answer, rows, seed) for seed in range(NEIGHBORS)]
     alone = [answer([x[i : i + 1] for x in rows]) for i in range(len(rows[0]))]
     joined = [np.concatenate(parts) for parts in zip(*alone, strict=True)]
     for wanted, parts in zip(outputs, joined, strict=True):
@@ -52,10 +52,10 @@ def reference(model: keras.Model, answer: Answer, rows: Sequence[Array], least: 
 
 
 def _moved(model: keras.Model, answer: Answer, rows: Sequence[Array], seed: int) -> list[Array]:
-    """The answer for neighbours of the rows; where none is a float, of the weights."""
+    """The answer for neighbors of the rows; where none is a float, of the weights."""
     if any(np.issubdtype(x.dtype, np.floating) for x in rows):
-        return answer([neighbour(x, seed) for x in rows])
+        return answer([neighbor(x, seed) for x in rows])
     values = [(weight, np.asarray(weight.value)) for weight in model.weights]
-    mapping = [(weight, neighbour(value, seed)) for weight, value in values]
+    mapping = [(weight, neighbor(value, seed)) for weight, value in values]
     with keras.StatelessScope(mapping):
         return answer(rows)

@@ -3,7 +3,7 @@
 Three runs. `discover` runs the model with training on, and off, and notes which
 layers draw random numbers, how, and which of them even with training off. `emit`
 runs it again and gives `training=True` to those layers alone, so that
-normalisation and augmentation stay in inference mode; its graph holds a marker
+normalization and augmentation stay in inference mode; its graph holds a marker
 op where each draw was. What a marker means in ONNX is not known here (see
 `lower`). In each run it is Keras that says what a layer's `training` is, so that a
 layer that the model calls with `training=False` draws nothing here either.
@@ -227,7 +227,7 @@ def recording(recorder: Recorder) -> Iterator[None]:
             return recorder.call_layer(call, operation, *args, **kwargs)
         return call(operation, *args, **kwargs)
 
-    # Keras would wrap every refusal in its own text and terminal colours.
+    # Keras would wrap every refusal in its own text and terminal colors.
     filtered = keras.config.is_traceback_filtering_enabled()
     keras.config.disable_traceback_filtering()
     try:
@@ -243,7 +243,7 @@ def recording(recorder: Recorder) -> Iterator[None]:
 
 
 def _refuse_updates(graph: Any) -> None:
-    """A model that changes itself at inference, as by a normalisation that trains even then."""
+    """A model that changes itself at inference, as by a normalization that trains even then."""
     for op in graph.get_operations():
         if op.type.startswith("Assign") and op.type.endswith("VariableOp"):
             raise ExportError(

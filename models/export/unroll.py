@@ -7,7 +7,7 @@ import keras
 
 from service.errors import ExportError
 
-#: Most steps that are written out one after the other.
+#: Maximum number of steps to unroll.
 MAX_STEPS = 64
 
 

@@ -14,7 +14,7 @@ from matplotlib import pyplot as plt
 from matplotlib.lines import Line2D
 
 Line = Literal["-", "--", ":"]
-#: Way to colour (Okabe and Ito's, which the colour-blind tell apart), marker and line.
+#: Way to color (Okabe and Ito's, which the color-blind tell apart), marker and line.
 STYLES: dict[str, tuple[str, str, Line]] = {
     "keras_loop": ("#D55E00", "v", "-"),
     "torch_tiled": ("#CC79A7", "P", "-"),
@@ -23,7 +23,7 @@ STYLES: dict[str, tuple[str, str, Line]] = {
     "tiled": ("#009E73", "D", "-"),
     "plan": ("#0072B2", "o", "-"),
     "floor": ("black", "", "--"),
-    "deterministic": ("grey", "", ":"),
+    "deterministic": ("gray", "", ":"),
 }
 NAMES = {
     "keras_loop": "Keras: loop of model(x, training=True)",
@@ -92,7 +92,7 @@ def _panels(
     """One row of panels with one scale of time."""
     every = part.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, (title, results) in zip(every, panels, strict=True):
-        for name, (colour, marker, line) in STYLES.items():
+        for name, (color, marker, line) in STYLES.items():
             points = sorted(
                 (number(r.case), r.ways[name].seconds) for r in results if name in r.ways
             )
@@ -100,7 +100,7 @@ def _panels(
             axes.plot(
                 [x for x, _ in points],
                 [1e3 * seconds for _, seconds in points],
-                color=colour,
+                color=color,
                 marker=marker,
                 linestyle=line,
                 linewidth=width,
@@ -118,8 +118,8 @@ def _legend(figure: Any, results: Iterable[CaseResult]) -> None:
     """Below the panels, of the ways that were timed somewhere."""
     timed = {name for result in results for name in result.ways}
     handles = [
-        Line2D([], [], color=colour, marker=marker, linestyle=line, label=NAMES[name])
-        for name, (colour, marker, line) in STYLES.items()
+        Line2D([], [], color=color, marker=marker, linestyle=line, label=NAMES[name])
+        for name, (color, marker, line) in STYLES.items()
         if name in timed
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)

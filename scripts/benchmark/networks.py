@@ -83,7 +83,7 @@ def mobilenet() -> Network:
     shape = (96, 96, 3)
     base = keras.applications.MobileNetV2(shape, include_top=False, weights=None, pooling="avg")
     _settle(base)
-    # Frozen, as in transfer learning: so its normalisations stay in inference mode also
+    # Frozen, as in transfer learning: so its normalizations stay in inference mode also
     # under `model(x, training=True)`. A `training=False` in its call would be overridden.
     base.trainable = False
     rest = [layers.Dropout(0.2), layers.Dense(10, "softmax")]
@@ -91,7 +91,7 @@ def mobilenet() -> Network:
 
 
 def _settle(base: keras.Model) -> None:
-    """Give the normalisations the statistics of random images.
+    """Give the normalizations the statistics of random images.
 
     With those that they begin with, random weights let the signal die out on its way.
     """
@@ -113,7 +113,7 @@ def _attention() -> Any:
 
 @dataclass(frozen=True)
 class _Block:
-    """The layers of a transformer block after its attention, which normalises last."""
+    """The layers of a transformer block after its attention, which normalizes last."""
 
     norm: Any
     wide: Any

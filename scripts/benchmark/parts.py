@@ -11,7 +11,7 @@ from service.core.moments import moments
 from service.inference.inputs import read_inputs
 from service.inference.runner import Draws
 
-#: Rounds over all parts, and the most seconds that they may take.
+#: Rounds over all parts, and the maximum time that they may take, in seconds.
 ROUNDS, SECONDS = 50, 10.0
 SEED = 7
 

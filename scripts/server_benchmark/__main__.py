@@ -107,7 +107,7 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    colours = dict(zip(SERVERS, ("#0072B2", "#56B4E9", "#D55E00"), strict=True))
+    colors = dict(zip(SERVERS, ("#0072B2", "#56B4E9", "#D55E00"), strict=True))
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     for axis, key, title in zip(
         axes, ("requests_per_second", "p99"), ("requests a second", "p99 latency, ms"), strict=True
@@ -115,7 +115,7 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
         for server, name in SERVERS.items():
             found = results["load"][server]
             values = [found[str(clients)][key] for clients in CLIENTS]
-            axis.plot(CLIENTS, values, "o-", color=colours[server], label=name)
+            axis.plot(CLIENTS, values, "o-", color=colors[server], label=name)
         axis.set(xscale="log", xlabel="clients", title=title, ylim=(0, None))
         axis.set_xticks(CLIENTS, [str(clients) for clients in CLIENTS])
         axis.grid(alpha=0.3)

@@ -1,4 +1,4 @@
-"""Dense and convolutional networks, shapes of masks, graphs of layers, normalisation."""
+"""Dense and convolutional networks, shapes of masks, graphs of layers, normalization."""
 
 from typing import Any
 
@@ -236,7 +236,7 @@ def rates() -> keras.Model:
     return keras.Model(x, layers.Dense(2)(layers.Concatenate()(ways)))
 
 
-@row("Normalisation", "BatchNormalization before and after", 1)
+@row("Normalization", "BatchNormalization before and after", 1)
 def batch_norm() -> keras.Model:
     model = sequential(
         (6,),
@@ -253,7 +253,7 @@ def batch_norm() -> keras.Model:
     return model
 
 
-@row("Normalisation", "LayerNormalization, GroupNormalization, UnitNormalization", 1)
+@row("Normalization", "LayerNormalization, GroupNormalization, UnitNormalization", 1)
 def other_norms() -> keras.Model:
     return sequential(
         (6,),
@@ -266,14 +266,14 @@ def other_norms() -> keras.Model:
     )
 
 
-@row("Normalisation", "SpectralNormalization", 1)
+@row("Normalization", "SpectralNormalization", 1)
 def spectral_norm() -> keras.Model:
     return sequential(
         (6,), layers.SpectralNormalization(layers.Dense(8)), layers.Dropout(0.4), layers.Dense(2)
     )
 
 
-@row("Normalisation", "random augmentation layers, which stay off", 1)
+@row("Normalization", "random augmentation layers, which stay off", 1)
 def augmentation() -> keras.Model:
     return sequential(
         (12, 12, 3),

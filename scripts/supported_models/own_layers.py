@@ -215,7 +215,7 @@ def subclassed() -> keras.Model:
 
 
 class Residual(layers.Layer):
-    """Dense, normalisation and dropout around a skip connection."""
+    """Dense, normalization and dropout around a skip connection."""
 
     def __init__(self) -> None:
         super().__init__()

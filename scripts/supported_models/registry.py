@@ -44,7 +44,7 @@ ROWS: dict[str, list[Row]] = {
         "Subclassed models",
         "Always on",
         "Hard-coded training arguments",
-        "Normalisation",
+        "Normalization",
         "Recurrent",
         "Attention",
         "Noise",

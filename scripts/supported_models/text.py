@@ -22,7 +22,7 @@ def texts() -> keras.Model:
     return _vectorized(vectorize, layers.Embedding(8, 4, mask_zero=True), layers.GRU(5))
 
 
-@row("Text", "TextVectorization by tf_idf, with a function that standardises", 1)
+@row("Text", "TextVectorization by tf_idf, with a function that standardizes", 1)
 def weighed_texts() -> keras.Model:
     def plain(x: Any) -> Any:
         return tf.strings.regex_replace(tf.strings.lower(x), "<br />", " ")

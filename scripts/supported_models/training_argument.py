@@ -30,7 +30,7 @@ class Switched(keras.Model):
 
 
 def backbone() -> keras.Model:
-    """A functional model with a normalisation and a dropout, as it comes from elsewhere."""
+    """A functional model with a normalization and a dropout, as it comes from elsewhere."""
     x = keras.Input((6,))
     y = layers.BatchNormalization()(layers.Dense(8, "relu")(x))
     return keras.Model(x, layers.Dropout(0.5, name="quiet")(y), name="backbone")

@@ -37,7 +37,7 @@ class Difference:
         return self.found <= self.allowed
 
 
-def neighbour(x: Array, seed: int) -> Array:
+def neighbor(x: Array, seed: int) -> Array:
     """`x` with each number two units in the last place up or down; what is no float as it is."""
     if not np.issubdtype(x.dtype, np.floating):
         return x

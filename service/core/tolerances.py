@@ -10,7 +10,7 @@ Chance: differences between observed moments of random draws and their distribut
 """
 
 #: Rounding. Number of slightly moved inputs for which the reference is computed.
-NEIGHBOURS = 4
+NEIGHBORS = 4
 #: Rounding. Minimum change of the reference, as a share of a row's largest output.
 LEAST = 1e-6
 #: Rounding. The same if any value is float16, which has 11 bits.

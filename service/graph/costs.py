@@ -60,7 +60,7 @@ class CostModel:
     """
 
     def __init__(self, model: bytes) -> None:
-        """Of a serialised model."""
+        """Of a serialized model."""
         self._model = onnx.load_model_from_string(model)
         self.inputs = frozenset(value.name for value in self._model.graph.input)
         self.splits_text = any(n.op_type == "StringSplit" for n in self._model.graph.node)

@@ -24,7 +24,7 @@ from service.nodes.training import is_flag
 
 
 def where_draws_meet_data(tail: bytes, site: SiteSpec) -> bytes:
-    """A serialised model of those outputs, with the inputs of the tail that they need."""
+    """A serialized model of those outputs, with the inputs of the tail that they need."""
     model = ir.from_proto(onnx.shape_inference.infer_shapes(onnx.load_model_from_string(tail)))
     graph = model.graph
     own = {value for value in graph.inputs if value.name in (draw_input(site), scale_input(site))}

@@ -48,8 +48,8 @@ class Plan:
 
     Attributes:
         layout: see `Layout`.
-        trunk: serialised ONNX (see `trunk`), or None if there is none.
-        tail: serialised ONNX (see `tail`).
+        trunk: serialized ONNX (see `trunk`), or None if there is none.
+        tail: serialized ONNX (see `tail`).
         whole: both as one graph, or None if they are large, because their weights would be
             in memory twice.
         fixed: outputs that no site reaches; the trunk computes them.
@@ -58,7 +58,7 @@ class Plan:
         places: the sites in the order that numbers their random streams, and where
             each lies to the batch.
         switches: inputs that activate the draws of single layers.
-        shapes: serialised ONNX that computes the shapes of the draws for a given input, for
+        shapes: serialized ONNX that computes the shapes of the draws for a given input, for
             a model with dynamic axes other than the batch; None if all are static.
         cut: between trunk and tail.
     """
@@ -119,20 +119,20 @@ def compile_plan(
     reduced = frozenset[str]() if layout.one_pass else _large(outputs, where, tuning.reduced_output)
     ReduceOverPassesPass(reduced)(tail)
     dynamic = any(None in place.row for place in places.values())
-    trunk_bytes, tail_bytes = serialise(trunk) if trunk else b"", serialise(tail)
+    trunk_bytes, tail_bytes = serialize(trunk) if trunk else b"", serialize(tail)
     small = len(trunk_bytes) + len(tail_bytes) <= tuning.max_joined_graphs
     once = trunk and len(where.stochastic) == len(outputs) and small and not layout.one_pass
     return Plan(
         layout=layout,
         trunk=trunk_bytes or None,
         tail=tail_bytes,
-        whole=serialise(JoinTrunkPass(trunk)(tail).model) if trunk and once else None,
+        whole=serialize(JoinTrunkPass(trunk)(tail).model) if trunk and once else None,
         fixed=tuple(str(v.name) for v in model.graph.outputs if v.name not in where.stochastic),
         stochastic=where.stochastic,
         reduced=reduced,
         places=places,
         switches=switches,
-        shapes=serialise(site_shapes(artifact.model, artifact.manifest)) if dynamic else None,
+        shapes=serialize(site_shapes(artifact.model, artifact.manifest)) if dynamic else None,
         cut=where,
     )
 
@@ -148,7 +148,7 @@ def _large(outputs: tuple[OutputSpec, ...], where: Cut, least: int) -> frozenset
     )
 
 
-def serialise(model: ir.Model) -> bytes:
+def serialize(model: ir.Model) -> bytes:
     """The bytes of a model for ONNX Runtime; the model loses its shapes."""
     content: bytes = ir.to_proto(ForgetShapesPass()(model).model).SerializeToString()
     return content

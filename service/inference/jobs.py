@@ -14,7 +14,7 @@ from service.core.measures import Measure, Needs
 from service.core.summary import Summary
 from service.errors import InputError
 from service.inference.runner import Draws, Rows, row_count
-from service.inference.texts import most_letters, size_in_memory
+from service.inference.texts import max_letters, size_in_memory
 from service.runtime.memory import mib
 
 Array = NDArray[Any]
@@ -127,7 +127,7 @@ class SampleJob(Job):
 
     def _row_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shapes that rows must share so that each row takes the same memory."""
-        return {name: (*x.shape[1:], most_letters(x)) for name, x in self.rows.items()}
+        return {name: (*x.shape[1:], max_letters(x)) for name, x in self.rows.items()}
 
 
 @dataclass(eq=False)

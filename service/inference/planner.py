@@ -21,7 +21,7 @@ from service.errors import LayoutError, ModelError, ProofError
 from service.graph.artifact import Artifact
 from service.graph.costs import costs
 from service.graph.place import Place, declared_place, draw_input, observed_place
-from service.graph.plan import Layout, compile_plan, serialise
+from service.graph.plan import Layout, compile_plan, serialize
 from service.graph.site_shapes import site_shapes
 from service.inference.runner import Draws, Rows, Runner, row_count
 from service.inference.sampler import Sampler
@@ -215,13 +215,13 @@ def _try_speed(sampler: Sampler, rows: Rows) -> None:
         sampler.speed.learn(Step(sizes, count, 0, count), now - started)
         if now > end:
             break
-    passes, most, end = 1, sampler.tuning.trial_passes, time.perf_counter() + _MAX_TRIED
+    passes, maximum, end = 1, sampler.tuning.trial_passes, time.perf_counter() + _MAX_TRIED
     while time.perf_counter() < end and not sampler.speed.sure:
         started = time.perf_counter()
         drawn = sampler.runner.draw(frontier, range(passes), Draws(seed=0))
         sampler.runner.run(frontier, drawn)
         sampler.speed.learn(Step(sizes, count, passes), time.perf_counter() - started)
-        passes = min(4 * passes, sizes.passes(sizes.samples, count), most)
+        passes = min(4 * passes, sizes.passes(sizes.samples, count), maximum)
 
 
 def _runner(artifact: Artifact, layout: Layout, providers: Sequence[Provider]) -> Runner:
@@ -263,7 +263,7 @@ def _places(
     sites, fixed = artifact.manifest.sites, artifact.fixed_rows
     if artifact.manifest.checks is not None or (layout is Layout.SERIAL and fixed not in (None, 1)):
         return {site: declared_place(site) for site in sites}
-    engine = Engine(serialise(site_shapes(artifact.model, artifact.manifest)), providers)
+    engine = Engine(serialize(site_shapes(artifact.model, artifact.manifest)), providers)
     lengths_vary = any(None in spec.shape[1:] for spec in artifact.manifest.inputs)
     if layout is Layout.SERIAL:
         (one,) = _site_shapes(engine, artifact, [1])

@@ -78,8 +78,8 @@ class Predictor:
         return self._sampler.runner.providers
 
     @cached_property
-    def most_parts(self) -> int | None:
-        """Lists, objects (twice) and strings in the JSON of the most rows; None: any number."""
+    def max_parts(self) -> int | None:
+        """Maximum lists, objects (counted twice) and strings in a JSON body; None: no limit."""
         specs, rows = self.manifest.inputs, self._limits.rows
         if rows is None or any(s.dtype == "string" or None in s.shape[1:] for s in specs):
             return None

@@ -69,8 +69,8 @@ class Sampler:
         self.plan = runner.plan
         self.tuning = runner.tuning
         self.sites = runner.sites
-        most = self.tuning.max_samples
-        self.sizing = sizing or Sizing(Sizes(samples=most, rows=most))
+        maximum = self.tuning.max_samples
+        self.sizing = sizing or Sizing(Sizes(samples=maximum, rows=maximum))
         self.speed = Speed(self.tuning)
         self.loops = loops
         self._serial_rows = fixed_rows or 1

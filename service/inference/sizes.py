@@ -16,13 +16,13 @@ from service.errors import InputError
 from service.graph.costs import CostModel, Costs
 from service.graph.plan import Layout
 from service.inference.runner import Rows, Runner
-from service.inference.texts import most_letters
+from service.inference.texts import max_letters
 from service.manifest import TRAINING_INPUT
 from service.runtime.memory import mib
 from service.runtime.tuning import ON_CPU, Tuning
 
 #: Bytes per element of a sample outside of the graph: several float64 values.
-_SUMMARISED = 32
+_SUMMARIZED = 32
 #: Maximum number of cached shapes, since clients may send any number of them.
 _MAX_SHAPES = 1024
 #: Bytes per character in a graph that splits strings, and in other graphs. In the worst case a
@@ -119,7 +119,7 @@ class Sizing:
 
 
 def _shapes(rows: Rows) -> Shapes:
-    return tuple((*x.shape[1:], most_letters(x)) for x in rows.values())
+    return tuple((*x.shape[1:], max_letters(x)) for x in rows.values())
 
 
 class Measure:
@@ -182,13 +182,13 @@ class Measure:
         plan = self.runner.plan
         whole = [name for name in plan.stochastic if name not in plan.reduced]
         elements = sum(sample.outputs.get(name, 0) for name in whole)
-        return max(sample.bytes + _SUMMARISED * elements, 1)
+        return max(sample.bytes + _SUMMARIZED * elements, 1)
 
 
 def _with_text(costs: Costs, rows: Rows, model: CostModel) -> Costs:
     """Those of one row in a graph, with what its strings take there."""
     letters = sum(
-        math.prod(x.shape[1:]) * most_letters(x) for name, x in rows.items() if name in model.inputs
+        math.prod(x.shape[1:]) * max_letters(x) for name, x in rows.items() if name in model.inputs
     )
     each = _LETTER_APART if model.splits_text else _LETTER
     return replace(costs, bytes=costs.bytes + each * letters)

@@ -24,7 +24,7 @@ _STRING, _REFERENCE = 49, 8
 
 
 def require_few(count: int, size: int, what: str) -> None:
-    """Check, before it is made, that an array of strings takes few times the bytes it came in.
+    """Check that an array of strings will not need many times the bytes that hold them.
 
     Args:
         count: of strings.
@@ -34,11 +34,11 @@ def require_few(count: int, size: int, what: str) -> None:
     Raises:
         InputError: there are too many for their size.
     """
-    most = FREE + size // BYTES_EACH
-    if count > most:
+    maximum = FREE + size // BYTES_EACH
+    if count > maximum:
         raise InputError(
-            f"{what} has {count} strings in {size} bytes, and at most {most} are allowed for this "
-            f"size. Send fewer rows at a time."
+            f"{what} has {count} strings in {size} bytes, and at most {maximum} are allowed for "
+            f"this size. Send fewer rows at a time."
         )
 
 
@@ -82,10 +82,10 @@ def size_in_memory(array: Array) -> int:
     return array.size * (_STRING + _REFERENCE) + 4 * sum(map(len, array.flat))
 
 
-def most_letters(array: Array) -> int:
-    """An upper bound on the characters of each string, of a few values; 0 for numeric arrays.
+def max_letters(array: Array) -> int:
+    """Maximum characters of a string, rounded up to one of a few values; 0 for numeric arrays.
 
-    Only rows with the same bound run together, since the longest text determines their memory.
+    Only rows with the same maximum run together, since the longest text determines their memory.
     """
     if array.dtype != object:
         return 0

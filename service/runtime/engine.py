@@ -100,7 +100,7 @@ def _options(tuning: Tuning) -> Any:
 
 
 def _smallest_graph() -> bytes:
-    """A serialised graph of one operator that every provider has: "x" of one float32."""
+    """A serialized graph of one operator that every provider has: "x" of one float32."""
     x = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1])
     y = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1])
     graph = onnx.helper.make_graph([onnx.helper.make_node("Add", ["x", "x"], ["y"])], "g", [x], [y])
@@ -147,7 +147,7 @@ class Engine:
     """One ONNX graph, ready to run. Safe to run from several threads."""
 
     def __init__(self, model: bytes, providers: Sequence[Provider]) -> None:
-        """Load a serialised ONNX model.
+        """Load a serialized ONNX model.
 
         Args:
             model: the file's bytes.

@@ -163,10 +163,10 @@ def _rooms(root: Path) -> Iterator[int]:
 
 def _room(folder: Path, limit: str, used: str, cache: str) -> Iterator[int]:
     try:
-        most = (folder / limit).read_text().strip()
-        if most == "max":
+        maximum = (folder / limit).read_text().strip()
+        if maximum == "max":
             return
         stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
-        yield int(most) - int((folder / used).read_text()) + int(stat.get(cache, 0))
+        yield int(maximum) - int((folder / used).read_text()) + int(stat.get(cache, 0))
     except (OSError, ValueError):
         return  # no such group here, or the root's, which has no limit

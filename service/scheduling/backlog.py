@@ -28,7 +28,7 @@ _SLACK = 2.0
 _SURE = 0.8
 #: A job of so many seconds is done in its first time slice.
 _SHORT = 2 * TIME_SLICE
-#: Seconds that a batch of several takes at the most: the trunk of all is one slice.
+#: Maximum seconds of a batch of several jobs: the trunk of all is one slice.
 _TOGETHER = 4 * TIME_SLICE
 
 

@@ -43,7 +43,7 @@ class Scheduler:
 
         Args:
             batching: see `Batching`.
-            most: maximum number of in-flight jobs; further ones are refused.
+            maximum: number of in-flight jobs; further ones are refused.
             on_time_slice: called after each time slice, by the thread that ran it; see `guarded`.
         """
         self._batching = batching

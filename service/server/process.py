@@ -134,8 +134,8 @@ class _Server(uvicorn.Server):
             await asyncio.sleep(_LOOK)
             connections = list(self.server_state.connections)
             # Each takes a file descriptor; models and logs need some, too.
-            most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-            crowded = most != resource.RLIM_INFINITY and len(connections) > most / 2
+            limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+            crowded = limit != resource.RLIM_INFINITY and len(connections) > limit / 2
             now = asyncio.get_running_loop().time()
             for connection in connections:
                 connection.look(now, crowded)  # type: ignore[union-attr]  # all are `TimedConnection`

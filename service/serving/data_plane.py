@@ -7,7 +7,7 @@ A protocol decodes its request, calls the data plane, and encodes the result:
         predictor = plane.find("digits", None, context)
         prediction = await plane.predict(predictor, rows, options, context)
 
-If a task is cancelled or its client disconnects, its work stops.
+If a task is canceled or its client disconnects, its work stops.
 """
 
 import asyncio

@@ -17,7 +17,7 @@ from service import Predictor, load_model
 from service.core.distributions import BY_KIND
 from service.core.moments import Moments
 from service.graph.artifact import Artifact, find_sites, read_artifact
-from service.graph.plan import serialise
+from service.graph.plan import serialize
 from service.inference.jobs import SampleJob
 from service.inference.runner import Draws, Rows
 from service.inference.sampler import Sampler
@@ -109,7 +109,7 @@ def _with_masks(artifact: Artifact) -> Engine:
         before.name, after.name = f"{before.name}/plain", before.name
         before.replace_all_uses_with(after, replace_graph_outputs=True)
         model.graph.remove(node, safe=True)
-    return Engine(serialise(model), [CPU])
+    return Engine(serialize(model), [CPU])
 
 
 def loaded(path: Path) -> tuple[Artifact, Predictor]:

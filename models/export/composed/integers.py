@@ -18,7 +18,7 @@ def integers(uniform: Uniform, shape: Any, minval: Tensor, maxval: Tensor) -> Te
     """
     minval = tf.convert_to_tensor(minval)
     span = tf.cast(maxval - minval, tf.float32)
-    most = tf.get_static_value(span)
-    if most is not None and most > MAX_INTEGERS:
-        raise LimitError(f"draws one of {most:.0f} integers; at most {MAX_INTEGERS} are supported")
+    count = tf.get_static_value(span)
+    if count is not None and count > MAX_INTEGERS:
+        raise LimitError(f"draws one of {count:.0f} integers; at most {MAX_INTEGERS} are supported")
     return minval + tf.cast(tf.floor(uniform(shape, tf.float32) * span), minval.dtype)

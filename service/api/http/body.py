@@ -87,26 +87,26 @@ def _too_large(limit: int) -> HTTPException:
     )
 
 
-def parse_json(model: type[M], content: bytes, example: str, most_parts: int | None = None) -> M:
+def parse_json(model: type[M], content: bytes, example: str, max_parts: int | None = None) -> M:
     """Read a JSON body.
 
     Args:
         model: schema of the body.
         content: its bytes.
         example: of a valid body, for messages.
-        most_parts: see `Predictor.most_parts`.
+        max_parts: see `Predictor.max_parts`.
 
     Raises:
         InputError: with the first invalid place, and what would be right.
     """
     try:
-        return model.model_validate(_loads(content, example, most_parts))
+        return model.model_validate(_loads(content, example, max_parts))
     except ValidationError as error:
         text = invalid(error, example)
     raise InputError(text)  # here, because the error above refers to the whole body
 
 
-def _loads(content: bytes, example: str, most_parts: int | None) -> Any:
+def _loads(content: bytes, example: str, max_parts: int | None) -> Any:
     """Parse JSON directly to Python values, without an intermediate form.
 
     A number takes at most 12 times the memory of its text, and a string less. A list takes 96
@@ -114,8 +114,7 @@ def _loads(content: bytes, example: str, most_parts: int | None) -> Any:
     """
     large = len(content) > INLINE
     if large:
-        _require_few_lists(content)
-        _require_few_parts(content, most_parts)
+        _require_few_values(content, max_parts)
         gc.disable()  # the collector would traverse all values again and again; one parse at a time
     try:
         # Cached strings would outlive the request, and keep the memory blocks around them.
@@ -130,24 +129,22 @@ def _loads(content: bytes, example: str, most_parts: int | None) -> Any:
     raise InputError(f"the body is not valid JSON: {text}. Send {example}.")
 
 
-def _require_few_lists(content: bytes) -> None:
-    most = LISTS + len(content) // LIST_BYTES
-    if content.count(b"[") + 2 * content.count(b"{") > most:
+def _require_few_values(content: bytes, max_parts: int | None) -> None:
+    """Refuse a body with more values than its size, or any valid request to the model, explains."""
+    lists = content.count(b"[") + 2 * content.count(b"{")
+    max_lists = LISTS + len(content) // LIST_BYTES
+    if lists > max_lists:
         raise InputError(
-            f"the body has too many lists and objects for its {len(content)} bytes: at most {most} "
-            f"are allowed, where an object counts as two. Send fewer rows at a time, or the rows "
-            f"as bytes."
+            f"the body has too many lists and objects for its {len(content)} bytes: at most "
+            f"{max_lists} are allowed, where an object counts as two. Send fewer rows at a time, "
+            "or the rows as bytes."
         )
-
-
-def _require_few_parts(content: bytes, most: int | None) -> None:
-    """Refuse a body with more values than any valid request to this model has."""
-    parts = content.count(b"[") + 2 * content.count(b"{") + content.count(b'"') // 2
-    if most is not None and parts > most:
+    parts = lists + content.count(b'"') // 2
+    if max_parts is not None and parts > max_parts:
         raise InputError(
             f"the body has {parts} lists, objects and strings, where an object counts as two; this "
-            f"server allows at most {most} for rows of this model. Send fewer rows at a time, or "
-            "the rows as bytes."
+            f"server allows at most {max_parts} for rows of this model. Send fewer rows at a time, "
+            "or the rows as bytes."
         )
 
 

@@ -125,7 +125,7 @@ def decode(body: bytes, header: str | None, predictor: Predictor) -> Decoded:
         InputError: with the place, the value and what would be right.
     """
     content, binary = split_body(body, header)
-    asked = parse_json(InferRequest, content, EXAMPLE, predictor.most_parts)
+    asked = parse_json(InferRequest, content, EXAMPLE, predictor.max_parts)
     parameters = asked.parameters or InferParameters()
     outputs = select(
         predictor.manifest, asked.outputs, parameters.training, parameters.binary_data_output

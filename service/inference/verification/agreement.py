@@ -8,11 +8,11 @@ from service.core.rounding import (
     Difference,
     allowed,
     difference,
-    neighbour,
+    neighbor,
     share_of,
     worst,
 )
-from service.core.tolerances import LEAST, LEAST_OF_HALF, NEIGHBOURS
+from service.core.tolerances import LEAST, LEAST_OF_HALF, NEIGHBORS
 from service.errors import LayoutError
 from service.graph.artifact import Artifact
 from service.inference.runner import Draws, Rows
@@ -34,7 +34,7 @@ def difference_off(artifact: Artifact, sampler: Sampler, rows: Rows) -> float | 
         return None
     engine = Engine(artifact.content, sampler.runner.providers)
     off, wanted = sampler.deterministic(rows), _off(artifact, engine, rows)
-    others = [_off(artifact, engine, _neighbours(rows, seed)) for seed in range(NEIGHBOURS)]
+    others = [_off(artifact, engine, _neighbors(rows, seed)) for seed in range(NEIGHBORS)]
     found = _worst(artifact, off, wanted, others)
     if not found.is_rounding:
         raise LayoutError(
@@ -56,7 +56,7 @@ def difference_among_passes(artifact: Artifact, sampler: Sampler, rows: Rows) ->
         # By itself: beside earlier passes it might take a draw of theirs here as there.
         alone, *others = (
             {name: y[0] for name, y in sampler.sample(x, 1, Draws(seed=1), first=index).items()}
-            for x in (row, *(_neighbours(row, seed) for seed in range(NEIGHBOURS)))
+            for x in (row, *(_neighbors(row, seed) for seed in range(NEIGHBORS)))
         )
         among = {name: y[index, index : index + 1] for name, y in together.items()}
         seen.append(_worst(artifact, among, alone, others))
@@ -70,8 +70,8 @@ def difference_among_passes(artifact: Artifact, sampler: Sampler, rows: Rows) ->
     return found.found
 
 
-def _neighbours(rows: Rows, seed: int) -> Rows:
-    return {name: neighbour(x, seed) for name, x in rows.items()}
+def _neighbors(rows: Rows, seed: int) -> Rows:
+    return {name: neighbor(x, seed) for name, x in rows.items()}
 
 
 def _worst(artifact: Artifact, found: Rows, wanted: Rows, others: Sequence[Rows]) -> Difference:

@@ -84,7 +84,7 @@ def cnn(first_dropout):
         *(nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), first_dropout),
         *(nn.Flatten(), nn.Dropout(0.5), nn.Linear(4 * 6 * 6, 3)),
     )
-    with torch.no_grad():  # statistics that a normalisation would have learnt
+    with torch.no_grad():  # statistics that a normalization would have learnt
         model[1].running_mean.uniform_(-0.5, 0.5)
         model[1].running_var.uniform_(0.5, 2.0)
     return model

@@ -82,7 +82,7 @@ def test_dropout_on_several_layers_matches_keras_own_passes(tmp_path: Path) -> N
             layers.Dense(2),
         ]
     )
-    model.layers[2].trainable = False  # keeps its normalisation in inference mode
+    model.layers[2].trainable = False  # keeps its normalization in inference mode
     export_model(model, tmp_path / "model.onnx", task="regression")
     ours = load_model(tmp_path / "model.onnx").predict(X[:1], passes=PASSES, seed=1)
     keras_samples = model(np.repeat(X[:1], PASSES, axis=0), training=True).numpy()

@@ -144,8 +144,8 @@ def test_spatial_dropout_drops_whole_maps(tmp_path: Path) -> None:
     assert set(np.unique(maps)) == {0.0, 2.0}
 
 
-def test_batch_normalisation_stays_in_inference_mode(tmp_path: Path) -> None:
-    """With statistics far from the batch's own, a moved normalisation would show."""
+def test_batch_normalization_stays_in_inference_mode(tmp_path: Path) -> None:
+    """With statistics far from the batch's own, a moved normalization would show."""
     model = convolutional()
     (norm,) = (la for la in model.layers if isinstance(la, layers.BatchNormalization))
     norm.moving_mean.assign(np.full(6, 5.0))
@@ -442,7 +442,7 @@ def test_an_example_of_the_wrong_shape_is_refused(tmp_path: Path) -> None:
     assert "has shape (2, 19); the model takes (rows, 20)" in message
 
 
-def test_a_boolean_input_that_switches_dropout_is_recognised(tmp_path: Path) -> None:
+def test_a_boolean_input_that_switches_dropout_is_recognized(tmp_path: Path) -> None:
     class Switched(layers.Layer):
         def __init__(self) -> None:
             super().__init__()

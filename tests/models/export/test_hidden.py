@@ -95,7 +95,7 @@ def test_randomness_of_python_is_refused_by_layer(
 
 
 class Moving(layers.Layer):
-    """A normalisation of the user's own, which moves its statistics in training."""
+    """A normalization of the user's own, which moves its statistics in training."""
 
     def build(self, shape: Any) -> None:
         self.seen = self.add_weight(shape=shape[1:], initializer="zeros", trainable=False)

@@ -30,14 +30,14 @@ def beside_dropout(layer: layers.Layer) -> keras.Model:
     return keras.Sequential([keras.Input((6,)), layer, layers.Dropout(0.5), layers.Dense(2)])
 
 
-class Centred(layers.Layer):
+class Centered(layers.Layer):
     """Subtracts the mean of the batch."""
 
     def call(self, inputs: Any) -> Any:
         return inputs - tf.reduce_mean(inputs, axis=0, keepdims=True)
 
 
-@pytest.mark.parametrize("layer", [Masksembles, Centred])
+@pytest.mark.parametrize("layer", [Masksembles, Centered])
 def test_a_model_that_mixes_the_rows_of_its_batch_is_refused_at_export(
     layer: Callable[[], layers.Layer], tmp_path: Path
 ) -> None:

@@ -17,7 +17,7 @@ from service import load_model
 from tests.conftest import SIGMAS
 
 PASSES = 6000
-#: Rows whose layers do nothing in training but draw: a normalisation would move.
+#: Rows whose layers do nothing in training but draw: a normalization would move.
 GROUPS = (
     "Layers of your own",
     "Masks",

@@ -296,9 +296,9 @@ def test_a_served_critic_is_as_unsure_as_keras(critic: keras.Model, tmp_path: Pa
         keras_passes = critic(tf.constant([row] * passes), training=True).numpy().astype(np.float64)
         spread = np.sqrt((keras_passes.var(axis=0) + found.variance[index]) / passes)
         assert (abs(keras_passes.mean(axis=0) - found.mean[index]) <= SIGMAS * spread + 1e-9).all()
-        centred = keras_passes - keras_passes.mean(axis=0)
-        variance = (centred**2).mean(axis=0)
-        error = np.sqrt(2 * ((centred**4).mean(axis=0) - variance**2) / passes)
+        centered = keras_passes - keras_passes.mean(axis=0)
+        variance = (centered**2).mean(axis=0)
+        error = np.sqrt(2 * ((centered**4).mean(axis=0) - variance**2) / passes)
         assert (abs(variance - found.variance[index]) <= SIGMAS * error + 1e-9).all()
         assert (found.variance[index] > 1e-5).all()
 

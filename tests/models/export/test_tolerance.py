@@ -1,6 +1,6 @@
 """Right networks of realistic statistics are accepted, and slightly wrong ones are not.
 
-The photographs are scikit-learn's; the statistics of the normalisations are theirs, for
+The photographs are scikit-learn's; the statistics of the normalizations are theirs, for
 those of a fresh network hide what rounding does in a trained one.
 """
 

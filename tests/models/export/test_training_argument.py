@@ -26,7 +26,7 @@ def test_a_model_whose_dropout_is_all_switched_off_is_refused(tmp_path: Path) ->
         export_model(AllOff(), tmp_path / "model.onnx", task="other", example=EXAMPLE)
 
 
-def test_a_normalisation_that_trains_at_inference_is_refused(tmp_path: Path) -> None:
+def test_a_normalization_that_trains_at_inference_is_refused(tmp_path: Path) -> None:
     model = Switched(lambda m, x, _: m.norm(x, training=True), norm=layers.BatchNormalization())
     with pytest.raises(ExportError, match="changes its variables even with training=False"):
         export_model(model, tmp_path / "model.onnx", task="other", example=EXAMPLE)

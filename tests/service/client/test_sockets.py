@@ -341,7 +341,7 @@ def test_a_key_has_to_be_one_and_is_not_shown(key: str) -> None:
     assert key.strip() == "" or key not in str(caught.value)
 
 
-def test_a_call_that_is_cancelled_leaves_the_client_whole() -> None:
+def test_a_call_that_is_canceled_leaves_the_client_whole() -> None:
     async def main(url: str) -> None:
         async with AsyncClient(url, connections=1) as client:
             call = asyncio.create_task(client.predict("m", ROW))

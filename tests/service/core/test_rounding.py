@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from service.core.rounding import Difference, allowed, difference, neighbour, worst
+from service.core.rounding import Difference, allowed, difference, neighbor, worst
 from service.core.tolerances import LEAST
 
 
-def test_a_neighbour_is_two_units_in_the_last_place_away() -> None:
+def test_a_neighbor_is_two_units_in_the_last_place_away() -> None:
     x = np.array([1.0, -3.0, 1e-3, 0.0], np.float32)
     for seed in range(4):
-        assert (np.abs(neighbour(x, seed) - x) == 2 * np.spacing(np.abs(x))).all()
-    assert (neighbour(np.arange(3), 0) == np.arange(3)).all()
+        assert (np.abs(neighbor(x, seed) - x) == 2 * np.spacing(np.abs(x))).all()
+    assert (neighbor(np.arange(3), 0) == np.arange(3)).all()
 
 
 def test_limits_are_six_times_the_scale_or_the_floor_by_row() -> None:

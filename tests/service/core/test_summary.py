@@ -7,18 +7,18 @@ from service.core.summary import Running, Summary, constant, need_samples
 SAMPLES = np.random.default_rng(0).dirichlet(np.ones(4), (100, 3)).astype(np.float32)
 
 
-def summarise(samples: np.ndarray) -> Summary:
+def summarize(samples: np.ndarray) -> Summary:
     return Running.start(samples).add(samples).summary()
 
 
 def test_merged_summaries_are_those_of_all_samples() -> None:
-    whole, merged = summarise(SAMPLES), summarise(SAMPLES[:13]).merge(summarise(SAMPLES[13:]))
+    whole, merged = summarize(SAMPLES), summarize(SAMPLES[:13]).merge(summarize(SAMPLES[13:]))
     np.testing.assert_allclose(merged.moments.mean, SAMPLES.mean(axis=0, dtype=np.float64))
     np.testing.assert_allclose(merged.moments.variance, whole.moments.variance)
 
 
 def test_rows_of_a_summary_are_theirs() -> None:
-    whole = summarise(SAMPLES)
+    whole = summarize(SAMPLES)
     np.testing.assert_array_equal(whole.rows(slice(2)).moments.mean, whole.moments.mean[:2])
     np.testing.assert_array_equal(whole.rows(slice(2)).moments.m2, whole.moments.m2[:2])
 

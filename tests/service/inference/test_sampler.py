@@ -124,24 +124,24 @@ YEARS = np.array([[1985.0], [2010.0], [1960.0], [1999.0], [1971.0], [2001.0]], n
 class Steady:
     """Steps of so many samples."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, maximum: int) -> None:
+        self._maximum = maximum
 
     def rows(self, sizes: Sizes) -> int:
-        return self._most
+        return self._maximum
 
     def samples(self, sizes: Sizes) -> int:
-        return self._most
+        return self._maximum
 
 
-def finish(sampler: Sampler, jobs: list[SampleJob], most: int = 1 << 40) -> None:
-    for _ in sampler.run(jobs, Steady(most)):
+def finish(sampler: Sampler, jobs: list[SampleJob], maximum: int = 1 << 40) -> None:
+    for _ in sampler.run(jobs, Steady(maximum)):
         pass
 
 
 @pytest.mark.parametrize("layout", [Layout.SPLIT, Layout.TILED])
-@pytest.mark.parametrize("most", [1, 40, 1 << 40])
-def test_jobs_that_run_together_come_to_what_each_comes_to_alone(layout: Layout, most: int) -> None:
+@pytest.mark.parametrize("maximum", [1, 40, 1 << 40])
+def test_jobs_of_a_batch_give_the_same_as_alone(layout: Layout, maximum: int) -> None:
     """They differ in rows, passes, seeds and masks."""
     sampler = co2(layout)
     jobs = [
@@ -151,7 +151,7 @@ def test_jobs_that_run_together_come_to_what_each_comes_to_alone(layout: Layout,
         SampleJob({"year": YEARS[:1]}, 40, Draws(3)),
     ]
     assert all(sampler.joins(jobs[0], job) for job in jobs)
-    finish(sampler, jobs, most)
+    finish(sampler, jobs, maximum)
     for job in jobs:
         assert job.done
         found = moments_of(job)["ppm"]

@@ -14,7 +14,7 @@ from service.errors import InputError
 from service.graph.plan import Layout, compile_plan
 from service.inference.options import Limits
 from service.inference.runner import Runner
-from service.inference.texts import BYTES_EACH, FREE, most_letters, require_few, size_in_memory
+from service.inference.texts import BYTES_EACH, FREE, max_letters, require_few, size_in_memory
 from service.inference.trials import trial_rows
 from service.protocol.options import Options
 from service.server.banner import example_rows
@@ -135,10 +135,12 @@ def test_strings_count_as_what_they_take() -> None:
     assert size_in_memory(np.zeros((2, 5))) == 80
 
 
-@pytest.mark.parametrize(("letters", "most"), [(0, 1024), (1024, 1024), (1025, 2048), (5000, 8192)])
-def test_lengths_of_texts_are_few(letters: int, most: int) -> None:
-    assert most_letters(np.array([["a" * letters], ["a"]], object)) == most
-    assert most_letters(np.zeros((2, 5))) == 0
+@pytest.mark.parametrize(
+    ("longest", "found"), [(0, 1024), (1024, 1024), (1025, 2048), (5000, 8192)]
+)
+def test_lengths_of_texts_are_few(longest: int, found: int) -> None:
+    assert max_letters(np.array([["a" * longest], ["a"]], object)) == found
+    assert max_letters(np.zeros((2, 5))) == 0
 
 
 def test_a_long_text_does_not_join_short_ones(model: Predictor) -> None:

@@ -130,11 +130,11 @@ def test_what_large_requests_took_is_given_back_while_their_models_stay(digits_p
     for predictor in predictors:
         predictor.predict(np.zeros((1, 64)), passes=2, seed=1)
     give_back()
-    before, most = taken(), 0
+    before, peak = taken(), 0
     for predictor in predictors:
         predictor.predict(np.zeros((256, 64)), passes=200, seed=1)
-        most = max(most, taken())
-    assert most - before > 16 * MIB  # or this shows nothing
+        peak = max(peak, taken())
+    assert peak - before > 16 * MIB  # or this shows nothing
     give_back()
     assert taken() - before < 8 * MIB
 

@@ -215,7 +215,7 @@ def test_a_full_queue_turns_away(start: Start, digits: Predictor) -> None:
     assert len(scheduler) == 0
 
 
-def test_a_cancelled_job_ends_and_its_company_goes_on(start: Start, digits: Predictor) -> None:
+def test_a_canceled_job_ends_and_its_company_goes_on(start: Start, digits: Predictor) -> None:
     held = Held()
     scheduler = start(on_time_slice=held)
     held.hold(scheduler, digits)

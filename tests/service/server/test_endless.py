@@ -15,7 +15,7 @@ import pytest
 from scripts.local_server import LocalServer, local_server
 from service.errors import ModelError
 from service.graph.artifact import read_artifact
-from service.graph.plan import serialise
+from service.graph.plan import serialize
 from service.repository.loading import limited
 from service.runtime.engine import CPU, Engine, Stop
 from tests.conftest import STORE
@@ -55,7 +55,7 @@ def until(true: Callable[[], object]) -> None:
 
 
 def test_a_run_is_stopped_from_another_thread(tmp_path: Path) -> None:
-    engine = Engine(serialise(read_artifact(endless(tmp_path / "model.onnx")).model), [CPU])
+    engine = Engine(serialize(read_artifact(endless(tmp_path / "model.onnx")).model), [CPU])
     stop, feeds = Stop(), {"x": np.ones((1, 1), np.float32), "training": np.array(True)}
     threading.Timer(0.2, stop.set).start()
     started = time.monotonic()

@@ -29,7 +29,7 @@ def own() -> Iterator[LocalServer]:
 
 
 class Watch:
-    """The most memory that a process took, and the longest that it did not answer."""
+    """The peak memory of a process, and the longest time in which it did not answer."""
 
     def __init__(self, server: LocalServer) -> None:
         self._process = psutil.Process(server.process.pid)

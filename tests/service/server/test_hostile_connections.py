@@ -191,8 +191,8 @@ def test_odd_requests_are_refused(brief: LocalServer, line: str) -> None:
 
 def test_the_server_accepts_again_after_all_descriptors_were_taken(brief: LocalServer) -> None:
     process = psutil.Process(brief.process.pid)
-    most = process.rlimit(psutil.RLIMIT_NOFILE)
-    process.rlimit(psutil.RLIMIT_NOFILE, (process.num_fds() + 60, most[1]))
+    limits = process.rlimit(psutil.RLIMIT_NOFILE)
+    process.rlimit(psutil.RLIMIT_NOFILE, (process.num_fds() + 60, limits[1]))
     try:
         for asks in (False, True):
             many = [connect(brief) for _ in range(80)]
@@ -207,7 +207,7 @@ def test_the_server_accepts_again_after_all_descriptors_were_taken(brief: LocalS
             for connection in many:
                 connection.close()
     finally:
-        process.rlimit(psutil.RLIMIT_NOFILE, most)
+        process.rlimit(psutil.RLIMIT_NOFILE, limits)
 
 
 def test_no_request_is_lost_when_the_server_ends(brief: LocalServer) -> None:

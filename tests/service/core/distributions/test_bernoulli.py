@@ -49,7 +49,7 @@ def test_masks_drop_at_their_rate_and_keep_the_mean(rate: float) -> None:
 
 @pytest.mark.parametrize("rate", RATES)
 def test_bits_of_a_mask_are_independent(rate: float) -> None:
-    """Chi-square of the number kept of four neighbours, against the binomial."""
+    """Chi-square of the number kept of four neighbors, against the binomial."""
     kept = draw(rate=rate, passes=range(8000))[:, :48].reshape(-1, 4).sum(axis=1)
     p = 1 - quantised_rate(rate)
     wanted = np.array([math.comb(4, k) * p**k * (1 - p) ** (4 - k) for k in range(5)]) * len(kept)

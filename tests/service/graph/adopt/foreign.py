@@ -43,7 +43,7 @@ def adopted(model: ir.Model, activate: bool = False) -> Adopted:
 def run(
     result: Adopted, training: bool, x: NDArray[Any] = ONES, **more: NDArray[Any]
 ) -> dict[str, NDArray[Any]]:
-    """Its outputs, computed by ONNX Runtime with its usual optimisations."""
+    """Its outputs, computed by ONNX Runtime with its usual optimizations."""
     engine = Engine(ir.to_proto(result.model).SerializeToString(), [CPU])
     return engine.run({"x": x, "training": np.array(training), **more})
 

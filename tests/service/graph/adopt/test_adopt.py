@@ -118,7 +118,7 @@ def test_initializers_are_no_inputs() -> None:
 
 
 @pytest.mark.parametrize("training_mode", [0, 1])
-def test_normalisation_in_training_mode_is_refused(training_mode: int) -> None:
+def test_normalization_in_training_mode_is_refused(training_mode: int) -> None:
     body = "[d] h = Dropout(x, half, on) [norm] y{} = BatchNormalization{}(h, s, s, s, s)"
     outputs, attribute = (", m, v", "<training_mode = 1>") if training_mode else ("", "")
     constants = "bool on = {1}, float half = {0.5}, float[4] s = {1, 1, 1, 1}"
@@ -130,7 +130,7 @@ def test_normalisation_in_training_mode_is_refused(training_mode: int) -> None:
         assert list(sites(adopted(model))) == ["d"]
 
 
-def test_old_normalisation_in_training_is_refused() -> None:
+def test_old_normalization_in_training_is_refused() -> None:
     body = "[norm] y, m, v, sm, sv = BatchNormalization(x, s, s, s, s)"
     with pytest.raises(ArtifactError, match="BatchNormalization 'norm' is in training mode"):
         adopted(graph(body, "float[4] s = {1, 1, 1, 1}", opset=11))

@@ -56,7 +56,7 @@ class FrozenMasks(Runner):
 
 
 class NoMasks(Runner):
-    """Dropout was optimised away."""
+    """Dropout was optimized away."""
 
     def draw(
         self, frontier: Frontier, passes: range, draws: Draws, own: range | None = None
