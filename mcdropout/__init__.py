@@ -1,6 +1,6 @@
-"""Monte Carlo dropout for Keras models: export them, and ask them with or without a server.
+"""Monte Carlo dropout for Keras models: export them, and predict with or without a server.
 
-Each name is loaded when it is first used, for each needs other packages: `Client` and
+Each name is loaded when it is first used, because each needs other packages: `Client` and
 `AsyncClient` need httpx and NumPy alone, `load_model` those of the extra `cpu` or `gpu`,
 and `export_model` those of the extra `export`.
 """
@@ -39,12 +39,12 @@ else:
 
 
 def require_own(package: str) -> None:
-    """Check that a top-level package is the one that was installed with this one.
+    """Check that a top-level package is the one that was installed with this package.
 
-    Its name, `service` or `models`, is a common one, and Python takes the first on its path.
+    `service` and `models` are common names, and Python takes the first one on its path.
 
     Raises:
-        ImportError: naming the one that Python takes in its place.
+        ImportError: Python finds another package of that name, which the error names.
     """
     own = Path(__file__).resolve().parent.parent / package
     spec = find_spec(package)

@@ -1,4 +1,4 @@
-"""What to do with a file that was just exported: commands that work when pasted."""
+"""What to do with a file that was just exported: commands to copy and paste."""
 
 import json
 import shlex
@@ -10,27 +10,27 @@ from service.manifest import Manifest
 from service.repository.scan import is_version
 from service.server.banner import curl_command, example_rows
 
-#: A longer command is not pasted.
+#: Maximum length of a command with an example row, in characters.
 _LONGEST = 1000
 #: Where `mcdropout serve` listens.
 _URL = "http://127.0.0.1:8000"
 
 
 def next_step(path: Path, manifest: Manifest) -> str:
-    """How to ask and serve the model of a file.
+    """How to query and serve the model of a file.
 
     Args:
-        path: of the file; it can be served if that is `<store>/<name>/<version>/model.onnx`.
+        path: of the file; a server finds it at `<store>/<name>/<version>/model.onnx`.
         manifest: of the model.
     """
     folder = path.resolve().parent
-    steps = {"Ask it": _predict(path, manifest)}
+    steps = {"Query it": _predict(path, manifest)}
     if is_version(folder.name):
         store = shlex.quote(str(path.parent.parent.parent))
         steps["Serve it"] = f"{_program()} serve --models {store}"
         curl = curl_command(_URL, folder.parent.name, manifest)
         if curl is not None and len(curl) <= _LONGEST:
-            steps["Ask the server"] = curl
+            steps["Query the server"] = curl
     text = "\n".join(f"{title}:\n\n  {command}\n" for title, command in steps.items())
     if not is_version(folder.name):
         text += (
@@ -52,7 +52,7 @@ def _predict(path: Path, manifest: Manifest) -> str:
 
 
 def _program() -> str:
-    """How this command was called: it is not always on the PATH."""
+    """How this command was called, since it is not always on the PATH."""
     called = sys.argv[0]
     if Path(called).name != "mcdropout":
         return f"{shlex.quote(sys.executable)} -m mcdropout"

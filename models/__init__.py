@@ -1,9 +1,8 @@
-"""Offline half: exporting Keras models, and the demo models. Needs TensorFlow."""
+"""The offline half: exporting Keras models, and the demo models. Requires TensorFlow."""
 
 import os
 
-# Read when TensorFlow and Keras are first imported, so they are set before any
-# module of this package can do that: start-up log lines would bury our own
-# output, and the exporter traces TensorFlow graphs.
+# TensorFlow and Keras read these at their first import. Without them, start-up log lines
+# would hide the exporter's own output, and Keras might use another backend than TensorFlow.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")

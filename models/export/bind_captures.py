@@ -1,4 +1,4 @@
-"""Convert the captured tensors of a traced function to constants."""
+"""Replace the captured tensors of a traced function by constants."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,14 +10,14 @@ from service.nodes.conditions import ensure
 
 
 class BindCapturesPass(ir.passes.InPlacePass):
-    """tf2onnx makes inputs of the tensors that a function captured; make constants of them.
+    """Turn the inputs that tf2onnx made of captured tensors into constants.
 
-    Precondition: none; a captured tensor that nothing reads is no input.
+    Precondition: none; a captured tensor that no node reads is not an input.
     Postcondition: no captured tensor is an input.
     """
 
     def __init__(self, captured: Mapping[str, NDArray[Any]]) -> None:
-        """The tensors by the names that they have as inputs."""
+        """Take the captured tensors by the names that they have as inputs."""
         super().__init__()
         self._captured = captured
 

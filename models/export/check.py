@@ -1,4 +1,4 @@
-"""Verifies on the finished file that its dropout is active and everything else is unchanged.
+"""Verify a finished file: its dropout is active, and everything else is unchanged.
 
 All checks use ONNX Runtime sessions with default settings, as other users of the file would.
 """
@@ -29,7 +29,7 @@ from service.manifest import (
 Array = NDArray[Any]
 Feeds = Mapping[str, Array]
 
-#: Rows compared with Keras.
+#: Number of rows whose outputs are compared with those of Keras.
 ROWS = 8
 #: Number of samples of each site's mask elements, in units of 1 / (p (1 - p)).
 _WANTED_DRAWS = 100
@@ -54,7 +54,7 @@ class Reference(NamedTuple):
     limits: list[NDArray[np.float64]]
 
     def difference(self, found: list[Array]) -> Difference:
-        """The difference of the worst row of all outputs."""
+        """The largest difference, over all outputs and rows, relative to what is allowed."""
         return worst([difference(*three) for three in zip(found, *self, strict=True)])
 
 
@@ -93,7 +93,7 @@ def check_artifact(path: Path, manifest: Manifest, expected: Expected) -> Checks
             f"file "
             "was written."
         ) from error
-    require_living_sites(path, manifest.sites)
+    require_active_sites(path, manifest.sites)
     session = onnxruntime.InferenceSession(path)
     feeds = expected.feeds
     off = expected.off.difference(_run(session, feeds, training=False))
@@ -136,7 +136,7 @@ def check_artifact(path: Path, manifest: Manifest, expected: Expected) -> Checks
     )
 
 
-def require_living_sites(path: Path, sites: Iterable[SiteSpec]) -> None:
+def require_active_sites(path: Path, sites: Iterable[SiteSpec]) -> None:
     """Look for each site in the graph that ONNX Runtime has optimized.
 
     Raises:
@@ -168,7 +168,7 @@ def _run(session: Any, feeds: Feeds, training: bool) -> list[Array]:
 
 
 def _still(path: Path, sites: tuple[SiteSpec, ...]) -> Any:
-    """A session of the file with every rate 0 and all noise neutral."""
+    """A session of the file with every dropout rate 0 and neutral noise."""
     model = onnx.load(path)
     by_name = {node.name: node for node in model.graph.node}
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
@@ -180,7 +180,7 @@ def _still(path: Path, sites: tuple[SiteSpec, ...]) -> Any:
             continue
         number = np.array(BY_KIND[site.kind].neutral, site.dtype)
         model.graph.initializer.append(onnx.numpy_helper.from_array(number, name))
-        # Its input provides the shape, and is zeros.
+        # The node's input consists of zeros and provides the shape.
         node.CopyFrom(onnx.helper.make_node("Add", [*node.input, name], node.output))
     return onnxruntime.InferenceSession(model.SerializeToString())
 
@@ -188,9 +188,9 @@ def _still(path: Path, sites: tuple[SiteSpec, ...]) -> Any:
 def _observe(
     path: Path, sites: tuple[SiteSpec, ...], feeds: Feeds, repeats: int
 ) -> dict[str, Array]:
-    """The draws of each site on repeated rows in two calls: name to (calls, rows, …).
+    """Run two calls on repeated rows; returns site name to draws (calls, rows, …).
 
-    For a dropout, its mask of kept elements; for noise, its numbers.
+    Draws are the mask of kept elements for a dropout, and the numbers themselves for noise.
     """
     model = onnx.load(path)
     by_name = {node.name: node for node in model.graph.node}
@@ -215,20 +215,20 @@ def _observe(
 
 
 def _by_row(site: SiteSpec, drawn: Array, rows: int) -> Array:
-    """(rows, numbers) of what a site drew; (1, numbers) where all rows share it."""
+    """Reshape the draws of a site to (rows, numbers), or (1, numbers) if all rows share them."""
     if site.batch_axis is None:
         return drawn.reshape(1, -1)
     return np.moveaxis(drawn, site.batch_axis, 0).reshape(rows, -1)
 
 
 def _size(site: SiteSpec) -> int:
-    """Numbers that one row draws, or all that share them; a dynamic axis counted as one."""
+    """Numbers drawn per row, or per call if rows share them; a dynamic axis counts as one."""
     others = [size or 1 for axis, size in enumerate(site.shape) if axis != site.batch_axis]
     return math.prod(others) * (site.row_elements or 1)
 
 
 def _repeats(sites: tuple[SiteSpec, ...], row_size: int) -> int:
-    """Number of rows that give every site enough samples for its rate, limited by memory."""
+    """Number of rows that give each site enough samples to check its rate, within memory."""
     wanted = [
         _WANTED_DRAWS / (site.rate * (1 - site.rate) * _size(site))
         for site in sites
@@ -239,7 +239,7 @@ def _repeats(sites: tuple[SiteSpec, ...], row_size: int) -> int:
 
 
 def _drop_rate(site: SiteSpec, kept: Array) -> float:
-    """Share of dropped elements of (calls, rows, …) masks."""
+    """Share of dropped elements in (calls, rows, …) masks, after comparing it with the rate."""
     dropped = 1.0 - float(kept.mean())
     if not BY_KIND[site.kind].agrees(kept, site.rate):
         raise ExportError(
@@ -251,7 +251,7 @@ def _drop_rate(site: SiteSpec, kept: Array) -> float:
 
 
 def _noise(site: SiteSpec, numbers: Array) -> tuple[float, float]:
-    """Mean and standard deviation of (calls, rows, …) numbers."""
+    """Mean and standard deviation of (calls, rows, …) numbers, after comparing their moments."""
     values = numbers.astype(np.float64)
     found = float(values.mean()), float(values.std())
     if not BY_KIND[site.kind].agrees(values, site.rate):
@@ -266,7 +266,7 @@ def _noise(site: SiteSpec, numbers: Array) -> tuple[float, float]:
 
 
 def _require_variation(site: SiteSpec, draws: Array) -> None:
-    """(calls, rows, …) draws differ by call, and by row unless rows share them."""
+    """Check that (calls, rows, …) draws differ between calls, and between unshared rows."""
     if not BY_KIND[site.kind].must_vary(draws[0].size, site.rate):
         return
     shared = site.batch_axis is None
@@ -279,14 +279,14 @@ def _require_variation(site: SiteSpec, draws: Array) -> None:
 
 
 def _spread(session: Any, feeds: Feeds, repeats: int, manifest: Manifest) -> dict[str, float]:
-    """Largest standard deviation over repeats of one row in two calls, by output."""
+    """Output name to its largest standard deviation over the repeats of one row, in two calls."""
     calls = [_run(session, feeds, training=True) for _ in range(2)]
     spread = {
         output.name: float(np.concatenate(pair).astype(np.float64).std(axis=0).max())
         for output, *pair in zip(manifest.outputs, *calls, strict=True)
     }
     still = [o.name for o in manifest.outputs if o.stochastic and spread[o.name] == 0.0]
-    # A rare draw may not occur in so few rows, and may hide all others.
+    # With so few rows, a rare draw may not occur; until it does, it may hide all others.
     rarest = min(_unusual_draws(site, repeats) for site in manifest.sites)
     if (still and rarest > LOG_CHANCE) or not any(o.stochastic for o in manifest.outputs):
         raise ExportError(
@@ -298,13 +298,17 @@ def _spread(session: Any, feeds: Feeds, repeats: int, manifest: Manifest) -> dic
 
 
 def _unusual_draws(site: SiteSpec, repeats: int) -> float:
-    """How many draws unlike the rest two calls should have, at least; rows may share them."""
+    """Minimum number of draws in two calls that are expected to differ from the others."""
     count = 2 if site.batch_axis is None else repeats
     return count * _size(site) * BY_KIND[site.kind].share_unusual(site.rate)
 
 
 def require_probabilities(outputs: Iterable[Array]) -> None:
-    """Raises ExportError unless every row of every output is a distribution over classes."""
+    """Check that every row of every output is a distribution over classes.
+
+    Raises:
+        ExportError: a row is not.
+    """
     for output in outputs:
         values = output.astype(np.float64)
         inside = bool((values >= 0).all() and (values <= 1).all())

@@ -1,4 +1,4 @@
-"""Convert a traced function to ONNX by way of tf2onnx, markers included."""
+"""Convert a traced function and its markers to ONNX with tf2onnx."""
 
 import logging
 from collections.abc import Collection
@@ -23,7 +23,7 @@ from service.errors import ExportError
 #: ONNX domain of the marker node `Site`, which `SiteNodesPass` replaces.
 SITE_DOMAIN = "mcdropout"
 SITE_OP = "Site"
-#: Its attribute that says which site it is.
+#: Attribute of a marker node: the number of its site.
 SITE_NUMBER = "number"
 
 #: Domains of nodes that standard ones take the place of, and of ONNX's lookup tables.
@@ -53,7 +53,7 @@ def to_onnx(function: Any, signature: list[tf.TensorSpec], opset: int) -> ir.Mod
 
 
 def _refuse_bfloat16(graph: Any) -> None:
-    """Layers were given float32 to compute in; what is left says bfloat16 itself."""
+    """Check that no bfloat16 is left; layers that compute in it were given float32."""
     for op in graph.get_operations():
         if op.type == "Cast" and op.outputs[0].dtype == tf.bfloat16:
             raise ExportError(
@@ -63,7 +63,7 @@ def _refuse_bfloat16(graph: Any) -> None:
 
 
 def _captures(concrete: Any) -> dict[str, NDArray[Any]]:
-    """The tensors that a function captured from outside of it, by their names in it."""
+    """The tensors that a function captured from outside, by their names inside it."""
     return {
         inner.name: outer.numpy()
         for outer, inner in concrete.graph.captures
@@ -72,26 +72,26 @@ def _captures(concrete: Any) -> dict[str, NDArray[Any]]:
 
 
 def _convert_marker(new: TFNodes) -> None:
-    """A marker becomes a Site."""
-    # The number also keeps tf2onnx from merging two draws of the same shape into one.
+    """Convert a marker op to a `Site` node."""
+    # The number also prevents tf2onnx from merging two draws of the same shape.
     number = {SITE_NUMBER: new.node.get_attr_int("seed2")}
     new.put(SITE_OP, new.node.input[1], domain=SITE_DOMAIN, **number)
 
 
 def _convert_select(new: TFNodes) -> None:
-    """SelectV2 is Where.
+    """Convert SelectV2 to Where.
 
-    tf2onnx's own adds up both branches, times 1 and 0. That makes NaN of a branch
-    that is infinite where it is not selected, and hides the switch from the server.
+    The handler of tf2onnx multiplies the branches by 1 and 0 and adds them. This gives NaN
+    where the branch that is not selected is infinite, and hides the switch from the server.
     """
     new.put("Where", *new.node.input)
 
 
 def _convert_patches(new: TFNodes) -> None:
-    """Patches of an image, as vision transformers cut them.
+    """Convert ExtractImagePatches, which vision transformers use, to a convolution.
 
-    tf2onnx's own writes a reshape that is invalid where the batch is dynamic. A
-    convolution with one output channel for each value of a patch is the same.
+    The convolution has one output channel for each value of a patch. The reshape that
+    tf2onnx writes instead is invalid for a dynamic batch.
     """
     node, (x,) = new.node, new.node.input
     _, height, width, _ = node.get_attr_value("ksizes")
@@ -121,7 +121,10 @@ _HANDLERS: dict[str, Handler] = {
 
 
 def _require_standard_ops(model: ir.Model) -> None:
-    """tf2onnx logs what it cannot convert, and writes the TensorFlow op into the file."""
+    """Check that every node is a standard operator.
+
+    tf2onnx only logs what it cannot convert, and leaves the TensorFlow op in the graph.
+    """
     foreign: dict[str, str] = {}
     for node in model.graph.all_nodes():
         version = model.opset_imports.get(node.domain, 1)
@@ -138,7 +141,7 @@ def _require_standard_ops(model: ir.Model) -> None:
 
 
 def _instead(operations: Collection[str]) -> str:
-    """What would be right in place of operations that ONNX does not have."""
+    """Advice on how to replace operations that ONNX does not have."""
     advice = [_INSTEAD[op] for op in sorted(operations) if op in _INSTEAD]
     if advice:
         return advice[0]

@@ -1,4 +1,4 @@
-"""Custom classes and functions that a model file refers to: given, and missing ones."""
+"""Custom classes and functions that a model file refers to, given or missing."""
 
 import importlib
 import json
@@ -14,12 +14,12 @@ from service.errors import ExportError
 
 #: Top-level packages of this project, which hide user modules of the same names.
 _OWN = ("mcdropout", "models", "service")
-#: Where Keras 2 and .h5 files mean a class to be that they name without its module.
+#: Packages in which Keras looks for a class that Keras 2 and .h5 files name without a module.
 _KERAS = (keras, keras.layers, keras.initializers, keras.regularizers, keras.constraints)
 
 
 def import_objects(modules: Sequence[str]) -> dict[str, Any]:
-    """Every public class and function of the modules, by name.
+    """Import modules; returns each public class and function of them by name.
 
     Raises:
         ExportError: a module cannot be imported.
@@ -86,11 +86,11 @@ def _config(path: Path) -> Any:
         with h5py.File(path) as file:
             return json.loads(file.attrs["model_config"])
     except (OSError, KeyError, ValueError, zipfile.BadZipFile):
-        return None  # no such file at all, which Keras has said
+        return None  # the file does not exist, which Keras reports
 
 
 def _named(config: Any) -> Iterator[tuple[str, str]]:
-    """(name, module) of each object in a configuration that is not Keras' own."""
+    """(name, module) of each object in a configuration that does not belong to Keras."""
     if isinstance(config, list):
         for item in config:
             yield from _named(item)

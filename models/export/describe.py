@@ -15,9 +15,9 @@ from service.manifest import InputSpec, Manifest, OutputSpec
 
 Array = NDArray[Any]
 
-#: An example row larger than this would only bloat the file.
+#: Maximum elements of an example row in the manifest; a larger one would only enlarge the file.
 _MAX_EXAMPLE_VALUES = 1024
-#: Size tried on a dynamic axis, by rank of the input: a sequence, an image, a volume.
+#: Size of a dynamic axis in the checks, by rank of the input: a sequence, an image, a volume.
 _DYNAMIC_SIZES = {3: 16, 4: 64, 5: 16}
 
 
@@ -27,9 +27,9 @@ def check_rows(
     rows: int,
     texts: Sequence[str],
 ) -> dict[str, Array]:
-    """Input name to a (rows, …) array: the example's rows, repeated, or else noise.
+    """Input name to a (rows, …) array for the checks: the example's rows repeated, or noise.
 
-    For strings at most half of the rows are the example's, and the others are from `texts`.
+    For strings, at most half of the rows are the example's; the others are `texts`.
 
     Raises:
         ExportError: the example does not fit the inputs.
@@ -89,21 +89,21 @@ def _random_rows(spec: tf.TensorSpec, rows: int, rng: np.random.Generator) -> Ar
     dtype = spec.dtype.as_numpy_dtype
     if np.issubdtype(dtype, np.floating):
         return rng.standard_normal(shape).astype(dtype)
-    # 0 and 1 are valid in every vocabulary and set of classes.
+    # 0 and 1 are valid indices in every vocabulary and set of classes.
     return rng.integers(0, 2, shape).astype(dtype)
 
 
 def input_specs(
     signature: list[tf.TensorSpec], rows: Mapping[str, Array], with_example: bool
 ) -> tuple[InputSpec, ...]:
-    """The inputs, each with the first row as its example where that is small enough."""
+    """The inputs; each has the first row as its example if that is small enough."""
     return tuple(
         InputSpec(
             name=spec.name,
             dtype=spec.dtype.name,
             shape=tuple(spec.shape.as_list()),
             example=rows[spec.name][0].tolist()
-            # Nothing else describes the strings that a model takes.
+            # An example is the only description of the strings that a model takes.
             if (with_example or spec.dtype == tf.string)
             and rows[spec.name][0].size <= _MAX_EXAMPLE_VALUES
             else None,
@@ -115,7 +115,7 @@ def input_specs(
 def output_specs(
     names: list[str], tensors: list[Any], stochastic: set[str]
 ) -> tuple[OutputSpec, ...]:
-    """The outputs; `stochastic` names those that a draw lies before."""
+    """The outputs; `stochastic` is true for those that depend on a draw."""
     return tuple(
         OutputSpec(
             name=name,
@@ -148,7 +148,7 @@ def check_labels(
 
 
 def notes(manifest: Manifest) -> Iterator[str]:
-    """Log properties of the exported model that the user should know."""
+    """Notes for the log: properties of the exported model that the user should know."""
     if manifest.kept_off:
         yield (
             f"{', '.join(manifest.kept_off)} stay off, as in Keras' model(x, training=True): the "
@@ -176,7 +176,7 @@ def notes(manifest: Manifest) -> Iterator[str]:
 
 
 def same_seeds(traced: Emitted) -> tuple[tuple[str, ...], ...]:
-    """Groups of sites that Keras draws alike, or sites that it draws alike in every call."""
+    """Groups of sites that Keras draws alike; a group of one draws alike in every call."""
     active = {site.name for site in traced.sites.values()}
     groups = [
         (number, tuple(name for name in names if name in active))

@@ -1,4 +1,4 @@
-"""tf2onnx handlers of operators that it does not have, made of ONNX's."""
+"""tf2onnx handlers for operators that it lacks, composed of ONNX operators."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from models.export.tf_nodes import Handler, TFNodes, handler
 
 
 def _elementwise(compute: Callable[[TFNodes, str], str]) -> Handler:
-    """A handler that puts what `compute(new, x)` makes in the place of a node."""
+    """A handler that replaces a node by the result of `compute(new, x)`."""
 
     def convert(new: TFNodes) -> None:
         new.put("Cast", compute(new, new.node.input[0]), to=new.output_type)
@@ -18,12 +18,12 @@ def _elementwise(compute: Callable[[TFNodes, str], str]) -> Handler:
 
 
 def _convert_erfc(new: TFNodes) -> None:
-    """1 - erf, which the exact GELU uses."""
+    """erfc(x) = 1 - erf(x), which the exact GELU uses."""
     new.put("Sub", 1.0, new.add("Erf", new.node.input[0]))
 
 
 def _expm1(new: TFNodes, x: str) -> str:
-    """eˣ - 1, and near 0, where that cancels, 2t/(1 - t) with t = tanh(x/2)."""
+    """eˣ - 1; near 0, where this suffers from cancellation, 2t/(1 - t) with t = tanh(x/2)."""
     t = new.add("Tanh", new.add("Div", x, 2.0))
     small = new.add("Div", new.add("Add", t, t), new.add("Sub", 1.0, t))
     near = new.add("Less", new.add("Abs", x), 0.5)
@@ -31,14 +31,14 @@ def _expm1(new: TFNodes, x: str) -> str:
 
 
 def _log1p(new: TFNodes, x: str) -> str:
-    """log u · x/(u - 1) with u = 1 + x as rounded, in which its error cancels (W. Kahan)."""
+    """log(u) · x/(u - 1) with the rounded u = 1 + x, whose rounding error cancels (W. Kahan)."""
     u = new.add("Add", x, 1.0)
     whole = new.add("Div", new.add("Mul", new.add("Log", u), x), new.add("Sub", u, 1.0))
     return new.add("Where", new.add("Equal", u, 1.0), x, whole)
 
 
 def _bucketize(new: TFNodes, x: str) -> str:
-    """How many boundaries are at most x."""
+    """The number of boundaries that are at most x."""
     boundaries = np.array(new.node.get_attr_value("boundaries"), np.float32)
     values = new.add("Cast", new.add("Unsqueeze", x, np.array([-1])), to=onnx.TensorProto.FLOAT)
     reached = new.add("GreaterOrEqual", values, boundaries)
@@ -47,10 +47,10 @@ def _bucketize(new: TFNodes, x: str) -> str:
 
 
 def _one_hot(new: TFNodes, x: str) -> str:
-    """Where an index is that of the place.
+    """`on` where an index equals the position, and `off` elsewhere.
 
-    tf2onnx's own takes float32, or one axis; and ONNX's operator counts a negative index from
-    the end, where TensorFlow's gives `off` alone.
+    The handler of tf2onnx takes float32 or one axis only. ONNX's OneHot counts a negative index
+    from the end, for which TensorFlow gives `off` everywhere.
     """
     depth, on, off = (part.get_tensor_value(as_list=False) for part in new.node.inputs[1:4])
     axis = new.node.get_attr_value("axis", -1)
@@ -61,7 +61,7 @@ def _one_hot(new: TFNodes, x: str) -> str:
     return new.add("Where", here, np.array(on), np.array(off))
 
 
-#: By TensorFlow's operator.
+#: Handlers by TensorFlow op.
 HANDLERS: dict[str, Handler] = {
     "Erfc": handler(_convert_erfc),
     "Expm1": _elementwise(_expm1),

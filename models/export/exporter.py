@@ -32,9 +32,9 @@ from service.manifest import METADATA_KEY, Manifest, Source, Task
 
 Array = NDArray[Any]
 
-#: Opsets whose dropout kernels exist on CPU and CUDA alike, and that tf2onnx writes.
+#: Opsets that tf2onnx writes and whose dropout kernels exist for CPU and CUDA.
 OPSETS = (18,)
-#: Rows on which the model is called many times, large networks included.
+#: Number of rows for the checks that call the model many times, which large networks make slow.
 _FEW = 2
 STAGES = ("Finding dropout", "Tracing", "Converting to ONNX", "Checking", "Writing")
 
@@ -214,7 +214,7 @@ class _Attempt:
 
 
 def _custom_layers_twice(model: keras.Model, draws: Draws) -> Draws:
-    """The same draws, with every custom layer that draws run twice as a whole, on and off."""
+    """The same draws, but custom layers that draw run twice as a whole, on and off."""
     own = [
         id(layer)
         for layer in [model, *all_layers(model)]
@@ -227,7 +227,7 @@ def _custom_layers_twice(model: keras.Model, draws: Draws) -> Draws:
 
 @contextmanager
 def _draft(path: Path) -> Iterator[Path]:
-    """A file beside `path` that takes its place only if the block succeeds."""
+    """Yield a temporary path beside `path`, and rename it to `path` if the block succeeds."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     try:

@@ -1,4 +1,4 @@
-"""Finds the layers that draw if all of them are in training mode."""
+"""Find the layers that draw if all of them are in training mode."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ from models.export.recorder import Layer, Still, Tensor
 
 
 class ForcedTraining(Still):
-    """Gives every layer `training=True`, draws nothing, and records which layers would draw.
+    """Pass `training=True` to every layer, draw nothing, and record which layers would draw.
 
     Attributes:
         drawing: path of the innermost layer, once for each draw.
-        layers: path to the ids of that layer and of those that it draws for.
+        layers: path to the ids of that layer and of the layers that it draws for.
     """
 
     def __init__(self) -> None:

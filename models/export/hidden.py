@@ -1,7 +1,7 @@
-"""Randomness that TensorFlow does not see, such as NumPy's: a trace would freeze it.
+"""Detect randomness that TensorFlow does not see, such as NumPy's, which a trace would freeze.
 
-The model is called again and again on the same rows, with every draw that the
-exporter knows held fixed. Differences of the outputs then come from other randomness.
+The model is called repeatedly on the same rows, with every draw that the exporter knows
+held fixed. Any difference between the outputs then comes from other randomness.
 """
 
 import hashlib
@@ -21,10 +21,10 @@ from models.export.trace import Call, Draws, recording
 from service.core.tolerances import REPEATED_CALL
 from service.errors import ExportError
 
-#: Calls that have to agree. A part that is skipped in half of the calls is missed with
-#: probability 2**-20.
+#: Number of calls that must agree. A layer that is skipped in half of the calls goes undetected
+#: with probability 2**-20.
 CALLS = 21
-#: More calls are made, up to this number, as long as they take no longer than this.
+#: Further calls are made up to this number, while they take less than this time.
 _MAX_CALLS, _SECONDS = 200, 0.2
 
 _KERAS = ("keras.src.layers.", "keras.src.models.")
@@ -35,16 +35,16 @@ def require_no_hidden_draws(
 ) -> None:
     """Check that only the known draws are random.
 
-    Layers of Keras' own draw through Keras alone, so a model of these is not run.
+    Models that consist of Keras' own layers are not run, because these draw through Keras only.
 
     Args:
         model: whose layers are searched for custom code.
         call: `call(training, *tensors)`, the model over flat inputs.
-        rows: an array for each input, of few rows.
-        draws: the known ones.
+        rows: an array of a few rows for each input.
+        draws: the known draws.
 
     Raises:
-        ExportError: with the first layer that answered differently.
+        ExportError: a layer gave different outputs; the error names the first.
     """
     if not any(_has_own_code(layer) for layer in [model, *all_layers(model)]):
         return
@@ -66,10 +66,10 @@ def require_no_hidden_draws(
 
 
 class Witness(Still):
-    """Runs a model with its draws held fixed, and records the inputs and outputs of each layer.
+    """Run a model with its draws held fixed, and record the inputs and outputs of each layer.
 
     Attributes:
-        seen: of each call in order of their ends: path, digest of inputs, of outputs.
+        seen: (path, digest of inputs, digest of outputs) of each call, ordered by its end.
         outputs: of the model.
     """
 
@@ -87,20 +87,24 @@ class Witness(Still):
 
 def _witness(call: Call, tensors: list[Any], draws: Draws, training: bool) -> Witness:
     witness = Witness(draws)
-    # In training a layer may move statistics of its own; in a scope they stay where they are.
+    # In training a layer may update its statistics; the scope discards the update.
     with recording(witness), keras.StatelessScope():
         witness.outputs = [np.asarray(value) for value in call(training, *tensors)]
     return witness
 
 
 def _may_train(layer: Layer) -> bool:
-    """All but Keras' own normalizations, which hide the scale of what goes in, and augmentation."""
+    """Whether a layer may run in training mode.
+
+    Normalizations of Keras may not, because they would hide the scale of their input, and
+    augmentation may not, because inference leaves it out.
+    """
     inner = bool(layer._flatten_layers(include_self=False, recursive=False))
     return not is_augmentation(layer) and (inner or _has_own_code(layer))
 
 
 def _has_own_code(layer: Layer) -> bool:
-    """Whether the layer runs Python code that is not Keras' own, as by an activation."""
+    """Whether the layer runs Python code from outside of Keras, such as a custom activation."""
     if isinstance(layer, keras.layers.Lambda) or not type(layer).__module__.startswith(_KERAS):
         return True
     return any(callable(part) and not _is_known(part) for part in vars(layer).values())
@@ -132,7 +136,7 @@ def _culprit(first: Witness, again: Witness, model: str) -> str:
         if one == other:
             continue
         parts = one[0].split("/")
-        if one[:2] != other[:2]:  # the code around the layer did something else
+        if one[:2] != other[:2]:  # the code around the layer behaved differently
             pairs = zip(parts[:-1], other[0].split("/")[:-1], strict=False)
             parts = [a for a, b in pairs if a == b]
         if any(parts):

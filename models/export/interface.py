@@ -21,21 +21,21 @@ class Interface:
     """A Keras model, called as `interface(training, *tensors)` with flat inputs and outputs.
 
     Attributes:
-        signature: of the inputs in flat order, the batch axis dynamic.
-        batch: the batch size that is built into the model, or None. Few layers care
-            for it; whether these do, `exporter.require_any_batch` finds out.
+        signature: of the inputs in flat order; the batch axis is dynamic.
+        batch: the batch size that is built into the model, or None. Few layers depend on it;
+            `exporter.require_any_batch` finds out whether one does.
     """
 
     def __init__(self, model: keras.Model, example: Any = None) -> None:
-        """Find out what the model is called with.
+        """Determine the inputs of the model.
 
         Args:
-            model: any Keras model. One that was never called is called once, on the
-                example or else on zeros of the shape it was built for.
+            model: any Keras model. One that was never called is called once, on the example, or
+                on zeros of the shape that it was built for.
             example: see `export_model`.
 
         Raises:
-            ExportError: its inputs are not known, or cannot be served.
+            ExportError: its inputs are unknown, or cannot be served.
         """
         self._model = model
         _require_one_argument(model)
@@ -64,7 +64,7 @@ class Interface:
         return [(name, value) for name, (_, value) in zip(names, outputs, strict=True)]
 
     def _output_names(self, paths: list[tuple[Any, ...]]) -> list[str]:
-        """A dict's keys, else Keras' own names, made distinct from each other and the inputs."""
+        """Keys of a dict, or Keras' own names, made distinct from each other and the inputs."""
         own = list(getattr(self._model, "output_names", ()))
         if not own and isinstance(self._model, keras.Sequential):
             own = [self._model.layers[-1].name]
@@ -78,13 +78,13 @@ class Interface:
 
 
 def _free_name(name: str, taken: list[str]) -> str:
-    """`name`, with a number behind it where it is taken."""
+    """`name`, followed by a number if it is taken."""
     names = chain([name], (f"{name}_{number}" for number in count(1)))
     return next(name for name in names if name not in taken)
 
 
 def _inputs_of(model: keras.Model, example: Any) -> Any:
-    """Shape and dtype of what the model is called with, in its structure."""
+    """Specs of the model's inputs (shape and dtype), in the model's structure."""
     try:
         return input_structure(model)
     except (ValueError, TypeError):
@@ -101,7 +101,7 @@ def _inputs_of(model: keras.Model, example: Any) -> Any:
 
 
 def _call_once(model: keras.Model, example: Any) -> None:
-    """Build what is not built yet, and let Keras note what the model is called with."""
+    """Call the model once, which builds it and lets Keras record its inputs."""
     if example is not None:
         one = keras.tree.map_structure(lambda rows: tf.convert_to_tensor(rows)[:1], example)
         model(one, training=False)
@@ -140,12 +140,15 @@ def _require_batch_axis(model: keras.Model) -> None:
 
 
 def _declared_inputs(model: keras.Model) -> list[Any]:
-    """The inputs of a functional or Sequential model; a subclassed one has none."""
+    """The inputs of a functional or Sequential model; [] for a subclassed one."""
     return list(getattr(model, "inputs", None) or ())
 
 
 def _seen_dtype(name: str, spec: Any, example: Any) -> Any:
-    """A subclassed model notes shapes alone, and takes what is no float where the example does."""
+    """Dtype of an input of a subclassed model, whose spec has a shape only.
+
+    It is the example's if that holds strings, integers or bools.
+    """
     rows = example.get(name) if isinstance(example, Mapping) else example
     dtype = np.asarray(rows).dtype
     if rows is not None and dtype.kind in "USO":

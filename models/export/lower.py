@@ -1,4 +1,4 @@
-"""Put a converted graph into the form of an artifact: its interface, and draws that are active."""
+"""Convert a graph with markers to an artifact: its interface, and active draws."""
 
 from collections.abc import Mapping
 
@@ -47,6 +47,6 @@ def lower(
 
 
 def outputs_after_sites(model: ir.Model) -> set[str]:
-    """Names of the outputs that depend on some draw of a lowered model."""
+    """Names of the outputs of a lowered model that depend on a draw."""
     reached = reach(model.graph, [node for node in model.graph.all_nodes() if is_drawing(node)])
     return {str(value.name) for value in model.graph.outputs if value in reached}

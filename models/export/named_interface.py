@@ -18,7 +18,7 @@ class NamedInterfacePass(ir.passes.InPlacePass):
     """
 
     def __init__(self, inputs: Sequence[str], outputs: Sequence[str]) -> None:
-        """Of a model with these names, in its order."""
+        """Take the names of the inputs and outputs, in the model's order."""
         super().__init__()
         self._inputs = inputs
         self._outputs = outputs
@@ -54,6 +54,6 @@ class NamedInterfacePass(ir.passes.InPlacePass):
 
 
 def unread_inputs(graph: ir.Graph, names: Sequence[str]) -> list[str]:
-    """Those of the inputs' names that nothing reads; tf2onnx drops some of them."""
+    """Names of the inputs that no node reads; tf2onnx drops some of them."""
     read = {value.name for value in graph.inputs if value.uses()}
     return [name for name in names if name not in read]

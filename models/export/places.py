@@ -1,4 +1,4 @@
-"""Finds the batch axis of each site of a converted model, by running it on rows."""
+"""Find the batch axis of each site of a converted model by running it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,12 +21,12 @@ _SHAPE = "shape of "
 def with_places(
     model: ir.Model, sites: list[SiteSpec], rows: Mapping[str, Array]
 ) -> tuple[SiteSpec, ...]:
-    """The sites, each with the axis that is the batch.
+    """The sites, with the batch axis of each.
 
     Args:
-        model: lowered, each site being a node of its name.
-        sites: as they were recorded.
-        rows: input name to (3 or more, …).
+        model: lowered; each site is a node of the site's name.
+        sites: as recorded.
+        rows: input name to an array of 3 rows or more.
 
     Raises:
         ExportError: ONNX Runtime refuses the model, or a site's rows cannot be distinguished.
@@ -44,7 +44,7 @@ def with_places(
         ) from error
     inputs = [value.shape for value in session.get_inputs()]
     lengths_vary = any(not isinstance(size, int) for shape in inputs for size in shape[1:])
-    # One that is not in the graph any more is refused by the checks.
+    # The checks refuse a site that is no longer in the graph.
     return tuple(
         _placed(site, two[site.name].tolist(), three[site.name].tolist(), lengths_vary)
         if site.name in two

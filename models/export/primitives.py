@@ -1,9 +1,9 @@
 """The random primitives of TensorFlow and Keras, and their replacements in a trace.
 
-A new kind of random layer needs no change here if it draws dropout masks, uniform or
-normal numbers, as nearly all do. A new *primitive* is one more row
-in `_SITES`, if it draws the numbers of a distribution of `service.core.distributions`,
-or in `composed.COMPOSED`, if it can be computed from these.
+A new kind of random layer needs no change here if it draws dropout masks, uniform or normal
+numbers, as nearly all do. For a new primitive, add a row to `_SITES` if it draws from a
+distribution of `service.core.distributions`, or to `composed.COMPOSED` if it can be computed
+from these.
 """
 
 import inspect
@@ -33,10 +33,10 @@ Tensor = Any  # tf.Tensor; TensorFlow ships no types
 
 
 class Recorder(Forgetful, Protocol):
-    """The replacement of a draw."""
+    """What replaces the draws."""
 
     def dropout(self, x: Tensor, rate: Any, noise_shape: Any) -> Tensor:
-        """`x` with elements dropped at `rate`, each draw shared along axes of 1."""
+        """`x` with elements dropped at `rate`; each draw is shared along axes of size 1."""
 
     def known_rate(self, rate: Any) -> float:
         """The value of a dropout rate."""
@@ -48,13 +48,13 @@ class Recorder(Forgetful, Protocol):
         """Numbers of a kind of site other than dropout."""
 
     def seed(self, seed: Any) -> Tensor:
-        """A (2,) seed, replacing Keras' own."""
+        """A seed of shape (2,) that replaces the seed of Keras."""
 
     def refuse_python(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Python code to run inside the graph."""
+        """Refuse Python code that would run inside the graph."""
 
     def refuse(self, reason: str) -> NoReturn:
-        """Raise an error: the current layer, followed by `reason`."""
+        """Raise an error whose text is the current layer, followed by `reason`."""
 
 
 @contextmanager
@@ -66,8 +66,8 @@ def replaced(recorder: Recorder) -> Iterator[None]:
         return recorder.dropout(tf.convert_to_tensor(x), rate, noise_shape)
 
     def dropout_below_one(x: Tensor, rate: Any, *args: Any, **kwargs: Any) -> Tensor:
-        # Keras compares the rate in Python, which a tensor cannot be, and answers rate 1
-        # with zeros before it asks any random primitive.
+        # Keras compares the rate in Python, which fails for a tensor, and returns zeros for
+        # rate 1 without calling any random primitive.
         rate = recorder.known_rate(rate)
         return recorder.drop_all(x) if rate >= 1 else keras_dropout(x, rate, *args, **kwargs)
 
@@ -78,7 +78,7 @@ def replaced(recorder: Recorder) -> Iterator[None]:
         ),
         (nn_ops, "_dropout", dropout),
         (keras_random, "dropout", dropout_below_one),
-        # No random state is read or advanced.
+        # Random states are neither read nor advanced.
         (keras_random, "draw_seed", recorder.seed),
         (gen_stateful_random_ops, "rng_read_and_skip", lambda *_, **__: tf.zeros([3], tf.int64)),
         (Function, "__call__", call_inlined),
@@ -91,7 +91,7 @@ def replaced(recorder: Recorder) -> Iterator[None]:
         yield
 
 
-#: Module and name of a primitive, and the kind of site that it draws.
+#: Module and name of each primitive, and the kind of site that it draws.
 _SITES = (
     (gen_random_ops, "random_uniform", "uniform"),
     (gen_random_ops, "random_standard_normal", "normal"),
@@ -101,7 +101,7 @@ _SITES = (
 
 
 def _draws(recorder: Recorder) -> list[tuple[Any, str, Callable[..., Tensor]]]:
-    """Each primitive, and its replacement with the arguments of the same names."""
+    """Each primitive and its replacement, which takes arguments of the same names."""
     uniform = partial(recorder.noise, "uniform")
     return [
         *((owner, name, partial(recorder.noise, kind)) for owner, name, kind in _SITES),
@@ -112,7 +112,7 @@ def _draws(recorder: Recorder) -> list[tuple[Any, str, Callable[..., Tensor]]]:
 def _by_name(
     primitive: Callable[..., Tensor], draw: Callable[..., Tensor], recorder: Recorder
 ) -> Callable[..., Tensor]:
-    """`draw`, called with the primitive's arguments of the names that it takes."""
+    """Call `draw` with those arguments of the primitive that it takes, by name."""
     signature, names = inspect.signature(primitive), inspect.signature(draw).parameters
 
     def drawn(*args: Any, **kwargs: Any) -> Tensor:

@@ -1,8 +1,8 @@
 """Every private name of TensorFlow and Keras that the exporter replaces or reads.
 
-Nothing else in the project may touch one. A private name can change its
-meaning without notice, so only versions that the test suite ran on are
-accepted, and others raise an error at import.
+No other module may use one. The meaning of a private name can change without notice.
+Therefore only versions that the test suite ran on are accepted; others raise an error at
+import.
 """
 
 from importlib.metadata import PackageNotFoundError, version
@@ -15,7 +15,7 @@ TESTED_VERSIONS = {"keras": {"3.15.1"}, "tensorflow": {"2.21.0"}, "tf2onnx": {"1
 
 
 def installed_version(package: str) -> str:
-    """Version of an installed package; TensorFlow also as tensorflow-cpu."""
+    """Version of an installed package; tensorflow-cpu counts as TensorFlow."""
     names = [package, "tensorflow-cpu"] if package == "tensorflow" else [package]
     for name in names:
         try:
@@ -28,7 +28,11 @@ def installed_version(package: str) -> str:
 
 
 def require_tested_versions() -> None:
-    """Raises SetupError unless each fragile package has a tested version."""
+    """Check that each package with private names has a tested version.
+
+    Raises:
+        SetupError: a package is missing, or its version was not tested.
+    """
     for package, tested in TESTED_VERSIONS.items():
         found = installed_version(package)
         if found not in tested:
@@ -72,25 +76,25 @@ if keras.backend.backend() != "tensorflow":
 
 
 def accepts_training(layer: keras.layers.Layer) -> bool:
-    """Whether the layer's `call` takes `training`; Keras keeps the signature privately."""
+    """Whether the layer's `call` takes `training`; its signature is private in Keras."""
     return "training" in layer._call_signature.parameters
 
 
 def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
-    """Every layer of a model at any depth; the public `layers` stops at the first."""
+    """Every layer of a model at any depth; the public `layers` has the top level only."""
     return list(model._flatten_layers(include_self=False))
 
 
 def is_augmentation(layer: keras.layers.Layer) -> bool:
-    """Whether the layer is one of Keras' random image augmentations, which inference leaves out."""
+    """Whether the layer is a random image augmentation of Keras, which inference skips."""
     return isinstance(layer, BaseImagePreprocessingLayer)
 
 
 def draws_for(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
-    """Layers whose draws happen in this one's call and not in calls of their own.
+    """Layers whose draws happen in the call of this layer and not in calls of their own.
 
-    A recurrent layer draws the masks of its cells, and TimeDistributed runs the
-    bare `call` of what it wraps.
+    A recurrent layer draws the masks of its cells, and TimeDistributed runs the bare `call` of
+    the layer that it wraps.
     """
     cell = getattr(layer, "cell", None)
     if cell is not None:
@@ -99,7 +103,7 @@ def draws_for(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
 
 
 def input_structure(model: keras.Model) -> Any:
-    """Shape and dtype of what the model is called with: a spec, or a list or dict of specs.
+    """Specs of the model's inputs (shape and dtype): one spec, or a list or dict of them.
 
     Raises:
         ValueError: the model was never built or called.
@@ -109,65 +113,64 @@ def input_structure(model: keras.Model) -> Any:
 
 
 def unsplit_texts(layer: keras.layers.TextVectorization, inputs: Any) -> Any:
-    """The texts that a TextVectorization splits, made uniform by Keras' own code."""
+    """The texts that a TextVectorization would split, standardized by Keras' own code."""
     unsplit = SimpleNamespace(_standardize=layer._standardize, _split=None, _ngrams=None)
     return type(layer)._preprocess(unsplit, inputs)
 
 
 def lookup_of(layer: keras.layers.TextVectorization) -> keras.layers.StringLookup:
-    """What a TextVectorization looks words up in."""
+    """The lookup layer of a TextVectorization."""
     return layer._lookup_layer
 
 
 def mask_number(layer: keras.layers.StringLookup) -> int:
-    """What a lookup gives for its mask token: 0, or what its encodings leave out."""
+    """The number of a lookup's mask token: 0, or the index that its encodings leave out."""
     return int(layer._mask_value)
 
 
 def call_inlined(function: Any, *args: Any, **kwargs: Any) -> Any:
-    """Run the Python function inside a tf.function, by way of AutoGraph if that was wished."""
+    """Run the Python function inside a tf.function, with AutoGraph if it was requested."""
     if not function._autograph:
         return function.python_function(*args, **kwargs)
-    # A bound method converts itself, and looks at the context to see whether it may.
+    # A bound method converts itself if the context allows it.
     with ControlStatusCtx(Status.ENABLED) as context:
         return tf_convert(function.python_function, context)(*args, **kwargs)
 
 
 __all__ = [
-    # A `tf.function` traced before is reused as it is, with its dropout dead or
-    # frozen, so for the time of a trace a call of one runs its Python function.
+    # A `tf.function` that was traced before would be reused with its dropout removed or
+    # frozen. Therefore, during a trace, a call of one runs its Python function.
     "Function",
-    # `Operation.__call__` is called by `Layer.__call__` after `training` is
-    # resolved and just before the layer's own `call`.
+    # `Layer.__call__` calls `Operation.__call__` after `training` is resolved and just
+    # before the layer's own `call`.
     "Operation",
     "accepts_training",
     "all_layers",
     "call_inlined",
     "draws_for",
-    # Where tf.random.uniform, tf.random.normal and their like arrive.
+    # Called by tf.random.uniform, tf.random.normal and similar functions.
     "gen_random_ops",
     # A tf.random.Generator advances its state by `rng_read_and_skip`.
     "gen_stateful_random_ops",
-    # Where stateless categorical and binomial draws arrive.
+    # Called by stateless categorical and binomial draws.
     "gen_stateless_random_ops",
-    # Where keras.random, tf.random.stateless_* and tf.random.Generator arrive.
+    # Called by keras.random, tf.random.stateless_* and tf.random.Generator.
     "gen_stateless_random_ops_v2",
     "input_structure",
     "is_augmentation",
-    # Where recurrent layers ask for a loop over their steps, `rnn`, or for all steps at once,
-    # `lstm`.
+    # Recurrent layers call `rnn` for a loop over their steps, and `lstm` for all steps at once.
     "keras_backend",
-    # Its `signbit` looks at bits, which ONNX cannot.
+    # Its `signbit` reads bits, which ONNX cannot.
     "keras_numpy",
-    # Keras draws a seed from a variable before each random op, and so advances
-    # the model's own random state. A trace must not.
+    # Keras draws a seed from a variable before each random op, which advances the random
+    # state of the model. A trace must not change that state.
     "keras_random",
     "lookup_of",
     "mask_number",
-    # `nn_ops._dropout` is where keras.random.dropout, tf.nn.dropout and
-    # stateless_dropout all arrive, with rate and noise shape still known.
+    # keras.random.dropout, tf.nn.dropout and stateless_dropout all call
+    # `nn_ops._dropout`, where the rate and the noise shape are still known.
     "nn_ops",
-    # `_internal_py_func` is where tf.py_function and tf.numpy_function arrive.
+    # tf.py_function and tf.numpy_function call `_internal_py_func`.
     "script_ops",
     # `constant_value_as_shape` reads the static part of a noise shape.
     "tensor_util",

@@ -12,7 +12,7 @@ class TrainedRate(float):
 
 
 def known_rate(rate: Any) -> float | None:
-    """The value of a rate: a number, variable or scalar tensor; None if it depends on the rows."""
+    """The value of a number, variable or scalar tensor; None if it depends on the rows."""
     if isinstance(rate, int | float):
         return rate
     tensor = tf.convert_to_tensor(rate)
@@ -40,7 +40,7 @@ def _from_variables(tensor: Tensor) -> Any:
 
 
 def _feed(outer: Tensor, inner: Tensor) -> list[tuple[str, Any]]:
-    """Names and values of what gives a captured tensor, or a captured variable, its numbers."""
+    """Names and values to feed for a captured tensor, or for the reads of a captured variable."""
     if outer.dtype != tf.resource:
         return [(inner.name, outer.numpy())]
     reads = [op.outputs[0] for op in inner.consumers() if op.type == "ReadVariableOp"]

@@ -1,8 +1,9 @@
-"""Replaces random draws in a symbolic run, and intercepts every layer's call.
+"""Replace random draws in a symbolic run, and intercept the call of every layer.
 
-A draw becomes a marker op with the site's number, which `lower` converts to ONNX. A dropout
-needs no switch, because the `Dropout` node that replaces its marker has one. Other draws need
-one, so their layer is run twice, with training on and off, and the flag selects the result.
+A draw becomes a marker op with the number of its site, which `lower` converts to ONNX. A
+dropout needs no switch, because the `Dropout` node that replaces its marker has one. Other
+draws need a switch: their layer is run twice, with training on and off, and the flag selects
+the result.
 """
 
 import math
@@ -24,10 +25,9 @@ from service.core.distributions.bernoulli import SMALLEST_RATE, is_drawable
 from service.errors import ExportError
 from service.manifest import SiteSpec
 
-#: The op that marks a site, with this seed and, as its second one, the site's number. One
-#: draw for each element of a tensor has the tensor's shape. As a random op it is stateful,
-#: so TensorFlow neither folds nor merges nor removes it; and of the ops on a constant, such
-#: as a weight, tf2onnx folds all but those whose name begins with "Random".
+#: The op that marks a site; its first seed is this number, its second one the site's number. As a
+#: random op it is stateful, so that TensorFlow neither folds nor merges nor removes it. tf2onnx
+#: folds ops on a constant, such as a weight, unless their name begins with "Random".
 MARKER_OP, MARKER_SEED = "RandomGamma", 0x6D63_6472
 
 OWN_SWITCH = (
@@ -49,20 +49,20 @@ class Recorder:
     """Records the draws of one symbolic run and replaces them by markers.
 
     Attributes:
-        may_train: whether a layer to which Keras gives training=True gets it, by
-            the layer and whether the draws are off. What Keras gives False, as
-            where the model's code says so, stays False.
+        may_train: function of a layer, and of whether the draws are off: whether the layer gets
+            training=True where Keras passes it. Where Keras passes False, because the model's
+            code says so, the layer gets False.
         twice: ids of the layers to run with training on and off.
         always_on: ids of the layers whose dropout is always on.
-        flag: scalar bool tensor that selects; None if nothing is to be selected.
+        flag: scalar bool tensor that selects the result; None if nothing is selected.
         sites: in the order in which they were reached.
-        holders: name of a site to the ids of the layers it is in, the innermost last.
+        holders: name of a site to the ids of the layers that contain it, the innermost last.
         trained: ids of the layers that ran with training on.
-        seeds: seed and number of the draw from it in Keras to the names of the sites that
-            draw there; of a plain number as seed each draw is number 0.
-        given_false: ids of the layers that Keras gave training=False.
-        graph: the graph being traced into.
-        off: nothing is drawn, whatever a layer's `training` is.
+        seeds: (seed, number of the draw from it) in Keras to the names of the sites drawn
+            there. With a plain number as seed, every draw has number 0.
+        given_false: ids of the layers to which Keras passed training=False.
+        graph: the graph that is being traced.
+        off: whether nothing is drawn, for any `training`.
     """
 
     may_train: Callable[[Layer, bool], bool]
@@ -84,7 +84,7 @@ class Recorder:
     # Layers
 
     def call_layer(self, call: Callable[..., Any], layer: Layer, *args: Any, **kwargs: Any) -> Any:
-        """Call a layer in its own mode; once more with training off if it has to be selected."""
+        """Call a layer in its own mode, and again with training off if the flag selects it."""
         self._stack.append(layer)
         if isinstance(layer, keras.layers.TimeDistributed) and args[0].shape[1] is None:
             self._dynamic_steps.add(id(layer))
@@ -127,10 +127,10 @@ class Recorder:
     # Draws (see `primitives.Recorder`)
 
     def dropout(self, x: Tensor, rate: Any, noise_shape: Any) -> Tensor:
-        """A dropout that draws each element becomes a marker around `x`.
+        """Replace a dropout by a marker.
 
-        One that shares its draws along some axis becomes `x` times a marker
-        around ones.
+        If each element has its own draw, the marker is around `x`. If draws are shared along an
+        axis, `x` is multiplied by a marker around ones.
         """
         rate = self.known_rate(rate)
         if rate >= 1:
@@ -144,7 +144,7 @@ class Recorder:
         return x * self._marked(tf.ones(noise_shape, x.dtype))
 
     def drop_all(self, x: Tensor) -> Tensor:
-        """Rate 1 is no draw: 0 with training on."""
+        """At rate 1 nothing is drawn: 0 with training on."""
         return self.select(tf.zeros_like(x), x) if not self.off else x
 
     def noise(self, kind: str, shape: Any, dtype: Any) -> Tensor:
@@ -156,11 +156,11 @@ class Recorder:
         return self._marked(zeros)
 
     def seed(self, seed: Any) -> Tensor:
-        """Record the seed that Keras would draw from next, and the number of its draws."""
+        """Record the next seed of Keras, and how many draws it had."""
         if self.off:
             return tf.zeros([2], tf.int32)
         if isinstance(seed, keras.random.SeedGenerator):
-            with tf.init_scope():  # its state is a variable, and the graph has no value of it
+            with tf.init_scope():  # its state is a variable, whose value the graph does not have
                 start, drawn = (int(part) for part in np.asarray(seed.state.value))
             self._drawn_from[id(seed)] += 1
             self._seed = (start, drawn + self._drawn_from[id(seed)])
@@ -169,7 +169,7 @@ class Recorder:
         return tf.zeros([2], tf.int32)
 
     def refuse_python(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """ONNX cannot represent Python code, and its draws would be lost."""
+        """Refuse Python code, which ONNX cannot represent: its draws would be lost."""
         self.refuse(
             "runs Python code inside the graph (tf.py_function or tf.numpy_function), which ONNX "
             "cannot represent. Write it with operations of TensorFlow or Keras"
@@ -187,7 +187,7 @@ class Recorder:
     def _add_site(
         self, kind: str, shape: tuple[int | None, ...], x: Tensor, rate: float | None
     ) -> None:
-        """Record a draw of `shape` for the tensor `x`; where its rows lie, `places` sees."""
+        """Record a draw of `shape` for the tensor `x`; `places` finds its batch axis later."""
         path = self.layer_path()
         if tf.compat.v1.get_default_graph() is not self.graph:
             raise DrawInLoopError(
@@ -218,7 +218,7 @@ class Recorder:
                 always_on=id(self._stack[-1]) in self.always_on,
             )
         )
-        # The innermost comes last, behind the cells that it draws for.
+        # The innermost layer is last, after the cells that it draws for.
         self.holders[self.sites[-1].name] = [
             id(holder) for layer in self._stack for holder in (*draws_for(layer), layer)
         ]
@@ -264,14 +264,14 @@ class Still(Recorder):
 
 
 def marked_site(node: Any) -> int | None:
-    """Number of the site that a node of a graph's definition marks; None where it marks none."""
+    """Number of the site that a node of a graph definition marks; None if it is no marker."""
     if node.op != MARKER_OP or node.attr["seed"].i != MARKER_SEED:
         return None
     return int(node.attr["seed2"].i)
 
 
 def _static_shape(noise_shape: Any, x: Tensor) -> tuple[int | None, ...]:
-    """Shape of the draw as far as it is known while tracing."""
+    """The shape of a draw as far as it is known while tracing."""
     if noise_shape is x:
         return tuple(x.shape.as_list())
     shape = tensor_util.constant_value_as_shape(tf.convert_to_tensor(noise_shape, tf.int32))
@@ -279,7 +279,7 @@ def _static_shape(noise_shape: Any, x: Tensor) -> tuple[int | None, ...]:
 
 
 def _is_shared(shape: tuple[int | None, ...], x: Tensor) -> bool:
-    """Whether one draw of a mask of `shape` is for several elements of `x`."""
+    """Whether one draw of a mask of `shape` applies to several elements of `x`."""
     full = x.shape.as_list()
     mask = (1,) * (len(full) - len(shape)) + shape
     return any(one == 1 and size != 1 for one, size in zip(mask, full, strict=True))

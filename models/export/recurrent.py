@@ -1,10 +1,10 @@
-"""Converts Keras' LSTM to ONNX's LSTM operator instead of a loop.
+"""Convert Keras' LSTM to ONNX's LSTM operator instead of a loop.
 
-Keras lets a backend have its own: it multiplies the inputs by the dropout mask, which
-all steps share, and hands over the whole sequence. So does this, in a trace, where
-TensorFlow's operator for GPUs carries the sequence and the weights to the conversion.
-What ONNX's operator does not do (masks, other activations, recurrent dropout) stays Keras'
-loop over the cell. So does a GRU: for 32 rows its operator takes 1.3 times as long as the loop.
+Keras lets a backend provide its own LSTM: it multiplies the inputs by the dropout mask, which
+all steps share, and passes the whole sequence. In a trace, this module provides one:
+TensorFlow's GPU operator carries the sequence and the weights to the conversion. Masks, other
+activations and recurrent dropout, which ONNX's operator lacks, keep Keras' loop over the cell.
+A GRU keeps it, too: for 32 rows its operator takes 1.3 times as long as the loop.
 """
 
 from collections.abc import Callable
@@ -19,15 +19,15 @@ from models.export.tf_nodes import Handler, TFNodes, handler
 Tensor = Any  # tf.Tensor; TensorFlow ships no types
 Outputs = tuple[Tensor, Tensor, list[Tensor]]
 
-#: ONNX's order of the gates, by their place in Keras': i, f, c, o.
+#: The gates in ONNX's order, as indices into Keras' order i, f, c, o.
 _GATES = (0, 3, 1, 2)
 
 
 def lstm(inputs: Tensor, h: Tensor, c: Tensor, mask: Tensor, **options: Any) -> Outputs:
-    """In place of Keras' `backend.lstm`: last output, (batch, steps, units), [h, c].
+    """Replace Keras' `backend.lstm`: last output, outputs (batch, steps, units), [h, c].
 
     Raises:
-        NotImplementedError: Keras then runs its loop.
+        NotImplementedError: ONNX's operator does not apply; Keras then runs its loop.
     """
     usual = options["activation"] is keras.activations.tanh
     usual &= options["recurrent_activation"] is keras.activations.sigmoid
@@ -51,7 +51,7 @@ def lstm(inputs: Tensor, h: Tensor, c: Tensor, mask: Tensor, **options: Any) -> 
 
 
 def keeping_jit(inner_loop: Callable[..., Any]) -> Callable[..., Any]:
-    """A layer's `inner_loop`; Keras notes for good that XLA cannot compile such a layer."""
+    """A layer's `inner_loop` that keeps `supports_jit`, which Keras' LSTM sets to false."""
 
     def run(layer: Any, *args: Any, **kwargs: Any) -> Any:
         before = layer.supports_jit
@@ -64,7 +64,7 @@ def keeping_jit(inner_loop: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _parameters(kernel: Any, recurrent_kernel: Any, bias: Any) -> Tensor:
-    """ONNX's W (gates·units, inputs), R (gates·units, units) and B (2·gates·units), end to end."""
+    """ONNX's W (gates·units, inputs), R (gates·units, units) and B (2·gates·units), flat."""
 
     def gates(weights: Any) -> Tensor:
         parts = tf.split(tf.convert_to_tensor(weights), len(_GATES), axis=-1)
@@ -78,7 +78,7 @@ def _parameters(kernel: Any, recurrent_kernel: Any, bias: Any) -> Tensor:
 
 
 def _convert_recurrent(new: TFNodes) -> None:
-    """`CudnnRNNV3` over (steps, batch, inputs) becomes LSTM."""
+    """Convert `CudnnRNNV3` over (steps, batch, inputs) to LSTM."""
     x, h, c, parameters, _ = new.node.input
     inputs, units = new.shape(x)[-1], new.shape(new.node.output[0])[-1]
     rows = len(_GATES) * units
@@ -94,5 +94,5 @@ def _convert_recurrent(new: TFNodes) -> None:
         new.put("Identity", state, output=output)
 
 
-#: By TensorFlow's operator.
+#: Handlers by TensorFlow op.
 HANDLERS: dict[str, Handler] = {"CudnnRNNV3": handler(_convert_recurrent)}

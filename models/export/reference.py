@@ -1,4 +1,4 @@
-"""The outputs of Keras, and how far its own rounding moves them."""
+"""The outputs of Keras, and how much its own rounding changes them."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,11 +17,11 @@ Answer = Callable[[Sequence[Array]], list[Array]]
 
 
 def reference(model: keras.Model, answer: Answer, rows: Sequence[Array], least: float) -> Reference:
-    """Run Keras on rows, on slightly moved rows, and on each row alone.
+    """Run Keras on rows, on slightly changed rows, and on each row alone.
 
     Args:
-        model: that answers.
-        answer: of an array for each input.
+        model: whose outputs they are.
+        answer: function of an array for each input that gives the outputs.
         rows: (B, …) of each input.
         least: see `allowed`.
 
@@ -52,7 +52,7 @@ def reference(model: keras.Model, answer: Answer, rows: Sequence[Array], least: 
 
 
 def _moved(model: keras.Model, answer: Answer, rows: Sequence[Array], seed: int) -> list[Array]:
-    """The answer for neighbors of the rows; where none is a float, of the weights."""
+    """The outputs for neighbors of the rows or, if no input is a float, of the weights."""
     if any(np.issubdtype(x.dtype, np.floating) for x in rows):
         return answer([neighbor(x, seed) for x in rows])
     values = [(weight, np.asarray(weight.value)) for weight in model.weights]

@@ -1,9 +1,9 @@
-"""Resizing an image, converted to ONNX so that it gives TensorFlow's numbers.
+"""Convert the resizing of images to ONNX so that it gives TensorFlow's numbers.
 
-tf2onnx writes a Resize by scales, which often miss the size by rounding; ONNX has
-no area resize, and its cubic and antialiased kernels differ from TensorFlow's. But
-every resize is linear in the pixels, and one axis at a time: where the sizes are
-known, it is two matrix products, whose weights TensorFlow itself tells.
+The Resize that tf2onnx writes has scales, whose rounding often gives another size. ONNX has
+no area resize, and its cubic and antialiased kernels differ from TensorFlow's. But every
+resize is linear in the pixels and separable by axis: if the sizes are known, it is two matrix
+products, whose weights TensorFlow computes.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ _OPS = (
 
 
 def _convert_resize(new: TFNodes) -> None:
-    """Every resize of images (batch, height, width, channels)."""
+    """Convert a resize of images (batch, height, width, channels)."""
     node = new.node
     x, size = node.input[:2]
     shape, resized = new.shape(x), new.shape(node.output[0])
@@ -34,13 +34,13 @@ def _convert_resize(new: TFNodes) -> None:
         weights = [_weights(node, axis, shape[axis], resized[axis]) for axis in (1, 2)]
         y = _by_axis(new, _cast(new, x), shape, weights)
     elif node.type not in ("ResizeNearestNeighbor", "ResizeBilinear"):
-        return  # ONNX's are others, so that it stays and is refused
+        return  # ONNX has other kernels: the op stays, and the model is refused
     else:
         y = _by_size(new, _cast(new, x), size, node.type, _place(node))
     new.put("Identity", y)
 
 
-#: By TensorFlow's operator.
+#: Handlers by TensorFlow op.
 HANDLERS: dict[str, Handler] = {op: handler(_convert_resize) for op in _OPS}
 
 
@@ -49,7 +49,7 @@ def _cast(new: TFNodes, x: str) -> str:
 
 
 def _weights(node: Any, axis: int, size: int, to: int) -> NDArray[Any]:
-    """The (to, size) matrix by which one axis is resized: what becomes of unit images."""
+    """The (to, size) matrix that resizes one axis, found by resizing unit images."""
     rows = (1, size, 1, size) if axis == 1 else (1, 1, size, size)
     sizes = [to, 1] if axis == 1 else [1, to]
     images = np.eye(size, dtype=np.float32).reshape(rows)
@@ -57,7 +57,7 @@ def _weights(node: Any, axis: int, size: int, to: int) -> NDArray[Any]:
         key: bool(node.get_attr_value(key)) for key in node.attr if key in _OPTIONS
     }
     if node.type == "ScaleAndTranslate":
-        # As tf.image.resize asks it; the export's checks would show another scale.
+        # The arguments of tf.image.resize; the export's checks would detect another scale.
         scale = np.array(sizes, np.float32) / np.array(rows[1:3], np.float32)
         options |= {"scale": scale, "translation": np.zeros(2, np.float32)}
         options["kernel_type"] = node.get_attr_str("kernel_type")
@@ -75,7 +75,7 @@ def _by_axis(new: TFNodes, x: str, shape: list[int], weights: list[NDArray[Any]]
     rows, columns = (
         np.ascontiguousarray(matrix, new.output_dtype) for matrix in (weights[0], weights[1].T)
     )
-    # Large products both: few channels in the last axis would make many small ones.
+    # Both products are large; with the few channels as last axis they would be many small ones.
     y = new.add("Reshape", x, np.array([-1, height, width * channels]))
     y = new.add("MatMul", rows, y)
     y = new.add("Reshape", y, np.array([-1, len(rows), width, channels]))
@@ -91,7 +91,7 @@ def _by_size(new: TFNodes, x: str, size: str, kind: str, place: str) -> str:
 
 
 def _by_index(node: Callable[..., str], x: str, sizes: str, place: str) -> str:
-    """Nearest, by the pixels that TensorFlow takes: ONNX's Resize takes others of two as near."""
+    """Nearest neighbor; of two equally near pixels, ONNX's Resize takes another one."""
     for axis in (1, 2):
         old = node("Shape", x, start=axis, end=axis + 1)
         c = _places(node, old, _number(node, sizes, axis - 1), place)
@@ -104,7 +104,7 @@ def _by_index(node: Callable[..., str], x: str, sizes: str, place: str) -> str:
 
 
 def _by_hats(node: Callable[..., str], x: str, sizes: str, place: str) -> str:
-    """Bilinear, by weights that are computed as TensorFlow does: ONNX's round otherwise."""
+    """Bilinear, with weights in TensorFlow's arithmetic, which ONNX's Resize rounds differently."""
     height, width, channels = (node("Shape", x, start=axis, end=axis + 1) for axis in (1, 2, 3))
     tall, broad = (_number(node, sizes, axis) for axis in (0, 1))
     free = np.array([-1], np.int64)
@@ -120,7 +120,7 @@ _HALF, _NONE, _UNIT = (np.array(number, np.float32) for number in (0.5, 0.0, 1.0
 
 
 def _hats(node: Callable[..., str], size: str, to: str, place: str) -> str:
-    """The (to, size) weights of one axis: max(0, 1 - |c - j|) of pixel j, at the place c."""
+    """The (to, size) weights of one axis: max(0, 1 - |c - j|) for pixel j and coordinate c."""
     c = _places(node, size, to, place)
     if place == "half_pixel":
         c = node("Sub", c, _HALF)
@@ -130,9 +130,9 @@ def _hats(node: Callable[..., str], size: str, to: str, place: str) -> str:
 
 
 def _places(node: Callable[..., str], size: str, to: str, place: str) -> str:
-    """Where the (to,) new pixels are among the old, in TensorFlow's order of operations.
+    """Coordinates of the (to,) new pixels in the old image, in TensorFlow's order of operations.
 
-    At `half_pixel` these are the distances of their middles from the first pixel's edge.
+    With `half_pixel` they are the distances of the pixels' centers from the image's edge.
     """
     old, new, numbers = _float(node, size), _float(node, to), _numbers(node, to)
     if place == "align_corners":

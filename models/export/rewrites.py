@@ -1,4 +1,4 @@
-"""What a trace says in other words, so that TensorFlow's graphs and ONNX can take it."""
+"""Equivalent replacements for operations that TensorFlow's graphs or ONNX do not take."""
 
 import re
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ _TABLE_LOOKUP = tf.lookup.StaticHashTable.lookup
 
 @contextmanager
 def rewritten() -> Iterator[None]:
-    """Rewrite for the time of the block; results stay the same."""
+    """Apply the replacements during the block; results stay the same."""
     scope = tf.Graph.name_scope
 
     def name_scope(graph: Any, name: str | None) -> Any:
@@ -51,15 +51,15 @@ def _of_text() -> list[tuple[Any, str, Any]]:
 
 
 def _scope_name(layer: str) -> str:
-    """A layer's name, which Keras takes with any letters, as TensorFlow's graphs take it."""
+    """A layer's name with the characters that TensorFlow's graphs do not accept replaced."""
     name = re.sub(r"[^A-Za-z0-9_.\\/>-]", "_", layer)
     return name if name[0] == "." or name[0].isalnum() else f".{name}"
 
 
 def _signbit(x: Tensor) -> Tensor:
-    """Whether the sign bit is set, that of -0 included.
+    """Whether the sign bit is set, including that of -0.
 
-    Keras looks at the bits, for which ONNX has no operator. argmax and argmin ask it.
+    Keras, for argmax and argmin, reads the bits, for which ONNX has no operator.
     """
     x = tf.convert_to_tensor(x)
     if not x.dtype.is_floating:
@@ -68,10 +68,10 @@ def _signbit(x: Tensor) -> Tensor:
 
 
 def _lookup(table: Any, keys: Tensor, name: str | None = None) -> Tensor:
-    """The value of each of (…) keys; of integers by comparison with all that the table has.
+    """The value of each of (…) keys; for integers, by comparison with every key of the table.
 
-    An IntegerLookup asks it. ONNX has tables in a domain of its own, for the CPU alone, where
-    strings are anyway.
+    IntegerLookup calls this. ONNX's table operators are in a domain of their own, with kernels
+    for the CPU only, where strings have to be anyway.
     """
     if table.key_dtype == tf.string:
         return _TABLE_LOOKUP(table, keys) if tf.executing_eagerly() else text.look_up(table, keys)

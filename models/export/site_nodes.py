@@ -1,4 +1,4 @@
-"""Turn marker nodes into draws that stay active."""
+"""Replace marker nodes by active draws."""
 
 from collections.abc import Mapping
 
@@ -15,16 +15,16 @@ from service.nodes.training import ActiveDropout, find_training, is_active, is_f
 
 
 class SiteNodesPass(ir.passes.InPlacePass):
-    """Put the draw of each site into the place of its marker.
+    """Replace the marker of each site by its draw.
 
-    Precondition: every `mcdropout.Site` node carries the number of a site as an attribute, and
+    Precondition: every `mcdropout.Site` node has the number of a site as an attribute, and
     `training` is a scalar bool input.
-    Postcondition: no marker is left; every site that had one is a standard node of the site's
-    name: a Dropout that is active (see `ActiveDropout`), or its distribution's operator.
+    Postcondition: no marker is left. Every site that had one is a standard node of the site's
+    name: an active Dropout (see `ActiveDropout`), or the operator of its distribution.
     """
 
     def __init__(self, sites: Mapping[int, SiteSpec]) -> None:
-        """Of these sites, by the numbers of their markers."""
+        """Take the sites by the numbers of their markers."""
         super().__init__()
         self._sites = sites
 
@@ -52,7 +52,7 @@ class SiteNodesPass(ir.passes.InPlacePass):
             new.replace(node, draw)
             draws.append(draw.producer())
         for node in graph.all_nodes():
-            # A layer's name may be one that tf2onnx or we gave to another node; that one yields.
+            # A generated node may have the same name as a layer; the generated one is renamed.
             if node not in draws and node.name in taken:
                 node.name = None  # NameFixPass finds another
         return ir.passes.PassResult(model, bool(markers))
@@ -71,9 +71,9 @@ def _markers(graph: ir.Graph) -> list[ir.Node]:
 
 
 def _without_filler(new: NodeBuilder, x: ir.Value | None) -> ir.Value | None:
-    """`x`, or what makes it anew if it is a constant of one number that lends its shape.
+    """`x`, or a node that computes it if it is a constant that only provides a shape.
 
-    As many zeros as a layer has weights would double the file.
+    A constant of as many zeros as the layer has weights would double the size of the file.
     """
     tensor = None if x is None else ir.convenience.get_const_tensor(x)
     if x is None or tensor is None or tensor.size < 2 or np.ptp(tensor.numpy()) != 0:

@@ -1,4 +1,4 @@
-"""Where the exported model comes from: loading it, and its fingerprint."""
+"""Load the model that is exported, and compute its fingerprint."""
 
 import hashlib
 import importlib
@@ -32,15 +32,14 @@ def load_keras(
     """Load the model that `reference` names.
 
     Args:
-        reference: a `.keras` or `.h5` file, of Keras 3 or Keras 2 alike, or
-            `package.module:function`, the function taking nothing and returning
-            a Keras model.
+        reference: a `.keras` or `.h5` file, of Keras 3 or Keras 2, or `package.module:function`
+            for a function that takes no arguments and returns a Keras model.
         custom_objects: modules with the classes and functions that the file names.
-        allow_unsafe_lambda: run the Python code that Lambda layers keep in the
-            file. Whoever wrote the file decides what that code does.
+        allow_unsafe_lambda: run the Python code of Lambda layers in the file, which can do
+            anything.
 
     Returns:
-        The model, and the file it came from (None for a function).
+        The model, and the file that it came from (None for a function).
 
     Raises:
         ExportError: there is no such model, or it cannot be loaded.
@@ -76,7 +75,7 @@ def _load_file(path: Path, objects: dict[str, Any], allow_unsafe_lambda: bool) -
             ) from error
         if missing := missing_objects(path, objects):
             raise ExportError(missing_message(path, missing)) from error
-        # Before that, Keras prints the configuration of all layers.
+        # Before this text, Keras prints the configuration of all layers.
         said = text.rpartition("Exception encountered: ")[2]
         raise ExportError(f"Keras cannot load {str(path)!r}: {said}") from error
 
@@ -110,10 +109,10 @@ def file_sha256(path: Path) -> str:
 
 
 def fingerprint(model: keras.Model) -> Source:
-    """Fingerprint of a model in memory: its class, configuration and all its variables."""
+    """Fingerprint of a model in memory: its class, configuration and variables."""
     digest = hashlib.sha256(type(model).__qualname__.encode())
     digest.update(_config(model).encode())
-    digest.update("\n".join(vocabulary(all_layers(model))).encode())  # which is no variable
+    digest.update("\n".join(vocabulary(all_layers(model))).encode())  # not a variable
     for variable in model.variables:
         value: np.ndarray[Any, Any] = np.asarray(variable.value)
         digest.update(f"{value.dtype}{value.shape}".encode())
@@ -123,9 +122,9 @@ def fingerprint(model: keras.Model) -> Source:
 
 @contextmanager
 def float32_instead_of_bfloat16(model: keras.Model) -> Iterator[None]:
-    """Let the layers that compute in bfloat16 compute in float32, for the time of the block.
+    """Let layers that compute in bfloat16 compute in float32 during the block.
 
-    ONNX Runtime's CPU kernels have no bfloat16, and float32 holds every such number.
+    ONNX Runtime's CPU kernels have no bfloat16, and float32 holds every bfloat16 number.
     """
     half = [la for la in [model, *all_layers(model)] if la.compute_dtype == "bfloat16"]
     policies = [layer.dtype_policy for layer in half]
@@ -140,8 +139,8 @@ def float32_instead_of_bfloat16(model: keras.Model) -> Iterator[None]:
 
 
 def _config(model: keras.Model) -> str:
-    # From version 3 on, the code of a Lambda is written otherwise where something else refers to
-    # a constant of it, too.
+    # From marshal version 3 on, the code of a Lambda is written differently if another object
+    # refers to one of its constants.
     dumps = marshal.dumps
     try:
         with mock.patch.object(marshal, "dumps", lambda code: dumps(code, 2)):

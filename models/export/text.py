@@ -1,8 +1,8 @@
-"""Layers that read text: what stands for them in a trace, and which ONNX cannot express.
+"""Layers that read text: their markers in a trace, and which of them ONNX cannot express.
 
-TensorFlow's lookup tables and ragged tensors have no counterpart in ONNX. So where a graph is
-made, a marker op says what is to be done there, and `text_nodes` makes ONNX nodes of it. Keras'
-own code answers everywhere else, so that what the export is compared with is Keras.
+TensorFlow's lookup tables and ragged tensors have no counterpart in ONNX. In a graph, a marker
+op therefore describes what is done with the text, and `text_nodes` converts it to ONNX nodes.
+Outside of a graph Keras' own code runs, so that the export is compared with Keras itself.
 """
 
 import json
@@ -19,8 +19,8 @@ from service.errors import ExportError
 
 Tensor = Any  # tf.Tensor; TensorFlow ships no types
 
-#: The op that marks what is done with text. TensorFlow's own attribute for a name of its
-#: Python function carries what and how; no Python ever runs there.
+#: The op that marks an operation on text. Its attribute for the name of a Python function
+#: describes the operation; no Python function is ever run.
 MARKER_OP, _PREFIX = "PyFunc", "mcdropout:"
 
 EMPTY: Mapping[str, int] = MappingProxyType({})
@@ -29,7 +29,7 @@ _BEFORE = "Do it before the model, and export the part behind it."
 
 
 def marked(token: bytes | str) -> dict[str, Any] | None:
-    """What a marker op says is to be done; None if the op is none."""
+    """The operation that a marker op describes; None if the op is no marker."""
     text = token.decode() if isinstance(token, bytes) else token
     found: dict[str, Any] | None = (
         json.loads(text.removeprefix(_PREFIX)) if text.startswith(_PREFIX) else None
@@ -38,7 +38,7 @@ def marked(token: bytes | str) -> dict[str, Any] | None:
 
 
 def _marker(x: Tensor, dtype: tf.DType, shape: Sequence[int | None], **said: Any) -> Tensor:
-    """A marker of what is done with `x`, which gives a tensor of a dtype and shape."""
+    """Mark an operation on `x` whose result has a dtype and shape."""
     token = _PREFIX + json.dumps(said)
     (y,) = tf.raw_ops.PyFunc(input=[x], token=token, Tout=[dtype])
     return tf.ensure_shape(y, shape)
@@ -50,7 +50,7 @@ def look_up(table: Any, keys: Tensor, known: Mapping[str, int] = EMPTY) -> Tenso
     Args:
         table: of strings to numbers.
         keys: the strings.
-        known: numbers of some strings, whatever the table says of them.
+        known: numbers of some strings, which override the table.
     """
     with tf.init_scope():
         words, values = (part.numpy().tolist() for part in table.export())
@@ -62,7 +62,7 @@ def look_up(table: Any, keys: Tensor, known: Mapping[str, int] = EMPTY) -> Tenso
 
 
 def looking_up(lookup: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """A StringLookup's `_lookup_dense` that compares no strings, as it does for its mask."""
+    """A StringLookup's `_lookup_dense` without the string comparison for its mask."""
 
     def look(layer: Any, inputs: Tensor) -> Tensor:
         if tf.executing_eagerly():
@@ -75,7 +75,7 @@ def looking_up(lookup: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 def split(texts: Tensor) -> Tensor:
-    """(B, most words of a text) words of (B,) texts at whitespace; "" behind a text's last."""
+    """The (B, D) words of (B,) texts, split at whitespace and filled with ""."""
     return _marker(texts, tf.string, [texts.shape[0], None], do="split")
 
 
@@ -86,7 +86,7 @@ def vectorizing(call: Callable[..., Tensor]) -> Callable[..., Tensor]:
         if tf.executing_eagerly():
             return call(layer, inputs)
         config = layer.get_config()
-        # Keras would split them into ragged tensors.
+        # Keras would split the texts into ragged tensors.
         words = unsplit_texts(layer, tf.convert_to_tensor(inputs))
         if config["split"] is not None:
             words = split(tf.reshape(words, [-1]))
@@ -94,7 +94,7 @@ def vectorizing(call: Callable[..., Tensor]) -> Callable[..., Tensor]:
         length = config["output_sequence_length"]
         if config["output_mode"] != "int" or length is None:
             return found
-        # Behind the last word is "", which Keras looks up as 0, the number that it pads with.
+        # After the last word comes "", which Keras looks up as 0, the number that it pads with.
         padded = tf.pad(found, [[0, 0], [0, length]])[:, :length]
         return tf.reshape(padded, [tf.shape(inputs)[0], length])
 
@@ -102,7 +102,7 @@ def vectorizing(call: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 def of_known_depth(call: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """A lookup's `call` that says how many numbers a row has, which TensorFlow counts anew."""
+    """A lookup's `call` that states the length of a row, which the graph would compute."""
 
     def encode(layer: Any, inputs: Tensor) -> Tensor:
         y = call(layer, inputs)
@@ -115,10 +115,10 @@ def of_known_depth(call: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 def require_expressible(layers: Sequence[Any]) -> None:
-    """Check the layers that look up or take apart text.
+    """Check the layers that look up or split text.
 
     Raises:
-        ExportError: naming the first that ONNX cannot express, and what would be right.
+        ExportError: ONNX cannot express a layer; the error names the first, and the remedy.
     """
     for layer in layers:
         for reason in _reasons(layer):
@@ -126,7 +126,7 @@ def require_expressible(layers: Sequence[Any]) -> None:
 
 
 def _reasons(layer: Any) -> Iterator[str]:
-    """Why a layer cannot be expressed."""
+    """Reasons for which a layer cannot be expressed."""
     if isinstance(layer, keras.layers.TextVectorization):
         yield from _reasons_of_text(layer.get_config())
     if not isinstance(layer, _LOOKUPS):
@@ -170,7 +170,7 @@ def _reasons_of_text(config: dict[str, Any]) -> Iterator[str]:
 
 
 def vocabulary(layers: Sequence[Any]) -> list[str]:
-    """Words that the layers know, a layer's first ones first."""
+    """Words that the layers know, in the order of the layers and their vocabularies."""
     found: dict[str, None] = {}
     for layer in layers:
         if isinstance(layer, keras.layers.TextVectorization | keras.layers.StringLookup):
@@ -187,10 +187,10 @@ def takes_sentences(layers: Sequence[Any]) -> bool:
 
 
 def sample_texts(layers: Sequence[Any]) -> list[str]:
-    """Texts of known and unknown words, for the checks; the first is a usual one.
+    """Texts of known and unknown words, for the checks; the first is an ordinary one.
 
-    Upper case in and beyond ASCII, whitespace of all kinds, punctuation, other scripts and no
-    text at all are what conversions of text go wrong on.
+    They have upper case inside and outside of ASCII, all kinds of whitespace, punctuation and
+    other scripts; one is empty. These are the cases in which conversions of text go wrong.
     """
     words = [*vocabulary(layers), *("zebra", "Übung", "naïve", "кот")][: max(6, len(_SHAPES))]
     first = " ".join(words[:4]) if takes_sentences(layers) else words[0]

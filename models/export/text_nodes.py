@@ -1,4 +1,4 @@
-"""What TensorFlow does with text becomes nodes, which `text_pass` puts into ONNX's operators."""
+"""Convert TensorFlow's operations on text to nodes that `text_pass` replaces."""
 
 import re
 from typing import Any
@@ -9,19 +9,19 @@ from models.export.tf_nodes import Handler, TFNodes, handler
 #: ONNX domain of the nodes `Case` (attribute `to`), `Replace` (`marks` and `by`), `Split` and
 #: `Equal`.
 DOMAIN = "mcdropout.text"
-#: ONNX's own of lookup tables.
+#: The ONNX domain of lookup tables.
 ML_DOMAIN = "ai.onnx.ml"
 
 
 def _convert_case(new: TFNodes) -> None:
-    """StringLower and StringUpper, where they change ASCII's letters alone."""
+    """Convert StringLower and StringUpper if they change ASCII letters only."""
     if not new.node.get_attr_value("encoding"):
         to = new.node.type.removeprefix("String").upper()
         new.put("Case", new.node.input[0], domain=DOMAIN, to=to)
 
 
 def _convert_equal(new: TFNodes) -> None:
-    """Equal and NotEqual, of which tf2onnx compares strings as the numbers that they spell."""
+    """Convert Equal and NotEqual; tf2onnx would compare strings as numbers."""
     domain = DOMAIN if new.dtype == object else ""
     if new.node.type == "Equal":
         new.put("Equal", *new.node.input, domain=domain)
@@ -30,7 +30,7 @@ def _convert_equal(new: TFNodes) -> None:
 
 
 def _convert_as_string(new: TFNodes) -> None:
-    """AsString of whole numbers; others are written otherwise in ONNX, and stay."""
+    """Convert AsString of integers; ONNX formats other numbers differently."""
     plain = ("precision", "width", "scientific", "shortest", "fill")
     given = [new.node.get_attr_value(name) for name in plain]
     if new.dtype.kind in "iu" and given in ([-1, -1, 0, 0, b""], [-1, -1, False, False, ""]):
@@ -38,11 +38,11 @@ def _convert_as_string(new: TFNodes) -> None:
 
 
 def _leave(new: TFNodes) -> None:
-    """Let it be refused, for what tf2onnx makes of it is something else."""
+    """Leave the op, so that it is refused: tf2onnx would give it another meaning."""
 
 
 def _convert_replace(new: TFNodes) -> None:
-    """StaticRegexReplace, where it replaces single characters, or a text, by a text."""
+    """Convert StaticRegexReplace if it replaces single characters, or a text, by a text."""
     pattern, rewrite = (_text(new.node.get_attr_value(name)) for name in ("pattern", "rewrite"))
     marks, by = replaced_by(pattern, rewrite)
     if marks and new.node.get_attr_value("replace_global", True):
@@ -50,7 +50,7 @@ def _convert_replace(new: TFNodes) -> None:
 
 
 def _convert_marker(new: TFNodes) -> None:
-    """What `models.export.text` marked."""
+    """Convert the markers of `models.export.text`."""
     said, x = marked(new.node.get_attr_value("token")), new.node.input[0]
     if said is None:
         return
@@ -72,7 +72,7 @@ def _text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-#: By TensorFlow's operator.
+#: Handlers by TensorFlow op.
 HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(("StringLower", "StringUpper"), handler(_convert_case)),
     **dict.fromkeys(("Equal", "NotEqual"), handler(_convert_equal)),
@@ -82,29 +82,30 @@ HANDLERS: dict[str, Handler] = {
     MARKER_OP: handler(_convert_marker),
 }
 
-#: A set of characters without ranges' relatives such as \w or [:alpha:], and a plain text.
+#: A set of characters without classes such as \w or [:alpha:], and a plain text.
 _SET = re.compile(r"\[(?!\^)(?:\\[^a-zA-Z0-9]|\\[tnrfv]|[^\\\[\]])+\]")
 _PLAIN = re.compile(r"(?:\\[^a-zA-Z0-9]|[^\\.^$*+?{}\[\]|()])+")
 
 
 def replaced_by(pattern: str, rewrite: str) -> tuple[list[str], str]:
-    """What a regular expression finds, if that is single characters or a text.
+    """The texts that a regular expression matches, if it matches single characters or one text.
 
     Args:
         pattern: in RE2's syntax.
-        rewrite: what takes the place of each.
+        rewrite: replacement of each match.
 
     Returns:
-        The texts to replace, one after the other, and by what; none if it is none of these.
+        The texts to replace one after the other, and their replacement; no texts if the
+        expression is of another kind.
     """
     if "\\" in rewrite:
         return [], ""
     if _PLAIN.fullmatch(pattern):
         return [re.sub(r"\\(.)", r"\1", pattern, flags=re.DOTALL)], rewrite
-    # Of a range beyond ASCII the letters are not tried.
+    # The characters of a range outside of ASCII are not enumerated.
     if not _SET.fullmatch(pattern) or (not pattern.isascii() and "-" in pattern):
         return [], ""
     letters = sorted({*map(chr, range(128)), *pattern})
     marks = [letter for letter in letters if re.fullmatch(pattern, letter)]
-    # One after the other: what was put in must not be replaced again.
+    # Replacements run one after the other, so a replacement must not be replaced again.
     return ([], "") if set(rewrite) & set(marks) else (marks, rewrite)

@@ -1,11 +1,11 @@
-"""What is done with text, in ONNX's operators, which give TensorFlow's strings to the byte.
+"""Convert operations on text to ONNX operators that give TensorFlow's strings byte by byte.
 
-- Lower and upper case are ASCII's alone in TensorFlow; ONNX Runtime's follow a locale, and "C",
-  which is everywhere, is ASCII's.
-- Splitting at whitespace is at spaces alone in ONNX Runtime, so the other five kinds become
-  spaces before.
-- ONNX replaces nothing inside a string. What is to be replaced is split at, and the parts are
-  joined again, two by two, so that a text of n marks takes log n steps.
+- TensorFlow changes the case of ASCII letters only. ONNX Runtime's StringNormalizer follows a
+  locale; "C", which exists everywhere, changes ASCII only.
+- ONNX Runtime's StringSplit splits at spaces only. The other five whitespace characters are
+  replaced by spaces first.
+- ONNX has no operator that replaces a part of a string. The string is split at that part, and
+  the parts are joined in pairs, so that a text with n matches takes log n steps.
 """
 
 from collections.abc import Sequence
@@ -21,12 +21,15 @@ from service.nodes.free_names import free_names
 
 #: The first opset that has all operators on strings.
 _OPSET = 20
-#: TensorFlow's whitespace, that of C, beside the space.
+#: TensorFlow's whitespace characters, which are those of C, other than the space.
 _WHITESPACE = ["\t", "\n", "\v", "\f", "\r"]
 
 
 def with_text(model: ir.Model) -> ir.Model:
-    """The model with standard operators for text, of an opset that has them; or as it is."""
+    """The model with standard operators for text and an opset that has them.
+
+    A model without text is returned unchanged.
+    """
     if not any(node.domain in (DOMAIN, ML_DOMAIN) for node in model.graph.all_nodes()):
         return model
     proto = onnx.version_converter.convert_version(ir.to_proto(model), _OPSET)
@@ -35,9 +38,9 @@ def with_text(model: ir.Model) -> ir.Model:
 
 
 class TextNodesPass(ir.passes.InPlacePass):
-    """Put standard nodes into the place of those of `text_nodes.DOMAIN`.
+    """Replace the nodes of `text_nodes.DOMAIN` by standard nodes.
 
-    Precondition: the model is of an opset that has operators on strings.
+    Precondition: the opset of the model has operators on strings.
     Postcondition: no node of that domain is left.
     """
 
@@ -63,7 +66,7 @@ def _of_text(graph: ir.Graph) -> list[ir.Node]:
     return [node for node in graph.all_nodes() if node.domain == DOMAIN]
 
 
-#: Joins the parts of each text two by two: (N, D) to (N, ⌈D / 2⌉), until D is 1.
+#: Joins the parts of each text in pairs, (N, D) to (N, ⌈D / 2⌉), until D is 1.
 _JOIN = """join (int64 turn, bool go, string[N, D] parts) => (bool more, string[N, H] joined)
 <int64[1] zero = {0}, int64[1] one = {1}, int64[1] two = {2}, int64[1] last = {-1},
  int64[1] end = {9223372036854775807}, string nothing = {""}> {
@@ -82,10 +85,10 @@ _JOIN = """join (int64 turn, bool go, string[N, D] parts) => (bool more, string[
 
 
 class _TextBuilder(NodeBuilder):
-    """Builds what ONNX has no single operator for."""
+    """Builds the operations for which ONNX has no single operator."""
 
     def standard(self, node: ir.Node) -> ir.Value:
-        """What a node of `DOMAIN` makes."""
+        """The value that replaces the output of a node of `DOMAIN`."""
         x, *others = (value for value in node.inputs if value is not None)
         if node.op_type == "Equal":
             return self.add("Equal", x, *others)
@@ -104,9 +107,9 @@ class _TextBuilder(NodeBuilder):
     ) -> ir.Value:
         """The (N,) texts `x` with each of `marks` replaced, one after the other.
 
-        Loosely: more of `by` may be at a text's end.
+        If `loosely`, further copies of `by` may follow the end of a text.
         """
-        # With a text that has none of them there is a part at least, and so an axis to join.
+        # A text without any of the marks ensures that there is a part, and thus an axis to join.
         other = next(c for c in map(chr, range(0xE000, 0xF900)) if not any(c in m for m in marks))
         texts = self.add("Concat", x, self._texts(other), axis=0)
         for mark in marks:
@@ -121,14 +124,14 @@ class _TextBuilder(NodeBuilder):
         return self.add("Slice", texts, self.ints(0), self.ints(-1))
 
     def split(self, x: ir.Value) -> ir.Value:
-        """(N, D) words of the (N,) texts `x` at whitespace, and one "" or more behind them."""
+        """The (N, D) words of the (N,) texts `x`, split at whitespace, and then one "" or more."""
         spaced = self.replaced(x, _WHITESPACE, " ", loosely=True)
         words, _ = self.add_several("StringSplit", 2, spaced)
         column = self.join(self.add("Shape", x), self.ints(1))
         return self.add("Concat", words, self.add("Expand", self._texts(""), column), axis=1)
 
     def _between(self, parts: ir.Value, counts: ir.Value, by: str) -> ir.Value:
-        """(N, D): `by` behind each part but a text's last."""
+        """(N, D) strings: `by` after each part of a text but the last, and "" elsewhere."""
         zero, one = (self.scalar("number", n, ir.DataType.INT64) for n in (0, 1))
         places = self.add(
             "Range", zero, self.add("Squeeze", self.add("Shape", parts, start=1)), one

@@ -1,4 +1,4 @@
-"""Build ONNX nodes in a graph of tf2onnx's, in the place of one of TensorFlow's."""
+"""Build ONNX nodes that replace a TensorFlow node in a graph of tf2onnx."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,21 +7,21 @@ import numpy as np
 import onnx
 import tf2onnx
 
-#: What tf2onnx takes for an operator: a function of its graph, a node, the node's name and
-#: arguments, and these.
+#: A handler of tf2onnx for an operator: a function of the graph, the node, its name and the
+#: arguments that follow, and these arguments.
 Handler = tuple[Callable[[Any, Any, str, Any], None], list[Any]]
 
 
 class TFNodes:
-    """Nodes that take the place of one, and are named after it.
+    """Nodes that replace one node and are named after it.
 
     Attributes:
-        node: tf2onnx's, the old one.
-        dtype: numpy's, of what it reads first.
+        node: the node to replace, of tf2onnx.
+        dtype: NumPy dtype of its first input.
     """
 
     def __init__(self, context: Any, node: Any, name: str) -> None:
-        """For `node` in tf2onnx's graph `context`; it stays until `put`."""
+        """Prepare to replace `node` in the tf2onnx graph `context`; it stays until `put`."""
         self.node = node
         self.dtype = np.dtype(
             onnx.helper.tensor_dtype_to_np_dtype(context.get_dtype(node.input[0]))
@@ -32,24 +32,24 @@ class TFNodes:
 
     @property
     def output_type(self) -> int:
-        """ONNX's number for the element type of what the old node makes first."""
+        """ONNX element type of the old node's first output."""
         return int(self._dtypes[0])
 
     @property
     def output_dtype(self) -> np.dtype[Any]:
-        """The same, numpy's."""
+        """NumPy dtype of the old node's first output."""
         return _numpy(self.output_type)
 
     def shape(self, x: str) -> list[int]:
-        """Of a tensor; -1 for a size that is unknown."""
+        """Shape of a tensor; an unknown size is -1."""
         return list(self._context.get_shape(x))
 
     def add(self, op: str, *inputs: Any, domain: str = "", **attributes: Any) -> str:
-        """Add a node of one output, and return that.
+        """Add a node with one output; returns the output.
 
         Args:
-            op: ONNX's operator.
-            inputs: names of tensors, or constants; numbers are of the old node's `dtype`.
+            op: ONNX operator.
+            inputs: names of tensors, or constants; numbers have the old node's `dtype`.
             domain: of the operator.
             attributes: of the operator.
         """
@@ -58,7 +58,7 @@ class TFNodes:
     def add_several(
         self, op: str, count: int, *inputs: Any, domain: str = "", **attributes: Any
     ) -> list[str]:
-        """Add a node of several outputs, and return them; see `add`."""
+        """Add a node with `count` outputs; returns them. See `add`."""
         names = [*map(self._named, inputs)]
         made = self._context.make_node(
             op, names, attr=attributes, output_count=count, domain=domain
@@ -68,7 +68,7 @@ class TFNodes:
     def put(
         self, op: str, *inputs: Any, output: int = 0, domain: str = "", **attributes: Any
     ) -> None:
-        """Add the node that makes an output of the old one, which goes; see `add`."""
+        """Add a node that replaces an output of the old node, which is removed. See `add`."""
         names = [*map(self._named, inputs)]
         if self._context.get_node_by_name(self.node.name) is self.node:
             self._context.remove_node(self.node.name)
@@ -96,7 +96,7 @@ def _numpy(element_type: int) -> np.dtype[Any]:
 
 
 def handler(convert: Callable[[TFNodes], None]) -> Handler:
-    """What tf2onnx takes for an operator whose nodes `convert` replaces, or leaves."""
+    """A tf2onnx handler that runs `convert`, which replaces the node or leaves it."""
 
     def handle(context: Any, node: Any, name: str, args: Any) -> None:
         convert(TFNodes(context, node, name))

@@ -1,11 +1,10 @@
 """Run a Keras model symbolically, with every random draw replaced by a marker.
 
-Three runs. `discover` runs the model with training on, and off, and notes which
-layers draw random numbers, how, and which of them even with training off. `emit`
-runs it again and gives `training=True` to those layers alone, so that
-normalization and augmentation stay in inference mode; its graph holds a marker
-op where each draw was. What a marker means in ONNX is not known here (see
-`lower`). In each run it is Keras that says what a layer's `training` is, so that a
+There are three runs. `discover` runs the model with training on, and with training off, and
+records which layers draw random numbers, how, and which of them draw even with training off.
+`emit` runs it again with `training=True` for those layers only, so that normalization and
+augmentation stay in inference mode; its graph has a marker op at each draw. `lower` gives the
+markers their meaning in ONNX. In each run Keras decides each layer's `training`, so that a
 layer that the model calls with `training=False` draws nothing here either.
 """
 
@@ -31,7 +30,7 @@ from service.manifest import TRAINING_INPUT, SiteSpec, is_dropout
 _RANDOM_OP = re.compile(
     r"Random|Multinomial|Truncated|Shuffle|Poisson|Binomial|RngReadAndSkip|NonDeterministic"
 )
-#: They convert seeds to keys; only draws with the key matter.
+#: Ops that convert seeds to keys; only the draws that use a key matter.
 _SEEDING_OP = re.compile(r"StatelessRandomGet")
 
 Tensor = Any  # tf.Tensor; TensorFlow ships no types
@@ -44,13 +43,13 @@ class Draws:
     """Which layers draw, by id.
 
     Attributes:
-        stochastic: those with a draw in them, at any depth; they run with training on.
-        twice: those that must be run with training on and off.
-        always_on: those whose draws are on even with training off.
-        always_training: those without a draw that train even with training off.
+        stochastic: layers that contain a draw, at any depth; they run with training on.
+        twice: layers that must be run with training on and off.
+        always_on: layers that draw even with training off.
+        always_training: layers without a draw that are in training mode even with training off.
         kept_off: paths of the layers that would draw, but that the model calls with
             `training=False` or whose draws reach no output.
-        kept_off_ids: ids of the same.
+        kept_off_ids: ids of these layers.
     """
 
     stochastic: frozenset[int]
@@ -61,7 +60,7 @@ class Draws:
     kept_off_ids: frozenset[int] = frozenset()
 
     def may_train(self, layer: Any, off: bool) -> bool:
-        """Whether a layer to which Keras gives training=True gets it (see `Recorder`)."""
+        """Whether a layer gets training=True where Keras passes it (see `Recorder`)."""
         drawing = not off and id(layer) in self.stochastic
         return drawing or id(layer) in self.always_training
 
@@ -102,7 +101,7 @@ def _not_augmentation(layer: Any, off: bool) -> bool:
 def _applied(recorder: Recorder, graph: Any) -> list[SiteSpec]:
     """The sites that an output depends on.
 
-    A recurrent layer always draws its masks, and applies them in training only.
+    A recurrent layer always draws its masks, but applies them in training only.
     """
     return [recorder.sites[number] for number in sorted(_markers_before(graph.outputs))]
 
@@ -112,7 +111,7 @@ def _holders(recorder: Recorder, sites: list[SiteSpec]) -> frozenset[int]:
 
 
 def _require_off_switch(call: Call, signature: list[tf.TensorSpec]) -> None:
-    """Noise that the model's code turns on must stop where its layer is given False."""
+    """Check that noise stops when its layer gets training=False."""
     recorder, graph = _trace(Recorder(lambda layer, off: False), call, signature, training=False)
     for site in _applied(recorder, graph):
         if not is_dropout(site):
@@ -122,7 +121,7 @@ def _require_off_switch(call: Call, signature: list[tf.TensorSpec]) -> None:
 def _kept_off(
     on: Recorder, drawn: list[SiteSpec], call: Call, signature: list[tf.TensorSpec]
 ) -> dict[str, set[int]]:
-    """Layers that draw less often than they would with training on for all: path to ids."""
+    """Layers that draw less often than with training on everywhere: path to ids."""
     if len(drawn) == len(on.sites) and not on.given_false:
         return {}
     found, _ = _trace(ForcedTraining(), call, signature, training=True)
@@ -131,7 +130,7 @@ def _kept_off(
 
 
 def _markers_before(outputs: list[Tensor]) -> set[int]:
-    """Numbers of the sites that some of the outputs depend on."""
+    """Numbers of the sites that any of the outputs depends on."""
     found, seen, waiting = set(), set(), [tensor.op for tensor in outputs]
     while waiting:
         op = waiting.pop()
@@ -150,8 +149,8 @@ class Emitted:
     """A model that was traced with markers and a flag.
 
     Attributes:
-        function: takes the tensors and then the flag, and is traced already.
-        sites: that an output depends on, by the numbers of their markers.
+        function: takes the tensors and then the flag; it is already traced.
+        sites: number of a marker to its site, for the sites that an output depends on.
         seeds: see `Recorder`.
     """
 
@@ -170,7 +169,7 @@ def emit(call: Call, signature: list[tf.TensorSpec], draws: Draws) -> Emitted:
 
     function = _function(recorder, flagged)
     with recording(recorder):
-        # Traced here, with the replacements; later calls reuse this trace.
+        # This traces the function with the replacements; later calls reuse the trace.
         traced = function.get_concrete_function(*signature, flag_signature())
     reached = sorted(_markers_before(traced.graph.outputs))
     sites = {number: recorder.sites[number] for number in reached}
@@ -183,13 +182,13 @@ def flag_signature() -> tf.TensorSpec:
 
 
 def inference(call: Call, tensors: list[Tensor], draws: Draws) -> list[Tensor]:
-    """What the model answers with training off, its hard-coded dropout off as well."""
+    """The outputs of the model with training off, and its hard-coded dropout off as well."""
     with recording(Recorder(draws.may_train, off=True)):
         return call(False, *tensors)
 
 
 def still_training(call: Call, tensors: list[Tensor], draws: Draws) -> list[Tensor]:
-    """What the model answers with training on where it draws, and every draw at its middle."""
+    """The outputs with training on for the layers that draw, and every draw at its midpoint."""
     with recording(Still(draws.may_train)):
         return call(True, *tensors)
 
@@ -197,7 +196,7 @@ def still_training(call: Call, tensors: list[Tensor], draws: Draws) -> list[Tens
 def _trace(
     recorder: AnyRecorder, call: Call, signature: list[tf.TensorSpec], training: bool
 ) -> tuple[AnyRecorder, Any]:
-    """Run the model under `recorder`; returns it, and the graph."""
+    """Run the model under `recorder`; returns the recorder and the graph."""
     function = _function(recorder, lambda *tensors: call(training, *tensors))
     try:
         with recording(recorder):
@@ -208,7 +207,7 @@ def _trace(
 
 
 def _function(recorder: Recorder, body: Call) -> Any:
-    """A tf.function of `body` that tells the recorder the graph it is traced into."""
+    """A tf.function of `body` that gives the recorder the graph that is being traced."""
 
     def traced(*tensors: Tensor) -> list[Tensor]:
         recorder.graph = tf.compat.v1.get_default_graph()
@@ -219,7 +218,7 @@ def _function(recorder: Recorder, body: Call) -> Any:
 
 @contextmanager
 def recording(recorder: Recorder) -> Iterator[None]:
-    """Let `recorder` stand in for the random primitives and see every layer's call."""
+    """Let `recorder` replace the random primitives and intercept every layer's call."""
     call = Operation.__call__
 
     def call_operation(operation: Any, *args: Any, **kwargs: Any) -> Any:
@@ -227,7 +226,7 @@ def recording(recorder: Recorder) -> Iterator[None]:
             return recorder.call_layer(call, operation, *args, **kwargs)
         return call(operation, *args, **kwargs)
 
-    # Keras would wrap every refusal in its own text and terminal colors.
+    # Keras would add its own text and terminal colors to every refusal.
     filtered = keras.config.is_traceback_filtering_enabled()
     keras.config.disable_traceback_filtering()
     try:
@@ -243,7 +242,7 @@ def recording(recorder: Recorder) -> Iterator[None]:
 
 
 def _refuse_updates(graph: Any) -> None:
-    """A model that changes itself at inference, as by a normalization that trains even then."""
+    """Refuse a model that changes itself at inference, such as a normalization that trains."""
     for op in graph.get_operations():
         if op.type.startswith("Assign") and op.type.endswith("VariableOp"):
             raise ExportError(
@@ -255,7 +254,7 @@ def _refuse_updates(graph: Any) -> None:
 
 
 def _refuse_other_draws(graph: Any) -> None:
-    """Whatever still draws random numbers has no marker, and would be lost in silence."""
+    """Refuse random ops without a marker, whose draws would be lost silently."""
     nodes = [*graph.node, *(node for body in graph.library.function for node in body.node_def)]
     draws = [
         f"{node.op} at {node.name!r}"

@@ -1,4 +1,4 @@
-"""Recurrent layers whose cells draw: Keras draws anew at each step, so each becomes a site."""
+"""Unroll recurrent layers whose cells draw: each step of Keras becomes a site of its own."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -16,17 +16,17 @@ class DrawInLoopError(ExportError):
 
 
 class Forgetful(Protocol):
-    """A recorder of draws."""
+    """A recorder that can remove the sites it recorded last."""
 
     def mark(self) -> int:
-        """Where it is."""
+        """The number of sites so far."""
 
     def forget(self, mark: int) -> None:
-        """Go back there."""
+        """Remove the sites after a mark."""
 
 
 def unrolling(rnn: Callable[..., Any], recorder: Forgetful) -> Callable[..., Any]:
-    """Keras' `rnn`, which writes the steps out where the loop draws and their number is known."""
+    """Keras' `rnn`, unrolled if its loop draws and the number of steps is known."""
 
     def run(step: Any, inputs: Any, states: Any, *args: Any, **options: Any) -> Any:
         mark = recorder.mark()

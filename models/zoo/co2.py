@@ -1,4 +1,4 @@
-"""`co2`: carbon dioxide over Mauna Loa by date, and how unsure the network is beyond the data.
+"""`co2`: carbon dioxide over Mauna Loa by date, and its uncertainty beyond the data.
 
 The experiment of Gal & Ghahramani 2016, section 5.1 and figure 2: a regression
 on time alone, with 5 hidden ReLU layers, dropout 0.1 after each and weight decay
@@ -20,7 +20,7 @@ _BATCH = 128
 
 
 def build(width: int = 320) -> keras.Model:
-    """The network, with the data's location and scale in its first and last layer."""
+    """The network; its first and last layers contain the location and scale of the data."""
     layers = keras.layers
     year, ppm = co2_series()
     decay = keras.regularizers.L2(1e-6)
@@ -48,7 +48,7 @@ def build(width: int = 320) -> keras.Model:
 
 
 def train(epochs: int = EPOCHS, callbacks: list[Any] | None = None) -> keras.Model:
-    """A trained network; the same seed, but not bit for bit the same weights everywhere."""
+    """A trained network. The same seed does not give the same weights bit for bit everywhere."""
     keras.utils.set_random_seed(0)
     year, ppm = co2_series()
     model = build()
@@ -56,7 +56,7 @@ def train(epochs: int = EPOCHS, callbacks: list[Any] | None = None) -> keras.Mod
     variance = float(ppm.var())
     model.compile(
         keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(1e-3, steps)),
-        # In units of the data's variance, as the weight decay expects.
+        # The loss is relative to the data's variance, as the weight decay expects.
         lambda wanted, found: keras.ops.mean(keras.ops.square(wanted - found)) / variance,
     )
     model.fit(year, ppm, batch_size=_BATCH, epochs=epochs, callbacks=callbacks or [], verbose=0)

@@ -1,4 +1,4 @@
-"""The demo models' data, as scikit-learn and statsmodels bundle it. Needs no TensorFlow."""
+"""The demo models' data, bundled with scikit-learn and statsmodels. Needs no TensorFlow."""
 
 from typing import NamedTuple
 
@@ -26,8 +26,7 @@ class Series(NamedTuple):
 def digits_splits() -> tuple[Split, Split]:
     """scikit-learn's copy of the UCI optical recognition of handwritten digits.
 
-    1797 images of 8×8 pixels. A quarter is held out, always the same, stratified
-    by digit.
+    1797 images of 8×8 pixels. A fixed quarter, stratified by digit, is held out.
 
     Returns:
         The training and the test split.
@@ -42,7 +41,7 @@ def digits_splits() -> tuple[Split, Split]:
 def co2_series() -> Series:
     """statsmodels' copy of the weekly Mauna Loa record, 1958 to 2001 (Keeling & Whorf).
 
-    The weeks in which nothing was measured are left out.
+    Weeks without a measurement are left out.
     """
     record = co2.load_pandas().data["co2"].dropna()
     year = record.index.year + (record.index.dayofyear - 1) / 365.25

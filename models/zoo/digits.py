@@ -1,4 +1,4 @@
-"""`digits`: which of ten handwritten digits is it, and how sure is the network?"""
+"""`digits`: a classifier of handwritten digits that is uncertain about what it cannot read."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ TASK = "classification"
 
 
 def build() -> keras.Model:
-    """A convolutional network with a spatial dropout and two dropouts."""
+    """A convolutional network with one spatial dropout and two dropouts."""
     layers = keras.layers
     return keras.Sequential(
         [
@@ -37,7 +37,7 @@ def build() -> keras.Model:
 
 
 def train(epochs: int = EPOCHS, callbacks: list[Any] | None = None) -> keras.Model:
-    """A trained network; the same seed, but not bit for bit the same weights everywhere."""
+    """A trained network. The same seed does not give the same weights bit for bit everywhere."""
     keras.utils.set_random_seed(0)
     train_split, _ = digits_splits()
     model = build()
