@@ -1,9 +1,9 @@
-"""TimeSlice a SavedModel of Keras 2 into an .h5 file, which Keras 3 and the exporter load.
+"""Convert a SavedModel of Keras 2 to an .h5 file, which Keras 3 and the exporter load.
 
     make keras2 ARGS="SAVED_MODEL_FOLDER FILE.h5"
 
-It runs in an environment of its own: tf-keras needs the full TensorFlow, and the
-project's has the CPU build.
+It runs in its own environment: tf-keras needs the full TensorFlow, and the environment of
+the project has the CPU build.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Show that the demo models know what they don't know, in figures and in pictures.
+"""Evaluate the uncertainty of the demo models, in numbers and figures.
 
     python -m scripts.evaluate_demo_models --figures docs/images
 
@@ -38,13 +38,13 @@ class DigitsReport:
 
     accuracy: float
     errors: int
-    auroc: float  # of predictive entropy, for telling wrong answers from right ones
+    auroc: float  # of predictive entropy, for separating wrong answers from right ones
     entropy_by_angle: dict[int, float]  # mean predictive entropy in nats
 
 
 @dataclass(frozen=True)
 class Co2Report:
-    """Standard deviation of `co2` beyond the data, against its median inside."""
+    """Standard deviation of `co2` beyond the data, relative to its median inside."""
 
     median_inside: float  # ppm
     ratio_beyond: dict[int, float]  # years after the last measurement to ratio
@@ -56,7 +56,7 @@ def demo_model(name: str) -> Predictor:
 
 
 def rotated(images: Array, degrees: float) -> Array:
-    """(rows, 64) images turned about their middle, with linear interpolation."""
+    """(rows, 64) images rotated about their center, with linear interpolation."""
     turned: Array = rotate(images.reshape(-1, 8, 8), degrees, axes=(1, 2), reshape=False, order=1)
     return turned.reshape(-1, 64).astype(np.float32)
 
@@ -73,7 +73,7 @@ def entropy(model: Predictor, images: Array) -> tuple[Array, Array]:
 
 
 def evaluate_digits(model: Predictor) -> DigitsReport:
-    """Misclassified against correct, and rotated against upright."""
+    """Compare wrong with right answers, and rotated with upright images."""
     _, test = digits_splits()
     mean, uncertainty = entropy(model, test.x)
     wrong = mean.argmax(axis=1) != test.y
@@ -87,7 +87,7 @@ def evaluate_digits(model: Predictor) -> DigitsReport:
 
 
 def evaluate_co2(model: Predictor) -> Co2Report:
-    """Five and ten years beyond the data against inside."""
+    """Compare five and ten years beyond the data with the range inside."""
     year, _ = co2_series()
     inside = np.sqrt(model.predict(year[::10], PASSES, SEED).variance)
     beyond = year[-1] + np.array(YEARS_BEYOND, np.float32)[:, None]
@@ -145,7 +145,7 @@ def plot_rotation(model: Predictor, path: Path) -> None:
 def main(
     figures: Annotated[Path | None, typer.Option(help="Folder to draw the figures into.")] = None,
 ) -> None:
-    """Print what the demo models' uncertainty is worth, and draw it."""
+    """Print and draw how well the uncertainty of the demo models indicates errors."""
     digits_model, co2_model = demo_model("digits"), demo_model("co2")
     digits, co2 = evaluate_digits(digits_model), evaluate_co2(co2_model)
     table = Table("model", "what", "value", title=f"{PASSES} passes, seed {SEED}")

@@ -1,9 +1,9 @@
-"""`mcdropout export` by its older name: python scripts/export_keras.py model.keras --output DIR"""
+"""The earlier name of `mcdropout export`: python scripts/export_keras.py FILE --output FOLDER"""
 
 import sys
 from pathlib import Path
 
-# Run as a file, Python looks for packages in scripts/ and not beside it.
+# When run as a file, Python searches packages in scripts/ and not in its parent folder.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from mcdropout.__main__ import main

@@ -1,8 +1,8 @@
-"""What a server still answers in time when more is asked of it than it can do.
+"""Measure goodput: how much a server answers in time when it is overloaded.
 
-Requests of equal work are sent at fixed times, whatever becomes of those before, at 1, 2, 4 and 8
-times the rate that the server can do; each has a deadline. Goodput is the number of answers within
-the deadline, for each second of sending. Beside them a short request is sent every so often.
+Requests of equal work and with a deadline are sent at fixed times, regardless of earlier answers,
+at 1, 2, 4 and 8 times the rate that the server can handle. Goodput is the number of answers within
+the deadline per second of sending. Meanwhile, short requests are sent at regular intervals.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ async def send(client: httpx.AsyncClient, body: dict[str, Any]) -> tuple[int, fl
 
 
 async def capacity(client: httpx.AsyncClient, seconds: float) -> float:
-    """Heavy requests a second that a server answers to two clients, which wait for each answer."""
+    """Heavy requests per second that a server answers to two clients that wait for each answer."""
     end, done = time.perf_counter() + seconds, 0
 
     async def ask() -> None:
@@ -61,7 +61,7 @@ async def capacity(client: httpx.AsyncClient, seconds: float) -> float:
 async def open_loop(
     client: httpx.AsyncClient, body: dict[str, Any], rate: float, seconds: float
 ) -> list[tuple[int, float]]:
-    """Send `rate` requests a second for so many seconds; what became of each."""
+    """Send `rate` requests per second for some seconds; returns the outcome of each."""
     start, sent = time.perf_counter(), []
     for number in range(round(rate * seconds)):
         await asyncio.sleep(max(0.0, start + number / rate - time.perf_counter()))
@@ -72,7 +72,7 @@ async def open_loop(
 async def level(
     client: httpx.AsyncClient, rate: float, seconds: float, deadline: float
 ) -> dict[str, Any]:
-    """One load: how many answers came in time, and how long short requests took."""
+    """Run one load: answers in time, and latency of the short requests."""
     heavy, short = await asyncio.gather(
         open_loop(client, {**HEAVY, "timeout": deadline}, rate, seconds),
         open_loop(client, SHORT, 1 / EVERY, seconds),
@@ -90,7 +90,7 @@ async def level(
 
 
 async def measure(url: str, seconds: float, deadline: float) -> dict[str, Any]:
-    """All loads, one after the other."""
+    """Run all loads, one after the other."""
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=64)
     async with httpx.AsyncClient(base_url=url, limits=limits, timeout=4 * deadline) as client:
         maximum = await capacity(client, 5.0)
@@ -117,7 +117,7 @@ def show(found: dict[str, Any], console: Console) -> None:
 
 
 def draw(results: dict[str, Any], path: Path) -> None:
-    """Goodput over load, both as shares of the capacity."""
+    """Draw goodput over load, both as shares of the capacity."""
     import matplotlib  # takes long to import
 
     matplotlib.use("Agg")
@@ -147,7 +147,7 @@ def main(
     ),
     figures: Annotated[Path | None, typer.Option(help="Folder to draw goodput.png into.")] = None,
 ) -> None:
-    """Load a server of its own beyond its capacity."""
+    """Load a server beyond its capacity."""
     env = os.environ | {"MCDROPOUT_ACCESS_LOG": "false", "MCDROPOUT_MAX_QUEUE": "100000"}
     with local_server(STORE, env) as server:
         found = asyncio.run(measure(server.url, seconds, deadline))

@@ -1,9 +1,9 @@
-"""Check on a GPU machine that models run on the GPU, and give the CPU's answers.
+"""Check on a GPU machine that models run on the GPU and give the same answers as on the CPU.
 
     python -m scripts.gpu_check [MODEL.onnx …]
 
-Prints a line for each check, PASS or FAIL, and ratios of times; ends with 1 if one
-failed. `--device cpu` runs the same checks on the CPU, to try the script itself.
+Prints a line for each check, PASS or FAIL, and ratios of times. The exit code is 1 if a check
+failed. `--device cpu` runs the same checks on the CPU, to test the script itself.
 """
 
 import json
@@ -29,21 +29,21 @@ from service.runtime.device import Device, choose_device
 
 STORE = Path(__file__).resolve().parent.parent / "models" / "store"
 PASSES, SEED = 200, 7
-#: Largest difference between the devices, relative to the largest number.
+#: Maximum difference between the devices, relative to the largest number.
 TOLERANCE = 1e-5
-#: Integers of so few bytes are shapes; ONNX Runtime computes those on the CPU on purpose.
+#: Maximum bytes of integers that count as a shape; ONNX Runtime computes shapes on the CPU.
 _SHAPE_BYTES = 256
 
 Rows = dict[str, NDArray[Any]]
 
 
 class Checks:
-    """Prints the checks and counts those that failed."""
+    """Prints the checks and counts the failed ones."""
 
     failed = 0
 
     def line(self, good: bool, what: str) -> None:
-        """One check."""
+        """Print one check."""
         self.failed += not good
         typer.echo(f"{'PASS' if good else 'FAIL'}  {what}")
 
@@ -52,7 +52,7 @@ def main(
     models: Annotated[list[Path] | None, typer.Argument(help="Model files [the store's].")] = None,
     device: Annotated[str, typer.Option(help="cuda, cuda:N or cpu.")] = "cuda",
 ) -> None:
-    """Check that models run on the GPU, and give the CPU's answers."""
+    """Check that models run on the GPU and give the same answers as on the CPU."""
     checks = Checks()
     try:
         found = choose_device(device)
@@ -67,7 +67,7 @@ def main(
 
 
 def check_model(path: Path, device: Device, checks: Checks) -> None:
-    """All checks of one model."""
+    """Run all checks of one model."""
     name = "/".join(path.parts[-3:-1]) or path.name
     rows = dict(trial_rows(read_artifact(path)))
     here, there = load_model(path), load_model(path, device.providers)
@@ -86,7 +86,7 @@ def check_model(path: Path, device: Device, checks: Checks) -> None:
 
 
 def _differences(here: Predictor, there: Predictor, rows: Rows) -> Iterator[float]:
-    """Of mean and variance, relative to the largest."""
+    """Differences of mean and variance, relative to the largest number."""
     both: tuple[Literal["shared", "per_row"], ...] = ("shared", "per_row")
     for masks in both:
         a, b = (m.predict(rows, PASSES, SEED, masks=masks) for m in (here, there))
@@ -99,7 +99,7 @@ def _differences(here: Predictor, there: Predictor, rows: Rows) -> Iterator[floa
 
 
 def _nodes_away(model: Predictor, device: Device, rows: Rows) -> set[str]:
-    """Operators of the tail that ran elsewhere, shapes left out, by ONNX Runtime's profile."""
+    """Operators of the tail, except shapes, that ran on another provider, from a profile."""
     runner = model._sampler.runner
     frontier = runner.frontier(rows)
     feeds = runner.arrays(frontier, runner.draw(frontier, range(8), Draws(SEED)))
@@ -124,13 +124,13 @@ def _nodes_away(model: Predictor, device: Device, rows: Rows) -> set[str]:
 
 
 def _is_shape(arguments: dict[str, Any]) -> bool:
-    """Whether a node made a few integers."""
+    """Whether the output of a node is a few integers."""
     kinds = {kind for output in arguments.get("output_type_shape", []) for kind in output}
     return kinds <= {"int64", "int32"} and int(arguments.get("output_size", 0)) <= _SHAPE_BYTES
 
 
 def _ratios(name: str, here: Predictor, there: Predictor, rows: Rows) -> None:
-    """How many times as fast as the CPU, medians side by side."""
+    """How many times as fast as on the CPU: ratios of medians from alternating runs."""
     for count, passes in ((1, 100), (32, 100), (32, 1000)):
         batch = {k: np.resize(x, (count, *x.shape[1:])) for k, x in rows.items()}
         ways = (partial(model.predict, batch, passes, SEED) for model in (here, there))
@@ -139,7 +139,7 @@ def _ratios(name: str, here: Predictor, there: Predictor, rows: Rows) -> None:
 
 
 def _interleaved(*ways: Callable[[], Any], rounds: int = 7) -> list[float]:
-    """Median seconds of each, taken in turns, after one call to warm up."""
+    """Median seconds of each function, run alternately, after one call to warm up."""
     times: list[list[float]] = [[] for _ in ways]
     for turn in range(rounds + 1):
         for way, taken in zip(ways, times, strict=True):

@@ -1,4 +1,4 @@
-"""Start the server as a process of its own on a free port, and stop it again."""
+"""Start the server in its own process on a free port, and stop it again."""
 
 import re
 import socket
@@ -22,10 +22,10 @@ class LocalServer:
     """A running server.
 
     Attributes:
-        process: the server.
-        url: where it answers, without a slash at the end.
+        process: the server process.
+        url: base URL, without a slash at the end.
         seconds: from the start of the process until every model was loaded.
-        lines: what it has printed so far.
+        lines: its output so far.
     """
 
     process: subprocess.Popen[str]
@@ -44,14 +44,14 @@ def local_server(
     ready: bool = True,
     output: IO[str] | None = None,
 ) -> Iterator[LocalServer]:
-    """Run `mcdropout serve` on 127.0.0.1 for the time of the block.
+    """Run `mcdropout serve` on 127.0.0.1 during the block.
 
     Args:
         models: folder of models.
         env: its whole environment; by default this process's.
         timeout: seconds to wait for its models.
-        port: to listen on; by default one that is free.
-        ready: whether to wait until every model is loaded, or only until it answers.
+        port: to listen on; by default a free one.
+        ready: whether to wait until every model is loaded, or only until the server answers.
         output: where it writes; by default into `lines`.
 
     Raises:
@@ -90,7 +90,7 @@ def local_server(
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A port on which no process listens."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
@@ -98,22 +98,22 @@ def free_port() -> int:
 
 
 def _wait(server: LocalServer, ready: bool, deadline: float) -> None:
-    """Until the server answers, and with `ready` until no model is still loading."""
+    """Wait until the server answers and, with `ready`, until no model is still loading."""
     while time.monotonic() < deadline and server.process.poll() is None:
         try:
             with urllib.request.urlopen(f"{server.url}/health/{'ready' if ready else 'live'}"):
                 return
         except urllib.error.HTTPError as error:
-            # Models that failed keep it from being ready, and it serves the others.
+            # With a failed model the server does not become ready, but serves the others.
             if b"are loading" not in error.read():
                 return
         except OSError:
             pass
         time.sleep(0.02)
-    time.sleep(0.2)  # for its last words
+    time.sleep(0.2)  # for the rest of its output
     raise RuntimeError("the server did not start:\n" + "".join(server.lines))
 
 
 def _read(server: LocalServer) -> None:
-    """Keep reading, or a full pipe would stop the server."""
+    """Read the output continuously, since a full pipe would stop the server."""
     server.lines.extend(iter(server.process.stdout.readline, "") if server.process.stdout else ())

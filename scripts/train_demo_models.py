@@ -1,4 +1,4 @@
-"""Train the demo models on their real data, and export them into the model store.
+"""Train the demo models on real data, and export them into the model store.
 
     python scripts/train_demo_models.py [digits] [co2]
 
@@ -24,7 +24,7 @@ ZOO: dict[str, ModuleType] = {"digits": digits, "co2": co2}
 
 
 def keras_file(name: str) -> Path:
-    """Where the trained Keras model lies."""
+    """The file of the trained Keras model."""
     return ROOT / "models" / "zoo" / "trained" / f"{name}.keras"
 
 
@@ -42,12 +42,12 @@ def export_demo(name: str, path: Path) -> Any:
 
 
 def train_demo(name: str, progress: Progress) -> None:
-    """Train and save the demo model `name`, with a bar of its epochs."""
+    """Train and save the demo model `name`, with a progress bar over its epochs."""
     module = ZOO[name]
     bar = progress.add_task(f"training {name}", total=module.EPOCHS)
     advance = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: progress.advance(bar))
     trained = module.train(callbacks=[advance])
-    # A model that was never compiled is saved without its optimizer, two thirds of the file.
+    # A model that is not compiled is saved without its optimizer, which is two thirds of the file.
     bare = module.build()
     bare.set_weights(trained.get_weights())
     keras_file(name).parent.mkdir(parents=True, exist_ok=True)

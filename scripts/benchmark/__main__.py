@@ -1,9 +1,9 @@
-"""Time every way to the moments of Monte Carlo dropout, and write what was found.
+"""Time every implementation of Monte Carlo dropout's moments, and write the results.
 
     python -m scripts.benchmark --output benchmarks --figures docs/images
 
-It writes results.json and results.png; all of it takes about fifteen minutes on two
-cores. Needs the `export` and `demo` extras.
+It writes results.json and results.png. A full run takes about fifteen minutes on two cores.
+Needs the `export` and `demo` extras.
 """
 
 import json
@@ -31,7 +31,7 @@ QUICK_CASES = [Case(count, passes) for passes in (100, 1000) for count in (1, 32
 
 
 def read_networks(text: str | None, quick: bool) -> list[str]:
-    """Names with commas between; by default all, or two of them."""
+    """Names separated by commas; by default all networks, or two with `quick`."""
     if text is None:
         return ["dense", "cnn"] if quick else list(NETWORKS)
     names = text.split(",")
@@ -41,7 +41,7 @@ def read_networks(text: str | None, quick: bool) -> list[str]:
 
 
 def read_cases(text: str | None, quick: bool) -> list[Case]:
-    """Rows×passes with commas between, as in 1x100,32x100."""
+    """Rows×passes separated by commas, such as 1x100,32x100."""
     if text is None:
         return QUICK_CASES if quick else FULL_CASES
     try:
@@ -54,7 +54,7 @@ def read_cases(text: str | None, quick: bool) -> list[Case]:
 
 
 def show(report: Report) -> None:
-    """Print every table that has a line."""
+    """Print every table that has a row."""
     tables = (
         ratio_table(report.cases),
         skipped_table(report.cases),

@@ -1,4 +1,4 @@
-"""What the figures are held to."""
+"""The limits that the results must keep."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -7,7 +7,7 @@ from scripts.benchmark.results import CaseResult, Memory
 from scripts.benchmark.timing import Case
 
 ONE, MANY, LONG = Case(1, 100), Case(32, 100), Case(1, 1000)
-#: Passes of the memory's bar, and of what it is compared with.
+#: Passes of the memory limit, and of the case that it is compared with.
 MEMORY_CASES = (Case(1, 1_000), Case(1, 10_000), Case(1, 100_000))
 
 
@@ -16,11 +16,11 @@ class Bar:
     """A limit of one ratio.
 
     Attributes:
-        network: whose.
+        network: name of the network.
         case: of the ratio.
-        ratio: of `RATIOS`, or "memory" against that of the fewest passes.
-        limit: to be kept.
-        at_most: whether the ratio may be no larger, or no smaller.
+        ratio: of `RATIOS`, or "memory" relative to the case of the fewest passes.
+        limit: value of the limit.
+        at_most: whether the limit is a maximum; otherwise it is a minimum.
     """
 
     network: str
@@ -30,27 +30,27 @@ class Bar:
     at_most: bool
 
     def text(self) -> str:
-        """The limit in words."""
+        """The limit as text."""
         return f"{self.ratio} {'≤' if self.at_most else '≥'} {self.limit:g}"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A bar, what was measured, and whether that reaches it; None: not measured."""
+    """A limit, the measured value, and whether it is reached; None: not measured."""
 
     bar: Bar
     value: float | None
 
     @property
     def reached(self) -> bool | None:
-        """As the class says."""
+        """Whether the limit is reached; None if it was not measured."""
         if self.value is None:
             return None
         at_most, limit = self.bar.at_most, self.bar.limit
         return self.value <= limit if at_most else self.value >= limit
 
     def as_json(self) -> dict[str, object]:
-        """For the results' file."""
+        """The JSON form for the results file."""
         return {**asdict(self.bar), "value": self.value, "reached": self.reached}
 
 
@@ -72,7 +72,7 @@ BARS = tuple(_bars())
 
 
 def verdicts(results: Sequence[CaseResult], memory: Sequence[Memory]) -> list[Verdict]:
-    """Every bar against what was measured."""
+    """Every limit with its measured value."""
     found = {
         (result.network, result.case, name): value
         for result in results

@@ -1,4 +1,4 @@
-"""The results as a picture."""
+"""Draw the results."""
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from matplotlib import pyplot as plt
 from matplotlib.lines import Line2D
 
 Line = Literal["-", "--", ":"]
-#: Way to color (Okabe and Ito's, which the color-blind tell apart), marker and line.
+#: Way to color (of Okabe and Ito's palette for color blindness), marker and line style.
 STYLES: dict[str, tuple[str, str, Line]] = {
     "keras_loop": ("#D55E00", "v", "-"),
     "torch_tiled": ("#CC79A7", "P", "-"),
@@ -42,14 +42,14 @@ Number = Callable[[Case], int]
 
 
 def draw(results: Sequence[CaseResult], path: Path) -> Path | None:
-    """Two rows of panels: time against passes, and against rows.
+    """Draw two rows of panels: time against passes, and against rows.
 
     Args:
-        results: of the cases that were measured; panels without two points are left out.
+        results: of the measured cases; panels with fewer than two points are left out.
         path: of the PNG file to write.
 
     Returns:
-        The path; None where no panel had anything to show.
+        The path; None if no panel has data.
     """
     above = [
         (f"{network}, {_rows(rows)}", found)
@@ -89,7 +89,7 @@ def _rows(count: int) -> str:
 def _panels(
     part: Any, panels: Sequence[tuple[str, Sequence[CaseResult]]], label: str, number: Number
 ) -> None:
-    """One row of panels with one scale of time."""
+    """One row of panels with a common time axis."""
     every = part.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, (title, results) in zip(every, panels, strict=True):
         for name, (color, marker, line) in STYLES.items():
@@ -115,7 +115,7 @@ def _panels(
 
 
 def _legend(figure: Any, results: Iterable[CaseResult]) -> None:
-    """Below the panels, of the ways that were timed somewhere."""
+    """The legend below the panels, for the ways that were timed."""
     timed = {name for result in results for name in result.ways}
     handles = [
         Line2D([], [], color=color, marker=marker, linestyle=line, label=NAMES[name])

@@ -1,4 +1,4 @@
-"""A network's files: the artifact, and the trunk and tail that the floor is made of."""
+"""The files of a network: the artifact, and trunk and tail for the floor."""
 
 import logging
 from pathlib import Path
@@ -16,19 +16,19 @@ from scripts.benchmark.onnx_ways import Files, floor_output, open_session
 from scripts.benchmark.ways import rows
 
 OPSET = 18
-#: Largest difference between the floor and the artifact with dropout off.
+#: Maximum difference between the floor and the artifact with dropout off.
 TOLERANCE = 1e-4
 
 
 class FloorError(Exception):
-    """The floor computes something else than the artifact."""
+    """The floor does not compute what the artifact computes."""
 
 
 def write_files(network: Network, folder: Path) -> Files:
-    """Export the network with our exporter, and its trunk and tail without it.
+    """Write the exported network, and its trunk and tail converted without the exporter.
 
     Raises:
-        FloorError: trunk and tail together are not the artifact with dropout off.
+        FloorError: trunk and tail together differ from the artifact with dropout off.
     """
     files = Files.of(folder)
     export_model(network.model, files.artifact, task="other")
@@ -45,7 +45,7 @@ def write_files(network: Network, folder: Path) -> Files:
 
 
 def difference_of_floor(files: Files, shape: tuple[int, ...]) -> float:
-    """Largest absolute difference between the floor's output and the artifact's without dropout."""
+    """Maximum absolute difference between the floor and the artifact without dropout."""
     artifact = open_session(files.artifact)
     x = rows(shape, 3)
     name = artifact.get_inputs()[0].name
@@ -54,7 +54,7 @@ def difference_of_floor(files: Files, shape: tuple[int, ...]) -> float:
 
 
 def _write(model: keras.Model, path: Path) -> None:
-    """Convert a model with dropout off and the batch dynamic, by tf2onnx alone."""
+    """Convert a model with dropout off and a dynamic batch axis, by tf2onnx only."""
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     signature = [
         tf.TensorSpec((None, *value.shape[1:]), value.dtype, f"input_{index}")

@@ -1,9 +1,9 @@
-"""What is measured in a fresh process: memory, and ways with nothing beside them.
+"""Measurements in a fresh process: memory, and ways that run alone.
 
     python -m scripts.benchmark.fresh memory FOLDER ROWS PASSES SHAPE…
     python -m scripts.benchmark.fresh tiled FOLDER ROWS PASSES SHAPE…
 
-FOLDER holds a network's files. Each prints one line of JSON.
+FOLDER holds a network's files. Each command prints one line of JSON.
 """
 
 import json
@@ -23,7 +23,7 @@ from scripts.benchmark.ways import Call, Way, rows
 ROOT = Path(__file__).resolve().parent.parent.parent
 LONGEST = 300  # s
 EFFORT = Effort(seconds=0.5)
-#: The product as it is, and two others with ONNX Runtime's default options.
+#: This project with its own options, and two other ways with ONNX Runtime's default options.
 WAYS: dict[str, Callable[[Files], Call]] = {
     "plan": lambda files: plan(files.artifact),
     "tiled": lambda files: tiled(open_session(files.artifact, spinning=True)),
@@ -32,7 +32,7 @@ WAYS: dict[str, Callable[[Files], Call]] = {
 
 
 def in_fresh_process(what: str, folder: Path, case: Case, shape: tuple[int, ...]) -> Any:
-    """Run `what` of this file's command; returns what it printed."""
+    """Run the command `what` of this module in a fresh process; returns its JSON."""
     command = [sys.executable, "-m", "scripts.benchmark.fresh", what, str(folder)]
     command += [str(number) for number in (case.rows, case.passes, *shape)]
     ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=LONGEST)
@@ -42,9 +42,9 @@ def in_fresh_process(what: str, folder: Path, case: Case, shape: tuple[int, ...]
 
 
 def peak_memory() -> int:
-    """Largest resident memory of this process, bytes."""
-    # Linux counts into a process's ru_maxrss what the one that started it had until
-    # exec: here TensorFlow's gigabytes. VmHWM begins with the program.
+    """Peak resident memory of this process, in bytes."""
+    # On Linux, ru_maxrss includes the parent's memory before exec, here the gigabytes of
+    # TensorFlow. VmHWM starts with the program.
     status = Path("/proc/self/status")
     if status.exists() and (found := re.search(r"VmHWM:\s+(\d+) kB", status.read_text())):
         return int(found[1]) * 1024
@@ -53,20 +53,20 @@ def peak_memory() -> int:
 
 
 def _memory(files: Files, case: Case, shape: tuple[int, ...]) -> dict[str, int]:
-    """Of loading the artifact and one call of the product."""
+    """Peak memory of loading the artifact and running one call."""
     plan(files.artifact)(rows(shape, case.rows), case.passes)
     return {"peak_bytes": peak_memory()}
 
 
 def _timing(what: str, files: Files, case: Case, shape: tuple[int, ...]) -> dict[str, Any]:
-    """Of a way of `WAYS` with nothing beside it."""
+    """Timing of one of `WAYS` that runs alone."""
     way = Way(what, WAYS[what](files))
     measured = measure([way], rows(shape, case.rows), case.passes, EFFORT)
     return asdict(measured.timings[what])
 
 
 def main(what: str, folder: str, *numbers: str) -> None:
-    """See the head of this file."""
+    """Run a command; see the module's docstring."""
     count, passes, *shape = map(int, numbers)
     arguments = Files.of(Path(folder)), Case(count, passes), tuple(shape)
     found = _memory(*arguments) if what == "memory" else _timing(what, *arguments)

@@ -1,4 +1,4 @@
-"""Ways by Keras on TensorFlow: the loop of every tutorial, and the best of it."""
+"""Keras on TensorFlow: the usual loop, and the fastest variant."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from scripts.benchmark.ways import Array, Call, Kind, Moments, Way, moments
 
 
 def keras_ways(model: keras.Model) -> list[Way]:
-    """Every way of this file."""
+    """Every way of this module."""
     return [
         Way("keras_loop", keras_loop(model), Kind.LOOP),
         Way("tf_function", tf_function(model), Kind.TILED),
@@ -18,7 +18,7 @@ def keras_ways(model: keras.Model) -> list[Way]:
 
 
 def keras_loop(model: keras.Model) -> Call:
-    """`model(x, training=True)`, once a pass."""
+    """Call `model(x, training=True)` once per pass."""
 
     def call(x: Array, passes: int) -> Moments:
         tensor = tf.constant(x)
@@ -29,7 +29,7 @@ def keras_loop(model: keras.Model) -> Call:
 
 
 def tf_function(model: keras.Model) -> Call:
-    """One `tf.function` that tiles the rows and runs the model on them, traced once."""
+    """One traced `tf.function` that tiles the rows and runs the model on them."""
     shape = model.input_shape[1:]
     signature = [tf.TensorSpec((None, *shape)), tf.TensorSpec((), tf.int32)]
 

@@ -1,4 +1,4 @@
-"""What the figures were measured on."""
+"""The machine on which the results were measured."""
 
 import os
 import platform
@@ -28,7 +28,7 @@ def _processor() -> str:
 
 
 def _cores() -> int:
-    """Those that this process may use."""
+    """The number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

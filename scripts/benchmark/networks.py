@@ -1,7 +1,7 @@
-"""The networks of the benchmark, and each once more as trunk and tail without dropout.
+"""The networks of the benchmark, each also as trunk and tail without dropout.
 
-The trunk is what no dropout comes before, the tail is the rest. Both share the
-weights of the network, and owe nothing to the exporter or to the server's plan.
+The trunk is the part that no dropout precedes, and the tail is the rest. Both share the
+weights of the network, and are built without the exporter and the server's plan.
 """
 
 import math
@@ -21,15 +21,14 @@ STEPS, FEATURES = 20, 16  # of `lstm`
 
 @dataclass(frozen=True)
 class Network:
-    """One network with random weights.
+    """A network with random weights.
 
     Attributes:
         name: as in the results.
         shape: of a row.
         model: (B, *shape) to (B, K), with its dropout.
-        trunk: (B, *shape) to the tensors that go to the tail; None: the tail takes
-            the rows themselves.
-        tail: those tensors, B·P rows of them, to (B·P, K), with no dropout.
+        trunk: (B, *shape) to the tensors that the tail takes; None: the tail takes the rows.
+        tail: B·P rows of those tensors to (B·P, K), without dropout.
     """
 
     name: str

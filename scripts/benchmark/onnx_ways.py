@@ -1,4 +1,4 @@
-"""Ways by ONNX Runtime: the product, the artifact as it is, and the two bounds.
+"""ONNX Runtime: this project, the artifact itself, and two bounds.
 
 Imports no TensorFlow, so that a fresh process can time one of them alone.
 """
@@ -19,7 +19,7 @@ SEED = 7
 
 @dataclass(frozen=True)
 class Files:
-    """The ONNX files of one network; `trunk` is missing where the tail is everything."""
+    """The ONNX files of one network; `trunk` is None if the tail is the whole network."""
 
     artifact: Path
     trunk: Path
@@ -27,7 +27,7 @@ class Files:
 
     @classmethod
     def of(cls, folder: Path) -> "Files":
-        """The files' places in a folder."""
+        """The files in a folder."""
         return cls(folder / "model.onnx", folder / "trunk.onnx", folder / "tail.onnx")
 
 
@@ -41,16 +41,16 @@ def open_session(path: Path, spinning: bool = False) -> Any:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     if not spinning:
-        # A session's threads spin for a while after each run. With several sessions in
-        # one process that is the time of whichever way is measured next, so here they
-        # stop with the run; the product does the same. `default_options` in the results
-        # shows what it makes for a way that is alone.
+        # A session's threads spin for a while after each run. With several sessions in one
+        # process this would slow down the way that is measured next. Therefore spinning ends
+        # with the run, as in this project. `default_options` in the results shows the effect
+        # for a way that runs alone.
         options.add_session_config_entry("session.force_spinning_stop", "1")
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
 def onnx_ways(files: Files) -> list[Way]:
-    """Every way of this file, on one session of the artifact."""
+    """Every way of this module, on one session of the artifact."""
     artifact = open_session(files.artifact)
     return [
         Way("plan", plan(files.artifact)),
@@ -62,7 +62,7 @@ def onnx_ways(files: Files) -> list[Way]:
 
 
 def plan(path: Path) -> Call:
-    """The product: a whole call, from the check of its input to the moments."""
+    """This project: a whole call, from the validation of the input to the moments."""
     model = load_model(path)
 
     def call(x: Array, passes: int) -> Moments:
@@ -85,19 +85,19 @@ def _runner(artifact: Any, training: bool) -> Callable[[Array], Array]:
 
 
 def tiled(artifact: Any) -> Call:
-    """The artifact with its dropout on, once on all rows of all passes."""
+    """One run of the artifact with dropout on, on all rows of all passes."""
     run = _runner(artifact, training=True)
     return lambda x, passes: moments(run(tile(x, passes)), passes)
 
 
 def loop(artifact: Any) -> Call:
-    """The artifact with its dropout on, once a pass."""
+    """One run of the artifact with dropout on per pass."""
     run = _runner(artifact, training=True)
     return lambda x, passes: moments(np.concatenate([run(x) for _ in range(passes)]), passes)
 
 
 def deterministic(artifact: Any) -> Call:
-    """One run with dropout off, whatever the passes: what the network costs without doubt."""
+    """One run with dropout off, for any number of passes: the network without uncertainty."""
     run = _runner(artifact, training=False)
 
     def call(x: Array, passes: int) -> None:
@@ -107,10 +107,10 @@ def deterministic(artifact: Any) -> Call:
 
 
 def floor(files: Files, spinning: bool = False) -> Call:
-    """Trunk on B rows and tail on B·P, with no dropout, draws or moments.
+    """Trunk on B rows and tail on B·P rows, without dropout, draws or moments.
 
-    The tail gets rows that were tiled beforehand: at the first call for a number of
-    rows and passes, which is no measured one.
+    The rows of the tail are tiled at the first call for a number of rows and passes, which
+    is not measured.
     """
     trunk = open_session(files.trunk, spinning) if files.trunk.exists() else None
     tail = open_session(files.tail, spinning)
@@ -122,7 +122,7 @@ def floor(files: Files, spinning: bool = False) -> Call:
         nonlocal tiled_for, feeds
         frontier = [x] if trunk is None else _run_trunk(trunk, x)
         if tiled_for != (len(x), passes):
-            feeds = {}  # before the next are made: they may be large
+            feeds = {}  # frees the old ones, which may be large, first
             feeds = {n: tile(v, passes) for n, v in zip(names, frontier, strict=True)}
             tiled_for = len(x), passes
         tail.run(None, feeds)
@@ -136,7 +136,7 @@ def _run_trunk(trunk: Any, x: Array) -> list[Array]:
 
 
 def floor_output(files: Files, x: Array) -> Array:
-    """What trunk and tail compute of rows (B, …): (B, K)."""
+    """The output (B, K) of trunk and tail for rows (B, …)."""
     frontier = _run_trunk(open_session(files.trunk), x) if files.trunk.exists() else [x]
     tail = open_session(files.tail)
     names = [value.name for value in tail.get_inputs()]

@@ -1,4 +1,4 @@
-"""Where the time of one call of the plan goes."""
+"""How long each part of a call of the plan takes."""
 
 import statistics
 import time
@@ -17,10 +17,10 @@ SEED = 7
 
 
 def parts(model: Predictor, x: Array, passes: int) -> dict[str, float]:
-    """The parts of `model.predict(x, passes=passes)`.
+    """Time the parts of `model.predict(x, passes=passes)`.
 
-    Trunk and tail are timed apart; a call that needs each once runs them together,
-    and is so much faster than the sum.
+    Trunk and tail are timed separately. A call that needs each of them once runs both together,
+    which takes less time than the sum.
 
     Args:
         model: loaded.
@@ -28,8 +28,8 @@ def parts(model: Predictor, x: Array, passes: int) -> dict[str, float]:
         passes: P, as many as run at a time.
 
     Returns:
-        Name of a part to median seconds, taken in turns: validation, trunk, draws,
-        tail, moments, and the whole call.
+        Name of a part to its median in seconds, measured alternately: validation, trunk,
+        draws, tail, moments, and the whole call.
     """
     runner, draws = model._sampler.runner, Draws(SEED)
     specs = model.manifest.inputs

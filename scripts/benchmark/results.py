@@ -1,11 +1,11 @@
-"""The results as they are written: cases, their ratios, and the memory."""
+"""The results file: cases, their ratios, and memory."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from scripts.benchmark.timing import Case, Measured, Timing
 
-#: Name of a ratio to the two ways that it divides.
+#: Name of a ratio to its numerator and denominator, which are ways.
 RATIOS = {
     f"{above}/{below}": (above, below)
     for above, below in (
@@ -25,11 +25,11 @@ class CaseResult:
     """One case of one network.
 
     Attributes:
-        network: its name.
+        network: name of the network.
         case: rows and passes.
         ways: name to timing.
-        skipped: name to why it was not timed.
-        ratios: of `RATIOS`, of the medians, where both ways were timed.
+        skipped: name to the reason for which it was not timed.
+        ratios: of `RATIOS`, of the medians, if both ways were timed.
     """
 
     network: str
@@ -40,7 +40,7 @@ class CaseResult:
 
     @classmethod
     def of(cls, network: str, case: Case, measured: Measured) -> "CaseResult":
-        """With the ratios worked out."""
+        """The result with its ratios."""
         times = {name: timing.seconds for name, timing in measured.timings.items()}
         ratios = {
             name: times[above] / times[below]
@@ -50,7 +50,7 @@ class CaseResult:
         return cls(network, case, measured.timings, measured.skipped, ratios)
 
     def as_json(self) -> dict[str, object]:
-        """For the results' file."""
+        """The JSON form for the results file."""
         return {
             "network": self.network,
             **asdict(self.case),
@@ -62,18 +62,18 @@ class CaseResult:
 
 @dataclass(frozen=True)
 class Memory:
-    """Peak resident memory of a fresh process that loads and predicts once, bytes."""
+    """Peak resident memory of a fresh process that loads the model and predicts once, in bytes."""
 
     case: Case
     peak_bytes: int
-    ratio: float  # to the first of the cases
+    ratio: float  # relative to the first case
 
     @classmethod
     def of(cls, peaks: Mapping[Case, int]) -> list["Memory"]:
-        """Each against the first."""
+        """Each memory relative to the first."""
         first = next(iter(peaks.values()), 0)
         return [cls(case, peak, peak / first) for case, peak in peaks.items()]
 
     def as_json(self) -> dict[str, object]:
-        """For the results' file."""
+        """The JSON form for the results file."""
         return {**asdict(self.case), "peak_bytes": self.peak_bytes, "ratio": round(self.ratio, 4)}

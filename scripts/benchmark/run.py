@@ -1,4 +1,4 @@
-"""Everything that is measured, network by network."""
+"""Run all measurements, one network after the other."""
 
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -24,21 +24,22 @@ from scripts.benchmark.torch_ways import torch_way
 from scripts.benchmark.ways import rows
 from service import load_model
 
-#: The cases whose parts and whose default options are looked at.
+#: The cases for which parts and default options are measured.
 SHOWN = (ONE, LONG, MANY)
-#: The network of the default options and of the memory.
+#: The network for which default options and memory are measured.
 SHOWN_NETWORK = "dense"
 
 
 @dataclass
 class Report:
-    """What was measured.
+    """All results.
 
     Attributes:
         cases: of all networks.
-        memory: by passes; empty without the network of it.
-        default_options: ways alone in a process; `tiled` and `floor` as ONNX Runtime comes.
-        parts: network to case to the parts of a call of the plan, s.
+        memory: by passes; empty if the network for it was not selected.
+        default_options: ways alone in a process; `tiled` and `floor` with default options of
+            ONNX Runtime.
+        parts: network to case to the time of each part of a call, in seconds.
     """
 
     cases: list[CaseResult] = field(default_factory=list)
@@ -47,11 +48,11 @@ class Report:
     parts: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
 
     def verdicts(self) -> list[Verdict]:
-        """The bars."""
+        """The limits and whether they are reached."""
         return verdicts(self.cases, self.memory)
 
     def as_json(self, effort: Effort) -> dict[str, Any]:
-        """For the results' file."""
+        """The JSON form for the results file."""
         return {
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "machine": machine(),
@@ -83,7 +84,7 @@ def run(names: Sequence[str], cases: Sequence[Case], effort: Effort) -> Report:
 
 @contextmanager
 def _files(network: Network) -> Iterator[Files]:
-    """The network's ONNX files, for the time of the block."""
+    """The network's ONNX files, in a folder that exists during the block."""
     with tempfile.TemporaryDirectory() as folder:
         yield write_files(network, Path(folder))
 
@@ -100,7 +101,7 @@ def _time_cases(
 
 
 def _look_closer(report: Report, network: Network, files: Files) -> None:
-    """What is measured beside the ways."""
+    """Measure parts, default options and memory of a network."""
     results = [result for result in report.cases if result.network == network.name]
     shown = [result for result in results if result.case in SHOWN]
     if found := _time_parts(network, files, [result.case for result in shown]):
@@ -115,7 +116,7 @@ def _look_closer(report: Report, network: Network, files: Files) -> None:
 def _time_parts(
     network: Network, files: Files, cases: Sequence[Case]
 ) -> dict[str, dict[str, float]]:
-    """Case to the parts of its call."""
+    """Case to the time of each part of its call."""
     model = load_model(files.artifact)
     return {str(case): parts(model, rows(network.shape, case.rows), case.passes) for case in cases}
 
@@ -123,7 +124,7 @@ def _time_parts(
 def _time_default_options(
     way: str, network: Network, files: Files, result: CaseResult
 ) -> dict[str, object]:
-    """A way alone in a process, and what it took in the comparison."""
+    """A way alone in a process, and its time in the comparison."""
     alone = in_fresh_process(way, files.artifact.parent, result.case, network.shape)
     above = result.ways.get(way)
     seconds = above and above.seconds
@@ -131,7 +132,7 @@ def _time_default_options(
 
 
 def _measure_memory(network: Network, files: Files) -> list[Memory]:
-    """Of the product, which is not to grow with the passes."""
+    """Memory by number of passes, which should be constant."""
     folder, shape = files.artifact.parent, network.shape
     found = {case: in_fresh_process("memory", folder, case, shape) for case in MEMORY_CASES}
     return Memory.of({case: entry["peak_bytes"] for case, entry in found.items()})

@@ -1,4 +1,4 @@
-"""The results on a terminal."""
+"""Print the results."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,12 +9,12 @@ from rich.table import Table
 from scripts.benchmark.bars import Verdict
 from scripts.benchmark.results import RATIOS, CaseResult, Memory
 
-#: So narrow that the widest table fits a terminal.
+#: Narrow enough for the widest table to fit a terminal.
 _STYLE: dict[str, Any] = {"box": SIMPLE_HEAD, "pad_edge": False, "collapse_padding": True}
 
 
 def ratio_table(results: Sequence[CaseResult]) -> Table:
-    """A line for each case: the plan's time, and every ratio that some case has."""
+    """A row for each case: the time of this project, and the ratios."""
     names = [name for name in RATIOS if any(name in result.ratios for result in results)]
     headings = [name.replace("/", "\n/").replace("_", "_\n") for name in names]
     headings = [heading.replace("deterministic", "one\npass") for heading in headings]
@@ -31,7 +31,7 @@ def ratio_table(results: Sequence[CaseResult]) -> Table:
 
 
 def skipped_table(results: Sequence[CaseResult]) -> Table:
-    """A line for each way that was left out, and why; with its cases."""
+    """A row for each way that was left out, with its cases and the reason."""
     cases: dict[tuple[str, str, str], list[str]] = {}
     for result in results:
         for name, reason in result.skipped.items():
@@ -44,7 +44,7 @@ def skipped_table(results: Sequence[CaseResult]) -> Table:
 
 
 def memory_table(memory: Sequence[Memory]) -> Table:
-    """A line for each number of passes."""
+    """A row for each number of passes."""
     table = Table("P", "peak, MiB", "ratio", **_STYLE)
     table.title = "Peak memory of a process that loads and predicts"
     for entry in memory:
@@ -54,7 +54,7 @@ def memory_table(memory: Sequence[Memory]) -> Table:
 
 
 def default_options_table(found: Sequence[Mapping[str, Any]]) -> Table:
-    """A line for each way that was timed alone too."""
+    """A row for each way that was also timed alone."""
     title = "dense, alone in a process; tiled and floor with default options"
     table = Table("way", "B", "P", "alone, ms", "in the comparison, ms", title=title, **_STYLE)
     for entry in found:
@@ -65,7 +65,7 @@ def default_options_table(found: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def bar_table(found: Sequence[Verdict]) -> Table:
-    """A line for each bar."""
+    """A row for each limit."""
     table = Table("network", "B", "P", "bar", "measured", "", title="Bars", **_STYLE)
     words = {True: "[green]reached", False: "[red]not reached", None: "[dim]not measured"}
     for verdict in found:

@@ -1,4 +1,4 @@
-"""Interleaved timing: in each round every way runs once, so that all see the same machine."""
+"""Interleaved timing: each round runs every way once, under the same conditions."""
 
 import gc
 import math
@@ -28,12 +28,12 @@ class Effort:
     """How long to measure one way of one case.
 
     Attributes:
-        rounds: the fewest, where a call is not too slow for them.
-        max_rounds: maximum, however fast a call is.
-        seconds: to fill with rounds between those two.
-        max_seconds: may go below `rounds`, but not below one round.
-        longest_call: s; a way whose call takes longer is left out.
-        largest_tensor: bytes; a tiled way with a larger tensor is left out.
+        rounds: minimum number of rounds, if `max_seconds` permits.
+        max_rounds: maximum number of rounds.
+        seconds: time to fill with rounds, between these two.
+        max_seconds: maximum time; one round is always run.
+        longest_call: maximum time of a call in seconds; slower ways are left out.
+        largest_tensor: maximum size in bytes; tiled ways with a larger tensor are left out.
     """
 
     rounds: int = 7
@@ -50,7 +50,7 @@ QUICK = Effort(rounds=5, max_rounds=5, seconds=0.0, max_seconds=5.0)
 
 @dataclass(frozen=True)
 class Timing:
-    """Median seconds of a call, over so many rounds."""
+    """Median time of a call in seconds, and the number of rounds."""
 
     seconds: float
     rounds: int
@@ -58,7 +58,7 @@ class Timing:
 
 @dataclass(frozen=True)
 class Measured:
-    """The ways of one case: name to timing, or to why there is none."""
+    """The ways of one case: name to timing, or to the reason for which there is none."""
 
     timings: dict[str, Timing]
     skipped: dict[str, str]
@@ -72,15 +72,15 @@ def measure(
     largest_tensor: int = 0,
     clock: Clock = time.perf_counter,
 ) -> Measured:
-    """Warm every way up, then time all of them in rounds.
+    """Warm up every way, then time all of them in rounds.
 
     Args:
-        ways: to be compared.
+        ways: to compare.
         x: (B, …) rows.
         passes: P.
         effort: how long to measure.
-        largest_tensor: elements for one row, in a run of the whole network.
-        clock: gives seconds.
+        largest_tensor: elements per row of the largest tensor of the network.
+        clock: returns the time in seconds.
     """
     skipped, estimates = {}, {}
     for way in ways:
@@ -108,15 +108,15 @@ def _bind(way: Way, x: Array, passes: int) -> Callable[[], object]:
 
 
 def warm_up(way: Way, x: Array, passes: int, effort: Effort, clock: Clock) -> float:
-    """Run a way until it is warm; returns about how many seconds a whole call takes.
+    """Run a way until it is warm; returns the approximate time of a call in seconds.
 
-    A loop is warm after a few of its passes. Any other way runs twice as a whole, since
-    it takes its memory for that size, or once if that is slow; a tiled one not even
-    once if its few passes already show that a call would be too long.
+    A loop is warm after a few passes. Any other way allocates memory for its size, so it runs
+    twice as a whole, or once if it is slow. A tiled way does not run as a whole if a few of its
+    passes already show that a call would take too long.
     """
     few = min(passes, 2 if way.kind is Kind.LOOP else 10)
     way.call(x, few)
-    if way.kind is not Kind.OTHER:  # of the others the time is not in proportion to the passes
+    if way.kind is not Kind.OTHER:  # the time of the others is not proportional to the passes
         seconds = _seconds(_bind(way, x, few), clock) * passes / few
         if way.kind is Kind.LOOP or seconds > effort.longest_call:
             return seconds
@@ -126,7 +126,7 @@ def warm_up(way: Way, x: Array, passes: int, effort: Effort, clock: Clock) -> fl
 
 
 def quota(seconds: float, effort: Effort) -> int:
-    """Rounds for a way whose call takes about `seconds`."""
+    """Number of rounds for a way whose call takes about `seconds`."""
     seconds = max(seconds, 1e-9)
     wanted = min(math.ceil(effort.seconds / seconds), effort.max_rounds)
     return max(1, min(max(wanted, effort.rounds), int(effort.max_seconds / seconds)))
@@ -139,8 +139,8 @@ def interleave(
 ) -> dict[str, list[float]]:
     """Seconds of each call in each of its rounds.
 
-    Each round begins with another way, so that none always follows the same one.
-    A way with fewer rounds than the others has them spread over the whole time.
+    Each round begins with a different way, so that no way always follows the same one. The
+    rounds of a way that has fewer than the others are spread over the whole time.
     """
     names = list(calls)
     times: dict[str, list[float]] = {name: [] for name in names}

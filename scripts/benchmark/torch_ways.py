@@ -1,4 +1,4 @@
-"""The way by PyTorch, for whoever has it installed; this project does not need it."""
+"""PyTorch, if it is installed; this project does not need it."""
 
 import importlib
 from importlib.util import find_spec
@@ -11,12 +11,12 @@ from scripts.benchmark.networks import Network
 from scripts.benchmark.ways import Array, Call, Kind, Moments, Way, moments, without
 
 NAME = "torch_tiled"
-#: The networks whose layers `_modules` knows.
+#: The networks that `_modules` can build.
 KNOWN = ("dense", "cnn")
 
 
 def torch_way(network: Network) -> Way:
-    """The network's own layers and weights in PyTorch, if it is installed."""
+    """The network with the same layers and weights in PyTorch, if it is installed."""
     if network.name not in KNOWN:
         return without(NAME, f"only {' and '.join(KNOWN)} are written for PyTorch")
     if find_spec("torch") is None:
@@ -25,7 +25,7 @@ def torch_way(network: Network) -> Way:
 
 
 def torch_tiled(model: keras.Model) -> Call:
-    """Rows tiled by pass through modules in training mode, with no gradients."""
+    """Modules in training mode, without gradients, on rows tiled by pass."""
     torch: Any = importlib.import_module("torch")
     image = len(model.input_shape) == 4
     modules = [module for layer in model.layers for module in _modules(torch, layer)]
@@ -35,7 +35,7 @@ def torch_tiled(model: keras.Model) -> Call:
         with torch.inference_mode():
             tensor = torch.from_numpy(x)
             tensor = tensor.repeat(passes, *(1 for _ in x.shape[1:]))
-            if image:  # to channels first; the memory stays as it is, which convolutions like
+            if image:  # channels first, as a view: convolutions are faster on this memory layout
                 tensor = tensor.permute(0, 3, 1, 2)
             samples: Array = network(tensor).numpy()
         return moments(samples, passes)
@@ -44,7 +44,7 @@ def torch_tiled(model: keras.Model) -> Call:
 
 
 def _modules(torch: Any, layer: Any) -> list[Any]:
-    """PyTorch's modules for a Keras layer, with its weights."""
+    """PyTorch modules for a Keras layer, with its weights."""
     nn = torch.nn
     match type(layer).__name__:
         case "Dense":
@@ -78,7 +78,7 @@ def _activation(nn: Any, layer: Any) -> list[Any]:
 
 
 def _channels_last(nn: Any) -> Any:
-    """A module that puts the channels last again, where Keras has them when it flattens."""
+    """A module that moves the channels to the last axis, as Keras has them before Flatten."""
 
     class ChannelsLast(nn.Module):  # type: ignore[misc]  # torch is not there for mypy
         def forward(self, x: Any) -> Any:

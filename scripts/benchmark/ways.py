@@ -1,4 +1,4 @@
-"""What a way to the mean and variance is, and what several of them share."""
+"""A way is one implementation of the mean and variance of Monte Carlo dropout, or a bound."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 Moments = tuple[Array, Array]
-#: (B, …) rows and P passes to the mean and the variance over passes, (B, K) each; or
-#: to None, of a way that only shows how fast a part of the work can be.
+#: (B, …) rows and P passes to the mean and variance over passes, (B, K) each; None for a bound,
+#: which does only a part of the work.
 Call = Callable[[Array, int], Moments | None]
 
 
@@ -25,13 +25,13 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Way:
-    """One way, or a bound, for one network.
+    """One way for one network.
 
     Attributes:
         name: as in the results.
         call: see `Call`.
-        kind: see `Kind`; it decides how a way is warmed up, and its memory.
-        unavailable: why it cannot run here; empty where it can.
+        kind: see `Kind`; it determines the warm-up and the memory of a way.
+        unavailable: why it cannot run here; empty if it can.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Way:
 
 
 def without(name: str, reason: str) -> Way:
-    """A way that cannot run, and why."""
+    """A way that cannot run, with the reason."""
 
     def call(x: Array, passes: int) -> None:
         raise RuntimeError(f"{name} is not available: {reason}")
@@ -50,7 +50,7 @@ def without(name: str, reason: str) -> Way:
 
 
 def tile(x: Array, passes: int) -> Array:
-    """(B, …) rows to (P·B, …), pass by pass: one copy, in pieces of all rows."""
+    """(B, …) rows to (P·B, …), ordered by pass."""
     return np.broadcast_to(x, (passes, *x.shape)).reshape(passes * len(x), *x.shape[1:])
 
 

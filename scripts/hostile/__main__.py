@@ -1,4 +1,4 @@
-"""The command; see the package."""
+"""The command line; see the package."""
 
 import sys
 from typing import Annotated
@@ -22,7 +22,7 @@ def hostile(
     clients: Annotated[int, typer.Option(help="That send at the same time.", min=1)] = 32,
     only: Annotated[int | None, typer.Option(help="Send the request of this number alone.")] = None,
 ) -> None:
-    """Send malformed requests to a server of its own, and fail where it does any harm."""
+    """Send malformed requests to a local server, and fail if they do any harm."""
     console = Console()
     with own_server() as server:
         if only is not None:

@@ -1,4 +1,4 @@
-"""Paths, methods, queries and headers that fit nothing."""
+"""Invalid paths, methods, queries and headers."""
 
 import random
 
@@ -70,7 +70,7 @@ def odd_address(rng: random.Random) -> Call:
 
 
 def odd_headers(rng: random.Random) -> Call:
-    """A valid body, or none, with headers that say otherwise."""
+    """A valid body, or none, with headers that contradict it."""
     import json
 
     path, body = rng.choice(VALID)

@@ -1,4 +1,4 @@
-"""Arrays as bytes that are nearly right: NumPy's files, raw memory, binary tensors."""
+"""Slightly wrong binary arrays: NumPy's files, raw memory, binary tensors."""
 
 import io
 import json
@@ -43,7 +43,7 @@ def _npz(rng: random.Random) -> bytes:
 
 
 def damaged_array(rng: random.Random) -> Call:
-    """Rows as bytes, with some of them wrong, or of another kind than is said."""
+    """Binary rows with wrong bytes, or of another kind than the content type says."""
     kind, make = rng.choice(
         [(NPY, _npy), (NPZ, _npz), (RAW, lambda rng: rng.randbytes(rng.choice([0, 1, 256, 512])))]
     )
@@ -59,7 +59,7 @@ def damaged_array(rng: random.Random) -> Call:
 
 
 def binary_tensor(rng: random.Random) -> Call:
-    """A tensor behind the JSON, with lengths, shapes and types that do not fit."""
+    """A binary tensor whose lengths, shapes and types do not match its JSON."""
     tail = rng.randbytes(rng.choice([0, 255, 256, 256, 256, 257]))
     size = rng.choice([256, 256, 255, 0, -1, 1 << 63, 1e3, True, None, "256"])
     tensor = {k: v for k, v in TENSOR.items() if k != "data"} | {

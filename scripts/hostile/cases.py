@@ -1,4 +1,4 @@
-"""A malformed request, as bytes for a socket or as a call for httpx."""
+"""A malformed request: bytes for a socket, or a call for httpx."""
 
 import random
 from collections.abc import Callable
@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Raw:
-    """Bytes for a connection.
+    """Bytes to send over a connection.
 
     Attributes:
-        kind: what is wrong with them, for the table.
+        kind: the defect, for the table.
         parts: sent one after the other.
         pause: seconds between them.
-        end: what the client does then: "wait" for the server, "half" close, or "reset".
+        end: what the client does afterwards: "wait" for the server, "half" close, or "reset".
     """
 
     kind: str
@@ -24,14 +24,14 @@ class Raw:
 
 @dataclass(frozen=True)
 class Call:
-    """A request that is right as HTTP.
+    """A request that is valid HTTP.
 
     Attributes:
-        kind: what is wrong with it, for the table.
-        path: as it goes over the wire.
+        kind: the defect, for the table.
+        path: as sent over the wire.
         content: the body.
         method: any token.
-        headers: beside those that httpx adds.
+        headers: in addition to those of httpx.
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""What is no HTTP, or nearly: heads, lengths, chunks, pipelines, upgrades, pieces and pauses."""
+"""Invalid HTTP: heads, lengths, chunks, pipelines, upgrades, pieces and pauses."""
 
 import json
 import random
@@ -47,7 +47,7 @@ _FIELDS = [
 
 
 def valid(rng: random.Random, *fields: bytes) -> bytes:
-    """A request that is answered, but for its further header fields."""
+    """A valid request, except for additional header fields."""
     path, body = rng.choice(VALID)
     content = json.dumps(body).encode()
     head = [b"POST " + path.encode() + b" HTTP/1.1", b"Host: x", *fields]
@@ -55,14 +55,14 @@ def valid(rng: random.Random, *fields: bytes) -> bytes:
 
 
 def odd_line(rng: random.Random) -> Raw:
-    """A first line, or a header field, that is none."""
+    """An invalid request line or header field."""
     if rng.random() < 0.5:
         return Raw("odd line", (rng.choice(_LINES) + b"\r\nHost: x\r\n\r\n",), end=_end(rng))
     return Raw("odd field", (valid(rng, rng.choice(_FIELDS)),), end=_end(rng))
 
 
 def odd_length(rng: random.Random) -> Raw:
-    """A length that is none, or not the body's."""
+    """An invalid length, or one that is not the body's."""
     head, _, content = valid(rng).rpartition(b"\r\n\r\n")
     head = head.rpartition(b"\r\n")[0]
     said = rng.choice([*_LENGTHS, b"%d" % rng.randrange(2 * len(content))])
@@ -71,7 +71,7 @@ def odd_length(rng: random.Random) -> Raw:
 
 
 def odd_chunks(rng: random.Random) -> Raw:
-    """A body in chunks, with sizes and ends that are wrong."""
+    """A chunked body with wrong sizes and ends."""
     head, _, content = valid(rng).rpartition(b"\r\n\r\n")
     head = head.rpartition(b"\r\n")[0] + b"\r\nTransfer-Encoding: chunked\r\n\r\n"
     cut = rng.randrange(len(content))
@@ -100,7 +100,7 @@ def pipeline(rng: random.Random) -> Raw:
 
 
 def pieces(rng: random.Random) -> Raw:
-    """A request in pieces, whole, broken or ended early, with pauses between."""
+    """A request in pieces, complete, broken or ended early, with pauses between them."""
     fields = rng.choice([(), (), (rng.choice(_FIELDS),)])
     content = valid(rng, *fields)
     if rng.random() < 0.4:
@@ -113,7 +113,7 @@ def pieces(rng: random.Random) -> Raw:
 
 
 def noise(rng: random.Random) -> Raw:
-    """Random bytes, another protocol's, or a request with bytes changed anywhere."""
+    """Random bytes, another protocol, or a request with random bytes changed."""
     sent = rng.choice(
         [
             rng.randbytes(rng.randrange(1, 400)),
@@ -127,5 +127,5 @@ def noise(rng: random.Random) -> Raw:
 
 
 def _end(rng: random.Random, waits: float = 0.3) -> str:
-    """A client that waits costs as much time as the server has patience."""
+    """How the client ends; waiting is rare, since it takes as long as the server's timeout."""
     return "wait" if rng.random() < waits else rng.choice(["half", "half", "half", "reset"])

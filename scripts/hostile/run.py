@@ -1,4 +1,4 @@
-"""Send many cases to a server, and judge it."""
+"""Send many malformed requests to a server, and judge the outcomes."""
 
 import os
 import random
@@ -19,7 +19,7 @@ from scripts.hostile.send import CLOSED, HANG, PATIENCE, Outcome, send
 from scripts.load_test.drive import ROOT
 from scripts.local_server import LocalServer, local_server
 
-#: What makes cases, and how often in a thousand.
+#: Generators of cases, and their frequency per thousand.
 MAKERS: list[tuple[Maker, int]] = [
     (values.damaged_json, 330),
     (values.bulky, 2),
@@ -34,24 +34,24 @@ MAKERS: list[tuple[Maker, int]] = [
     (framing.pieces, 50),
     (framing.noise, 38),
 ]
-#: The server's time is over for what a request asks: it earned that. Nothing else of 5xx is.
+#: The only allowed 5xx: a request whose work exceeds its deadline.
 ALLOWED = {"504"}
-#: These are right as HTTP, and are owed an answer.
+#: Kinds that are valid HTTP, and therefore must be answered.
 _ANSWERED = {"damaged JSON", "bulky JSON", "damaged array", "binary tensor", "odd address"}
-#: How much more memory a server may have afterwards, and seconds for giving back each time.
+#: Maximum ratio of the memory afterwards, and seconds to wait for the release of memory.
 GROWTH, WAIT = 1.10, 30.0
 _ASKED = {"instances": [[1985.0], [2010.0]], "passes": 50, "seed": 7}
 
 
 @dataclass
 class Report:
-    """What was seen.
+    """The results.
 
     Attributes:
-        counts: (kind, result) to how often.
-        failures: what each was, and the number of its case.
-        before, after: bytes of the server's memory.
-        wrong: what is wrong with the server as a whole.
+        counts: (kind, result) to its frequency.
+        failures: description and number of each failed case.
+        before, after: memory of the server in bytes.
+        wrong: problems of the server as a whole.
     """
 
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -62,12 +62,12 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether there were no failures and no problems."""
         return not self.failures and not self.wrong
 
 
 def make(seed: int, number: int) -> Case:
-    """The case with a number; each has random numbers of its own."""
+    """The case of a number; each has its own random numbers."""
     rng = random.Random(f"{seed}/{number}")
     (maker,) = rng.choices([m for m, _ in MAKERS], [weight for _, weight in MAKERS])
     return maker(rng)
@@ -75,7 +75,7 @@ def make(seed: int, number: int) -> Case:
 
 @contextmanager
 def own_server() -> Iterator[LocalServer]:
-    """One with the demo models and little patience, so that slow cases end soon."""
+    """A server with the demo models and short timeouts, so that slow cases end soon."""
     env = {"MCDROPOUT_READ_TIMEOUT": "1", "MCDROPOUT_TIMEOUT": "5", "MCDROPOUT_ACCESS_LOG": "false"}
     with local_server(ROOT / "models" / "store", os.environ | env) as server:
         yield server
@@ -84,10 +84,10 @@ def own_server() -> Iterator[LocalServer]:
 def run(
     server: LocalServer, seed: int, count: int, clients: int, progress: Callable[[], object]
 ) -> Report:
-    """Send `count` cases by so many clients.
+    """Send `count` cases from several clients.
 
-    The first twentieth, at least 500, is left out of the comparison of memory: a server takes
-    some at its first requests of a kind, and keeps it.
+    The memory before is measured after the first twentieth of the cases, at least 500: a server
+    allocates some memory at its first requests of a kind, and keeps it.
     """
     report = Report()
     url = httpx.URL(server.url)
@@ -111,7 +111,7 @@ def run(
 
 
 def judge(outcome: Outcome) -> str | None:
-    """What is wrong with an outcome, if anything is."""
+    """The reason for which an outcome is a failure, or None."""
     for result in outcome.results:
         if result == HANG:
             return f"no answer within {PATIENCE:g} s"
@@ -139,7 +139,7 @@ def _send_all(
         case = make(seed, number)
         outcome = send(case, url, mine.client)
         if judge(outcome) == "no answer":
-            # The connection may have been ended behind the answer before it.
+            # The connection may have been closed after the previous answer.
             with httpx.Client(timeout=PATIENCE) as fresh:
                 outcome = send(case, url, fresh)
         wrong = judge(outcome)
@@ -160,10 +160,10 @@ def _predict(server: LocalServer) -> object:
 
 
 def _least_memory(server: LocalServer, enough: int) -> int:
-    """The least memory of the server in bytes, within `WAIT` seconds or until it is `enough`.
+    """Minimum memory of the server in bytes, within `WAIT` seconds or until it is `enough`.
 
-    The first comparison waits for all that can be given back: what is not yet there would let
-    the server keep as much more at the end.
+    The first measurement waits for all memory that can be released. Otherwise the comparison
+    would allow the server to keep as much more at the end.
     """
     process, until = psutil.Process(server.process.pid), time.monotonic() + WAIT
     least = int(process.memory_info().rss)

@@ -1,4 +1,4 @@
-"""Send a case, and see what comes back."""
+"""Send a case and observe the outcome."""
 
 import re
 import socket
@@ -10,7 +10,7 @@ import httpx
 
 from scripts.hostile.cases import Call, Case, Raw
 
-#: Seconds within which there is an answer, or the end of the connection.
+#: Maximum seconds until an answer or the end of the connection.
 PATIENCE = 10.0
 HANG, CLOSED = "hang", "closed"
 _STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
@@ -20,12 +20,12 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a case.
+    """The outcome of a case.
 
     Attributes:
         kind: of the case.
         results: statuses of its answers, or `CLOSED`, or `HANG`.
-        text: the last answer's begin.
+        text: beginning of the last answer.
     """
 
     kind: str
@@ -34,7 +34,7 @@ class Outcome:
 
 
 def send(case: Case, url: httpx.URL, client: httpx.Client) -> Outcome:
-    """Send a case: a call by `client`, which has its connections, and bytes on one of their own."""
+    """Send a case: a call through `client`, or bytes over a connection of their own."""
     if isinstance(case, Call):
         try:
             return _call(case, url, client)
@@ -83,7 +83,7 @@ def _raw(case: Raw, url: httpx.URL) -> Outcome:
                     break
                 found += part
             if case.end == "reset":
-                # With this option closing sends a reset.
+                # With this option, closing the socket sends a reset.
                 linger = struct.pack("ii", 1, 0)
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
     except TimeoutError:
@@ -95,7 +95,7 @@ def _raw(case: Raw, url: httpx.URL) -> Outcome:
 
 
 def _is_whole(found: bytes) -> bool:
-    """Whether an answer is there, behind which a connection may stay open for the next request."""
+    """Whether an answer is complete, so that the connection may stay open."""
     head, end, body = found.removeprefix(_CONTINUE).partition(b"\r\n\r\n")
     length = _LENGTH.search(head)
     return bool(end and length and len(body) >= int(length[1]))

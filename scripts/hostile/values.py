@@ -1,4 +1,4 @@
-"""JSON that is nearly right: valid bodies, changed in their tree and in their text."""
+"""Slightly wrong JSON: valid bodies with changes in their tree and their text."""
 
 import json
 import random
@@ -10,7 +10,7 @@ V1 = "/v1/models/digits:predict"
 V2 = "/v2/models/digits/infer"
 ROW = [4.0] * 64
 TENSOR = {"name": "pixels", "shape": [1, 64], "datatype": "FP32", "data": ROW}
-#: Path and body of requests that are answered.
+#: Path and body of valid requests.
 VALID: list[tuple[str, dict[str, Any]]] = [
     (V1, {"instances": [ROW, ROW], "passes": 3, "seed": 1, "masks": "per_row"}),
     (V1, {"inputs": {"pixels": [ROW]}, "passes": 2, "measures": ["mutual_information"]}),
@@ -27,7 +27,7 @@ VALID: list[tuple[str, dict[str, Any]]] = [
     ("/v2/repository/models/co2/load", {"parameters": {"unload_dependents": True}}),
 ]
 WORDS = ["instances", "inputs", "passes", "shape", "data", "name", "datatype", "binary_data_size"]
-#: Text of JSON, or nearly, in place of a value.
+#: JSON text, valid or nearly so, to replace a value.
 ODD = [
     *("null", "true", "false", "[]", "{}", '""', '"1"', "0", "-1", "1.5", "1e308", "-0.0", "1e999"),
     *("NaN", "Infinity", "-Infinity", "nan", "01", "+1", ".5", "1.", "0x10", "1_0", "--1", "tru"),
@@ -39,7 +39,7 @@ ODD = [
 
 
 def damaged_json(rng: random.Random) -> Call:
-    """A valid body with other values in some places, or with its text broken."""
+    """A valid body with other values in some places, or with broken text."""
     path, body = rng.choice(VALID)
     changed = json.loads(json.dumps(body))
     tokens: dict[str, str] = {}
@@ -55,7 +55,7 @@ def damaged_json(rng: random.Random) -> Call:
 
 
 def _change(rng: random.Random, value: Any, mark: str, tokens: dict[str, str]) -> None:
-    """Put something odd somewhere into a tree."""
+    """Replace something in a tree by an odd value."""
     while True:
         keys = list(value) if isinstance(value, dict) else list(range(len(value)))[:64]
         if not keys:
@@ -78,7 +78,7 @@ def _change(rng: random.Random, value: Any, mark: str, tokens: dict[str, str]) -
 
 
 def odd_value(rng: random.Random) -> str:
-    """The text of one."""
+    """The text of an odd value."""
     match rng.randrange(12):
         case 0:
             depth = rng.choice([10, 100, 199, 200, 300, 5000])

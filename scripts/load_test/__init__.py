@@ -1,9 +1,9 @@
-"""Load tests: how much the server takes, and whether it keeps that up.
+"""Load tests: the throughput of the server, and its stability over time.
 
-    python -m scripts.load_test [sweep]         more and more clients; requests/s and latency
-    python -m scripts.load_test soak            many clients for long; memory over time
-    locust -f scripts/load_test/locustfile.py   locust's own page and options
+    python -m scripts.load_test [sweep]         more and more clients; throughput and latency
+    python -m scripts.load_test soak            many clients for a long time; memory over time
+    locust -f scripts/load_test/locustfile.py   locust's own web page and options
 
-Each answer is checked. A part of the requests has a seed, and the answer to those must be
-what the library gives in this process, to the last bit, whatever else the server is doing.
+Each answer is checked. Some requests have a seed; their answers must equal those of the library in
+this process bit for bit, whatever else the server does.
 """

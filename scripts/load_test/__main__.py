@@ -1,4 +1,4 @@
-"""The command; see the package."""
+"""The command line; see the package."""
 
 import os
 import sys
@@ -21,10 +21,10 @@ STORE = ROOT / "models" / "store"
 
 
 class _SweepByDefault(TyperGroup):
-    """Without a command, the options are those of `sweep`."""
+    """Without a command, options are those of `sweep`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Name the command that was left out."""
+        """Insert the command if it was left out."""
         if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
             args = ["sweep", *args]
         return super().parse_args(ctx, args)
@@ -46,7 +46,7 @@ def _numbers(text: str, option: str) -> list[int]:
 
 @contextmanager
 def _own_server() -> Iterator[LocalServer]:
-    """One that does not write a line for each request, which this process would have to keep."""
+    """A local server without an access log, which this process would have to keep."""
     with local_server(STORE, os.environ | {"MCDROPOUT_ACCESS_LOG": "false"}) as server:
         yield server
 
@@ -68,7 +68,7 @@ def sweep(
         ROOT / "benchmarks" / "load.json"
     ),
 ) -> None:
-    """Load a server with more and more clients, and print how it held."""
+    """Load a server with increasing numbers of clients, and print the results."""
     clients, statuses = _numbers(loads, "--loads"), _numbers(turned_away, "--turned-away")
     if not clients or min(clients) < 1:
         raise typer.BadParameter(f"--loads is {loads!r}; it takes numbers above 0 like 1,2,4.")
@@ -94,14 +94,14 @@ def soak(
     turned_away: TurnedAway = "429,503,504",
     figures: Annotated[Path | None, typer.Option(help="Folder to draw soak.png into.")] = None,
 ) -> None:
-    """Keep a server busy for long, and check that its memory and its answers stay the same."""
+    """Keep a server busy for a long time, and check that its memory and its answers are stable."""
     statuses = _numbers(turned_away, "--turned-away")
     with _own_server() as server:
         samples = soaking.soak(server, minutes * 60, clients, statuses)
     bars = soaking.judge(samples, band)
     soaking.show(samples, bars, Console())
     if figures:
-        from scripts.load_test.figures import draw_soak  # takes long to import
+        from scripts.load_test.figures import draw_soak  # slow to import
 
         draw_soak(samples, figures / "soak.png")
     if not all(bar.kept for bar in bars):

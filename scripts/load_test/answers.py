@@ -11,20 +11,20 @@ class AnswerError(Exception):
 
 
 class MismatchError(AnswerError):
-    """A request with a seed was answered with other numbers than the library's."""
+    """The answer to a request with a seed has other numbers than the library."""
 
 
 def check(question: Question, status: int, json_length: str | None, content: bytes) -> None:
     """Check an answer.
 
     Args:
-        question: what was asked.
+        question: the request.
         status: of the answer; 0: there was none.
-        json_length: what the answer's header says of it.
+        json_length: length of the JSON part, from the answer's header.
         content: the answer's body.
 
     Raises:
-        AnswerError: it is none, cannot be read, or is certain of everything.
+        AnswerError: it is an error, cannot be read, or has no variance at all.
         MismatchError: it has a seed, and its numbers differ.
     """
     if status != 200:

@@ -1,4 +1,4 @@
-"""The clients' process: runs them on locust, and tells what they meet.
+"""The process of the clients: runs them on locust, and reports the results.
 
     python -m scripts.load_test.clients ORDER
 
@@ -22,20 +22,20 @@ from scripts.load_test.windows import Window
 
 
 class Recorder:
-    """Listens to locust, and counts."""
+    """Counts locust's events."""
 
     def __init__(self) -> None:
         self._window = Window()
         self._began = time.perf_counter()
 
     def begin(self) -> None:
-        """Forget the times so far, but no failure."""
+        """Discard the times so far, but not the failures."""
         for tally in self._window.scenarios.values():
             tally.times = []
         self._began = time.perf_counter()
 
     def take(self, clients: int) -> Window:
-        """What there was since the beginning, or since the last one."""
+        """The results since the beginning, or since the last call."""
         now = time.perf_counter()
         taken, self._window = self._window, Window()
         taken.clients, taken.seconds, self._began = clients, now - self._began, now
@@ -44,7 +44,7 @@ class Recorder:
     def on_request(
         self, response_time: float, exception: Exception | None, context: Any, **_: Any
     ) -> None:
-        """Locust's event of an answer, with its milliseconds."""
+        """Locust's event for an answer, with its time in milliseconds."""
         question: Question = context["question"]
         tally = self._window.tally(question.scenario.name)
         if context["turned_away"]:
@@ -60,13 +60,13 @@ class Recorder:
         tally.compared += question.seed is not None and (exception is None or mismatch)
 
     def on_user_error(self, exception: Exception, **_: Any) -> None:
-        """Locust's event of a fault in the client's own code."""
+        """Locust's event for an exception in the client's own code."""
         self._window.tally("the client itself").failures += 1
         self._window.note(f"the client itself: {exception!r}")
 
 
 def run(order: Order) -> None:
-    """Do what is ordered, and print the windows."""
+    """Execute the order, and print the windows."""
     Client.questions, Client.turned_away = questions(), frozenset(order.turned_away)
     recorder = Recorder()
     events.request.add_listener(recorder.on_request)

@@ -1,6 +1,6 @@
-"""Start the clients, in a process of their own, and hear what they meet.
+"""Start the clients in their own process, and read their results.
 
-Apart, because locust replaces what Python waits with, in all of a process.
+The process is separate because locust replaces Python's blocking calls in the whole process.
 """
 
 import json
@@ -18,15 +18,15 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 @dataclass(frozen=True)
 class Order:
-    """What the clients are to do.
+    """What the clients do.
 
     Attributes:
         url: of the server.
         loads: numbers of clients, one after the other.
         warm_up: seconds of each load whose times do not count.
-        windows: of each load, after that.
-        seconds: of a window.
-        turned_away: statuses that are no failures.
+        windows: number of windows of each load after the warm-up.
+        seconds: length of a window.
+        turned_away: statuses that are not failures.
     """
 
     url: str
@@ -38,10 +38,10 @@ class Order:
 
 
 def send(order: Order) -> Iterator[Window]:
-    """Run the clients; gives each window when it is over.
+    """Run the clients; yields each window at its end.
 
     Raises:
-        RuntimeError: they ended early, saying why.
+        RuntimeError: they ended early; the error has the reason.
     """
     command = [sys.executable, "-m", "scripts.load_test.clients", json.dumps(asdict(order))]
     with tempfile.TemporaryFile("w+") as said:

@@ -1,4 +1,4 @@
-"""What was found, as pictures."""
+"""Draw the results."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from scripts.load_test.windows import Window
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
-#: Of Okabe and Ito, which the color-blind tell apart.
+#: Colors of Okabe and Ito's palette for color blindness.
 COLORS = {50: "#56B4E9", 95: "#E69F00", 99: "#D55E00"}
 OWN = "#0072B2"
 

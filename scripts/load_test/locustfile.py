@@ -1,4 +1,4 @@
-"""The clients, for locust: its own command takes this file, too.
+"""The clients for locust, whose own command takes this file, too.
 
 locust -f scripts/load_test/locustfile.py --host http://127.0.0.1:8000
 """
@@ -13,9 +13,9 @@ from locust import FastHttpUser, events
 from scripts.load_test.answers import AnswerError, check
 from scripts.load_test.scenarios import HEADER, SCENARIOS, Question, Scenario, questions
 
-#: Statuses by which a server says that it is too busy now.
+#: Statuses of a server that is too busy.
 TURNED_AWAY = frozenset({429, 503, 504})
-#: Seconds until a client that was not answered asks again.
+#: Seconds until a client that was refused sends the next request.
 _PAUSE = 0.1
 
 
@@ -29,7 +29,7 @@ def _asker(scenario: Scenario) -> Callable[["Client"], None]:
 
 
 def _ask(client: "Client", question: Question) -> bool:
-    """Whether there was a right answer."""
+    """Send a request; returns whether the answer was right."""
     known = {"question": question, "turned_away": False}
     with client.client.post(
         question.path,
@@ -41,7 +41,7 @@ def _ask(client: "Client", question: Question) -> bool:
     ) as response:
         status = response.status_code
         if status in client.turned_away:
-            # A line of its own in locust's tables, which know only right and wrong.
+            # Locust's tables have only successes and failures, so this gets its own row.
             response.request_meta["name"] = f"turned away ({status})"
             response.request_meta["context"]["turned_away"] = True
             response.success()
@@ -58,11 +58,11 @@ def _ask(client: "Client", question: Question) -> bool:
 
 
 class Client(FastHttpUser):  # type: ignore[misc]  # locust ships no types
-    """Sends requests without a pause, each scenario as often as its weight says.
+    """Sends requests without a pause; the weight of a scenario is its frequency.
 
     Attributes:
-        questions: name of a scenario to what is sent.
-        turned_away: statuses that are no failures.
+        questions: name of a scenario to its requests.
+        turned_away: statuses that are not failures.
     """
 
     questions: ClassVar[dict[str, list[Question]]] = {}
@@ -71,14 +71,14 @@ class Client(FastHttpUser):  # type: ignore[misc]  # locust ships no types
 
 
 def statuses(text: str) -> frozenset[int]:
-    """Numbers with commas between them; there may be none."""
+    """Numbers separated by commas; may be empty."""
     return frozenset(int(number) for number in text.split(",") if number.strip())
 
 
 def _add_option(parser: Any) -> None:
     by_default = ",".join(map(str, sorted(TURNED_AWAY)))
-    told = "statuses that are counted apart from failures"
-    parser.add_argument("--turned-away", type=str, default=by_default, help=told)
+    text = "statuses that are counted apart from failures"
+    parser.add_argument("--turned-away", type=str, default=by_default, help=text)
 
 
 def _prepare(environment: Any, **_: Any) -> None:

@@ -1,4 +1,4 @@
-"""What is asked: a mix of models, rows, passes and protocols."""
+"""The requests: a mix of models, rows, passes and protocols."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +12,10 @@ from service import Predictor, load_model
 from service.protocol.options import Masks
 
 STORE = Path(__file__).resolve().parent.parent.parent / "models" / "store"
-#: How many bytes of a body are its JSON; what follows are tensors.
+#: Header with the length of the JSON part of a body; tensors follow it.
 HEADER = "Inference-Header-Content-Length"
 
-#: Of one scenario; who asks picks one of them by chance.
+#: Requests per scenario, of which a client picks one at random.
 QUESTIONS = 32
 SEEDED = 8
 
@@ -24,14 +24,14 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Scenario:
-    """One kind of request, and how often it is sent against the others.
+    """One kind of request, and its share of the requests.
 
     Attributes:
         model: by name.
         rows: of a request.
         passes: of a request.
-        weight: share of the requests, against the others' weights.
-        binary: whether it goes as bytes to /v2, or as JSON to /v1.
+        weight: share of the requests, relative to the other weights.
+        binary: whether it is sent as binary data to /v2, or as JSON to /v1.
         masks: see `service.inference.options.Options`.
     """
 
@@ -44,7 +44,7 @@ class Scenario:
 
     @property
     def name(self) -> str:
-        """Says all but the weight."""
+        """All fields but the weight."""
         own = " per row" if self.masks == "per_row" else ""
         form = "binary" if self.binary else "JSON"
         return f"{self.model} {self.rows}×{self.passes}{own} {form}"
@@ -64,15 +64,15 @@ SCENARIOS = (
 
 @dataclass(frozen=True)
 class Question:
-    """A request that is ready to be sent, and what is known of its answer.
+    """A request that is ready to be sent, and its expected answer.
 
     Attributes:
-        scenario: that it is of.
-        path: that it is posted to.
-        headers: beside those of every request.
-        body: JSON, and for a binary one the rows behind it.
-        width: numbers that the model gives for a row.
-        seed: None: the server shall choose.
+        scenario: of the request.
+        path: URL path for the POST request.
+        headers: in addition to those of every request.
+        body: JSON, followed by the rows if it is binary.
+        width: numbers that the model returns for a row.
+        seed: None: the server chooses one.
         reference: mean and variance, stacked: (2, rows, width) float64; None without a seed.
     """
 
@@ -86,7 +86,7 @@ class Question:
 
 
 def questions() -> dict[str, list[Question]]:
-    """Name of a scenario to what it asks; computes the references, in about a second."""
+    """Name of a scenario to its requests; computing the references takes about a second."""
     models = {name: load_model(_newest(name)) for name in ("digits", "co2")}
     rng = np.random.default_rng(0)
     return {
@@ -104,7 +104,7 @@ def questions() -> dict[str, list[Question]]:
 
 
 def _rows(scenario: Scenario, rng: np.random.Generator) -> Array:
-    """Drawn like the model's data, whose packages take seconds to import."""
+    """Random rows that resemble the model's data, whose packages take seconds to import."""
     if scenario.model == "digits":
         return rng.integers(0, 17, (scenario.rows, 64)).astype(np.float32)
     return rng.uniform(1958, 2011, (scenario.rows, 1)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Many clients for long, and what that does to the server's process."""
+"""Many clients for a long time, and their effect on the server process."""
 
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ from scripts.load_test.verdict import Bar, answer_bars, memory_bars
 from scripts.load_test.windows import Window, merged
 from scripts.local_server import LocalServer
 
-#: Seconds between two samples, if there are ten or more.
+#: Seconds between two samples, if this gives at least ten.
 INTERVAL = 10.0
 MIB = 1 << 20
 
@@ -29,15 +29,15 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class Sample:
-    """The server at one time, and what the clients met since the sample before.
+    """The state of the server, and the clients' results since the previous sample.
 
     Attributes:
         seconds: since the beginning.
-        rss: bytes of memory that the process has.
+        rss: resident memory of the process in bytes.
         waiting: requests in the server's queue.
         slices: number of the server's time slices since its start.
         joined: requests in those time slices.
-        window: of the clients.
+        window: results of the clients.
     """
 
     seconds: float
@@ -51,7 +51,7 @@ class Sample:
 def soak(
     server: LocalServer, seconds: float, clients: int, turned_away: Sequence[int]
 ) -> list[Sample]:
-    """Send, and look at the server's process meanwhile.
+    """Send requests, and sample the server process meanwhile.
 
     Raises:
         RuntimeError: the server ended, or the clients could not be run.
@@ -93,14 +93,14 @@ def _sample(server: LocalServer, seconds: float, window: Window) -> Sample:
 
 
 def judge(samples: Sequence[Sample], band: float) -> list[Bar]:
-    """Every bar."""
+    """All limits and whether they were kept."""
     answers = answer_bars(merged(sample.window for sample in samples).together)
     seconds = [sample.seconds for sample in samples]
     return answers + memory_bars(seconds, [sample.rss for sample in samples], band)
 
 
 def show(samples: Sequence[Sample], bars: Sequence[Bar], console: Console) -> None:
-    """Print what was found, minute by minute, and the verdict."""
+    """Print the results per minute, and the verdict."""
     console.print(minute_table(samples))
     for line in remarks([sample.window for sample in samples]):
         console.print(line)
@@ -111,11 +111,11 @@ def show(samples: Sequence[Sample], bars: Sequence[Bar], console: Console) -> No
 
 
 def minute_table(samples: Sequence[Sample]) -> Table:
-    """A line for each minute."""
+    """A row for each minute."""
     table = Table("minute", title="times in ms, memory in MiB")
     for name in _COLUMNS:
         table.add_column(name, justify="right")
-    # A sample is of the time before it.
+    # A sample covers the time before it.
     before = (0.0, 0.0)
     for minute, group in groupby(samples, key=_minute):
         within = list(group)
@@ -125,7 +125,7 @@ def minute_table(samples: Sequence[Sample]) -> Table:
 
 
 def _minute(sample: Sample) -> int:
-    """Of the middle of the time that it is of."""
+    """The minute of the middle of a sample's time."""
     return int((sample.seconds - sample.window.seconds / 2) // 60)
 
 

@@ -1,4 +1,4 @@
-"""More and more clients, each load for the same time."""
+"""Increasing numbers of clients, each load for the same time."""
 
 import json
 from collections.abc import Sequence
@@ -17,13 +17,13 @@ from scripts.load_test.windows import Window, figures, merged
 def sweep(
     url: str, loads: Sequence[int], seconds: float, turned_away: Sequence[int]
 ) -> list[Window]:
-    """Send; the first fifth of each load is to warm up.
+    """Send requests; the first fifth of each load is the warm-up.
 
     Args:
         url: of the server.
         loads: numbers of clients.
         seconds: of a load.
-        turned_away: statuses that are no failures.
+        turned_away: statuses that are not failures.
 
     Raises:
         RuntimeError: the clients could not be run.
@@ -34,13 +34,13 @@ def sweep(
 
 
 def passed(windows: Sequence[Window]) -> bool:
-    """Whether each load had answers, and no failure."""
+    """Whether each load had answers and no failure."""
     every = [window.together for window in windows]
     return bool(every) and all(tally.times and not tally.failures for tally in every)
 
 
 def show(windows: Sequence[Window], console: Console) -> None:
-    """Print what was found."""
+    """Print the results."""
     console.print(load_table(windows))
     console.print(scenario_table(_highest(windows)))
     for line in remarks(windows):
@@ -49,7 +49,7 @@ def show(windows: Sequence[Window], console: Console) -> None:
 
 def keep(windows: Sequence[Window], results: Path, picture: Path) -> None:
     """Write the figures, and draw them."""
-    from scripts.load_test.figures import draw_sweep  # takes long to import
+    from scripts.load_test.figures import draw_sweep  # slow to import
 
     for path in (results, picture):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ def keep(windows: Sequence[Window], results: Path, picture: Path) -> None:
 
 
 def as_json(windows: Sequence[Window]) -> dict[str, Any]:
-    """All figures; times in milliseconds."""
+    """All figures; times are in milliseconds."""
     found, highest = merged(windows).together, _highest(windows)
     return {
         "machine": machine(),

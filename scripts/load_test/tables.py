@@ -1,4 +1,4 @@
-"""What was found, for people."""
+"""Print the results."""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ FIGURES = ("requests\na second", "p50", "p95", "p99", "failed", "turned\naway")
 
 
 def load_table(windows: Sequence[Window]) -> Table:
-    """A line for each number of clients."""
+    """A row for each number of clients."""
     table = _table("clients", title="times in ms")
     for window in windows:
         table.add_row(str(window.clients), *_cells(window, window.together))
@@ -20,7 +20,7 @@ def load_table(windows: Sequence[Window]) -> Table:
 
 
 def scenario_table(window: Window) -> Table:
-    """A line for each scenario."""
+    """A row for each scenario."""
     table = _table("rows × passes", title=f"{window.clients} clients, times in ms")
     for name in sorted(window.scenarios):
         table.add_row(name, *_cells(window, window.scenarios[name]))
@@ -28,7 +28,7 @@ def scenario_table(window: Window) -> Table:
 
 
 def remarks(windows: Sequence[Window]) -> list[str]:
-    """How many answers were compared with the library's, and what failed."""
+    """How many answers were compared with the library's, and which failures occurred."""
     every = merged(windows)
     found = every.together
     lines = [f"{found.compared} answers with a seed compared, {found.mismatches} differ"]
@@ -37,7 +37,7 @@ def remarks(windows: Sequence[Window]) -> list[str]:
 
 
 def number(value: float) -> str:
-    """A number to three digits or more, or a dash for none."""
+    """A number with three digits or more, or a dash for None."""
     if math.isnan(value):
         return "–"
     return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2}f}"

@@ -1,4 +1,4 @@
-"""What a soak is held to."""
+"""The limits of a soak test."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ from numpy.typing import NDArray
 
 from scripts.load_test.windows import Tally
 
-#: Share of the time in which memory may still grow.
+#: Share of the time that is the warm-up, in which memory may grow.
 WARM_UP = 0.2
-#: By how much of its level it may change after that.
+#: Maximum change of the memory after that, as a share of its level.
 BAND = 0.05
 _MIB = 1 << 20
 
 
 @dataclass(frozen=True)
 class Bar:
-    """A limit, what was found, and whether that keeps to it."""
+    """A limit, the measured value, and whether it keeps the limit."""
 
     name: str
     found: str
@@ -26,7 +26,7 @@ class Bar:
 
 
 def answer_bars(found: Tally) -> list[Bar]:
-    """Bars of the answers."""
+    """Limits of the answers."""
     return [
         Bar("right answers", str(len(found.times)), "> 0", bool(found.times)),
         Bar("failures", str(found.failures), "0", not found.failures),
@@ -36,13 +36,13 @@ def answer_bars(found: Tally) -> list[Bar]:
 
 
 def memory_bars(seconds: Sequence[float], rss: Sequence[float], band: float = BAND) -> list[Bar]:
-    """Bars of the memory after the warm-up.
+    """Limits of the memory after the warm-up.
 
-    Its level is the median of the first quarter of that time. It may not be left by more
-    than `band`, and neither may the line of least squares rise or fall by more than that.
+    The level is the median of the first quarter of that time. No sample may differ from it by
+    more than `band`, and the least-squares line may not rise or fall by more than that.
 
     Args:
-        seconds: (n,) since the beginning, of each sample, rising.
+        seconds: (n,) since the beginning, of each sample, increasing.
         rss: (n,) bytes.
         band: share of the level.
     """

@@ -1,4 +1,4 @@
-"""What the clients met in a stretch of time."""
+"""The clients' results in a window of time."""
 
 import math
 from collections.abc import Iterable
@@ -7,20 +7,20 @@ from typing import Any
 
 import numpy as np
 
-#: Different texts of failures that are kept.
+#: Maximum number of different failure texts that are kept.
 _MAX_TEXTS = 50
 
 
 @dataclass
 class Tally:
-    """Requests of one scenario, or of all.
+    """Counts of one scenario, or of all.
 
     Attributes:
         times: milliseconds of each right answer.
-        failures: requests that were not answered rightly, or not at all.
-        turned_away: requests that the server was too busy for, and said so.
-        compared: answers whose numbers the library had computed before.
-        mismatches: those of them, and of the failures, that differed.
+        failures: requests with a wrong answer, or none.
+        turned_away: requests that the server refused because it was too busy.
+        compared: answers that were compared with the library's.
+        mismatches: those of them, including failures, that differed.
     """
 
     times: list[float] = field(default_factory=list)
@@ -30,13 +30,13 @@ class Tally:
     mismatches: int = 0
 
     def quantile(self, share: float) -> float:
-        """Milliseconds that this share of the right answers kept within."""
+        """This quantile of the times of right answers, in milliseconds."""
         if not self.times:
             return math.nan
         return float(np.quantile(self.times, share, method="inverted_cdf"))
 
     def add(self, other: "Tally") -> None:
-        """Count another's requests, too."""
+        """Add the counts of another tally."""
         self.times += other.times
         self.failures += other.failures
         self.turned_away += other.turned_away
@@ -46,13 +46,13 @@ class Tally:
 
 @dataclass
 class Window:
-    """A stretch of time.
+    """A window of time.
 
     Attributes:
-        clients: that sent at the same time.
-        seconds: of the right answers' times; failures may be from shortly before, too.
-        scenarios: by name.
-        texts: what was wrong to how often.
+        clients: number of concurrent clients.
+        seconds: length of the window; failures may be from shortly before.
+        scenarios: tallies by name.
+        texts: text of a failure to its frequency.
     """
 
     clients: int = 0
@@ -62,38 +62,38 @@ class Window:
 
     @property
     def together(self) -> Tally:
-        """All scenarios."""
+        """The tally of all scenarios."""
         every = Tally()
         for tally in self.scenarios.values():
             every.add(tally)
         return every
 
     def rate(self, tally: Tally) -> float:
-        """Right answers a second."""
+        """Right answers per second."""
         return len(tally.times) / self.seconds if self.seconds else math.nan
 
     def tally(self, scenario: str) -> Tally:
-        """Of one scenario."""
+        """The tally of one scenario."""
         return self.scenarios.setdefault(scenario, Tally())
 
     def note(self, text: str, times: int = 1) -> None:
-        """Count a failure's text."""
+        """Count a failure by its text."""
         if text in self.texts or len(self.texts) < _MAX_TEXTS:
             self.texts[text] = self.texts.get(text, 0) + times
 
     def as_json(self) -> dict[str, Any]:
-        """What `from_json` reads."""
+        """The form that `from_json` reads."""
         return asdict(self)
 
 
 def from_json(found: dict[str, Any]) -> Window:
-    """What `Window.as_json` gave."""
+    """Read the form of `Window.as_json`."""
     scenarios = {name: Tally(**tally) for name, tally in found["scenarios"].items()}
     return Window(found["clients"], found["seconds"], scenarios, found["texts"])
 
 
 def merged(windows: Iterable[Window]) -> Window:
-    """One after the other, as one."""
+    """Consecutive windows as one."""
     every = Window()
     for window in windows:
         every.clients = max(every.clients, window.clients)
@@ -106,7 +106,7 @@ def merged(windows: Iterable[Window]) -> Window:
 
 
 def figures(window: Window, tally: Tally) -> dict[str, float | None]:
-    """What is kept of a load: right answers, their milliseconds, and the rest; None: unknown."""
+    """The figures of a load that are stored; times in milliseconds; None: unknown."""
     found = {
         "requests": len(tally.times),
         "requests_per_second": window.rate(tally),

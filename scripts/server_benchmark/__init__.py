@@ -1,1 +1,1 @@
-"""What the server costs, and what it does for many clients, against a plain FastAPI app."""
+"""Compare the server with a plain FastAPI app: its overhead, and throughput for many clients."""

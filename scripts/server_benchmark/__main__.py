@@ -1,10 +1,10 @@
-"""Measure the server and write what was found.
+"""Measure the server and write the results.
 
     python -m scripts.server_benchmark [--seconds 4] [--rounds 3] [--figures docs/images]
 
-Throughput and latency for 1 to 64 clients, of the server with batching and without and
-of a plain FastAPI app; and what HTTP adds to a call of the library. All of it with the
-benchmark's dense network, one row of 100 passes a request, in one interleaved run.
+Throughput and latency for 1 to 64 clients, of the server with and without batching and of a
+plain FastAPI app; and the time that HTTP adds to a call of the library. All of it uses the
+benchmark's dense network, with one row and 100 passes per request, in one interleaved run.
 """
 
 import json
@@ -49,7 +49,7 @@ export_model(dense().model, sys.argv[1], task="classification")
 
 @contextmanager
 def plain_app(model: Path) -> Iterator[str]:
-    """The other app in a process of its own; gives its URL."""
+    """Run the plain app in its own process; yields its URL."""
     url = f"http://127.0.0.1:{(port := free_port())}"
     command = [sys.executable, "-m", "uvicorn", "scripts.server_benchmark.plain_app:app"]
     command += ["--port", str(port), "--no-access-log", "--log-level", "warning"]
@@ -69,7 +69,7 @@ def plain_app(model: Path) -> Iterator[str]:
 
 
 def measure(url: str, bodies: list[str], clients: int, seconds: float) -> dict[str, float]:
-    """Requests a second, and quantiles of the milliseconds of an answer."""
+    """Requests per second, and quantiles of the latency in milliseconds."""
     command = [sys.executable, "-m", "scripts.server_benchmark.clients"]
     command += [f"{url}/v1/models/dense:predict", str(clients), str(seconds)]
     ended = subprocess.run(
@@ -86,7 +86,7 @@ def measure(url: str, bodies: list[str], clients: int, seconds: float) -> dict[s
 
 
 def table(results: Mapping[str, Any]) -> Table:
-    """Throughput and p99, server by server."""
+    """Throughput and p99 of each server."""
     shown = Table("clients", title=f"requests/s (p50, p99 in ms), 1 row × {PASSES} passes")
     for name in SERVERS.values():
         shown.add_column(name, justify="right")
@@ -124,7 +124,7 @@ def draw(results: Mapping[str, Any], path: Path) -> None:
 
 
 def run(seconds: float, rounds: int) -> dict[str, Any]:
-    """All measurements; each load is measured `rounds` times on each server, in turn."""
+    """All measurements; each load is measured `rounds` times on each server, alternately."""
     rng = np.random.default_rng(0)
     bodies = [
         json.dumps({"instances": rng.random((1, 784)).round(4).tolist(), "passes": PASSES})
@@ -137,7 +137,7 @@ def run(seconds: float, rounds: int) -> dict[str, Any]:
         exported = store.with_suffix(".onnx")
         subprocess.run([sys.executable, "-c", _EXPORT, str(exported)], cwd=ROOT, check=True)
         shutil.move(exported, model)
-        # None of the three writes a line for each request.
+        # None of the three writes an access log.
         quiet = os.environ | {"MCDROPOUT_ACCESS_LOG": "false"}
         ours = stack.enter_context(local_server(store, quiet))
         alone = quiet | {"MCDROPOUT_MAX_BATCH_ROWS": "1"}

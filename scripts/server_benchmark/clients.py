@@ -1,8 +1,8 @@
-"""Clients that cost little beside the server they share a machine with.
+"""Clients that use little CPU, since they share the machine with the server.
 
     python -m scripts.server_benchmark.clients URL CLIENTS SECONDS < BODIES
 
-Each keeps one connection and sends the next request when it has the answer. BODIES is
+Each client keeps one connection, and sends the next request when it has the answer. BODIES is
 a JSON list of strings. Prints {"times": [s, …], "statuses": {"200": n}, "seconds": s}.
 """
 
@@ -20,39 +20,39 @@ import uvloop
 
 
 class Connection(asyncio.Protocol):
-    """One connection; its answers are read by httptools, and their bodies thrown away."""
+    """A connection whose answers are parsed by httptools; their bodies are discarded."""
 
     def __init__(self) -> None:
         self.parser = httptools.HttpResponseParser(self)
         self.done: asyncio.Future[int] | None = None
 
     def connection_made(self, transport: Any) -> None:
-        """Keep what to write to."""
+        """Keep the transport."""
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Read on."""
+        """Parse a part of an answer."""
         self.parser.feed_data(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell who waits."""
+        """Fail the waiting request."""
         if self.done and not self.done.done():
             self.done.set_exception(exc or ConnectionResetError("the server closed"))
 
     def on_message_complete(self) -> None:
-        """The answer is whole."""
+        """Complete the waiting request."""
         if self.done and not self.done.done():
             self.done.set_result(self.parser.get_status_code())
 
     async def ask(self, request: bytes) -> int:
-        """The status of the answer."""
+        """Send a request; returns the status of the answer."""
         self.done = asyncio.get_running_loop().create_future()
         self.transport.write(request)
         return await self.done
 
 
 async def load(url: str, bodies: list[str], clients: int, seconds: float) -> dict[str, Any]:
-    """Ask for `seconds`; the first fifth is to warm up and not in the times."""
+    """Send requests for `seconds`; the first fifth is the warm-up, without times."""
     parts = urlsplit(url)
     host, port = str(parts.hostname), parts.port or 80
     requests = [_request(parts.path, parts.netloc, body.encode()) for body in bodies]

@@ -1,4 +1,4 @@
-"""What the way over HTTP adds to `predict`: both asked in turn, by one process."""
+"""The time that HTTP adds to `predict`: one process calls both alternately."""
 
 import json
 import socket
@@ -19,7 +19,7 @@ PASSES = 100
 
 
 class Connection:
-    """A kept connection that costs little; its answers are read by httptools."""
+    """A keep-alive connection with little overhead; httptools parses the answers."""
 
     def __init__(self, host: str, port: int) -> None:
         self._socket = socket.create_connection((host, port))
@@ -28,11 +28,11 @@ class Connection:
         self._whole = False
 
     def on_message_complete(self) -> None:
-        """The answer is there."""
+        """Mark the answer as complete."""
         self._whole = True
 
     def close(self) -> None:
-        """Close it."""
+        """Close the connection."""
         self._socket.close()
 
     def ask(self, request: bytes) -> None:
@@ -46,15 +46,15 @@ class Connection:
 
 
 def overhead(model_file: Path, url: str, name: str, rounds: int) -> dict[str, dict[str, float]]:
-    """Median milliseconds of the library and of the server on the same jobs.
+    """Median milliseconds of the library and of the server for the same jobs.
 
     Args:
-        model_file: what the server serves as `name`.
+        model_file: the file that the server serves as `name`.
         url: of the server.
-        rounds: how often each is asked.
+        rounds: number of calls of each.
 
     Returns:
-        "<rows> rows" to "library", "json" and "binary" ms, and their ratios.
+        "<rows> rows" to the times "library", "json" and "binary" in ms, and their ratios.
     """
     model = load_model(model_file)
     address = urlsplit(url)

@@ -1,9 +1,9 @@
-"""What one writes first: FastAPI, a thread pool, and the artifact run on tiled rows.
+"""The obvious server: FastAPI, a thread pool, and the artifact run on tiled rows.
 
     MODEL=model.onnx uvicorn scripts.server_benchmark.plain_app:app
 
-It gives the same kind of answer: mean and variance over passes. Its masks come from
-ONNX Runtime and cannot be seeded.
+Its answers have the same form: mean and variance over passes. Its masks come from ONNX Runtime
+and cannot be seeded.
 """
 
 import os
@@ -20,29 +20,29 @@ app = FastAPI()
 
 
 class PredictRequest(BaseModel):
-    """Rows, and the number of passes."""
+    """Rows and the number of passes."""
 
     instances: list[list[float]]
     passes: int = 100
 
 
 class Prediction(BaseModel):
-    """Of one row."""
+    """Mean and variance of one row."""
 
     mean: list[float]
     variance: list[float]
 
 
 class PredictResponse(BaseModel):
-    """Of all rows."""
+    """Predictions of all rows."""
 
     predictions: list[Prediction]
 
 
-# Not `async`: FastAPI runs it in its pool of threads.
+# Not `async`, so that FastAPI runs it in its thread pool.
 @app.post("/v1/models/{name}:predict")
 def predict(name: str, body: PredictRequest) -> PredictResponse:
-    """All passes of all rows in one run."""
+    """Run all passes of all rows in one run."""
     x = np.asarray(body.instances, np.float32)
     tiled = np.repeat(x[None], body.passes, axis=0).reshape(-1, x.shape[1])
     (y,) = SESSION.run(None, {INPUT: tiled, "training": np.array(True)})
@@ -58,5 +58,5 @@ def predict(name: str, body: PredictRequest) -> PredictResponse:
 
 @app.get("/health/live")
 def live() -> dict[str, str]:
-    """It answers."""
+    """Health check."""
     return {"status": "live"}

@@ -1,4 +1,4 @@
-"""The kinds of Keras models that the exporter is tested on, and a table of how close it comes.
+"""The kinds of Keras models that the exporter is tested with, and how accurate each is.
 
     python -m scripts.supported_models      writes docs/supported-models.md
 

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def kinds(manifest: Manifest) -> str:
-    """The kinds of the sites, each with its number, and of the layers that stay off."""
+    """The kinds of sites with their numbers, and the number of layers that stay off."""
     names = [site.kind for site in manifest.sites]
     counts = [f"{names.count(name)} {name}" for name in dict.fromkeys(names)]
     off = len(manifest.kept_off)

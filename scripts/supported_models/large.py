@@ -1,4 +1,4 @@
-"""Networks of keras.applications, other precisions, names, batches and outputs."""
+"""Networks of keras.applications; other precisions, names, batches and outputs."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def application(name: str, size: int, sites: int, **options: Any) -> None:
 
 
 def whole_application(name: str, size: int, sites: int) -> None:
-    """Register a network of keras.applications as it is, with the dropout it comes with."""
+    """Register a network of keras.applications with the dropout that it already has."""
 
     def build() -> keras.Model:
         return getattr(keras.applications, name)(
@@ -45,7 +45,7 @@ application("ConvNeXtTiny", 64, 1)
 
 
 def precise(policy: str) -> Build:
-    """A builder of a small model under a dtype policy."""
+    """A function that builds a small model with a dtype policy."""
 
     def build() -> keras.Model:
         before = keras.config.dtype_policy()

@@ -1,4 +1,4 @@
-"""Dense and convolutional networks, shapes of masks, graphs of layers, normalization."""
+"""Dense and convolutional networks, mask shapes, graphs of layers, normalization."""
 
 from typing import Any
 

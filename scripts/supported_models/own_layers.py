@@ -1,4 +1,4 @@
-"""Layers and models of the user's own, and dropout that is always on."""
+"""Custom layers and models, and dropout that is always on."""
 
 from collections.abc import Callable
 from typing import Any
@@ -38,7 +38,7 @@ class OwnMask(layers.Layer):
 
 
 class OtherBranch(layers.Layer):
-    """Computes something else in training, dropout apart."""
+    """Computes something else in training, in addition to dropout."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -55,7 +55,7 @@ class OtherBranch(layers.Layer):
 
 
 class Compiled(layers.Layer):
-    """Drops inside a tf.function of its own."""
+    """Drops inside a tf.function."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -108,7 +108,7 @@ def own_shared() -> keras.Model:
 
 
 class Autograph(layers.Layer):
-    """A tf.function with an `if` on a tensor, and dropout after it."""
+    """A tf.function with an `if` on a tensor, followed by dropout."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -215,7 +215,7 @@ def subclassed() -> keras.Model:
 
 
 class Residual(layers.Layer):
-    """Dense, normalization and dropout around a skip connection."""
+    """Dense, normalization and dropout inside a skip connection."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -228,7 +228,7 @@ class Residual(layers.Layer):
 
 
 class Stack(keras.Model):
-    """Three residual layers, a dict of outputs."""
+    """Three residual layers, whose output is a dict."""
 
     def __init__(self) -> None:
         super().__init__()

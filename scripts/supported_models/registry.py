@@ -14,12 +14,12 @@ class Row:
     """One kind of model.
 
     Attributes:
-        name: what the table calls it.
-        build: makes the model.
-        sites: how many places draw random numbers.
-        example: rows to export with, where random ones will not do.
+        name: in the table.
+        build: returns the model.
+        sites: number of sites.
+        example: rows for the export, if random ones are unsuitable.
         slow: whether its export takes more than ten seconds.
-        kept_off: the last parts of the paths of the layers that stay off.
+        kept_off: last path parts of the layers that stay off.
     """
 
     name: str
@@ -73,6 +73,6 @@ def row(
 
 
 def sequential(*parts: Any) -> keras.Model:
-    """A Sequential model; a shape in first place is the input's."""
+    """A Sequential model; if the first argument is a shape, it is the input's."""
     shape, *rest = parts
     return keras.Sequential([keras.Input(shape), *rest])

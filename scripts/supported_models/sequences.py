@@ -39,7 +39,7 @@ for _name, (_build, _sites) in RECURRENT.items():
 
 
 class DroppingCell(layers.Layer):
-    """A cell that drops its input and what it adds to its state, anew at each step."""
+    """A cell with new masks at each step for its input and for the change of its state."""
 
     def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -61,7 +61,7 @@ def own_cell() -> keras.Model:
 
 
 class DroppingState(DroppingCell):
-    """A cell that drops its state, which is 0 at the first step."""
+    """A cell with dropout on its state, which is 0 at the first step."""
 
     def call(self, inputs: Any, states: Any, training: Any = None) -> Any:
         state = self.read(inputs) + self.drop(states[0], training=training)
@@ -139,7 +139,7 @@ class Patches(layers.Layer):
 
 
 class ClassToken(layers.Layer):
-    """Puts a learned token before the sequence, and adds learned positions."""
+    """Prepends a learned token to the sequence, and adds learned positions."""
 
     def build(self, shape: Any) -> None:
         self.token = self.add_weight(shape=(1, 1, shape[-1]))
@@ -180,7 +180,7 @@ def drop_path() -> keras.Model:
 
 
 class DropPath(layers.Layer):
-    """Stochastic depth as ConvNeXt draws it."""
+    """Stochastic depth as in ConvNeXt."""
 
     def call(self, inputs: Any, training: Any = None) -> Any:
         if not training:

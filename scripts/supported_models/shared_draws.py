@@ -1,4 +1,4 @@
-"""Draws that all rows of a pass share, and draws whose batch is not an axis of its own."""
+"""Draws that all rows of a pass share, and draws whose batch is not a separate axis."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ from scripts.supported_models.registry import row, sequential
 
 
 class OnWeights(layers.Layer):
-    """A dense layer whose kernel is `drawn` anew in training."""
+    """A dense layer that uses `drawn(kernel)` instead of its kernel in training."""
 
     def __init__(self, drawn: Callable[[Any], Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -26,7 +26,7 @@ class OnWeights(layers.Layer):
 
 
 def own_mask(kernel: Any) -> Any:
-    """DropConnect by a mask of one's own, drawn with an axis in front."""
+    """DropConnect with a custom mask, drawn with a leading axis."""
     kept = tf.random.uniform((1, *kernel.shape))[0] >= 0.3
     return tf.where(kept, kernel / 0.7, 0.0)
 
@@ -83,7 +83,7 @@ def fourier_features() -> keras.Model:
 
 
 class Scaled(layers.Layer):
-    """Multiplies by 1 and a little noise of a shape of its own."""
+    """Multiplies by 1 plus a little noise of a given shape."""
 
     def __init__(self, shape: tuple[int, ...], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -100,7 +100,7 @@ def mixed() -> keras.Model:
 
 
 class OneCoin(layers.Layer):
-    """Leaves a branch out for the whole batch."""
+    """Skips a branch for the whole batch at random."""
 
     def call(self, inputs: Any, training: Any = None) -> Any:
         if not training:
@@ -114,7 +114,7 @@ def one_coin() -> keras.Model:
 
 
 class Positions(layers.Layer):
-    """Adds learned positions behind a dropout."""
+    """Adds learned positions after a dropout."""
 
     def build(self, shape: Any) -> None:
         self.positions, self.drop = self.add_weight(shape=(1, *shape[1:])), layers.Dropout(0.4)
@@ -129,7 +129,7 @@ def positions() -> keras.Model:
 
 
 class Moved(layers.Layer):
-    """Dropout and a dense layer on the input in another arrangement."""
+    """Dropout and a dense layer on a rearranged input."""
 
     def __init__(self, there: Callable[[Any], Any], back: Callable[[Any, Any], Any]) -> None:
         super().__init__()
@@ -145,17 +145,17 @@ class Moved(layers.Layer):
 
 
 def time_first(x: Any) -> Any:
-    """(batch, time, …) as (time, batch, …), and back."""
+    """Exchange the axes (batch, time, …) and (time, batch, …)."""
     return ops.transpose(x, (1, 0, 2))
 
 
 def like(moved: Any, x: Any) -> Any:
-    """In the shape of `x`."""
+    """Reshape to the shape of `x`."""
     return ops.reshape(moved, ops.shape(x))
 
 
 def merged(x: Any) -> Any:
-    """(batch · time, …)."""
+    """Reshape to (batch · time, …)."""
     return ops.reshape(x, (-1, 3))
 
 

@@ -1,4 +1,4 @@
-"""Models that give a layer a `training` argument of their own, whatever the model's is."""
+"""Models that pass a `training` argument of their own to a layer."""
 
 from collections.abc import Callable
 from typing import Any
@@ -30,7 +30,7 @@ class Switched(keras.Model):
 
 
 def backbone() -> keras.Model:
-    """A functional model with a normalization and a dropout, as it comes from elsewhere."""
+    """A functional model with normalization and dropout, such as a downloaded one."""
     x = keras.Input((6,))
     y = layers.BatchNormalization()(layers.Dense(8, "relu")(x))
     return keras.Model(x, layers.Dropout(0.5, name="quiet")(y), name="backbone")
