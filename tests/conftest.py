@@ -1,4 +1,4 @@
-"""What several test files share: the demo models, a real server, an editable artifact."""
+"""Fixtures for several test files: the demo models, a server, an editable artifact."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from service import Predictor, load_model
 
 ROOT = Path(__file__).resolve().parent.parent
 STORE = ROOT / "models" / "store"
-#: A statistic may be off by this many standard errors: by chance about once in 5e8 tests.
+#: Maximum error of a statistic in standard errors; chance exceeds it about once in 5e8 tests.
 SIGMAS = 6.0
 
 EditArtifact = Callable[[Callable[[onnx.ModelProto], None]], Path]

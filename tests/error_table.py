@@ -1,4 +1,4 @@
-"""The table of errors in the documents, as the tests read it."""
+"""The table of docs/errors.md, as the tests read it."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from tests.conftest import ROOT
 
 @dataclass(frozen=True)
 class Row:
-    """A text that the server may answer a status with; … in it is anything."""
+    """An error text and its status; … in the text stands for anything."""
 
     status: int
     text: str
@@ -21,7 +21,7 @@ class Row:
 
 @cache
 def rows() -> tuple[Row, ...]:
-    """All of docs/errors.md."""
+    """All rows of docs/errors.md."""
     found, status = [], 0
     for line in (ROOT / "docs" / "errors.md").read_text().splitlines():
         if heading := re.match(r"## (\d{3})\b", line):
@@ -32,7 +32,7 @@ def rows() -> tuple[Row, ...]:
 
 
 def row_of(status: int, text: str) -> Row:
-    """The one row that an error is in: of several, that which is a case of all the others."""
+    """The row of an error; of several that match, the most specific one."""
     hits = [row for row in rows() if row.status == status and row.covers(text)]
     best = [row for row in hits if all(other.covers(row.text) for other in hits)]
     assert len(best) == 1, f"{len(best)} rows of docs/errors.md for {status} {text!r}: {hits}"

@@ -1,4 +1,4 @@
-"""What contributors are told is so: files are there, and the same checks run everywhere."""
+"""CONTRIBUTING.md is right: its files exist, and the same checks run everywhere."""
 
 import re
 import tomllib
@@ -10,7 +10,7 @@ from tests.conftest import ROOT
 
 
 def lint_commands() -> list[str]:
-    """Those of `make lint`, as they are typed in the project's folder."""
+    """The commands of `make lint`, as typed in the project's folder."""
     recipe = (ROOT / "Makefile").read_text().partition("\nlint:")[2].partition("\n\n")[0]
     return [line.strip().replace("$(BIN)", ".venv/bin") for line in recipe.splitlines()[1:]]
 
@@ -36,7 +36,7 @@ def test_the_workflow_runs_the_checks_with_pinned_actions() -> None:
 
 
 @pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.md"])
-def test_files_that_are_named_are_there(page: str) -> None:
+def test_named_files_exist(page: str) -> None:
     text = (ROOT / page).read_text()
     if page != "CONTRIBUTING.md":
         text = text.partition("## Where to change what")[2].partition("\n## ")[0]
@@ -47,7 +47,7 @@ def test_files_that_are_named_are_there(page: str) -> None:
     assert [path for path in named if not (ROOT / path).exists()] == []
 
 
-def test_contributors_are_told_names_that_there_are() -> None:
+def test_named_objects_exist() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text()
     targets = re.findall(r"`make ([a-z-]+)", text)
     assert set(targets) <= set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.M))

@@ -1,7 +1,7 @@
-"""What the Dockerfile and `make serve` do, done in clean environments.
+"""The commands of the Dockerfile and of `make serve`, run in clean environments.
 
-No container engine is needed: the image's own install and start commands are
-read from the Dockerfile and run in a folder that holds what the image copies.
+No container engine is needed: the image's install and start commands are read from the
+Dockerfile and run in a folder with the files that the image copies.
 """
 
 import os
@@ -25,7 +25,7 @@ _URL = re.compile(rb"^Serving .* at (http://\S+)", re.MULTILINE)
 
 
 def stage(name: str) -> list[tuple[str, str]]:
-    """(instruction, rest) of one stage of the Dockerfile, continued lines joined."""
+    """(instruction, rest) of one stage of the Dockerfile, with continued lines joined."""
     text = re.sub(r"\\\n\s*", "", DOCKERFILE)
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     stages: dict[str, list[tuple[str, str]]] = {}
@@ -45,7 +45,7 @@ def runs(name: str) -> list[str]:
 
 
 def copy_into(folder: Path, *names: str) -> None:
-    """What the COPY lines of stages bring into an image, at the same places."""
+    """Copy what the COPY lines of stages copy into an image, to the same places."""
     copies = [rest.split() for name in names for what, rest in stage(name) if what == "COPY"]
     for source in (source for *sources, _ in copies for source in sources):
         (folder / source).parent.mkdir(parents=True, exist_ok=True)
@@ -57,14 +57,14 @@ def copy_into(folder: Path, *names: str) -> None:
 
 
 def clean_environment(**extra: str) -> dict[str, str]:
-    """This process's variables, without those that would bring in its own environment."""
+    """The variables of this process, without those of its Python environment."""
     dropped = ("VIRTUAL_ENV", "PYTHON", "MCDROPOUT_", "MAKE", "MFLAGS", "COV_", "PYTEST")
     return {k: v for k, v in os.environ.items() if not k.startswith(dropped)} | extra
 
 
 @contextmanager
 def started(command: list[str], folder: Path, env: dict[str, str]) -> Iterator[str]:
-    """Run a server until the block ends; gives its URL once its models are loaded."""
+    """Run a server during the block; yields its URL when its models are loaded."""
     log = folder / "server.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
@@ -78,7 +78,7 @@ def started(command: list[str], folder: Path, env: dict[str, str]) -> Iterator[s
             time.sleep(0.1)
         yield found[1].decode()
     finally:
-        # The whole group: make, its shell and the server.
+        # The whole process group: make, its shell and the server.
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)
         process.wait(30)
@@ -90,7 +90,7 @@ def require_demo_answers(url: str) -> None:
     assert httpx.get(f"{url}/health/ready").status_code == 200
 
 
-def test_gpu_stage_differs_from_cpu_in_its_requirements_alone() -> None:
+def test_gpu_stage_differs_from_cpu_in_its_requirements_only() -> None:
     cpu, gpu = stage("builder-cpu"), stage("builder-gpu")
     assert [(i, rest.replace("gpu", "cpu")) for i, rest in gpu] == cpu
     text = (ROOT / "requirements" / "gpu.txt").read_text()
@@ -98,7 +98,7 @@ def test_gpu_stage_differs_from_cpu_in_its_requirements_alone() -> None:
     assert not re.search(r"^onnxruntime==", text, re.MULTILINE)
 
 
-def test_image_runs_as_a_user_without_rights() -> None:
+def test_image_runs_as_an_unprivileged_user() -> None:
     runtime = stage("runtime")
     assert ("USER", "10001") in runtime
     assert any(instruction == "HEALTHCHECK" for instruction, _ in runtime)
@@ -120,7 +120,7 @@ def test_image_commands_install_and_serve_in_a_clean_environment(tmp_path: Path)
     assert listed.returncode, "the image must not hold TensorFlow"
 
     for package in ("mcdropout", "models", "service"):
-        shutil.rmtree(tmp_path / package)  # the image has what was installed alone
+        shutil.rmtree(tmp_path / package)  # the image has the installed package only
     (start,) = (rest for instruction, rest in stage("runtime") if instruction == "CMD")
     assert start == '["mcdropout", "serve"]'
     variables = {"MCDROPOUT_PORT": "0", "MCDROPOUT_MODELS": str(ROOT / "models" / "store")}
@@ -135,7 +135,7 @@ def test_make_serve_works_in_a_fresh_clone(tmp_path: Path) -> None:
     command = ["make", "serve", "PORT=0", f"PYTHON={sys.executable}"]
     with started(command, clone, clean_environment()) as url:
         require_demo_answers(url)
-        # What the README shows for a model of one's own needs no TensorFlow to be served.
+        # Serving the model of the README's example needs no TensorFlow.
         site_packages = clone / ".venv" / "lib" / "python3.11" / "site-packages"
         assert (site_packages / "onnxruntime").is_dir()
         assert not (site_packages / "tensorflow").exists()

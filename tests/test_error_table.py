@@ -1,4 +1,4 @@
-"""Each row of docs/errors.md is what a real server answers, and it answers with no other."""
+"""Each row of docs/errors.md is the answer of a real server, which gives no other errors."""
 
 import json
 import os
@@ -27,7 +27,7 @@ from tests.service.server.test_faults import in_flight, read_all
 from tests.service.text_model import save_text_model
 
 KEYS = {right: f"{right}-0123456789abcdef" for right in ("predict", "control", "all")}
-#: Rows that no answer can show, for the client is not there to read it.
+#: Rows without an answer, because the client has disconnected.
 UNSEEN = {
     "the client disconnected before it had sent its request.": "service/api/http/body.py",
     "the client disconnected; its passes were stopped.": "service/serving/data_plane.py",
@@ -38,27 +38,27 @@ ROW = [4.0] * 64
 X = np.full((1, 64), 4, np.float32)
 LONG = {"instances": [ROW] * 4, "passes": 200_000}
 FREE, TEXTS = "/v1/models/free:predict", "/v1/models/texts:predict"
-#: 12,000 outputs of a row, of which all samples of 12,000 passes take 549 MiB.
+#: A row has 12,000 outputs; all samples of 12,000 passes take 549 MiB.
 KEPT = {"instances": [[0.0] * 12_000], "passes": 12_000, "measures": ["quantiles"]}
 NPY, NPZ, RAW = "application/x-npy", "application/x-npz", "application/octet-stream"
 TENSOR = tensor("pixels", X)
 
 
 def unforeseen(length: int) -> dict[str, Any]:
-    """A long request of the model `free`. How long rows of a new length take, nobody knows."""
+    """A long request for the model `free`, whose rows of a new length take an unknown time."""
     return {"instances": [[0.0] * length], "passes": 500_000}
 
 
 @dataclass(frozen=True)
 class Case:
-    """A request, and a part of the row that its answer is in.
+    """A request, and a part of the row that contains its answer.
 
     Attributes:
-        row: of which there is only one.
-        path: where it goes.
-        body: JSON, or bytes as they are.
+        row: a part of exactly one row.
+        path: of the request.
+        body: JSON, or bytes to send unchanged.
         method, headers: of the request.
-        odd: whether it goes to the server with odd models and narrow limits.
+        odd: whether it is sent to the server with odd models and low limits.
     """
 
     row: str
@@ -83,22 +83,22 @@ def v2(row: str, **more: Any) -> Case:
 
 
 def one(row: str, **changes: Any) -> Case:
-    """The tensor is another."""
+    """A request with another tensor."""
     return Case(row, V2, {"inputs": [TENSOR | changes]})
 
 
 def data(row: str, first: Any, datatype: str = "FP32") -> Case:
-    """The tensor's first number is another."""
+    """A request with another first number of the tensor."""
     return one(row, data=[first, *[0] * 63], datatype=datatype)
 
 
 def file(row: str, kind: str, content: bytes, path: str = V1, odd: bool = False) -> Case:
-    """Rows in bytes."""
+    """A request with binary rows."""
     return Case(row, path, content, headers={"Content-Type": kind}, odd=odd)
 
 
 def behind(row: str, header: str | None, tail: bytes = X.tobytes()) -> Case:
-    """A tensor's bytes behind the JSON."""
+    """A request with the bytes of a tensor after the JSON."""
     sent = packed({"pixels": X})
     length = len(sent["content"]) - X.nbytes
     headers = {} if header is None else {HEADER: header.format(length)}
@@ -106,7 +106,7 @@ def behind(row: str, header: str | None, tail: bytes = X.tobytes()) -> Case:
 
 
 def strings(row: str, content: bytes) -> Case:
-    """The bytes of two strings."""
+    """The binary form of two strings."""
     said = {"name": "text", "shape": [2, 1], "datatype": "BYTES"}
     size = {"parameters": {"binary_data_size": len(content)}}
     head = json.dumps({"inputs": [said | size]}).encode()
@@ -114,7 +114,7 @@ def strings(row: str, content: bytes) -> Case:
 
 
 def odd(row: str, model: str, instances: Any = (), **more: Any) -> Case:
-    """Asked of one of the odd models."""
+    """A request for one of the odd models."""
     body = {"instances": instances} if instances != () else {}
     return Case(row, f"/v1/models/{model}:predict", body | more, odd=True)
 
@@ -131,7 +131,7 @@ FOUR = [[1.0] * 4]
 ENTROPY = ["predictive_entropy"]
 SHAPE = "… has shape … and dtype …; the model expects … of shape …."
 LINE = [0.0] * 63
-#: Its numbers fit a body of 1 MiB, and not beside it.
+#: Its numbers fit a body of 1 MiB, but not together with the body.
 LARGE = np.ones((1, 200_000), np.float32)
 #: A byte that is neither true nor false.
 TWO = packed({"BOOL": np.array([[0, 2]], np.uint8).view(bool)})
@@ -297,7 +297,7 @@ CASES = [
 
 
 HALF = "float half = {0.5}, bool on = {1}"
-#: Name to the nodes, constants, inputs and outputs of models that fail in ways of their own.
+#: Name to nodes, constants, inputs and outputs of models that fail, each in another way.
 ODD = {
     "bare": (
         "[own] u = RandomUniformLike(x) k = Less(u, half) c = Cast <to = 1> (k) a = Mul(x, c) "
@@ -312,7 +312,7 @@ ODD = {
         "float[batch, 4] x",
         "float[batch, 4] y",
     ),
-    "frail": (  # a shape is made of the largest value
+    "frail": (  # a shape depends on the largest value
         "q = Mul(x, tiny) m = ReduceMax <keepdims = 0> (q) n = Cast <to = 7> (m) "
         "k = Unsqueeze(n, zero) c = Add(k, one) w = Concat <axis = 0> (one, c) e = Expand(x, w) "
         "[drop] y = Dropout(e, half, on)",
@@ -373,7 +373,7 @@ def save_odd(store: Path) -> None:
 
 @dataclass(frozen=True)
 class Odd:
-    """A server with odd models and narrow limits, and a client with a key for all."""
+    """A server with odd models and low limits, and a client with a key for all rights."""
 
     store: Path
     server: LocalServer
@@ -405,26 +405,26 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Odd]:
 
 
 def row_with(part: str) -> Row:
-    """The only row with this part, or of this text."""
+    """The only row that contains this part, or equals this text."""
     hits = [row for row in rows() if row.text == part]
     (row,) = hits or [row for row in rows() if part in row.text]
     return row
 
 
 def require(part: str, response: httpx.Response) -> httpx.Response:
-    """The answer is in the row that has this part."""
+    """Check that the answer is in the row with this part."""
     assert list(response.json()) == ["error"]
     assert row_of(response.status_code, response.json()["error"]) == row_with(part)
     return response
 
 
 def require_raw(part: str, answer: bytes) -> None:
-    """The same of the bytes of an answer."""
+    """The same for a raw answer."""
     head, _, body = answer.partition(b"\r\n\r\n")
     assert row_of(int(head.split()[1]), json.loads(body)["error"]) == row_with(part)
 
 
-#: What the tests below prove, each more than a request.
+#: Rows proved by the tests below, which need more than one request.
 PROVED: list[str] = []
 
 T = TypeVar("T")
@@ -432,20 +432,18 @@ Test = TypeVar("Test", bound=Callable[..., None])
 
 
 def proves(*parts: str) -> Callable[[Test], Test]:
-    """Of a test that requires these rows."""
+    """Mark a test that requires these rows."""
     PROVED.extend(parts)
     return lambda test: test
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.row)
-def test_a_request_is_refused_as_the_table_says(
-    client: httpx.Client, narrow: Odd, case: Case
-) -> None:
+def test_request_is_refused_as_in_the_table(client: httpx.Client, narrow: Odd, case: Case) -> None:
     require(case.row, case.ask(narrow.client if case.odd else client))
 
 
 @proves("requests are in flight, the maximum")
-def test_a_full_queue(narrow: Odd) -> None:
+def test_full_queue(narrow: Odd) -> None:
     until(lambda: in_flight(narrow.client) == 0)
     with ThreadPoolExecutor(1) as pool:
         pool.submit(narrow.client.post, FREE, json=unforeseen(20_001) | {"timeout": 1})
@@ -456,7 +454,7 @@ def test_a_full_queue(narrow: Odd) -> None:
 
 
 @proves("is still being loaded", "s and continues")
-def test_a_load_without_end(narrow: Odd) -> None:
+def test_endless_load(narrow: Odd) -> None:
     endless(narrow.store / "endless" / "1" / "model.onnx")
     url = "/v2/repository/models/endless/load"
     with ThreadPoolExecutor(1) as pool:
@@ -470,7 +468,7 @@ def test_a_load_without_end(narrow: Odd) -> None:
 
 
 @proves("because other requests are ahead of it")
-def test_a_request_that_would_be_late(server: LocalServer, client: httpx.Client) -> None:
+def test_request_that_would_be_late(server: LocalServer, client: httpx.Client) -> None:
     long, late = json.dumps(LONG).encode(), LONG | {"passes": 40_000, "timeout": 2}
     with begun(server, V1, len(long)) as one, begun(server, V1, len(long)) as two:
         one.sendall(long)
@@ -501,14 +499,14 @@ def test_noise(narrow: Odd) -> None:
 
 
 @proves("Disallowed CORS")
-def test_a_page_of_another_origin(narrow: Odd) -> None:
+def test_page_of_another_origin(narrow: Odd) -> None:
     headers = {"Origin": "https://b.example", "Access-Control-Request-Method": "POST"}
     answer = narrow.client.options(V1, headers=headers)
     assert row_of(answer.status_code, answer.text) == row_with("Disallowed CORS")
 
 
 @proves("its folder was removed", "is not ready (unloaded)")
-def test_what_serves_no_more(narrow: Odd) -> None:
+def test_models_that_no_longer_serve(narrow: Odd) -> None:
     shutil.rmtree(narrow.store / "removed")
     refused = narrow.client.post("/v2/repository/models/removed/load")
     require("its folder was removed", refused)
@@ -522,10 +520,10 @@ def _left(narrow: Odd) -> int:
 
 
 @proves(*UNSEEN)
-def test_clients_that_leave(narrow: Odd) -> None:
+def test_disconnected_clients(narrow: Odd) -> None:
     """Nobody reads the text; the log has the status."""
     until(lambda: in_flight(narrow.client) == 0)
-    time.sleep(0.5)  # lines of requests come a little later
+    time.sleep(0.5)  # access log lines are written a little later
     before = _left(narrow)
     with begun(narrow.server, V1, 900):
         pass
@@ -545,7 +543,7 @@ def test_clients_that_leave(narrow: Odd) -> None:
     "accepts no more requests",
     "the server shut down before",
 )
-def test_the_beginning_and_the_end(tmp_path: Path) -> None:
+def test_start_and_shutdown(tmp_path: Path) -> None:
     for name in "abc":
         shutil.copytree(STORE / "digits", tmp_path / name)
     env = os.environ | {"MCDROPOUT_GRACE": "1"}
@@ -578,7 +576,7 @@ def is_error(answer: httpx.Response) -> httpx.Response | None:
 
 
 def until(found: Callable[[], T | None]) -> T:
-    """What is found, once it is something."""
+    """Wait until a function returns something true; returns it."""
     deadline = time.monotonic() + 20
     while not (something := found()):
         assert time.monotonic() < deadline
@@ -591,7 +589,7 @@ def connected(server: LocalServer) -> socket.socket:
 
 
 def begun(server: LocalServer, path: str, length: int) -> socket.socket:
-    """A connection with a request but for its body."""
+    """A connection on which a request without its body was sent."""
     connection = connected(server)
     lines = [f"POST {path} HTTP/1.1", "Host: x", f"X-API-Key: {KEYS['all']}"]
     connection.sendall("\r\n".join([*lines, f"Content-Length: {length}", "", ""]).encode())

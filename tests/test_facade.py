@@ -1,4 +1,4 @@
-"""`import mcdropout`: what it gives, and what it does not load."""
+"""`import mcdropout`: the names that it provides, and what it does not load."""
 
 import sys
 from pathlib import Path
@@ -13,7 +13,7 @@ from mcdropout import require_own
 from tests.service.test_layers import imported
 
 
-def test_the_names_are_those_of_the_packages() -> None:
+def test_names_are_those_of_the_packages() -> None:
     assert mcdropout.load_model is service.load_model
     assert mcdropout.export_model is models.export.export_model
     assert mcdropout.Client is service.client.Client
@@ -21,13 +21,13 @@ def test_the_names_are_those_of_the_packages() -> None:
     assert mcdropout.__version__.count(".") == 2
 
 
-def test_each_name_loads_what_it_needs() -> None:
+def test_each_name_loads_only_what_it_needs() -> None:
     assert not imported("import mcdropout") & {"service", "models", "numpy"}
     assert not imported("from mcdropout import Client") & {"onnx", "onnxruntime", "keras"}
     assert not imported("from mcdropout import load_model") & {"keras", "models", "httpx"}
 
 
-def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+def test_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'load_modle'"):
         mcdropout.load_modle  # type: ignore[attr-defined]  # noqa: B018
 
@@ -45,7 +45,7 @@ def test_another_package_of_the_same_name_is_named(
         require_own("models")
 
 
-def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "models")
     monkeypatch.setattr(sys, "path", [])
     with pytest.raises(

@@ -1,4 +1,4 @@
-"""The code in the guides runs and gives what it says."""
+"""The code of the guides runs and gives the results that they show."""
 
 import re
 from pathlib import Path

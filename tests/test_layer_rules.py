@@ -1,4 +1,4 @@
-"""The rules of who may import whom are rules: `lint-imports` finds each import that breaks one."""
+"""The import rules are enforced: `lint-imports` finds each import that violates one."""
 
 import shutil
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-#: A file, and a statement that it may not have.
+#: A file, and a forbidden statement.
 VIOLATIONS = (
     ("service/core/moments.py", "from service.runtime.engine import Engine"),
     ("service/graph/plan.py", "from service.inference.runner import Runner"),
@@ -38,7 +38,7 @@ VIOLATIONS = (
 
 
 def said_of(copy: Path, violations: Iterable[tuple[str, str]]) -> str:
-    """What is said of a copy of the project with violations in it."""
+    """The report on a copy of the project with violations."""
     shutil.copy(ROOT / "pyproject.toml", copy)
     for package in ("mcdropout", "models", "scripts", "service"):
         ignored = shutil.ignore_patterns("store", "__pycache__")
@@ -63,24 +63,24 @@ def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(("file", "statement"), VIOLATIONS)
-def test_an_import_against_the_rules_is_found(broken: str, file: str, statement: str) -> None:
+def test_forbidden_import_is_found(broken: str, file: str, statement: str) -> None:
     module = file.removesuffix(".py").replace("/", ".")
     words = statement.split()
     imported = words[1]
-    # Of packages from outside, the report names the whole.
+    # The report names external packages as a whole.
     names = {imported, imported.partition(".")[0], f"{imported}.{words[-1]}"}
     assert any(f"{module} -> {name} (l." in broken for name in names), broken
 
 
-def test_a_cycle_is_found(tmp_path: Path) -> None:
+def test_cycle_is_found(tmp_path: Path) -> None:
     cycle = ("service/core/moments.py", "from service.core.summary import Summary")
     assert "- .summary -> .moments (1 import)" in said_of(tmp_path, [cycle])
 
 
-def test_the_project_keeps_to_the_rules() -> None:
+def test_project_follows_the_rules() -> None:
     ended = lint_imports(ROOT)
     assert ended.returncode == 0, ended.stdout
 
 
-def test_few_modules_lie_beside_the_packages() -> None:
+def test_few_modules_are_beside_the_packages() -> None:
     assert len(list((ROOT / "service").glob("*.py"))) <= 8

@@ -1,7 +1,7 @@
-"""Dashboard, alerts, compose file and guide name what there is: metrics, labels, files, users.
+"""Dashboard, alerts, compose file and guide refer to existing metrics, labels, files and users.
 
-Each expression is taken apart into metrics and labels, and these are looked for in what
-a real server tells Prometheus.
+Each expression is parsed into metrics and labels, which must exist in the metrics of a real
+server.
 """
 
 import json
@@ -24,7 +24,7 @@ DEPLOY = ROOT / "deploy"
 DASHBOARD = json.loads((DEPLOY / "grafana" / "dashboards" / "mcdropout.json").read_text())
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 GUIDE = (ROOT / "docs" / "operations.md").read_text()
-#: What Prometheus itself adds to what it scrapes.
+#: Labels that Prometheus adds to scraped metrics.
 ADDED = {"job", "instance"}
 _WORDS = {"and", "or", "unless", "by", "without", "on", "ignoring", "offset", "bool"}
 
@@ -47,7 +47,7 @@ def expressions() -> list[str]:
 
 
 def selectors(expression: str) -> Iterator[tuple[str, set[str]]]:
-    """Each metric of a PromQL expression, and the labels that it is selected by."""
+    """Each metric of a PromQL expression, and its label selectors."""
     text = re.sub(r"\b(by|without|on|ignoring)\s*\([^)]*\)", " ", expression)
     text = re.sub(r"\[[^\]]*\]", " ", text)
     for found in re.finditer(r"(?<![\w.])([a-zA-Z_:][\w:]*)\s*(\{[^}]*\}|\()?", text):
@@ -63,12 +63,12 @@ def grouped_by(expression: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def families(client: httpx.Client) -> list[Any]:
-    """What a server tells of itself that has answered for both kinds of model."""
+    """The metrics of a server that has answered requests for both kinds of model."""
     for name, row in (("digits", [0.0] * 64), ("co2", [1985.0])):
         answer = client.post(f"/v1/models/{name}:predict", json={"instances": [row]})
         assert answer.status_code == 200
     deadline = time.monotonic() + 10
-    while True:  # counted a moment after the answer
+    while True:  # counted shortly after the answer
         text = client.get("/metrics").text
         if "mcdropout_predictive_standard_deviation_bucket" in text:
             return list(text_string_to_metric_families(text))
@@ -78,7 +78,7 @@ def families(client: httpx.Client) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def series(families: list[Any]) -> dict[str, set[str]]:
-    """Name of each series to the labels it has."""
+    """Name of each series to its labels."""
     found: dict[str, set[str]] = {"up": set()}
     for family in families:
         for sample in family.samples:
@@ -92,7 +92,7 @@ def test_selectors_finds_metrics_and_their_labels() -> None:
 
 
 @pytest.mark.parametrize("expression", expressions())
-def test_every_metric_and_label_of_an_expression_is_there(
+def test_every_metric_and_label_of_an_expression_exists(
     expression: str, series: dict[str, set[str]]
 ) -> None:
     found = list(selectors(expression))
@@ -120,20 +120,20 @@ def test_the_guide_lists_every_metric_with_its_type_and_labels(families: list[An
     assert listed == there
 
 
-def test_names_of_the_guide_are_there(series: dict[str, set[str]]) -> None:
+def test_names_of_the_guide_exist(series: dict[str, set[str]]) -> None:
     for name in re.findall(r"\bmcdropout_[a-z_]+[a-z]\b", GUIDE):
         assert any(found.startswith(name) for found in series), name
 
 
-def test_settings_of_the_guide_are_there() -> None:
+def test_settings_of_the_guide_exist() -> None:
     known = {CONFIG, *(f"{PREFIX}{name.upper()}" for name in Settings.model_fields)}
     for path in ("docs/operations.md", "SECURITY.md", "deploy/alerts.yml", "docker-compose.yml"):
         named = set(re.findall(r"\bMCDROPOUT_[A-Z_]+[A-Z]\b", (ROOT / path).read_text()))
-        # Kubernetes makes these of a service's name.
+        # Kubernetes derives these variables from a service's name.
         assert named - {"MCDROPOUT_SERVICE_HOST"} <= known, path
 
 
-def test_the_guide_s_file_of_settings_is_one(
+def test_settings_file_of_the_guide_is_valid(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (text,) = re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL)
@@ -146,12 +146,12 @@ def test_the_guide_s_file_of_settings_is_one(
 
 
 @pytest.mark.parametrize("path", ["docs/operations.md", "SECURITY.md"])
-def test_linked_files_are_there(path: str) -> None:
+def test_linked_files_exist(path: str) -> None:
     for target in re.findall(r"\]\((?!http)([^)#]+)(?:#[^)]*)?\)", (ROOT / path).read_text()):
         assert (ROOT / path).parent.joinpath(target).exists(), target
 
 
-def test_panels_say_what_they_show() -> None:
+def test_panels_have_titles_and_descriptions() -> None:
     ids = [panel["id"] for panel in DASHBOARD["panels"]]
     assert len(set(ids)) == len(ids)
     for panel in PANELS:
@@ -184,7 +184,7 @@ def test_dashboard_and_data_source_agree() -> None:
             assert named <= {"__rate_interval", *variables}
 
 
-def test_every_alert_says_what_is_wrong_and_how_bad_it_is() -> None:
+def test_every_alert_has_a_description_and_a_severity() -> None:
     for rule in RULES:
         if "alert" in rule:
             assert rule["labels"]["severity"] in ("warning", "critical")
@@ -193,7 +193,7 @@ def test_every_alert_says_what_is_wrong_and_how_bad_it_is() -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_containers_can_do_no_more_than_they_need(name: str) -> None:
+def test_containers_have_minimal_privileges(name: str) -> None:
     service = SERVICES[name]
     assert service["read_only"]
     assert service["cap_drop"] == ["ALL"]
@@ -205,7 +205,7 @@ def test_containers_can_do_no_more_than_they_need(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_images_are_built_here_or_pinned_and_watched(name: str) -> None:
+def test_images_are_built_or_pinned_and_have_health_checks(name: str) -> None:
     service = SERVICES[name]
     if "build" in service:
         # The image has its own health check.
@@ -217,7 +217,7 @@ def test_images_are_built_here_or_pinned_and_watched(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_what_is_mounted_is_there(name: str) -> None:
+def test_mounted_files_exist(name: str) -> None:
     for volume in SERVICES[name]["volumes"]:
         source = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", volume).split(":")[0]
         if source.startswith("."):
@@ -227,13 +227,13 @@ def test_what_is_mounted_is_there(name: str) -> None:
             assert source in COMPOSE["volumes"]
 
 
-def test_there_is_time_to_finish_what_is_under_way() -> None:
+def test_grace_period_covers_in_flight_requests() -> None:
     grace = Settings.model_fields["grace"].default
     for name in ("server", "server-gpu"):
         assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) > grace + 5
 
 
-def test_prometheus_scrapes_whichever_server_runs() -> None:
+def test_prometheus_scrapes_the_server_that_runs() -> None:
     def aliases(service: Mapping[str, Any]) -> list[str]:
         return list(service["networks"]["default"]["aliases"])
 
@@ -243,7 +243,7 @@ def test_prometheus_scrapes_whichever_server_runs() -> None:
     port = dict(pair.split("=") for pair in environment.split())["MCDROPOUT_PORT"]
     for name in ("server", "server-gpu"):
         assert targets == [f"{alias}:{port}" for alias in aliases(SERVICES[name])]
-    # It must not start the one for the CPU beside the other.
+    # It must not start the CPU server in addition.
     assert "depends_on" not in SERVICES["prometheus"]
     for file in config["rule_files"]:
         mounted = [volume.split(":")[1] for volume in SERVICES["prometheus"]["volumes"]]

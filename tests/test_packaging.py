@@ -1,4 +1,4 @@
-"""The wheel, installed into fresh environments as a user installs it."""
+"""The wheel, installed into new environments as a user would."""
 
 import json
 import shutil
@@ -26,7 +26,7 @@ def run(*command: object, cwd: Path, **variables: str) -> subprocess.CompletedPr
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
-    # Of what git knows: the wheel's contents do not depend on what else lies here.
+    # Only tracked files: the contents of the wheel do not depend on other files here.
     listed = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=ROOT)
     for name in filter(None, listed.stdout.split("\0")):
         if (ROOT / name).is_file() and not name.startswith(("benchmarks", "docs", "tests")):
@@ -39,7 +39,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def installed(wheel: Path, extra: str, folder: Path) -> Path:
-    """The `bin` folder of a new environment with the wheel and an extra in it."""
+    """The `bin` folder of a new environment with the wheel and an extra."""
     locked = ("--constraint", ROOT / "requirements" / "cpu.txt")
     for command in (
         (UV, "venv", "--quiet", "--python", sys.executable, folder),
@@ -52,7 +52,7 @@ def installed(wheel: Path, extra: str, folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def base(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment with no extra."""
+    """An environment without an extra."""
     return installed(wheel, "", tmp_path_factory.mktemp("base"))
 
 
@@ -62,7 +62,7 @@ def cpu(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return installed(wheel, "[cpu]", tmp_path_factory.mktemp("cpu"))
 
 
-def test_without_an_extra_there_is_the_client(base: Path, tmp_path: Path) -> None:
+def test_client_works_without_an_extra(base: Path, tmp_path: Path) -> None:
     code = "from mcdropout import AsyncClient, Client, __version__; print(Client('http://x'))"
     ended = run(base / "python", "-c", code, cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
@@ -77,21 +77,21 @@ def test_without_an_extra_there_is_the_client(base: Path, tmp_path: Path) -> Non
         ("from models.export import export_model", "export"),
     ],
 )
-def test_a_name_whose_packages_are_missing_says_what_to_install(
+def test_name_with_missing_packages_says_what_to_install(
     base: Path, tmp_path: Path, statement: str, extra: str
 ) -> None:
     ended = run(base / "python", "-c", statement, cwd=tmp_path)
     assert f'is not installed. Install it: pip install "mcdropout[{extra}]"' in ended.stderr
 
 
-def test_the_command_without_an_extra_says_what_to_install(base: Path, tmp_path: Path) -> None:
+def test_command_without_an_extra_says_what_to_install(base: Path, tmp_path: Path) -> None:
     ended = run(base / "mcdropout", "serve", cwd=tmp_path)
     assert ended.returncode == 2
     assert ended.stderr.startswith("error: the package 'typer' is needed")
     assert 'pip install "mcdropout[cpu]"' in ended.stderr
 
 
-def test_with_the_extra_cpu_models_are_asked(cpu: Path, tmp_path: Path) -> None:
+def test_extra_cpu_predicts(cpu: Path, tmp_path: Path) -> None:
     assert run(cpu / "mcdropout", "--version", cwd=tmp_path).stdout.startswith("mcdropout 0.")
     code = (
         "from mcdropout import load_model\n"
@@ -104,8 +104,8 @@ def test_with_the_extra_cpu_models_are_asked(cpu: Path, tmp_path: Path) -> None:
     assert ended.stderr.endswith('Install it: pip install "mcdropout[export]".\n')
 
 
-def test_the_wheel_exports(wheel: Path, tmp_path: Path) -> None:
-    """With TensorFlow from this environment, and all of the project from the wheel."""
+def test_wheel_exports(wheel: Path, tmp_path: Path) -> None:
+    """TensorFlow comes from this environment, and the project from the wheel."""
     target = tmp_path / "site"
     ended = run(UV, "pip", "install", "--no-deps", "--target", target, wheel, cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
@@ -142,5 +142,5 @@ def test_another_package_of_the_same_name_is_named(
     assert ended.returncode == 2
     assert f"mcdropout has a package {name!r} of its own" in ended.stderr
     assert f"before it: {tmp_path / name}.py" in ended.stderr
-    # As an installed command, Python does not look in the folder where it is run.
+    # An installed command does not import from the working directory.
     assert run(cpu / "mcdropout", "--version", cwd=tmp_path).returncode == 0

@@ -1,4 +1,4 @@
-"""The README's commands do what it says."""
+"""The commands of the README do what it says."""
 
 import inspect
 import json
@@ -22,7 +22,7 @@ def block(language: str, containing: str) -> str:
     return str(found)
 
 
-def test_the_first_request_gives_the_answer_shown(server: LocalServer) -> None:
+def test_first_request_gives_the_shown_answer(server: LocalServer) -> None:
     command = block("sh", "curl").replace("http://127.0.0.1:8000", server.url)
     ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
     found, shown = json.loads(ended.stdout), json.loads(block("json", "co2"))
@@ -33,7 +33,7 @@ def test_the_first_request_gives_the_answer_shown(server: LocalServer) -> None:
             assert row[key] == pytest.approx(values, rel=1e-4)
 
 
-def test_the_python_example_runs() -> None:
+def test_python_example_runs() -> None:
     from models.zoo.data import digits_splits
 
     names: dict[str, Any] = {"x": digits_splits()[1].x[:3]}
@@ -41,7 +41,7 @@ def test_the_python_example_runs() -> None:
     assert names["prediction"].mean.shape == (3, 10)
 
 
-def test_every_make_command_named_is_there() -> None:
+def test_every_named_make_command_exists() -> None:
     makefile = (ROOT / "Makefile").read_text()
     for target in set(re.findall(r"(?:^|`)make ([a-z0-9]+)", README, re.MULTILINE)):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
@@ -60,6 +60,6 @@ def test_every_setting_is_in_the_table() -> None:
         assert row in README
 
 
-def test_every_linked_file_is_there() -> None:
+def test_every_linked_file_exists() -> None:
     for target in re.findall(r"\]\((?!http)([^)]+)\)", README):
         assert (ROOT / target).is_file(), target

@@ -1,4 +1,4 @@
-"""TensorFlow is imported by the first test that needs it, and not by collecting the others."""
+"""Import TensorFlow in the first test that needs it, not while tests are collected."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The benchmark: that its floor is one, that its timing is fair, and that the command runs."""
+"""The benchmark: its floor is a lower bound, its timing is fair, and the command runs."""
 
 import json
 import subprocess
@@ -26,7 +26,7 @@ ROW = np.zeros((1, 4), np.float32)
 
 
 class FakeTime:
-    """A clock that goes on only when a fake way is called."""
+    """A clock that advances only when a fake way is called."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -55,14 +55,14 @@ def test_floor_is_the_artifact_without_dropout(name: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_floor_of_another_function_is_refused(tmp_path: Path) -> None:
+def test_floor_with_other_outputs_is_refused(tmp_path: Path) -> None:
     network = build_network("dense")
     other = replace(network, tail=keras.models.clone_model(network.tail))  # other weights
     with pytest.raises(FloorError, match="dense: trunk and tail differ by"):
         write_files(other, tmp_path)
 
 
-def test_interleave_begins_each_round_with_another_way() -> None:
+def test_interleave_begins_each_round_with_a_different_way() -> None:
     order: list[str] = []
     calls = {name: (lambda name=name: order.append(name)) for name in "abc"}
     times = interleave(calls, dict.fromkeys("abc", 3))
@@ -88,7 +88,7 @@ def test_quota(seconds: float, rounds: int) -> None:
     assert quota(seconds, Effort()) == rounds
 
 
-def test_measure_gives_the_median_of_the_rounds_and_leaves_the_warm_up_out() -> None:
+def test_measure_gives_the_median_of_the_rounds_without_the_warm_up() -> None:
     time = FakeTime()
     durations = iter([9.0, 9.0, 2.0, 1.0, 3.0])  # a few passes, then as a whole
     measured = measure(
@@ -101,7 +101,7 @@ def test_measure_gives_the_median_of_the_rounds_and_leaves_the_warm_up_out() -> 
     assert measured.timings == {"way": Timing(seconds=2.0, rounds=3)}
 
 
-def test_measure_says_why_it_leaves_a_way_out() -> None:
+def test_measure_gives_the_reason_for_leaving_a_way_out() -> None:
     time = FakeTime()
     ways = [
         time.way("quick", lambda passes: 0.001),
@@ -119,7 +119,7 @@ def test_measure_says_why_it_leaves_a_way_out() -> None:
     assert ("loop", 100) not in time.calls
 
 
-def test_a_fixed_cost_is_not_multiplied_by_the_passes() -> None:
+def test_fixed_cost_is_not_multiplied_by_the_passes() -> None:
     time = FakeTime()
     measured = measure([time.way("deterministic", lambda passes: 0.5)], ROW, 1000, clock=time)
     assert measured.timings["deterministic"] == Timing(0.5, 7)
@@ -136,14 +136,14 @@ def test_moments_are_of_the_passes_of_each_row() -> None:
     np.testing.assert_allclose(variance, np.var(noise.reshape(4, 3, 2), axis=0, ddof=1))
 
 
-def test_torch_is_for_the_networks_that_are_written_for_it() -> None:
+def test_torch_supports_the_networks_written_for_it() -> None:
     way = torch_way(build_network("lstm"))
     assert way.unavailable
     with pytest.raises(RuntimeError, match="torch_tiled is not available: only dense and cnn"):
         way.call(ROW, 2)
 
 
-def test_verdicts_know_their_direction_and_what_was_not_measured() -> None:
+def test_verdicts_have_a_direction_and_may_be_unmeasured() -> None:
     timings = {"plan": Timing(2.0, 7), "floor": Timing(1.9, 7), "tiled": Timing(7.9, 7)}
     result = CaseResult.of("dense", Case(32, 100), Measured(timings, {}))
     memory = Memory.of({Case(1, 1_000): 100, Case(1, 100_000): 105})
@@ -156,7 +156,7 @@ def test_verdicts_know_their_direction_and_what_was_not_measured() -> None:
     assert [verdict.reached for verdict in verdicts([], [])] == [None] * len(BARS)
 
 
-def test_options_are_explained() -> None:
+def test_invalid_options_are_explained() -> None:
     assert read_cases("1x100,32x10", quick=False) == [Case(1, 100), Case(32, 10)]
     assert read_networks(None, quick=True) == ["dense", "cnn"]
     for text in ("1", "1xa", "1x2x3", "1x1", "0x9"):
@@ -167,7 +167,7 @@ def test_options_are_explained() -> None:
 
 
 @pytest.mark.slow
-def test_the_command_writes_results_and_a_picture(tmp_path: Path) -> None:
+def test_command_writes_results_and_a_figure(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "scripts.benchmark", "--quick", "--networks", "dense"]
     command += ["--cases", "1x10,1x100", "--output", str(tmp_path), "--figures", str(tmp_path)]
     ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120)

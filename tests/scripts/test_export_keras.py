@@ -1,4 +1,4 @@
-"""The exporter as people run it: a command."""
+"""The export command, run as a process."""
 
 import re
 import subprocess
@@ -19,7 +19,7 @@ def export(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120)
 
 
-def test_a_keras_file_becomes_an_artifact_with_a_summary(tmp_path: Path) -> None:
+def test_keras_file_is_exported_with_a_summary(tmp_path: Path) -> None:
     arguments = (DIGITS, "--output", "out", "--task", "classification")
     ended = export(*arguments, "--labels", "0,1,2,3,4,5,6,7,8,9", "--passes", 30, cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
@@ -31,13 +31,13 @@ def test_a_keras_file_becomes_an_artifact_with_a_summary(tmp_path: Path) -> None
     assert model.manifest.passes == 30
     assert model.manifest.source.name == "digits.keras"
     assert "To serve it, export it with --output out/1" in ended.stderr
-    # The command that it prints works when pasted.
+    # The printed command works when pasted.
     (command,) = re.findall(r"^  (echo .*)$", ended.stderr, re.MULTILINE)
     asked = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True)
     assert "over 30 passes" in asked.stdout, asked.stderr
 
 
-def test_what_is_there_is_replaced_by_force_alone(tmp_path: Path) -> None:
+def test_existing_file_is_replaced_only_with_force(tmp_path: Path) -> None:
     for version in ("1", "3"):
         (tmp_path / "mine" / version).mkdir(parents=True)
     file = tmp_path / "mine" / "1" / "model.onnx"
@@ -49,7 +49,7 @@ def test_what_is_there_is_replaced_by_force_alone(tmp_path: Path) -> None:
     assert file.read_bytes() == b"precious"
 
 
-def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
+def test_folder_that_is_not_writable_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     ended = export(DIGITS, "--output", "file/mine/1", cwd=tmp_path)
     assert ended.returncode == 2
@@ -90,7 +90,7 @@ def test_custom_objects_and_lambdas_are_loaded_on_request(tmp_path: Path) -> Non
         ("no_such_module:build", "error: cannot import 'build' from 'no_such_module'"),
     ],
 )
-def test_what_cannot_be_exported_is_explained(tmp_path: Path, model: str, message: str) -> None:
+def test_failed_export_is_explained(tmp_path: Path, model: str, message: str) -> None:
     (tmp_path / "broken.keras").write_bytes(b"not a zip file")
     ended = export(model, "--output", "out", cwd=tmp_path)
     assert ended.returncode == 1

@@ -1,4 +1,4 @@
-"""The goodput script against a server that is made up."""
+"""The goodput script, with a simulated server."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from scripts import goodput
 
 
 def client_of(seconds: dict[float, float]) -> httpx.AsyncClient:
-    """A server that answers a request of some timeout after so many seconds; others with 429."""
+    """A client whose server takes some seconds for a request with a given timeout; others: 429."""
 
     async def answer(request: httpx.Request) -> httpx.Response:
         timeout = json.loads(request.content).get("timeout", 0.0)
@@ -31,7 +31,7 @@ async def level_of(seconds: dict[float, float], deadline: float) -> dict[str, An
 
 
 def test_only_answers_within_the_deadline_count() -> None:
-    # Timeout 0 stands for short requests, which have none.
+    # Timeout 0 stands for short requests, which have no timeout.
     found = asyncio.run(level_of({0.2: 0.01, 0.0: 0.0}, 0.2))
     assert found["answered_in_time_per_second"] == 20
     assert found["statuses"] == {"200": 20}

@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 COMMAND = [sys.executable, "-m", "scripts.gpu_check"]
 
 
-def test_without_a_gpu_it_fails_and_says_why() -> None:
+def test_without_a_gpu_the_check_fails_with_the_reason() -> None:
     ended = subprocess.run(COMMAND, capture_output=True, text=True, cwd=ROOT)
     assert ended.returncode == 1
     assert ended.stdout.startswith("FAIL  the device is set to 'cuda', but CUDA is not available")
@@ -29,8 +29,8 @@ def test_on_the_cpu_every_check_passes(digits_path: Path) -> None:
     assert lines[-1] == "all passed"
 
 
-def test_a_tail_node_elsewhere_is_named(digits: Predictor, digits_path: Path) -> None:
-    """As if the model had been asked for on CUDA, and every node ran on the CPU."""
+def test_tail_node_on_another_provider_is_named(digits: Predictor, digits_path: Path) -> None:
+    """As if the model had been loaded for CUDA, and every node ran on the CPU."""
 
     class Elsewhere:
         _sampler = digits._sampler

@@ -1,4 +1,4 @@
-"""The malformed requests: made from a seed, and harmless."""
+"""The malformed requests are reproducible from a seed, and harmless."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from scripts.hostile.run import MAKERS, judge, make, own_server, run
 from scripts.hostile.send import CLOSED, HANG, Outcome
 
 
-def test_a_number_makes_the_same_case_again() -> None:
+def test_number_reproduces_its_case() -> None:
     assert [make(1, n) for n in range(200)] == [make(1, n) for n in range(200)]
     assert make(1, 0) != make(2, 0)
     assert len({make(1, n).kind for n in range(3000)}) == len(MAKERS) + 1  # lines and fields
@@ -26,11 +26,11 @@ def test_a_number_makes_the_same_case_again() -> None:
         ("odd address", ("503",), True),
     ],
 )
-def test_what_is_harm(kind: str, results: tuple[str, ...], wrong: bool) -> None:
+def test_harmful_outcomes_are_failures(kind: str, results: tuple[str, ...], wrong: bool) -> None:
     assert (judge(Outcome(kind, results, "")) is not None) == wrong
 
 
-def test_malformed_requests_harm_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_malformed_requests_do_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "WAIT", 10.0)
     with own_server() as server:
         report = run(server, 7, 1500, 16, lambda: None)

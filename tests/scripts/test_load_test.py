@@ -1,4 +1,4 @@
-"""The load tests find what they look for: on the real server, and on wrong ones."""
+"""The load tests detect wrong answers, failures and growing memory."""
 
 import json
 import re
@@ -38,7 +38,7 @@ class Reply:
         check(question, self.status, str(self.json_length), self.body)
 
 
-#: What is sent in place of the right reply to the n-th request.
+#: Wrong replies, by the number of the request.
 Spoil = Callable[[Question, Reply, int], Reply]
 
 
@@ -53,7 +53,7 @@ def asked() -> list[Question]:
 
 
 def reply(question: Question, moments: Array | None = None) -> Reply:
-    """The right one, or one with other numbers."""
+    """The right reply, or one with other numbers."""
     if moments is None:
         known = question.reference is not None
         shape = (2, question.scenario.rows, question.width)
@@ -72,7 +72,7 @@ def reply(question: Question, moments: Array | None = None) -> Reply:
 
 @contextmanager
 def stub(asked: list[Question], spoil: Spoil) -> Iterator[str]:
-    """A server that knows the answers; gives its URL."""
+    """A server that knows the right answers; yields its URL."""
     known = {question.body: question for question in asked}
     right = {body: reply(question) for body, question in known.items()}
     numbers = count()
@@ -113,7 +113,7 @@ def off_by_a_bit(moments: Array) -> Array:
     return changed
 
 
-def test_check_takes_what_is_right_and_names_what_is_not(asked: list[Question]) -> None:
+def test_check_accepts_right_answers_and_explains_wrong_ones(asked: list[Question]) -> None:
     assert len(asked) == 32 * len(SCENARIOS)
     assert sum(question.seed is not None for question in asked) == SEEDED * len(SCENARIOS)
     for question in asked:
@@ -133,7 +133,7 @@ def test_check_takes_what_is_right_and_names_what_is_not(asked: list[Question]) 
                 reply(question, off_by_a_bit(question.reference)).check(question)
 
 
-def test_windows_add_up_and_survive_json() -> None:
+def test_windows_are_merged_and_converted_to_json_and_back() -> None:
     first = Window(2, 1.0, {"a": Tally([1.0, 3.0], failures=1), "b": Tally([2.0])})
     first.note("wrong")
     second = Window(2, 3.0, {"a": Tally([4.0], turned_away=2, compared=1)})
@@ -157,7 +157,7 @@ NOISE = np.random.default_rng(0).normal(0, 0.4, 60)
         pytest.param(300 + NOISE, [True, True], id="flat"),
         pytest.param(300 - 200 * np.exp(-TIMES / 20) + NOISE, [True, True], id="warms up"),
         pytest.param(300 + 30 * TIMES / 600 + NOISE, [False, False], id="leaks"),
-        # No sample is far off the level of the first quarter, and yet it does not stop.
+        # Every sample is near the level of the first quarter, but memory grows steadily.
         pytest.param(300 + 20 * TIMES / 600 + NOISE, [True, False], id="leaks slowly"),
         pytest.param(300 + 25 * (TIMES > 400) + NOISE, [False, False], id="steps up"),
         pytest.param(300 - 25 * (TIMES > 400) + NOISE, [False, False], id="steps down"),
@@ -169,7 +169,7 @@ def test_memory_bars(sizes: Array, kept: list[bool]) -> None:
     assert [bar.kept for bar in bars] == kept, bars
 
 
-def test_the_trend_of_memory_is_told_an_hour() -> None:
+def test_memory_trend_is_given_per_hour() -> None:
     _, trend = memory_bars(list(TIMES), list((300 + TIMES / 60) * MIB))
     assert trend.found == "+2.6% (+60.0 MiB an hour)"
 
@@ -179,7 +179,7 @@ def test_memory_bars_need_samples() -> None:
     assert not bar.kept
 
 
-def test_answer_bars_want_answers_all_compared_equal() -> None:
+def test_answer_bars_require_equal_answers() -> None:
     good = Tally([1.0], compared=1, turned_away=3)
     assert all(bar.kept for bar in answer_bars(good))
     assert not all(bar.kept for bar in answer_bars(Tally()))
@@ -188,9 +188,7 @@ def test_answer_bars_want_answers_all_compared_equal() -> None:
 
 
 @pytest.mark.slow
-def test_sweep_of_the_server_reports_each_load_and_scenario(
-    server: LocalServer, tmp_path: Path
-) -> None:
+def test_sweep_reports_each_load_and_scenario(server: LocalServer, tmp_path: Path) -> None:
     results = tmp_path / "load.json"
     kept = ("--figures", str(tmp_path), "--results", str(results))
     ended = sweep(server.url, *kept)
@@ -209,7 +207,7 @@ def test_sweep_of_the_server_reports_each_load_and_scenario(
 
 
 @pytest.mark.slow
-def test_sweep_catches_numbers_that_differ(asked: list[Question]) -> None:
+def test_sweep_detects_wrong_numbers(asked: list[Question]) -> None:
     def spoil(question: Question, right: Reply, number: int) -> Reply:
         if question.reference is None or number % 5:
             return right
@@ -223,7 +221,7 @@ def test_sweep_catches_numbers_that_differ(asked: list[Question]) -> None:
 
 
 @pytest.mark.slow
-def test_sweep_catches_a_server_that_fails_now_and_then(asked: list[Question]) -> None:
+def test_sweep_detects_occasional_failures(asked: list[Question]) -> None:
     def spoil(_: Question, right: Reply, number: int) -> Reply:
         wrong = {0: Reply(500, b"boom", 4), 10: Reply(503, b"busy", 4)}
         return wrong.get(number % 20, right)
@@ -237,7 +235,7 @@ def test_sweep_catches_a_server_that_fails_now_and_then(asked: list[Question]) -
 
 
 @pytest.mark.slow
-def test_sweep_counts_apart_what_was_turned_away(asked: list[Question], tmp_path: Path) -> None:
+def test_sweep_counts_refused_requests_separately(asked: list[Question], tmp_path: Path) -> None:
     results = tmp_path / "load.json"
     with stub(asked, lambda _, right, n: right if n % 20 else Reply(503, b"busy", 4)) as url:
         kept = ("--figures", str(tmp_path), "--results", str(results))
@@ -249,7 +247,7 @@ def test_sweep_counts_apart_what_was_turned_away(asked: list[Question], tmp_path
 
 
 @pytest.mark.slow
-def test_sweep_fails_where_nobody_answers() -> None:
+def test_sweep_fails_without_a_server() -> None:
     ended = run(
         "scripts.load_test", "--url", "http://127.0.0.1:9", "--loads", "1", "--seconds", "1"
     )
@@ -258,14 +256,14 @@ def test_sweep_fails_where_nobody_answers() -> None:
 
 
 @pytest.mark.parametrize("loads", ["0", "", "1,two"])
-def test_sweep_refuses_loads_that_are_none(loads: str) -> None:
+def test_sweep_refuses_invalid_loads(loads: str) -> None:
     ended = CliRunner().invoke(app, ["--loads", loads])
     assert ended.exit_code == 2
     assert "--loads is" in ended.output
 
 
 @pytest.mark.slow
-def test_locust_itself_takes_the_file(server: LocalServer) -> None:
+def test_locust_accepts_the_file(server: LocalServer) -> None:
     file = "scripts/load_test/locustfile.py"
     how = ("--headless", "--users", "2", "--spawn-rate", "2", "--run-time", "3s")
     ended = run("locust", "-f", file, "--host", server.url, *how)
@@ -274,8 +272,8 @@ def test_locust_itself_takes_the_file(server: LocalServer) -> None:
 
 
 @pytest.mark.slow
-def test_soak_of_the_server_tells_its_memory(tmp_path: Path) -> None:
-    # In so short a time the memory is still growing to its level.
+def test_soak_reports_memory(tmp_path: Path) -> None:
+    # In such a short time, memory is still growing to its level.
     short = ("--minutes", "0.2", "--clients", "8", "--band", "0.5")
     ended = run("scripts.load_test", "soak", *short, "--figures", str(tmp_path))
     assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -1,7 +1,7 @@
-"""docs/reference.md is what the definitions say."""
+"""docs/reference.md is generated from the definitions."""
 
 from scripts.reference import PAGE, page
 
 
-def test_the_page_is_up_to_date() -> None:
+def test_page_is_up_to_date() -> None:
     assert PAGE.read_text() == page(), "run `make docs`"

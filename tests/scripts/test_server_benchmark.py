@@ -1,4 +1,4 @@
-"""The benchmark of the server, on the demo model and in seconds."""
+"""The benchmark of the server, on the demo model and within seconds."""
 
 import json
 import subprocess
@@ -19,8 +19,8 @@ FILE = STORE / "digits" / "1" / "model.onnx"
 BODY = json.dumps({"instances": [[4.0] * 64], "passes": 20})
 
 
-def test_the_plain_app_answers_fairly(digits: Predictor) -> None:
-    """Its passes draw, and its mean is that of the same network."""
+def test_plain_app_gives_comparable_answers(digits: Predictor) -> None:
+    """Its passes vary, and its mean is that of the same network."""
     with plain_app(FILE) as url:
         body = {"instances": [[4.0] * 64, [9.0] * 64], "passes": 2000}
         found = httpx.post(f"{url}/v1/models/digits:predict", json=body, timeout=60).json()
@@ -47,7 +47,7 @@ def test_clients_count_every_answer(server: LocalServer) -> None:
     assert found["seconds"] == pytest.approx(0.8)
 
 
-def test_a_server_that_fails_is_not_measured(server: LocalServer) -> None:
+def test_failing_server_is_not_measured(server: LocalServer) -> None:
     with pytest.raises(RuntimeError, match="404"):
         measure(server.url, [BODY], 1, 0.5)  # there is no model 'dense'
 
@@ -60,7 +60,7 @@ def test_overhead_times_the_same_job_three_ways(server: LocalServer) -> None:
         assert min(row.values()) > 0
 
 
-def test_results_become_a_table_and_a_picture(tmp_path: Path) -> None:
+def test_results_are_shown_as_table_and_figure(tmp_path: Path) -> None:
     results = json.loads((ROOT / "benchmarks" / "server.json").read_text())
     assert table(results).row_count == 7
     draw(results, tmp_path / "server.png")

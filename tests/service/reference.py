@@ -1,7 +1,7 @@
-"""A second way to the samples of a plan: the model's own graph, one row of one pass at a time.
+"""A second implementation of a plan's samples: the model's own graph, one row and pass at a time.
 
-It shares with the plan the numbers that are drawn, and none of the graph surgery: each
-site of the graph becomes a multiplication by an input.
+It uses the same random numbers as the plan but no graph transformation: each site becomes a
+multiplication by an input.
 """
 
 from collections.abc import Collection
@@ -26,7 +26,7 @@ from service.runtime.engine import CPU, Engine
 
 
 def save(body: str, path: Path, constants: str, inputs: str, outputs: str, opset: int = 18) -> Path:
-    """Write a model whose nodes are `body`, in ONNX's text form."""
+    """Write a model with the nodes `body`, in ONNX's text form."""
     text = (
         f'<ir_version: 9, opset_import: ["": {opset}, "ai.onnx.ml": 2]>\n'
         f"g ({inputs}) => ({outputs}) <{constants}> {{ {body} }}"
@@ -36,7 +36,7 @@ def save(body: str, path: Path, constants: str, inputs: str, outputs: str, opset
 
 
 def moments_of(job: SampleJob) -> dict[str, Moments]:
-    """Output name to the moments of all rows of a job that is done."""
+    """Output name to the moments of all rows of a finished job."""
     found = {}
     for name in job.found[0]:
         blocks = [block[name].moments for block in job.found]
@@ -61,7 +61,7 @@ def own_samples(
     per_row: bool,
     sites: Collection[str] | None = None,
 ) -> dict[str, NDArray[Any]]:
-    """Output name to (P, B, …) samples of a model of dropouts, of which `sites` draw."""
+    """Output name to (P, B, …) samples of a model of dropouts, of which `sites` are active."""
     engine = _with_masks(artifact)
     names = [spec.name for spec in artifact.manifest.outputs]
     count = len(next(iter(rows.values())))
@@ -90,7 +90,7 @@ def own_samples(
 
 
 def _with_masks(artifact: Artifact) -> Engine:
-    """The model with each dropout multiplied by an input, and told its shape."""
+    """The model with each dropout replaced by a multiplication by an input of known shape."""
     model = artifact.model.clone()
     for site, node in find_sites(model, artifact.manifest, "the reference").items():
         if not is_dropout(site):
@@ -113,5 +113,5 @@ def _with_masks(artifact: Artifact) -> Engine:
 
 
 def loaded(path: Path) -> tuple[Artifact, Predictor]:
-    """The model at `path`, as a graph and ready to answer."""
+    """The model at `path`, as a graph and as a predictor."""
     return read_artifact(path), load_model(path)

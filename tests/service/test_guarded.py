@@ -1,4 +1,4 @@
-"""What counts, logs and traces fails, and no answer does."""
+"""Failures of metrics, logs and traces do not affect answers."""
 
 import asyncio
 import gc
@@ -46,7 +46,7 @@ def broken(*_: object, **__: object) -> Any:
     raise RuntimeError("broken on purpose")
 
 
-def test_an_observer_that_fails_is_logged_once_and_counted(
+def test_failing_observer_is_logged_once_and_counted(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     before = failures()["banner"]
@@ -67,7 +67,7 @@ class BrokenTracing(Tracing):
 
 @pytest.fixture
 def shared() -> Iterator[AppState]:
-    """Two models, and nothing that tells of them works."""
+    """Two models, and a server whose metrics, logs and traces all fail."""
     repository = Repository(STORE, load_model)
     repository.load_all()
     metrics = Metrics()
@@ -78,10 +78,10 @@ def shared() -> Iterator[AppState]:
     scheduler.close(StoppingError("the test is over"))
 
 
-def test_no_answer_is_broken_by_what_counts_logs_or_traces(
+def test_answers_are_unaffected_by_failing_metrics_logs_and_traces(
     shared: AppState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither one that the event loop runs nor those that the scheduler's thread does."""
+    """Both for answers by the event loop and by the scheduler's thread."""
     for name in ("ended", "answered"):
         monkeypatch.setattr(shared.plane.metrics, name, broken)
     monkeypatch.setattr(shared.plane.metrics.uncertainty, "observe", broken)
@@ -113,7 +113,7 @@ def test_no_answer_is_broken_by_what_counts_logs_or_traces(
 
 
 def with_classes(content: bytes, classes: int) -> bytes:
-    """The digits model, which tells the probabilities of its first classes alone."""
+    """The digits model with the probabilities of its first classes only."""
     model = onnx.load_model_from_string(content)
     for node in model.graph.node:
         for index, name in enumerate(node.output):
@@ -133,14 +133,14 @@ def with_classes(content: bytes, classes: int) -> bytes:
     return changed
 
 
-def test_another_number_of_classes_breaks_neither_metrics_nor_answers(
+def test_changed_number_of_classes_breaks_neither_metrics_nor_answers(
     tmp_path: Path, digits_path: Path
 ) -> None:
     path = tmp_path / "store" / "digits" / "1" / "model.onnx"
     path.parent.mkdir(parents=True)
     shutil.copy(digits_path, path)
     env = os.environ | {"MCDROPOUT_REPOSITORY_CONTROL": "true"}
-    # Their 4,921 numbers are no rows of ten, and what counts takes 1,024 rows at a time.
+    # Their 4,921 numbers are not rows of ten, and metrics are computed for 1,024 rows at a time.
     many = {**BODY, "instances": [[4.0] * 64] * 703, "passes": 2}
     connections = set()
     with (
@@ -162,7 +162,7 @@ def test_another_number_of_classes_breaks_neither_metrics_nor_answers(
     assert set(re.findall(r"mcdropout_observer_failures_total{.*} (.*)", page.text)) == {"0.0"}
 
 
-def test_a_large_answer_is_counted_at_once_and_not_kept(digits: Predictor) -> None:
+def test_large_answer_is_counted_at_once_and_not_kept(digits: Predictor) -> None:
     uncertainty = Metrics().uncertainty
     manifest = digits.manifest.model_copy(update={"task": "regression"})
     found = Prediction({"y": OutputPrediction(np.ones((2, 10_000)), np.ones((2, 10_000)))}, 2, 0)
@@ -173,7 +173,7 @@ def test_a_large_answer_is_counted_at_once_and_not_kept(digits: Predictor) -> No
     assert kept() is None
 
 
-def test_rows_without_an_axis_of_classes_are_no_classes(digits: Predictor) -> None:
+def test_rows_without_a_class_axis_are_not_classes(digits: Predictor) -> None:
     """(B,) outputs: 3 rows are not 3 classes."""
     uncertainty = Metrics().uncertainty
     manifest = digits.manifest

@@ -1,16 +1,16 @@
-"""What lint cannot see: imports made by what is imported."""
+"""Imports that lint cannot see: those of imported modules."""
 
 import subprocess
 import sys
 
 import pytest
 
-#: Modules imported by a statement, printed one a line.
+#: Prints the modules that a statement imports, one per line.
 _CODE = "import sys; {statement}; print('\\n'.join(sys.modules))"
 
 
 def imported(statement: str) -> set[str]:
-    """Top-level packages that a fresh interpreter holds after `statement`."""
+    """Top-level packages in a new interpreter after `statement`."""
     code = _CODE.format(statement=statement)
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return {name.partition(".")[0] for name in ended.stdout.split()}

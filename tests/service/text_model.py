@@ -1,4 +1,4 @@
-"""A model of texts in ONNX's text form: how often it meets words, weighed, behind a dropout."""
+"""A text model in ONNX's text form: a weighted count of words after a dropout."""
 
 from pathlib import Path
 
@@ -28,13 +28,13 @@ _CONSTANTS = (
 
 
 def save_text_model(path: Path) -> Path:
-    """Write it: input `text` (B, 1) of strings, output `y` (B, 1)."""
+    """Write the model: input `text` (B, 1) of strings, output `y` (B, 1)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return save(_BODY, path, _CONSTANTS, "string[N, 1] text", "float[N, 1] y", opset=20)
 
 
 def moments(text: str) -> tuple[float, float]:
-    """Mean and variance that it has for a text of words and spaces."""
+    """Mean and variance of the model's output for a text of words and spaces."""
     counts: NDArray[np.float64] = np.array([text.split(" ").count(word) for word in WORDS], float)
     terms = counts * WEIGHTS
     # y = Σ w x m / (1 - p) has variance p / (1 - p) Σ w² x², which is Σ w² x² here.

@@ -60,7 +60,7 @@ class RecurrentByLayers(nn.Module):
 
 
 class Recurrent(nn.Module):
-    """The same with the dropout inside nn.LSTM."""
+    """The same network with the dropout inside nn.LSTM."""
 
     def __init__(self):
         super().__init__()
@@ -84,7 +84,7 @@ def cnn(first_dropout):
         *(nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), first_dropout),
         *(nn.Flatten(), nn.Dropout(0.5), nn.Linear(4 * 6 * 6, 3)),
     )
-    with torch.no_grad():  # statistics that a normalization would have learnt
+    with torch.no_grad():  # statistics as if the normalization were trained
         model[1].running_mean.uniform_(-0.5, 0.5)
         model[1].running_var.uniform_(0.5, 2.0)
     return model
@@ -96,9 +96,10 @@ def encoder():
 
 
 def dropout_on(model):
-    """Dropout in train mode, and all other layers in eval mode.
+    """Set dropout modules to train mode, and all other modules to eval mode.
 
-    nn.LSTM and nn.MultiheadAttention drop by themselves, and have nothing else to train.
+    nn.LSTM and nn.MultiheadAttention apply dropout themselves, and nothing else in them depends
+    on the mode.
     """
     model.eval()
     for module in model.modules():
@@ -107,7 +108,7 @@ def dropout_on(model):
         if isinstance(module, nn.MultiheadAttention):
             module.training = True
         if isinstance(module, nn.TransformerEncoderLayer):
-            module.training = True  # else it takes a fast path that drops nothing
+            module.training = True  # otherwise it takes a fast path without dropout
     return model
 
 
@@ -123,14 +124,14 @@ def export(model, name, x, dynamo=False, dynamic=True, **options):
     path = HERE / f"{name}.onnx"
     torch.onnx.export(model, (x,), str(path), **common | options)
     exported = onnx.load(path)
-    for node in exported.graph.node:  # what they say of the code holds paths of the machine
+    for node in exported.graph.node:  # metadata about the code contains paths of the machine
         del node.metadata_props[:]
     onnx.save(exported, path)
 
 
 @torch.no_grad()
 def facts(model, x):
-    """See the module's docstring; the passes are rows of large batches."""
+    """Outputs and moments as the module's docstring says; the passes are rows of large batches."""
     y_eval = model.eval()(x).numpy()
     mean, variance = monte_carlo(dropout_on(model), x[:2])
     return {
@@ -153,7 +154,7 @@ def monte_carlo(model, x, at_once=1000):
 
 
 def make(name, model, x, more=None, **options):
-    """Export `model` and keep its facts; `more` makes others of it."""
+    """Export `model` and store its facts; `more` writes further files from the model."""
     kept = facts(model, x) | (more(model, x) if more else {})
     export(dropout_on(model), name, x[: 1 if options.get("dynamic") is False else 2], **options)
     np.savez_compressed(HERE / f"{name}.npz", **kept)

@@ -1,7 +1,7 @@
-"""A draw that all rows of a call share, in closed form.
+"""A draw that all rows of a call share has a closed form.
 
-y = f Σ wᵢ xᵢ mᵢ/(1-p), one f for a call with E f = 1 and E f² = 2. With the sum's mean μ
-and variance V that is Var y = 2 (V + μ²) - μ².
+y = f Σ wᵢ xᵢ mᵢ/(1-p), with one f per call, E f = 1 and E f² = 2. With mean μ and variance V
+of the sum, Var y = 2 (V + μ²) - μ².
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ W, X = rng.normal(size=(6, 1)).astype(np.float32), rng.normal(size=(2, 6)).astyp
         lambda x: 2 * tf.cast(tf.random.uniform((1, 1)) < 0.5, x.dtype),
     ],
 )
-def test_a_draw_that_all_rows_share_has_its_closed_form(
+def test_draw_shared_by_all_rows_has_its_closed_form(
     factor: Callable[[Any], Any], tmp_path: Path
 ) -> None:
     own, dense = Custom(lambda x: x * factor(x), name="own"), layers.Dense(1, use_bias=False)

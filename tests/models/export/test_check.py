@@ -1,4 +1,4 @@
-"""Spoil a good artifact in each way an export can go wrong, and see the check that refuses it."""
+"""Corrupt a good artifact in each way that an export can fail; a check refuses it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +30,7 @@ def set_constant(model: onnx.ModelProto, name: str, value: NDArray[np.generic]) 
 
 
 def flag_from_graph_input(model: onnx.ModelProto) -> None:
-    """The trap: ONNX Runtime deletes a Dropout whose training_mode is a graph input."""
+    """ONNX Runtime deletes a Dropout whose training_mode is a graph input."""
     for name in ("drop_maps", "drop_features", "drop_hidden"):
         node(model, name).input[1:] = [f"{name}/rate", "training"]
 
@@ -46,14 +46,14 @@ def other_rate(model: onnx.ModelProto) -> None:
 
 
 def other_weights(model: onnx.ModelProto) -> None:
-    """A bias moved in the file: Keras would answer otherwise."""
+    """A bias that differs from that of the Keras model."""
     (bias,) = (t for t in model.graph.initializer if tuple(t.dims) == (10,) and t.data_type == 1)
     value = onnx.numpy_helper.to_array(bias) + np.linspace(0, 1, 10, dtype=np.float32)
     set_constant(model, bias.name, value)
 
 
 def moved_by_training(model: onnx.ModelProto) -> None:
-    """Something other than dropout follows the flag, as a BatchNormalization might."""
+    """Something other than dropout depends on the flag, such as a BatchNormalization."""
     final = model.graph.node[-1]
     final.output[0] = "before"
     one, two = (
@@ -88,14 +88,14 @@ def test_check_refuses(edit_artifact: EditArtifact, change: Change, message: str
         run_check(edit_artifact(change))
 
 
-def test_check_passes_the_artifact_as_it_is(digits_path: Path) -> None:
+def test_check_accepts_the_artifact(digits_path: Path) -> None:
     checks = run_check(digits_path)
     assert checks.off_difference == 0
     assert checks.spread["probabilities"] > 0
 
 
 def run_check(path: Path) -> Checks:
-    """Check against the good artifact's own output, which was compared with Keras before."""
+    """Compare with the output of the good artifact, which was compared with Keras before."""
     good = STORE / "digits" / "1" / "model.onnx"
     manifest = manifest_of(good)
     rows = np.random.default_rng(0).uniform(0, 16, (8, 64)).astype(np.float32)

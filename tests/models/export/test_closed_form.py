@@ -1,7 +1,7 @@
-"""The whole way, Keras model to HTTP answer, against known mean and variance.
+"""From the Keras model to the HTTP answer: mean and variance have their closed form.
 
 For y = Σ wᵢ xᵢ mᵢ/(1-p) with keep-masks mᵢ, E y = Σ wᵢ xᵢ and
-Var y = p/(1-p) Σ wᵢ² xᵢ². Each claim is allowed six standard errors, which
+Var y = p/(1-p) Σ wᵢ² xᵢ². The tolerance is six standard errors, which
 chance exceeds about once in 5e8.
 """
 
@@ -41,7 +41,7 @@ def linear(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def central_moments() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Variance and fourth central moment of y, (2, 2) each, from sums of independent terms."""
     terms = X[:, :, None].astype(np.float64) * W  # (rows, units, outputs)
-    low, high = -1.0, 1 / (1 - RATE) - 1  # of a mask about its mean
+    low, high = -1.0, 1 / (1 - RATE) - 1  # the two values of a mask, minus its mean
     second = (RATE * low**2 + (1 - RATE) * high**2) * terms**2
     fourth = (RATE * low**4 + (1 - RATE) * high**4) * terms**4
     variance = second.sum(axis=1)
@@ -63,13 +63,13 @@ def test_mean_and_variance_over_http_match_the_closed_form(linear: Path) -> None
     assert (np.abs(mean - X.astype(np.float64) @ W) < SIGMAS * error_of_mean).all()
     error_of_variance = np.sqrt((fourth - wanted**2 * (PASSES - 3) / (PASSES - 1)) / PASSES)
     assert (np.abs(variance - wanted) < SIGMAS * error_of_variance).all()
-    # The test is sharp: one per cent of the standard deviation, three of the variance.
+    # The test detects errors of 1 % of the standard deviation, and 3 % of the variance.
     assert (error_of_mean / np.sqrt(wanted)).max() < 0.01
     assert (error_of_variance / wanted).max() < 0.03
 
 
-def test_dropout_on_several_layers_matches_keras_own_passes(tmp_path: Path) -> None:
-    """No closed form behind a nonlinearity, so Keras' model(x, training=True) is the reference."""
+def test_dropout_on_several_layers_matches_keras_passes(tmp_path: Path) -> None:
+    """After a nonlinearity there is no closed form; the reference is Keras in training mode."""
     from service import load_model
 
     model = keras.Sequential(
@@ -96,8 +96,8 @@ def test_dropout_on_several_layers_matches_keras_own_passes(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.5])
-def test_scaled_rates_are_those_of_a_model_exported_with_them(tmp_path: Path, scale: float) -> None:
-    """The same weights and seed, so the same numbers: the draws do not know which it is."""
+def test_scaled_rates_equal_a_model_exported_with_them(tmp_path: Path, scale: float) -> None:
+    """Weights and seed are the same, and therefore the samples."""
     from service import load_model
 
     def export(factor: float) -> Path:

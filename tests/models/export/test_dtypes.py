@@ -1,4 +1,4 @@
-"""Outputs that are not floats, layers that compute in bfloat16, quantized layers."""
+"""Outputs that are not floats, layers with bfloat16 computation, quantized layers."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,8 +20,8 @@ from tests.conftest import SIGMAS
 ONES = np.ones((2, 6), np.float32)
 
 
-def test_outputs_of_any_kind_have_a_mean_and_a_variance(tmp_path: Path) -> None:
-    """Of y = 2 m, m kept with probability 1/2: y > 0 and argmax tell how often it was kept."""
+def test_outputs_of_any_dtype_have_a_mean_and_a_variance(tmp_path: Path) -> None:
+    """For y = 2 m with P(m = 1) = 1/2: y > 0 and argmax show how often m is 1."""
     x = keras.Input((6,))
     y = layers.Dropout(0.5, name="Tröpfe 日本")(x)
     top = ops.stack([0.5 * ops.ones_like(y), y], axis=-1)
@@ -57,7 +57,7 @@ def test_outputs_of_any_kind_have_a_mean_and_a_variance(tmp_path: Path) -> None:
         assert off["kept"]["output"] == [True] * 6
 
 
-def test_argmax_of_negative_zero_is_keras(tmp_path: Path) -> None:
+def test_argmax_of_negative_zero_equals_keras(tmp_path: Path) -> None:
     x = keras.Input((3,))
     y = layers.Dropout(0.5)(x)
     path = tmp_path / "model.onnx"
@@ -69,7 +69,7 @@ def test_argmax_of_negative_zero_is_keras(tmp_path: Path) -> None:
 
 
 class Cast(layers.Layer):
-    """Without get_config, as in a notebook."""
+    """A layer without get_config, as in notebooks."""
 
     def __init__(self, to: Callable[[Any], str]) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ def mixed_bfloat16() -> Any:
 
 @pytest.mark.usefixtures("mixed_bfloat16")
 def test_a_bfloat16_model_that_keras_cannot_copy_is_exported_in_float32(tmp_path: Path) -> None:
-    """With statistics, a Lambda and a class that no configuration holds."""
+    """The model has statistics, a Lambda and a class without configuration."""
     model, path = brain(lambda layer: layer.compute_dtype), tmp_path / "model.onnx"
     export_model(model, path, task="other")
     assert {layer.compute_dtype for layer in model.layers[1:]} == {"bfloat16"}
@@ -110,13 +110,13 @@ def test_a_bfloat16_model_that_keras_cannot_copy_is_exported_in_float32(tmp_path
 
 
 @pytest.mark.usefixtures("mixed_bfloat16")
-def test_a_cast_to_bfloat16_is_refused_by_place(tmp_path: Path) -> None:
+def test_cast_to_bfloat16_is_refused_with_its_location(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=r"casts to bfloat16 at '.*cast.*'.*compute_dtype"):
         export_model(brain(lambda layer: "bfloat16"), tmp_path / "model.onnx", task="other")
 
 
 @pytest.mark.parametrize("mode", ["int8", "int4", "float8"])
-def test_a_quantized_model_is_exported_or_refused_by_layer(mode: str, tmp_path: Path) -> None:
+def test_quantized_model_is_exported_or_refused_with_its_layer(mode: str, tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((16,)), layers.Dropout(0.5), layers.Dense(4, name="out")])
     model.layers[-1].quantize(mode)
     path = tmp_path / "model.onnx"

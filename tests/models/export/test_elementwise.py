@@ -1,4 +1,4 @@
-"""Preprocessing inside the model, and operators that tf2onnx does not have."""
+"""Preprocessing inside the model, and operators that tf2onnx lacks."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -38,7 +38,7 @@ def with_head(x: Any, y: Any) -> keras.Model:
         (lambda: layers.Normalization(mean=2.0, variance=3.0), NUMBERS),
     ],
 )
-def test_preprocessing_gives_keras_numbers(
+def test_preprocessing_equals_keras(
     layer: Callable[[], Any], rows: np.ndarray, tmp_path: Path
 ) -> None:
     x = keras.Input((3,), dtype=rows.dtype.name)
@@ -49,7 +49,7 @@ def test_preprocessing_gives_keras_numbers(
 
 
 @pytest.mark.parametrize("function", [ops.expm1, ops.log1p])
-def test_small_numbers_keep_their_digits(function: Any, tmp_path: Path) -> None:
+def test_small_numbers_keep_their_precision(function: Any, tmp_path: Path) -> None:
     x = keras.Input((4,))
     path = tmp_path / "model.onnx"
     model = with_head(x, function(ops.abs(x)))
@@ -59,7 +59,7 @@ def test_small_numbers_keep_their_digits(function: Any, tmp_path: Path) -> None:
     np.testing.assert_allclose(off["y"], model(rows)["y"], rtol=1e-6)
 
 
-def test_a_layer_that_hashes_is_refused_with_what_to_do(tmp_path: Path) -> None:
+def test_hashing_layer_is_refused_with_the_remedy(tmp_path: Path) -> None:
     x = keras.Input((3,), dtype="int64")
     model = with_head(x, layers.Hashing(4, name="buckets")(x))
     with pytest.raises(ExportError, match=r"buckets.*Hash before the model"):

@@ -100,7 +100,7 @@ def run(path: Path, rows: dict[str, np.ndarray], training: bool) -> list[np.ndar
 
 
 @pytest.mark.parametrize("build", MODELS)
-def test_exported_model_is_keras_with_dropout_off_and_alive_with_it_on(
+def test_exported_model_equals_keras_with_dropout_off_and_varies_with_it_on(
     build: Callable[[], keras.Model], tmp_path: Path
 ) -> None:
     model, path = build(), tmp_path / "model.onnx"
@@ -115,13 +115,13 @@ def test_exported_model_is_keras_with_dropout_off_and_alive_with_it_on(
     first, second = (run(path, rows, training=True) for _ in range(2))
     for output, a, b in zip(manifest.outputs, first, second, strict=True):
         assert (a != b).any() == output.stochastic
-    # The server's plan of the same file agrees, and passes its proof on load.
+    # The server's plan of the same file agrees, and passes load-time verification.
     prediction = load_model(path).predict(rows, passes=50, seed=1)
     for output in manifest.outputs:
         assert (prediction[output.name].variance > 0).any() == output.stochastic
 
 
-def test_nested_sites_are_named_by_path_and_each_call_has_its_own(tmp_path: Path) -> None:
+def test_nested_sites_are_named_by_path_and_call(tmp_path: Path) -> None:
     manifest = export_model(nested(), tmp_path / "model.onnx", task="other")
     assert len({site.layer for site in manifest.sites}) == 1
     first, second = (site.name for site in manifest.sites)
@@ -145,7 +145,7 @@ def test_spatial_dropout_drops_whole_maps(tmp_path: Path) -> None:
 
 
 def test_batch_normalization_stays_in_inference_mode(tmp_path: Path) -> None:
-    """With statistics far from the batch's own, a moved normalization would show."""
+    """Its statistics are far from those of the batch, so that a training mode would be detected."""
     model = convolutional()
     (norm,) = (la for la in model.layers if isinstance(la, layers.BatchNormalization))
     norm.moving_mean.assign(np.full(6, 5.0))
@@ -165,7 +165,7 @@ def test_artifact_varies_in_onnx_runtime_at_its_default_settings(tmp_path: Path)
     assert (repeats.std(axis=0) > 0.001).all()
 
 
-def test_manifest_in_the_file_is_the_one_returned(tmp_path: Path) -> None:
+def test_manifest_in_the_file_is_the_returned_one(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     stages: list[str] = []
     returned = export_model(
@@ -196,7 +196,7 @@ def test_observed_drop_rates_are_those_of_the_layers(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rate", [0.001, 0.999])
-def test_a_small_layer_of_an_extreme_rate_is_not_refused_by_chance(
+def test_small_layer_with_an_extreme_rate_is_not_refused_by_chance(
     rate: float, tmp_path: Path
 ) -> None:
     model = keras.Sequential([keras.Input((3,)), layers.Dropout(rate), layers.Dense(2)])
@@ -205,7 +205,7 @@ def test_a_small_layer_of_an_extreme_rate_is_not_refused_by_chance(
     assert (load_model(path).predict(np.ones((1, 3)), passes=20_000, seed=1).variance > 0).all()
 
 
-def test_export_leaves_the_model_as_it_was_and_in_training(tmp_path: Path) -> None:
+def test_export_changes_neither_the_model_nor_its_training(tmp_path: Path) -> None:
     model = convolutional()
     model.compile("sgd", "mse")
     x = rng.normal(size=(32, 12, 12, 2)).astype(np.float32)
@@ -228,7 +228,7 @@ class Exploding(layers.Layer):
         return inputs
 
 
-def test_an_exception_while_tracing_restores_everything(tmp_path: Path) -> None:
+def test_exception_while_tracing_restores_everything(tmp_path: Path) -> None:
     exploding = Exploding()
     model = keras.Sequential([keras.Input((4,)), exploding, layers.Dropout(0.5)])
     exploding.armed = True
@@ -241,21 +241,21 @@ def test_an_exception_while_tracing_restores_everything(tmp_path: Path) -> None:
 
 
 def refused(model: Any, path: Path, **options: Any) -> str:
-    """The reason for which a model is refused, with no file and no draft left behind."""
+    """The reason for which a model is refused; neither the file nor a draft is left."""
     with pytest.raises(ExportError) as caught:
         export_model(model, path, **{"task": "other", **options})
     assert not path.parent.exists() or list(path.parent.iterdir()) == []
     return str(caught.value)
 
 
-def test_a_model_without_dropout_is_refused_with_what_to_do(tmp_path: Path) -> None:
+def test_model_without_dropout_is_refused_with_the_remedy(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((4,)), layers.Dense(2)])
     message = refused(model, tmp_path / "model.onnx")
     assert "has no dropout" in message
     assert "Add keras.layers.Dropout(0.1)" in message
 
 
-def test_dropout_of_rate_zero_is_no_dropout(tmp_path: Path) -> None:
+def test_dropout_of_rate_zero_is_not_a_dropout(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((4,)), layers.Dropout(0.0), layers.Dense(2)])
     assert "has no dropout" in refused(model, tmp_path / "model.onnx")
 
@@ -265,13 +265,13 @@ def test_dropout_of_rate_one_draws_nothing(tmp_path: Path) -> None:
     assert "has no dropout" in refused(model, tmp_path / "model.onnx")
 
 
-def test_a_model_with_no_inputs_yet_is_refused(tmp_path: Path) -> None:
+def test_model_without_known_inputs_is_refused(tmp_path: Path) -> None:
     model = keras.Sequential([layers.Dense(2), layers.Dropout(0.5)])
     assert "needs a keras.Input as its first layer" in refused(model, tmp_path / "model.onnx")
 
 
 class Custom(layers.Layer):
-    """Does in training what it is given."""
+    """Applies a given function in training."""
 
     def __init__(self, in_training: Callable[[Any], Any], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -311,7 +311,7 @@ def map_over_rows(x: Any) -> Any:
         ),
     ],
 )
-def test_randomness_that_cannot_be_exported_is_refused_by_layer(
+def test_randomness_that_cannot_be_exported_is_refused_with_its_layer(
     in_training: Callable[[Any], Any], message: str, tmp_path: Path
 ) -> None:
     own = Custom(in_training, name="own")
@@ -323,7 +323,7 @@ def test_randomness_that_cannot_be_exported_is_refused_by_layer(
 
 
 @pytest.mark.parametrize("steps", [None, 65])
-def test_a_drawing_cell_on_many_or_unknown_steps_is_refused(
+def test_cell_with_draws_on_many_or_unknown_steps_is_refused(
     steps: int | None, tmp_path: Path
 ) -> None:
     model = keras.Sequential([keras.Input((steps, 3)), layers.RNN(DroppingCell(5), name="own")])
@@ -332,7 +332,7 @@ def test_a_drawing_cell_on_many_or_unknown_steps_is_refused(
     assert "layer 'own/dropping_cell/dropout' draws" in found
 
 
-def test_a_rate_that_is_a_variable_is_exported_with_its_value(
+def test_rate_from_a_variable_is_exported_with_its_value(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     model = trained_rates()
@@ -359,7 +359,7 @@ def test_a_draw_that_cannot_be_switched_off_is_refused(tmp_path: Path) -> None:
     assert "only `if training:`" in found
 
 
-def test_dropout_that_is_hard_coded_on_is_switched_and_named(tmp_path: Path) -> None:
+def test_hard_coded_dropout_is_switched_and_named(tmp_path: Path) -> None:
     x = keras.Input((8,))
 
     class MCDropout(layers.Dropout):
@@ -375,14 +375,14 @@ def test_dropout_that_is_hard_coded_on_is_switched_and_named(tmp_path: Path) -> 
     np.testing.assert_array_equal(first, second)
 
 
-def test_a_recurrent_layer_is_not_taken_for_always_on(tmp_path: Path) -> None:
-    """Keras draws its masks in inference as well, and then does not apply them."""
+def test_recurrent_layer_is_not_always_on(tmp_path: Path) -> None:
+    """Keras draws its masks in inference as well, but does not apply them."""
     model = keras.Sequential([keras.Input((5, 3)), layers.LSTM(4, dropout=0.3), layers.Dense(1)])
     manifest = export_model(model, tmp_path / "model.onnx", task="other")
     assert not any(site.always_on for site in manifest.sites)
 
 
-def test_gaussian_dropout_has_its_own_statistics(tmp_path: Path) -> None:
+def test_gaussian_dropout_has_its_moments(tmp_path: Path) -> None:
     """GaussianDropout(p) multiplies by N(1, p/(1-p)), so y = Σ wᵢ xᵢ zᵢ is normal."""
     dense = layers.Dense(1, use_bias=False)
     model = keras.Sequential([keras.Input((10,)), layers.GaussianDropout(0.4), dense])
@@ -410,7 +410,7 @@ def test_alpha_dropout_keeps_mean_and_variance_of_its_input(tmp_path: Path) -> N
     assert abs(total - 1) < 0.1
 
 
-def test_rows_that_share_a_mask_share_it_and_passes_do_not(tmp_path: Path) -> None:
+def test_rows_share_a_mask_within_a_pass_only(tmp_path: Path) -> None:
     x = keras.Input((5,))
     path = tmp_path / "model.onnx"
     model = keras.Model(x, layers.Dropout(0.5, noise_shape=(1, 5))(x))
@@ -422,11 +422,11 @@ def test_rows_that_share_a_mask_share_it_and_passes_do_not(tmp_path: Path) -> No
     assert (load_model(path).predict(np.ones((2, 5)), seed=1).variance > 0).all()
 
 
-def test_what_is_not_a_model_is_refused(tmp_path: Path) -> None:
+def test_other_objects_than_models_are_refused(tmp_path: Path) -> None:
     assert "is not a Keras model" in refused("model.keras", tmp_path / "model.onnx")
 
 
-def test_logits_are_refused_as_a_classification(tmp_path: Path) -> None:
+def test_logits_are_refused_for_a_classification(tmp_path: Path) -> None:
     message = refused(convolutional(), tmp_path / "model.onnx", task="classification")
     assert "End the model with a softmax" in message
 
@@ -461,14 +461,14 @@ def test_a_boolean_input_that_switches_dropout_is_recognized(tmp_path: Path) -> 
     assert "remove that input" in found
 
 
-def test_a_flag_of_the_models_own_named_training_is_refused(tmp_path: Path) -> None:
+def test_bool_input_named_training_is_refused(tmp_path: Path) -> None:
     x, flag = keras.Input((4,)), keras.Input((4,), dtype="bool", name="training")
     model = keras.Model([x, flag], layers.Dropout(0.5)(keras.ops.where(flag, x, 0.0)))
     message = refused(model, tmp_path / "model.onnx")
     assert "has a bool input named 'training'" in message
 
 
-def test_a_refused_export_keeps_the_file_that_was_there(tmp_path: Path) -> None:
+def test_refused_export_keeps_an_existing_file(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(b"the old one")
     with pytest.raises(ExportError):

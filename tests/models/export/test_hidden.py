@@ -1,4 +1,4 @@
-"""Randomness that TensorFlow does not see, beside a true Dropout, is refused by name."""
+"""Randomness that TensorFlow does not see is refused with its layer, even beside a Dropout."""
 
 import random
 from collections.abc import Callable
@@ -32,7 +32,7 @@ def layer_drop(x: Any) -> Any:
 
 
 class Stack(keras.Model):
-    """LayerDrop: a layer is left out by a coin of Python's."""
+    """LayerDrop: Python's random decides whether a layer is left out."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ def noise(x: Any) -> Any:
         (Stack, "model 'stack"),
     ],
 )
-def test_randomness_of_python_is_refused_by_layer(
+def test_python_randomness_is_refused_with_its_layer(
     build: Callable[[], keras.Model], named: str, tmp_path: Path
 ) -> None:
     found = refused(build(), tmp_path / "model.onnx", example=EXAMPLE)
@@ -95,7 +95,7 @@ def test_randomness_of_python_is_refused_by_layer(
 
 
 class Moving(layers.Layer):
-    """A normalization of the user's own, which moves its statistics in training."""
+    """A custom normalization that updates its statistics in training."""
 
     def build(self, shape: Any) -> None:
         self.seen = self.add_weight(shape=shape[1:], initializer="zeros", trainable=False)
@@ -106,7 +106,7 @@ class Moving(layers.Layer):
         return inputs - self.seen
 
 
-def test_statistics_that_move_in_training_are_no_hidden_draw_and_stay(tmp_path: Path) -> None:
+def test_statistics_updated_in_training_are_not_hidden_draws_and_are_kept(tmp_path: Path) -> None:
     model = beside_dropout(Moving())
     before = fingerprint(model)
     export_model(model, tmp_path / "model.onnx", task="other", example=EXAMPLE)

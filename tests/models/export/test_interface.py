@@ -1,4 +1,4 @@
-"""How a model is named, built and called: what the exporter takes, and what it refuses."""
+"""Names, inputs and calls of models: which the exporter accepts, and which it refuses."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -31,7 +31,7 @@ def refused(model: keras.Model, path: Path, example: Any = None) -> str:
 @pytest.mark.parametrize(
     "name", ["my drop", "Tröpfe 日本", "training", "drop:1", "_drop", "a;b\"c'\n[$x]"]
 )
-def test_a_layer_of_any_name_is_a_site_of_that_name(name: str, tmp_path: Path) -> None:
+def test_layer_of_any_name_is_a_site_of_that_name(name: str, tmp_path: Path) -> None:
     x = keras.Input((6,), name="an input")
     y = layers.Dropout(0.5, name=name)(layers.Dense(4, name=f"{name} before")(x))
     model = keras.Model(x, layers.Dense(2, name=f"{name} after")(y), name=f"{name} model")
@@ -42,7 +42,7 @@ def test_a_layer_of_any_name_is_a_site_of_that_name(name: str, tmp_path: Path) -
     assert (prediction[f"{name} after"].variance > 0).any()
 
 
-def test_names_that_the_exporter_uses_itself_stay_the_layers(tmp_path: Path) -> None:
+def test_layers_keep_names_that_the_exporter_uses(tmp_path: Path) -> None:
     def inner(name: str, *drops: str) -> keras.Model:
         x = y = keras.Input((4,))
         for drop in drops:
@@ -62,7 +62,7 @@ def test_names_that_the_exporter_uses_itself_stay_the_layers(tmp_path: Path) -> 
         assert (model.predict(EXAMPLE, passes=20, sites=[name]).variance > 0).any()
 
 
-def test_an_input_named_training_gets_a_number(tmp_path: Path) -> None:
+def test_input_named_training_gets_a_number(tmp_path: Path) -> None:
     x = keras.Input((6,), name="training")
     model = keras.Model(x, layers.Dropout(0.5)(x))
     manifest = export_model(model, tmp_path / "model.onnx", task="other")
@@ -109,7 +109,7 @@ def built() -> keras.Model:
     ("build", "example"),
     [(called, None), (predicted, None), (mlp, EXAMPLE), (fixed_batch, None), (built, None)],
 )
-def test_a_model_that_never_named_a_free_batch_takes_any(
+def test_model_without_a_declared_dynamic_batch_takes_any(
     build: Callable[[], keras.Model], example: Any, tmp_path: Path
 ) -> None:
     model, path = build(), tmp_path / "model.onnx"
@@ -120,7 +120,7 @@ def test_a_model_that_never_named_a_free_batch_takes_any(
     assert (found.variance > 0).all()
 
 
-def test_a_reloaded_subclassed_model_takes_an_example(tmp_path: Path) -> None:
+def test_reloaded_subclassed_model_takes_an_example(tmp_path: Path) -> None:
     keras.saving.register_keras_serializable("tests")(Subclassed)
     model = Subclassed()
     model(EXAMPLE)
@@ -141,7 +141,7 @@ class Tokens(keras.Model):
         return words + ops.sum(inputs["numbers"], axis=-1, keepdims=True)
 
 
-def test_a_subclassed_model_takes_whole_numbers_where_the_example_does(tmp_path: Path) -> None:
+def test_subclassed_model_takes_integers_where_the_example_has_them(tmp_path: Path) -> None:
     example: dict[str, np.ndarray] = {"tokens": TOKENS, "numbers": EXAMPLE}
     manifest = export_model(Tokens(), tmp_path / "model.onnx", task="other", example=example)
     assert {spec.name: spec.dtype for spec in manifest.inputs} == {
@@ -150,7 +150,7 @@ def test_a_subclassed_model_takes_whole_numbers_where_the_example_does(tmp_path:
     }
 
 
-def test_a_batch_size_that_a_layer_computes_with_is_refused(tmp_path: Path) -> None:
+def test_batch_size_used_by_a_layer_is_refused(tmp_path: Path) -> None:
     x = keras.Input(batch_shape=(8, 6))
     y = ops.reshape(ops.reshape(layers.Dropout(0.5)(x), (8, 3, 2)), (-1, 6))
     found = refused(keras.Model(x, y), tmp_path / "model.onnx")
@@ -158,20 +158,20 @@ def test_a_batch_size_that_a_layer_computes_with_is_refused(tmp_path: Path) -> N
     assert "take -1 for the batch" in found
 
 
-def test_the_first_row_of_a_batch_of_one_is_refused(tmp_path: Path) -> None:
+def test_layer_that_takes_the_first_row_is_refused(tmp_path: Path) -> None:
     x = keras.Input(batch_shape=(1, 6))
     found = refused(keras.Model(x, layers.Dropout(0.5)(x)[0:1, :]), tmp_path / "model.onnx")
     assert "for 2 rows, it gives [1] rows" in found
 
 
-def test_a_stateful_layer_is_refused_by_name(tmp_path: Path) -> None:
+def test_stateful_layer_is_refused_by_name(tmp_path: Path) -> None:
     x = keras.Input(batch_shape=(8, 3, 2))
     y = layers.Dropout(0.5)(layers.LSTM(4, stateful=True, name="memory")(x))
     assert "layer 'memory' is stateful" in refused(keras.Model(x, y), tmp_path / "model.onnx")
 
 
-def test_a_flag_that_switches_nothing_is_refused(tmp_path: Path) -> None:
-    """A functional model called with training=True gives that to its layers, and no tensor."""
+def test_flag_without_effect_is_refused(tmp_path: Path) -> None:
+    """Called with training=True, a functional model passes a constant to its layers."""
     x, flag = keras.Input((6,)), keras.Input((), dtype="bool", name="is_training")
     model = keras.Model([x, flag], layers.Dropout(0.5)(x, training=flag))
     found = refused(model, tmp_path / "model.onnx")

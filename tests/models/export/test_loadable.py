@@ -1,4 +1,4 @@
-"""What a server would refuse is refused by the export, and no file is left."""
+"""The export refuses what a server would refuse, and leaves no file."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +18,7 @@ GROUPS = 4
 
 
 class Masksembles(layers.Layer):
-    """Fixed masks (Durasov et al. 2021): a row's mask is told by its place in the batch."""
+    """Fixed masks (Durasov et al. 2021); a row's mask depends on its position in the batch."""
 
     def call(self, inputs: Any) -> Any:
         masks = tf.constant(np.random.default_rng(0).integers(0, 2, (GROUPS, 6)), inputs.dtype)
@@ -38,7 +38,7 @@ class Centered(layers.Layer):
 
 
 @pytest.mark.parametrize("layer", [Masksembles, Centered])
-def test_a_model_that_mixes_the_rows_of_its_batch_is_refused_at_export(
+def test_model_that_mixes_rows_is_refused_at_export(
     layer: Callable[[], layers.Layer], tmp_path: Path
 ) -> None:
     example = np.random.default_rng(1).normal(size=(8, 6))
@@ -47,7 +47,7 @@ def test_a_model_that_mixes_the_rows_of_its_batch_is_refused_at_export(
 
 
 class MaskedMean(layers.Layer):
-    """The mean of the steps that are no padding; of padding alone 0/0, in Keras as here."""
+    """The mean of the steps that are not padding; 0/0 for padding only, in Keras as well."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class MaskedMean(layers.Layer):
 
 
 @pytest.mark.parametrize("with_example", [False, True])
-def test_rows_of_padding_alone_which_have_no_answer_in_keras_are_no_fault(
+def test_rows_of_padding_only_which_are_nan_in_keras_are_accepted(
     with_example: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     words = keras.Input((2,), dtype="int32", name="words")

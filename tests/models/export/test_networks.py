@@ -1,9 +1,9 @@
-"""Plans, living Dropout nodes and Keras agree on the networks that the benchmark times.
+"""Plans, active Dropout nodes and Keras agree on the networks of the benchmark.
 
-Each is sampled over 20,000 passes of one row: by the plan, by the artifact's own
-Dropout nodes in ONNX Runtime, and by Keras' `model(x, training=True)`. Means and
-variances of two of them may differ by six standard errors of the difference, by
-chance once in 5e8; a variance's error is taken from the fourth moment.
+Each samples 20,000 passes of one row: the plan, the artifact's Dropout nodes in ONNX
+Runtime, and Keras' `model(x, training=True)`. Means and variances of two of them may
+differ by six standard errors of the difference, which chance exceeds once in 5e8; a
+variance's standard error comes from the fourth moment.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ Samples = NDArray[np.float64]
 
 
 def require_same_distribution(a: Samples, b: Samples) -> None:
-    """Samples (P, K) of two ways."""
+    """Compare the moments of samples (P, K) from two implementations."""
     means, errors = [], []
     for samples in (a, b):
         mean, variance = samples.mean(axis=0), samples.var(axis=0, ddof=1)
@@ -44,7 +44,7 @@ def require_same_distribution(a: Samples, b: Samples) -> None:
 
 
 def in_parts(run: Callable[[], NDArray[np.float32]]) -> Samples:
-    """The samples of as many runs as make up the passes."""
+    """The samples of as many runs as the passes need."""
     parts = [run() for _ in range(PASSES // AT_A_TIME)]
     return np.concatenate(parts).astype(np.float64)
 

@@ -1,4 +1,4 @@
-"""The exporter's passes demand what they need, and notice if they did not do what they promise."""
+"""The exporter's passes check their preconditions and postconditions."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -24,7 +24,7 @@ BODY = "h = Relu(x) p = Abs(h) q = Neg(p) y = Add(p, q)"
 
 
 class Case(NamedTuple):
-    """A pass, a model that it changes, and one that breaks its precondition."""
+    """A pass, a model that it changes, and one that violates its precondition."""
 
     step: ir.passes.PassBase
     model: Callable[[], ir.Model]
@@ -32,7 +32,7 @@ class Case(NamedTuple):
 
 
 def converted(inputs: str = "float[batch, 4] x, bool training") -> ir.Model:
-    """As tf2onnx makes it: the second and the third node are markers."""
+    """A graph as tf2onnx gives it: the second and the third node are markers."""
     model = graph(BODY, inputs=inputs)
     model.opset_imports[SITE_DOMAIN] = 1
     for number, node in enumerate([*model.graph][1:3]):
@@ -58,14 +58,14 @@ ids = [type(case.step).__name__ for case in CASES]
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.wrong], ids=ids[:2])
-def test_a_pass_refuses_a_model_that_breaks_its_precondition(case: Case) -> None:
+def test_pass_refuses_a_model_that_violates_its_precondition(case: Case) -> None:
     assert case.wrong is not None
     with pytest.raises(ir.passes.PreconditionError):
         case.step(case.wrong())
 
 
 @pytest.mark.parametrize("case", CASES, ids=ids)
-def test_a_pass_that_does_nothing_breaks_its_postcondition(
+def test_pass_without_effect_violates_its_postcondition(
     case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert case.step(case.model()).modified
@@ -78,7 +78,7 @@ def test_a_pass_that_does_nothing_breaks_its_postcondition(
         case.step(case.model())
 
 
-def test_lower_makes_standard_nodes_of_the_sites() -> None:
+def test_lower_replaces_sites_by_standard_nodes() -> None:
     model = without_training()
     lower(model, SITES, ["x"], ["y"])
     draws = {node.name: node.op_type for node in model.graph if node.name in ("d", "n")}
@@ -92,7 +92,7 @@ def test_lower_names_an_input_that_no_output_depends_on() -> None:
         lower(unread(), {}, ["x", "k"], ["y"])
 
 
-def test_outputs_after_sites_are_those_of_loops_that_capture_a_draw() -> None:
+def test_outputs_after_sites_include_loops_that_capture_a_draw() -> None:
     body = (
         "[d] m = Dropout(x, half, on) z = Relu(x) y = Loop (n, on, x) <body = b (int64 i, bool c, "
         "float[batch, 4] s) => (bool k, float[batch, 4] t) { k = Identity(c) t = Add(s, m) }>"

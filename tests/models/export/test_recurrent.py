@@ -1,4 +1,4 @@
-"""An LSTM is ONNX's own operator wherever that does the same, with Keras' statistics."""
+"""An LSTM becomes ONNX's operator where that is equivalent, with Keras' statistics."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ ROW = np.random.default_rng(0).normal(size=(1, 6, 3)).astype(np.float32)
 
 
 def around(layer: Any) -> keras.Model:
-    """The layer between an input and a head, with weights large enough to saturate nothing."""
+    """The layer between an input and a head; its weights are large but do not saturate."""
     model = keras.Sequential(
         [keras.Input((6, 3)), layer, layers.Flatten(), layers.Dropout(0.2), layers.Dense(2)]
     )
@@ -55,12 +55,12 @@ def operators(path: Path) -> set[str]:
         (lambda: around(layers.LSTM(5, dropout=0.3, use_bias=False)), {"LSTM"}),
         (encoder_decoder, {"LSTM"}),
         (any_length, {"LSTM", "Loop"}),
-        # What ONNX's operator does not do stays a loop over the cell.
+        # What ONNX's operator lacks remains a loop over the cell.
         (lambda: around(layers.LSTM(5, dropout=0.3, activation="relu")), {"Loop"}),
         (lambda: around(layers.LSTM(5, dropout=0.3, recurrent_dropout=0.1)), {"Loop"}),
     ],
 )
-def test_a_recurrent_layer_is_one_operator(
+def test_recurrent_layer_is_one_operator(
     build: Callable[[], keras.Model], wanted: set[str], tmp_path: Path
 ) -> None:
     model, path = build(), tmp_path / "model.onnx"
@@ -73,7 +73,7 @@ def test_a_recurrent_layer_is_one_operator(
     np.testing.assert_allclose(off, model(rows), rtol=1e-5, atol=1e-5)
 
 
-def test_a_masked_layer_stays_a_loop(tmp_path: Path) -> None:
+def test_masked_layer_remains_a_loop(tmp_path: Path) -> None:
     steps = [layers.Embedding(9, 3, mask_zero=True), layers.LSTM(4, dropout=0.3), layers.Dense(2)]
     model, path = keras.Sequential([keras.Input((6,), dtype="int32"), *steps]), tmp_path / "m.onnx"
     export_model(model, path, task="other")
@@ -84,8 +84,8 @@ def test_a_masked_layer_stays_a_loop(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [layers.LSTM, layers.GRU])
-def test_means_and_variances_are_keras(kind: Any, tmp_path: Path) -> None:
-    """One mask a pass for the inputs of all steps, as Keras draws it: two samples agree."""
+def test_means_and_variances_equal_keras(kind: Any, tmp_path: Path) -> None:
+    """As in Keras, one mask per pass applies to the inputs of all steps."""
     passes, path = 20_000, tmp_path / "model.onnx"
     model = around(layers.Bidirectional(kind(4, dropout=0.4, return_sequences=True)))
     export_model(model, path, task="other")

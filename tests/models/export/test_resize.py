@@ -1,4 +1,4 @@
-"""Resizing of images gives TensorFlow's numbers, whatever the sizes and the kernel."""
+"""Resizing of images equals TensorFlow's, for all sizes and kernels."""
 
 from collections.abc import Callable
 from functools import partial
@@ -52,7 +52,7 @@ def by_layers() -> list[Resize]:
         pytest.param(None, id="layers"),
     ],
 )
-def test_a_resize_gives_tensorflow_s_numbers(resizes: list[Resize] | None) -> None:
+def test_resize_equals_tensorflow(resizes: list[Resize] | None) -> None:
     steps = resizes or by_layers()
     signature = [tf.TensorSpec((None, *IMAGES.shape[1:]), tf.float32, name="x")]
     function = tf.function(lambda x: [step(x) for step in steps], autograph=False)
@@ -80,7 +80,7 @@ def test_images_of_any_size_are_resized(interpolation: str, tmp_path: Path) -> N
         np.testing.assert_allclose(off, model(rows), atol=1e-5)
 
 
-def test_a_kernel_that_onnx_lacks_is_refused_for_images_of_any_size(tmp_path: Path) -> None:
+def test_kernel_that_onnx_lacks_is_refused_for_images_of_any_size(tmp_path: Path) -> None:
     model = images_of_any_size(layers.Resizing(9, 7, interpolation="bicubic", name="smooth"))
     with pytest.raises(ExportError, match=r"ResizeBicubic .*smooth.*height and a width"):
         export_model(model, tmp_path / "model.onnx", task="other")

@@ -1,4 +1,4 @@
-"""Dropouts of one seed draw alike in Keras, and independently here: the export says so."""
+"""Dropouts with the same seed draw alike in Keras and independently here; the export says so."""
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from tests.models.export.test_exporter import Custom
 PASSES = 8000
 
 
-def test_dropouts_of_one_seed_are_independent_and_named(
+def test_dropouts_with_the_same_seed_are_independent_and_named(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """y = Σ (mᵢ + nᵢ): equal masks would have twice the variance of independent ones."""
@@ -34,14 +34,14 @@ def test_dropouts_of_one_seed_are_independent_and_named(
     assert (np.abs(variance - 2.0) < SIGMAS * 2.0 * np.sqrt(2 / PASSES)).all()
 
 
-def test_one_layer_called_twice_draws_on_and_is_not_named(tmp_path: Path) -> None:
+def test_layer_called_twice_continues_its_draws_and_is_not_named(tmp_path: Path) -> None:
     x = keras.Input((4,))
     drop = layers.Dropout(0.5, seed=7)
     model = keras.Model(x, layers.Add()([drop(x), drop(x), layers.Dropout(0.5)(x)]))
     assert export_model(model, tmp_path / "model.onnx", task="other").same_seed == ()
 
 
-def test_a_number_as_seed_which_keras_repeats_is_named(tmp_path: Path) -> None:
+def test_plain_number_as_seed_is_named(tmp_path: Path) -> None:
     def in_training(inputs: Any) -> Any:
         return keras.random.dropout(inputs, 0.5, seed=3)
 

@@ -1,8 +1,8 @@
-"""Draws that all rows of a pass share: the server's passes are Keras' calls, rows together.
+"""Draws that all rows of a pass share: a pass of the server equals a call of Keras.
 
-Keras is called once for each pass, so what rows share shows as their covariance. Means,
-variances and covariances may be off by six standard errors, those of the second moments
-taken from the fourth moments of Keras' samples.
+Keras is called once per pass, so that what rows share appears in their covariance. Means,
+variances and covariances may differ by six standard errors; those of second moments come
+from the fourth moments of Keras' samples.
 """
 
 from pathlib import Path
@@ -36,14 +36,14 @@ X = rng.normal(size=(3, 6)).astype(np.float32)
 def samples_of(
     model: Predictor, x: NDArray[np.float32], masks: Masks = "shared"
 ) -> NDArray[np.float64]:
-    """(P, B · K) samples."""
+    """(P, B · K) samples of the server."""
     rows = {model.manifest.inputs[0].name: x}
     (found,) = model.sampler.sample(rows, PASSES, Draws(5, masks)).values()
     return found.reshape(PASSES, -1).astype(np.float64)
 
 
 def samples_of_keras(model: keras.Model, x: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(P, B · K) samples, each pass a call."""
+    """(P, B · K) samples of Keras, one call per pass."""
 
     @tf.function  # type: ignore[untyped-decorator]  # TensorFlow ships no types
     def passes() -> Any:
@@ -56,7 +56,7 @@ def samples_of_keras(model: keras.Model, x: NDArray[np.float32]) -> NDArray[np.f
 def assert_same_moments(
     ours: NDArray[np.float64], wanted: NDArray[np.float64], *, within_rows: bool = False
 ) -> None:
-    """(P, 3 · K) samples have the means of others, and their covariances, or those in each row."""
+    """Compare means and covariances of (P, 3 · K) samples; optionally within rows only."""
     mean, variance = wanted.mean(axis=0), wanted.var(axis=0)
     rounding = 1e-6 * np.abs(wanted).max()
     error = np.sqrt(2 * variance / PASSES) + rounding
@@ -78,7 +78,7 @@ def test_rows_of_a_pass_vary_together_as_in_keras(row: Row, tmp_path: Path) -> N
     model, path = row.build(), tmp_path / "model.onnx"
     manifest = export_model(model, path, task="other")
     x = rng.normal(size=(3, *model.input_shape[1:])).astype(np.float32)
-    # A draw that has rows is shared by them in our passes alone.
+    # Rows share a draw that has a batch axis in our passes only.
     within_rows = any(site.batch_axis is not None for site in manifest.sites)
     wanted = samples_of_keras(model, x)
     assert_same_moments(samples_of(load_model(path), x), wanted, within_rows=within_rows)
@@ -88,7 +88,7 @@ def test_rows_of_a_pass_vary_together_as_in_keras(row: Row, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "row", [pytest.param(row, id=row.name) for row in ROWS["The batch in other places"]]
 )
-def test_rows_are_told_apart_wherever_the_batch_is(row: Row, tmp_path: Path) -> None:
+def test_rows_are_distinguished_on_any_batch_axis(row: Row, tmp_path: Path) -> None:
     model, path = row.build(), tmp_path / "model.onnx"
     manifest = export_model(model, path, task="other")
     x = rng.normal(size=(3, *(n or 5 for n in manifest.inputs[0].shape[1:]))).astype(np.float32)
@@ -140,10 +140,10 @@ def test_bayes_by_backprop_has_the_covariance_of_its_closed_form(tmp_path: Path)
         assert (np.abs(np.cov(found[:, :, k].T) - wanted) < error).all()
 
 
-def test_a_shared_draw_is_that_of_its_seed_site_and_pass(
+def test_shared_draw_depends_on_seed_site_and_pass_only(
     connect: tuple[Predictor, NDArray[np.float32]],
 ) -> None:
-    """Whatever rows are beside a row, and however many passes come at a time."""
+    """It depends neither on the other rows nor on the passes per chunk."""
     model, _ = connect
     together = samples_of(model, X).reshape(PASSES, 3, 4)
     for index in range(3):
@@ -155,7 +155,7 @@ def test_a_shared_draw_is_that_of_its_seed_site_and_pass(
     np.testing.assert_array_equal(cut.variance, whole.variance)
 
 
-def test_masks_for_each_row_are_refused_where_a_draw_has_no_rows(
+def test_per_row_masks_are_refused_for_draws_without_rows(
     connect: tuple[Predictor, NDArray[np.float32]],
 ) -> None:
     model, _ = connect
@@ -163,7 +163,7 @@ def test_masks_for_each_row_are_refused_where_a_draw_has_no_rows(
         model.predict(X, masks="per_row")
 
 
-def test_masks_for_each_row_are_drawn_where_only_other_sites_are_on(tmp_path: Path) -> None:
+def test_per_row_masks_are_drawn_if_only_other_sites_are_active(tmp_path: Path) -> None:
     (row,) = (row for row in ROWS["Draws that rows share"] if row.sites == 4)
     export_model(row.build(), tmp_path / "model.onnx", task="other")
     model = load_model(tmp_path / "model.onnx")
@@ -172,7 +172,7 @@ def test_masks_for_each_row_are_drawn_where_only_other_sites_are_on(tmp_path: Pa
     assert (found.variance[0] != found.variance[1]).any()
 
 
-def test_weights_drawn_for_a_pass_leave_what_is_before_them_in_the_trunk(
+def test_layers_before_drawn_weights_stay_in_the_trunk(
     connect: tuple[Predictor, NDArray[np.float32]],
 ) -> None:
     model, _ = connect

@@ -18,7 +18,7 @@ DATA = ROOT / "tests" / "data"
 
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
-def test_a_file_of_keras_3_is_loaded_and_exported(suffix: str, tmp_path: Path) -> None:
+def test_keras_3_file_is_loaded_and_exported(suffix: str, tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((6,)), layers.Dropout(0.3), layers.Dense(2)])
     file = tmp_path / f"model{suffix}"
     model.save(file)
@@ -30,8 +30,8 @@ def test_a_file_of_keras_3_is_loaded_and_exported(suffix: str, tmp_path: Path) -
     assert len(source.sha256) == 64
 
 
-def test_an_h5_file_of_keras_2_gives_keras_2_s_answers(tmp_path: Path) -> None:
-    """tests/data/keras2.h5 and the outputs beside it were written by tf-keras 2.21."""
+def test_keras_2_h5_file_gives_the_outputs_of_keras_2(tmp_path: Path) -> None:
+    """tf-keras 2.21 wrote tests/data/keras2.h5 and the outputs beside it."""
     model, source = load_keras(str(DATA / "keras2.h5"))
     export_model(model, tmp_path / "model.onnx", task="other", source=source)
     stored = np.load(DATA / "keras2.npz")
@@ -39,14 +39,14 @@ def test_an_h5_file_of_keras_2_gives_keras_2_s_answers(tmp_path: Path) -> None:
     np.testing.assert_allclose(found, stored["y"], atol=1e-5 * np.abs(stored["y"]).max())
 
 
-def test_an_exported_saved_model_is_refused_with_the_reason(tmp_path: Path) -> None:
+def test_exported_saved_model_is_refused_with_the_reason(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((6,)), layers.Dropout(0.3), layers.Dense(2)])
     model.export(tmp_path / "exported", verbose=False)
     with pytest.raises(ExportError, match="without random operations"):
         load_keras(str(tmp_path / "exported"))
 
 
-def test_a_saved_model_of_keras_2_is_refused_with_the_command_that_converts_it(
+def test_keras_2_saved_model_is_refused_with_the_conversion_command(
     tmp_path: Path,
 ) -> None:
     for name in ("saved_model.pb", "keras_metadata.pb"):
@@ -55,7 +55,7 @@ def test_a_saved_model_of_keras_2_is_refused_with_the_command_that_converts_it(
         load_keras(str(tmp_path))
 
 
-def test_a_folder_that_is_no_model_is_refused(tmp_path: Path) -> None:
+def test_folder_that_is_not_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="is a folder, not a model"):
         load_keras(str(tmp_path))
 
@@ -108,7 +108,7 @@ def test_all_missing_classes_and_functions_are_named(
     assert load_keras(str(file), ["their_layers"])[0].count_params() == 20
 
 
-def test_a_module_that_the_project_hides_is_named() -> None:
+def test_module_hidden_by_the_project_is_named() -> None:
     for reference, custom in (("models:build", []), ("a.keras", ["models.their_layers"])):
         with pytest.raises(ExportError, match="a package 'models' of its own, which hides yours"):
             load_keras(reference, custom)
@@ -126,11 +126,11 @@ def test_fingerprint_changes_with_weights_and_configuration() -> None:
     assert fingerprint(first) != before
 
 
-def test_a_lambda_has_one_fingerprint_whoever_holds_its_constants() -> None:
+def test_fingerprint_of_a_lambda_does_not_depend_on_references_to_its_constants() -> None:
     double = layers.Lambda(lambda x: x * 2.5)
     model = keras.Sequential([keras.Input((6,)), double, layers.Dropout(0.3)])
     before = fingerprint(model)
-    # As TensorFlow does with the numbers that it has made tensors of.
+    # TensorFlow refers to numbers that it converted to tensors in this way.
     held = [list(double.function.__code__.co_consts) for _ in range(3)]
     assert fingerprint(model) == before
     del held

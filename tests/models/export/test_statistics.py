@@ -1,8 +1,8 @@
-"""With training on, the server's passes are distributed as Keras' own `model(x, training=True)`.
+"""With training on, passes of the server have the distribution of `model(x, training=True)`.
 
-Both are sampled, and their means and variances compared: each may be off by six
-standard errors of the difference, which chance exceeds about once in 5e8. A
-variance's error is taken from the fourth moment of Keras' samples.
+Means and variances of samples from both are compared; they may differ by six standard errors of
+the difference, which chance exceeds about once in 5e8. A variance's standard error comes from
+the fourth moment of Keras' samples.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ from service import load_model
 from tests.conftest import SIGMAS
 
 PASSES = 6000
-#: Rows whose layers do nothing in training but draw: a normalization would move.
+#: Rows whose layers only draw in training; a normalization would also update its statistics.
 GROUPS = (
     "Layers of your own",
     "Masks",
@@ -27,8 +27,8 @@ GROUPS = (
     "Noise",
     "Recurrent",
 )
-#: One draw for all rows of a call: Keras' tiled rows would all be one pass. And a
-#: second compilation of the unrolled loops takes long and shows nothing new.
+#: Excluded: with one draw for all rows of a call, Keras' tiled rows would all be the same pass;
+#: and a second compilation of the unrolled loops would be slow without testing anything new.
 LEFT_OUT = ("for all rows", "unrolled", "ConvLSTM2D")
 
 CASES = [
@@ -40,7 +40,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("row", CASES)
-def test_passes_are_distributed_as_keras_own(row: Row, tmp_path: Path) -> None:
+def test_passes_have_the_distribution_of_keras(row: Row, tmp_path: Path) -> None:
     model, path = row.build(), tmp_path / "model.onnx"
     manifest = export_model(model, path, task="other", example=row.example)
     (spec,) = manifest.inputs
@@ -58,7 +58,7 @@ def test_passes_are_distributed_as_keras_own(row: Row, tmp_path: Path) -> None:
     error = np.sqrt(2 * variance / PASSES) + rounding
     assert (np.abs(ours.mean[0] - mean) < SIGMAS * error).all()
     error = np.sqrt(2 * np.maximum(fourth - variance**2, 0) / PASSES) + rounding**2
-    # A mask of few elements makes few distinct outputs, whose sampled fourth moment is rough.
+    # A mask of few elements gives few distinct outputs, whose sampled fourth moment is imprecise.
     error += 2 * variance / PASSES
     assert (np.abs(ours.variance[0] - variance) < SIGMAS * error).all()
     assert (variance > 0).any()

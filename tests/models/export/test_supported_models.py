@@ -1,4 +1,4 @@
-"""Every row of the table of supported models, exported and then sampled by the server's half."""
+"""Every row of the table of supported models is exported, and then sampled by the server."""
 
 from pathlib import Path
 
@@ -18,16 +18,16 @@ CASES = [
 
 
 @pytest.mark.parametrize("row", CASES)
-def test_row(row: Row, tmp_path: Path) -> None:
+def test_supported_model_is_exported_and_sampled(row: Row, tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
-    # The export's own checks: off output, still output, rates, noise, variation, no dead site.
+    # The export checks outputs, rates, noise and variation, and that every site is active.
     manifest = export_model(row.build(), path, task="other", example=row.example)
     assert len(manifest.sites) == row.sites
     names = [path.split("/")[-1].rstrip("_0123456789") for path in manifest.kept_off]
     assert tuple(names) == row.kept_off
     half = "float16" in row.name and "bfloat16" not in row.name
     assert largest_difference(manifest) <= (5e-3 if half else 1e-5)
-    # The server's half: the proof on load, and rows that are sampled with different draws.
+    # The server verifies it at load time, and samples its rows with different draws.
     model = load_model(path)
     rng = np.random.default_rng(1)
     rows = {

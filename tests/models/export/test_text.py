@@ -1,4 +1,4 @@
-"""Models of text: exactly Keras' numbers on tricky texts, and refusals of what cannot be so."""
+"""Text models equal Keras on unusual texts; what cannot be exact is refused."""
 
 import re
 import string
@@ -40,7 +40,7 @@ Layer = Any  # Keras ships no types
 
 
 def _without_breaks(texts: Any) -> Any:
-    """A part of Keras' own guide to text classification."""
+    """A part of Keras' guide to text classification."""
     return tf.strings.regex_replace(tf.strings.lower(texts), "<br />", " ")
 
 
@@ -83,7 +83,7 @@ LOOKUPS: dict[str, Callable[[], Layer]] = {
 
 
 @pytest.mark.parametrize(("kinds", "width"), [(VECTORIZATIONS, 1), (LOOKUPS, 3)])
-def test_text_layers_give_keras_numbers(
+def test_text_layers_equal_keras(
     kinds: dict[str, Callable[[], Layer]], width: int, tmp_path: Path
 ) -> None:
     x, path = keras.Input((width,), dtype="string", name="text"), tmp_path / "model.onnx"
@@ -126,14 +126,14 @@ def refused(layer: Layer, path: Path, width: int = 1) -> str:
         ),
     ],
 )
-def test_what_onnx_cannot_express_is_refused_by_name(
+def test_layers_that_onnx_cannot_express_are_refused_by_name(
     layer: Callable[[], Layer], said: str, tmp_path: Path
 ) -> None:
     assert re.search(said, refused(layer(), tmp_path / "model.onnx"))
 
 
 class Compared(layers.Layer):
-    """A layer of one's own that compares strings, and makes them of numbers."""
+    """A custom layer that compares strings and converts the result to numbers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -153,7 +153,7 @@ def test_strings_are_compared_as_strings(tmp_path: Path) -> None:
     x, path = keras.Input((1,), dtype="string", name="text"), tmp_path / "model.onnx"
     y = Compared()(x)
     model = keras.Model(x, {"y": y, "head": layers.Dense(2)(layers.Dropout(0.4)(y))})
-    # Each but the first is the number 1, too.
+    # As numbers, all but the first equal 1.
     rows = np.array([["1"], ["01"], ["1.0"], ["+1"], ["é"], ["É"], ["a1"]], object)
     export_model(model, path, task="other", example=rows)
     found = load_model(path).predict_deterministic(rows)["y"]
@@ -161,7 +161,7 @@ def test_strings_are_compared_as_strings(tmp_path: Path) -> None:
     assert found[:, 0].tolist() == [1, 0, 0, 0, 0, 0, 0]
 
 
-def test_a_model_that_refuses_texts_is_refused(tmp_path: Path) -> None:
+def test_model_that_raises_for_some_texts_is_refused(tmp_path: Path) -> None:
     x = keras.Input((1,), dtype="string", name="text")
     y = layers.Lambda(lambda x: tf.strings.to_number(x), output_shape=(1,))(x)
     model, example = keras.Model(x, layers.Dense(2)(layers.Dropout(0.4)(y))), np.array([["1"]])
@@ -171,7 +171,7 @@ def test_a_model_that_refuses_texts_is_refused(tmp_path: Path) -> None:
         export_model(model, tmp_path / "m.onnx", task="other", example=example)
 
 
-def test_numbers_that_onnx_writes_otherwise_are_refused(tmp_path: Path) -> None:
+def test_numbers_that_onnx_formats_differently_are_refused(tmp_path: Path) -> None:
     x = keras.Input((1,))
     y = layers.Lambda(lambda x: of_words().lookup_table.lookup(tf.strings.as_string(x)))(x)
     model = keras.Model(x, layers.Dense(2)(layers.Dropout(0.4)(ops.cast(y, "float32"))))
@@ -179,7 +179,7 @@ def test_numbers_that_onnx_writes_otherwise_are_refused(tmp_path: Path) -> None:
         export_model(model, tmp_path / "m.onnx", task="other")
 
 
-def test_rows_as_long_as_the_longest_are_refused(tmp_path: Path) -> None:
+def test_padding_to_the_longest_row_is_refused(tmp_path: Path) -> None:
     x = keras.Input((1,), dtype="string")
     y = layers.GlobalAveragePooling1D()(layers.Embedding(9, 3)(of_texts(name="words")(x)))
     model = keras.Model(x, layers.Dense(2)(layers.Dropout(0.4)(y)))
@@ -187,7 +187,7 @@ def test_rows_as_long_as_the_longest_are_refused(tmp_path: Path) -> None:
         export_model(model, tmp_path / "model.onnx", task="other")
 
 
-def test_a_lookup_of_numbers_without_a_place_for_others_is_refused(tmp_path: Path) -> None:
+def test_integer_lookup_without_an_out_of_vocabulary_index_is_refused(tmp_path: Path) -> None:
     x = keras.Input((2,), dtype="int64")
     y = layers.Flatten()(
         layers.Embedding(4, 3)(layers.IntegerLookup(vocabulary=[4, 2], num_oov_indices=0)(x))
@@ -215,13 +215,13 @@ def test_a_lookup_of_numbers_without_a_place_for_others_is_refused(tmp_path: Pat
         ("[ab]+", "", set()),
     ],
 )
-def test_a_pattern_is_taken_apart_or_not_at_all(
+def test_pattern_is_reduced_to_texts_or_not_at_all(
     pattern: str, rewrite: str, marks: set[str]
 ) -> None:
     assert set(replaced_by(pattern, rewrite)[0]) == marks
 
 
-def test_an_example_of_numbers_is_refused_for_strings(tmp_path: Path) -> None:
+def test_numeric_example_is_refused_for_strings(tmp_path: Path) -> None:
     x = keras.Input((1,), dtype="string", name="text")
     y = layers.Dropout(0.4)(layers.Flatten()(layers.Embedding(9, 3)(of_words()(x))))
     with pytest.raises(ExportError, match="for input 'text' has elements of type float64; the mod"):
@@ -229,7 +229,7 @@ def test_an_example_of_numbers_is_refused_for_strings(tmp_path: Path) -> None:
 
 
 class Tagger(keras.Model):
-    """Its inputs are known by its calls alone."""
+    """A model whose inputs are known from its calls only."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -241,7 +241,7 @@ class Tagger(keras.Model):
 
 
 @pytest.mark.parametrize("kind", [str, bytes, object])
-def test_a_subclassed_model_takes_strings_where_its_example_does(
+def test_subclassed_model_takes_strings_where_its_example_has_them(
     kind: type, tmp_path: Path
 ) -> None:
     example: Any = np.array([["a", "fox"], ["b", "zz"]], kind)
@@ -264,7 +264,7 @@ BAD = ["a dull film", "Boring; boring.", "I hated it", "dull acting and a bad st
 
 @pytest.fixture(scope="module")
 def critic() -> keras.Model:
-    """A classifier of reviews, trained for a moment."""
+    """A classifier of reviews, trained briefly."""
     keras.utils.set_random_seed(1)
     vectorize = layers.TextVectorization(output_sequence_length=8)
     vectorize.adapt([*GOOD, *BAD])
@@ -286,7 +286,7 @@ def critic() -> keras.Model:
     return model
 
 
-def test_a_served_critic_is_as_unsure_as_keras(critic: keras.Model, tmp_path: Path) -> None:
+def test_classifier_has_the_uncertainty_of_keras(critic: keras.Model, tmp_path: Path) -> None:
     path, passes = tmp_path / "critic" / "1" / "model.onnx", 2000
     rows = [["A great, GREAT film!"], ["nobody knows"]]
     export_model(critic, path, task="classification", labels=["bad", "good"])
@@ -303,7 +303,7 @@ def test_a_served_critic_is_as_unsure_as_keras(critic: keras.Model, tmp_path: Pa
         assert (found.variance[index] > 1e-5).all()
 
 
-def test_another_vocabulary_is_another_source(critic: keras.Model) -> None:
+def test_fingerprint_changes_with_the_vocabulary(critic: keras.Model) -> None:
     from models.export.source import fingerprint
 
     before = fingerprint(critic)
@@ -315,7 +315,7 @@ def test_another_vocabulary_is_another_source(critic: keras.Model) -> None:
     assert fingerprint(critic) == before
 
 
-def test_the_checks_know_known_and_unknown_words(critic: keras.Model) -> None:
+def test_check_texts_have_known_and_unknown_words(critic: keras.Model) -> None:
     texts = sample_texts(critic.layers)
     assert len(texts[0].split()) == 4
     assert set(texts[0].split()) <= set(critic.layers[0].get_vocabulary())

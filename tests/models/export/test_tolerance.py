@@ -1,7 +1,7 @@
-"""Right networks of realistic statistics are accepted, and slightly wrong ones are not.
+"""Correct networks with realistic statistics are accepted, slightly wrong ones are refused.
 
-The photographs are scikit-learn's; the statistics of the normalizations are theirs, for
-those of a fresh network hide what rounding does in a trained one.
+The photographs are from scikit-learn; the normalizations have the statistics of these images,
+because those of a new network hide the effect of rounding in a trained one.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ SIZE = 64
 
 
 def crops(count: int, seed: int) -> NDArray[np.float32]:
-    """Pieces of two photographs, on [-1, 1]."""
+    """Crops of two photographs, scaled to [-1, 1]."""
     rng, photographs = np.random.default_rng(seed), load_sample_images().images
     pieces = []
     for index in range(count):
@@ -57,13 +57,13 @@ def network() -> Network:
     model = keras.Model(x, layers.Dense(5)(layers.Dropout(0.3)(base(x))))
     for norm in norms(model):
         norm.momentum = 0.0
-    model(crops(32, 0), training=True)  # moves every statistic to the photographs'
+    model(crops(32, 0), training=True)  # updates every statistic to that of the photographs
     rows = crops(8, 5)
     answer = reference(model, lambda x: [np.asarray(model(x[0]))], [rows], LEAST)
     return Network(model, rows, answer)
 
 
-def test_a_network_of_realistic_statistics_is_exported(network: Network, tmp_path: Path) -> None:
+def test_network_with_realistic_statistics_is_exported(network: Network, tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     manifest = export_model(network.model, path, task="other", example=network.rows)
     checks = manifest.checks
@@ -74,7 +74,7 @@ def test_a_network_of_realistic_statistics_is_exported(network: Network, tmp_pat
 
 @contextmanager
 def changed(model: keras.Model, change: Callable[[str, Any], Any]) -> Iterator[None]:
-    """For the time of the block, with other weights: `change` of path and value."""
+    """The model with other weights during the block: `change` of path and value."""
     before = [(weight, np.asarray(weight.value)) for weight in model.weights]
     for weight, value in before:
         weight.assign(change(weight.path, value))
@@ -83,7 +83,7 @@ def changed(model: keras.Model, change: Callable[[str, Any], Any]) -> Iterator[N
         weight.assign(value)
 
 
-def test_a_kernel_in_float16_is_no_rounding(network: Network) -> None:
+def test_float16_kernel_is_refused(network: Network) -> None:
     def halved(path: str, value: Any) -> Any:
         return value.astype(np.float16) if path == "Conv1/kernel" else value
 
@@ -91,12 +91,12 @@ def test_a_kernel_in_float16_is_no_rounding(network: Network) -> None:
         require_refused(network)
 
 
-def test_kernels_a_hundred_thousandth_too_large_are_no_rounding(network: Network) -> None:
+def test_kernels_with_a_relative_error_of_1e5_are_refused(network: Network) -> None:
     with changed(network.model, lambda path, w: w * np.float32(1 + 1e-5 * ("kernel" in path))):
         require_refused(network)
 
 
-def test_another_epsilon_is_no_rounding(network: Network) -> None:
+def test_other_epsilon_is_refused(network: Network) -> None:
     norm = norms(network.model)[20]
     norm.epsilon *= 1.1
     require_refused(network)
@@ -104,6 +104,6 @@ def test_another_epsilon_is_no_rounding(network: Network) -> None:
 
 
 def require_refused(network: Network) -> None:
-    """The model as it is now is not the one of the reference."""
+    """Check that the model as it is now differs from the reference."""
     found = network.reference.difference([np.asarray(network.model(network.rows))])
     assert found.found > 3 * found.allowed

@@ -1,4 +1,4 @@
-"""Models that give a layer `training` themselves; what they give is supported is in the table."""
+"""Models that pass `training` to a layer; the supported ones are in the table."""
 
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,12 @@ class AllOff(keras.Model):
         return self.head(self.quiet(inputs, training=False))
 
 
-def test_a_model_whose_dropout_is_all_switched_off_is_refused(tmp_path: Path) -> None:
+def test_model_whose_dropout_is_all_off_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="own code calls quiet with training=False"):
         export_model(AllOff(), tmp_path / "model.onnx", task="other", example=EXAMPLE)
 
 
-def test_a_normalization_that_trains_at_inference_is_refused(tmp_path: Path) -> None:
+def test_normalization_in_training_mode_at_inference_is_refused(tmp_path: Path) -> None:
     model = Switched(lambda m, x, _: m.norm(x, training=True), norm=layers.BatchNormalization())
     with pytest.raises(ExportError, match="changes its variables even with training=False"):
         export_model(model, tmp_path / "model.onnx", task="other", example=EXAMPLE)

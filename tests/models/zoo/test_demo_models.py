@@ -1,4 +1,4 @@
-"""The demo models in the store are what their Keras files give, and their doubts are honest."""
+"""The demo models in the store equal their Keras files, and their uncertainty is plausible."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ def test_exporting_again_gives_the_same_model(name: str, tmp_path: Path) -> None
     again = tmp_path / "model.onnx"
     export_demo(name, again)
     stored, fresh = load_model(path), load_model(again)
-    # What was measured, and by which versions, is of an export, and not of the model.
+    # Measured values and versions belong to an export, not to the model.
     of_the_export = {"checks", "tools"}
     assert fresh.manifest.model_dump(exclude=of_the_export) == stored.manifest.model_dump(
         exclude=of_the_export
@@ -33,7 +33,7 @@ def test_exporting_again_gives_the_same_model(name: str, tmp_path: Path) -> None
         (fresh.predict_deterministic(x), fresh.predict(x, seed=7).mean),
         strict=True,
     ):
-        # TensorFlow folds constants by the instructions of the machine, and these differ in bits.
+        # TensorFlow folds constants with the instructions of the machine, which differ in rounding.
         for one, other in zip(*map(_arrays, (a, b)), strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
@@ -56,7 +56,7 @@ def test_files_in_git_are_small(name: str) -> None:
         assert path.stat().st_size < 2_000_000
 
 
-def test_digits_knows_what_it_does_not_know() -> None:
+def test_digits_is_uncertain_about_errors_and_rotated_images() -> None:
     report = evaluate_digits(demo_model("digits"))
     assert report.accuracy >= 0.97
     assert report.auroc >= 0.85
@@ -64,7 +64,7 @@ def test_digits_knows_what_it_does_not_know() -> None:
     assert all(report.entropy_by_angle[angle] > 1.5 * upright for angle in (30, 60, 90))
 
 
-def test_co2_grows_unsure_beyond_its_data() -> None:
+def test_uncertainty_of_co2_grows_beyond_its_data() -> None:
     report = evaluate_co2(demo_model("co2"))
     assert report.ratio_beyond[5] > 2
     assert report.ratio_beyond[10] > report.ratio_beyond[5]
@@ -72,7 +72,7 @@ def test_co2_grows_unsure_beyond_its_data() -> None:
 
 @pytest.mark.slow
 def test_training_learns() -> None:
-    """A few epochs of each, from the beginning: `make models` runs them to the end."""
+    """A few epochs of each model; `make models` trains them fully."""
     _, test = digits_splits()
     model = digits.train(epochs=15)
     assert (model.predict(test.x, verbose=0).argmax(axis=1) == test.y).mean() > 0.9

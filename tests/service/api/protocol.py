@@ -1,4 +1,4 @@
-"""The Open Inference Protocol as a client speaks it, apart from the server's code."""
+"""A client of the Open Inference Protocol that is independent of the server's code."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from tests.service.reference import save
 Array = NDArray[Any]
 HEADER = "Inference-Header-Content-Length"
 
-#: The protocol's name of an element type to ONNX's in text, its number there, and numpy's name.
+#: Datatype of the protocol to its name in ONNX's text form, its ONNX number and its NumPy name.
 TYPES = {
     "BOOL": ("bool", 9, "bool"),
     "UINT8": ("uint8", 2, "uint8"),
@@ -43,7 +43,7 @@ def tensor(name: str, array: Array, nested: bool = False) -> dict[str, Any]:
 
 
 def packed(arrays: Mapping[str, Array], **rest: Any) -> dict[str, Any]:
-    """Arguments of a POST whose inputs are bytes behind the JSON."""
+    """Arguments of a POST request whose inputs are binary data after the JSON."""
     inputs = [
         {
             "name": name,
@@ -59,7 +59,7 @@ def packed(arrays: Mapping[str, Array], **rest: Any) -> dict[str, Any]:
 
 
 def opened(response: httpx.Response) -> tuple[dict[str, Any], dict[str, Array]]:
-    """The JSON of an answer and its outputs by name."""
+    """The JSON of an answer, and its outputs by name."""
     assert response.status_code == 200, response.text
     length = int(response.headers.get(HEADER, len(response.content)))
     answer: dict[str, Any] = json.loads(response.content[:length])
@@ -77,7 +77,7 @@ def opened(response: httpx.Response) -> tuple[dict[str, Any], dict[str, Array]]:
 
 
 def save_all_types(path: Path) -> None:
-    """A model with an input of every type and the outputs y and z."""
+    """Save a model with an input of every type and the outputs y and z."""
     casts = [f"c_{name} = Cast<to = 1>({name})" for name in TYPES]
     total = f"s = Sum({', '.join(f'c_{name}' for name in TYPES)})"
     path.parent.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Rows as bytes, by a real server: NumPy's files and raw memory."""
+"""Binary rows, sent to a real server: NumPy's files and raw memory."""
 
 import io
 import zipfile
@@ -44,7 +44,7 @@ def npz(compressed: bool = False, **arrays: NDArray[Any]) -> bytes:
         (NPZ, npz(pixels=X)),
     ],
 )
-def test_bytes_are_answered_as_json_is(
+def test_binary_rows_give_the_same_answer_as_json(
     client: httpx.Client, digits: Predictor, kind: str, content: bytes
 ) -> None:
     answer = client.post(URL, content=content, headers={"Content-Type": kind}).json()
@@ -53,7 +53,7 @@ def test_bytes_are_answered_as_json_is(
     np.testing.assert_array_equal(found, wanted.mean)
 
 
-def test_the_answer_comes_as_arrays_on_request(client: httpx.Client, digits: Predictor) -> None:
+def test_answer_is_sent_as_arrays_on_request(client: httpx.Client, digits: Predictor) -> None:
     headers = {"Content-Type": NPY, "Accept": NPZ}
     url = f"{URL}&measures=predictive_entropy,mutual_information"
     response = client.post(url, content=npy(X), headers=headers)
@@ -67,7 +67,7 @@ def test_the_answer_comes_as_arrays_on_request(client: httpx.Client, digits: Pre
         np.testing.assert_array_equal(found[names[1]], wanted.measures[names[1]])
 
 
-def test_training_off_and_options_come_by_the_query(
+def test_training_off_and_options_are_read_from_the_query(
     client: httpx.Client, digits: Predictor
 ) -> None:
     headers = {"Content-Type": RAW}
@@ -107,7 +107,7 @@ HEADER = npy(X)[:80]
         (NPZ, npz(x=X), "the body names inputs ['x']; the model has ['pixels']."),
     ],
 )
-def test_wrong_bytes_are_explained(
+def test_invalid_bytes_are_explained(
     client: httpx.Client, kind: str, content: bytes, message: str
 ) -> None:
     response = client.post(URL, content=content, headers={"Content-Type": kind})
@@ -115,7 +115,7 @@ def test_wrong_bytes_are_explained(
     assert message in response.json()["error"]
 
 
-def test_a_claimed_size_is_not_allocated() -> None:
+def test_claimed_size_is_not_allocated() -> None:
     huge = npy(np.zeros((1, 64), np.float32)).replace(b"(1, 64)", b"(10000000, 6400000)")
     length = int.from_bytes(huge[8:10], "little") + len(b"(10000000, 6400000)") - len(b"(1, 64)")
     content = huge[:8] + length.to_bytes(2, "little") + huge[10:]
@@ -136,7 +136,7 @@ def test_a_claimed_size_is_not_allocated() -> None:
         ("masks=all", "masks is the string 'all': Input should be 'shared' or 'per_row'."),
     ],
 )
-def test_a_wrong_query_is_explained(client: httpx.Client, query: str, message: str) -> None:
+def test_invalid_query_is_explained(client: httpx.Client, query: str, message: str) -> None:
     response = client.post(
         f"/v1/models/digits:predict?{query}", content=X.tobytes(), headers={"Content-Type": RAW}
     )
@@ -148,7 +148,7 @@ def test_a_wrong_query_is_explained(client: httpx.Client, query: str, message: s
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(data=st.data())
 def test_damaged_bytes_are_read_or_refused(kind: str, data: st.DataObject) -> None:
-    """Whatever bytes come, no other error than InputError, and no array larger than they."""
+    """The only error is InputError, and no array is larger than the bytes."""
     content = bytearray({NPY: npy(X), NPZ: npz(pixels=X), RAW: X.tobytes()}[kind])
     for _ in range(data.draw(st.integers(1, 8))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
@@ -161,7 +161,7 @@ def test_damaged_bytes_are_read_or_refused(kind: str, data: st.DataObject) -> No
     assert sum(array.nbytes for array in arrays) <= len(cut)
 
 
-def test_a_zip_with_a_lying_size_is_refused() -> None:
+def test_zip_with_a_wrong_size_is_refused() -> None:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("pixels.npy", bytes(10 << 20))

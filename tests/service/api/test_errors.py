@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer is {"error": …} that says what, where, and what would be right."""
+"""Every error is {"error": …}, which says what is wrong, where, and what would be right."""
 
 import json
 import shutil
@@ -95,7 +95,7 @@ def error_of(response: httpx.Response, status: int) -> str:
         (None, "the body is"),
     ],
 )
-def test_a_wrong_body_is_explained(client: httpx.Client, body: Any, message: str) -> None:
+def test_invalid_body_is_explained(client: httpx.Client, body: Any, message: str) -> None:
     assert message in error_of(client.post(URL, json=body), 400)
 
 
@@ -120,9 +120,7 @@ def test_a_wrong_body_is_explained(client: httpx.Client, body: Any, message: str
         (b'{"instances": [[1e300' + b", 0" * 63 + b"]]}", "instances[0][0] is 1e+300; the model"),
     ],
 )
-def test_a_body_that_is_no_good_json_is_explained(
-    client: httpx.Client, content: bytes, message: str
-) -> None:
+def test_invalid_json_is_explained(client: httpx.Client, content: bytes, message: str) -> None:
     response = client.post(URL, content=content, headers={"Content-Type": "application/json"})
     assert message in error_of(response, 400)
 
@@ -164,21 +162,21 @@ def test_a_body_that_is_no_good_json_is_explained(
         ),
     ],
 )
-def test_a_wrong_address_is_explained(
+def test_unknown_address_is_explained(
     client: httpx.Client, method: str, path: str, status: int, message: str
 ) -> None:
     body = {"instances": [ROW]} if method == "POST" else None
     assert message in error_of(client.request(method, path, json=body), status)
 
 
-def test_a_wrong_method_is_answered_with_the_right_ones(client: httpx.Client) -> None:
+def test_wrong_method_is_answered_with_the_right_ones(client: httpx.Client) -> None:
     assert client.get(URL).headers["Allow"] == "POST"
     assert client.post("/v1/models").headers["Allow"] == "GET"
 
 
 @pytest.mark.parametrize("path", [URL, "/v2/models/digits/infer", "/v2/repository/index"])
 @pytest.mark.parametrize("kind", ["text/csv", "multipart/form-data; boundary=x", "image/png", "x"])
-def test_a_body_of_a_type_that_is_not_taken_is_refused(
+def test_body_of_another_content_type_is_refused(
     client: httpx.Client, path: str, kind: str
 ) -> None:
     message = error_of(client.post(path, content=b"{}", headers={"Content-Type": kind}), 415)
@@ -192,13 +190,13 @@ def test_a_body_of_a_type_that_is_not_taken_is_refused(
         *("application/vnd.api+json", "application/x-www-form-urlencoded"),
     ],
 )
-def test_json_may_be_called_by_its_other_names(client: httpx.Client, kind: str | None) -> None:
+def test_other_content_types_of_json_are_accepted(client: httpx.Client, kind: str | None) -> None:
     headers = {} if kind is None else {"Content-Type": kind}
     content = json.dumps({"instances": [ROW]})
     assert client.post(URL, content=content, headers=headers).status_code == 200
 
 
-def test_a_broken_model_is_reported_and_the_others_serve(tmp_path: Path) -> None:
+def test_broken_model_is_reported_and_other_models_serve(tmp_path: Path) -> None:
     shutil.copytree(STORE / "co2", tmp_path / "co2")
     truncated = tmp_path / "digits" / "1" / "model.onnx"
     truncated.parent.mkdir(parents=True)
@@ -215,7 +213,7 @@ def test_a_broken_model_is_reported_and_the_others_serve(tmp_path: Path) -> None
         assert any("  digits version 1: failed" in line for line in server.lines)
 
 
-def test_server_survives_everything_above(client: httpx.Client) -> None:
+def test_server_still_answers_after_all_requests_above(client: httpx.Client) -> None:
     for _ in range(3):
         assert client.post(URL, json={"instances": [ROW]}).status_code == 200
         time.sleep(0.01)

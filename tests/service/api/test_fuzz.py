@@ -1,4 +1,4 @@
-"""Whatever is sent, no 5xx and always {"error": …}: bodies made of our own OpenAPI, and worse."""
+"""No request gives a 5xx, and every error is {"error": …}: bodies by our OpenAPI and others."""
 
 import json
 from typing import Any
@@ -24,7 +24,7 @@ FAST = settings(
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
-#: What is not a fault of the server's: it is busy, or its time is over.
+#: Statuses that are not a fault of the server: it is busy, or a deadline has passed.
 ALLOWED = {429, 503, 504}
 
 JSON = st.recursive(
@@ -45,10 +45,10 @@ V2 = {
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
-def test_what_the_openapi_document_allows_and_forbids(
+def test_bodies_by_the_openapi_document_and_against_it(
     server: LocalServer, mode: GenerationMode
 ) -> None:
-    """Every operation, with bodies as its schema says, or as it says not."""
+    """Every operation, with bodies that its schema allows or forbids."""
     schema = schemathesis.openapi.from_url(f"{server.url}/openapi.json")
     checks = [not_a_server_error, status_code_conformance, response_schema_conformance]
     operations = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
@@ -75,7 +75,7 @@ def require_told(response: Any) -> None:
 
 
 def places(value: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The way to everything inside of nested lists and objects."""
+    """The path to every value inside nested lists and objects."""
     if not isinstance(value, dict | list):
         return [here]
     inner = value.items() if isinstance(value, dict) else list(enumerate(value))[:3]
@@ -84,7 +84,7 @@ def places(value: Any, here: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 @st.composite
 def damaged(draw: st.DrawFn, body: Any) -> bytes:
-    """A right body with something else in one or two of its places, or bytes changed."""
+    """A valid body with one or two values replaced, or with bytes changed."""
     changed = json.loads(json.dumps(body))
     for _ in range(draw(st.integers(1, 2))):
         place = draw(st.sampled_from([p for p in places(changed) if p] or [()]))

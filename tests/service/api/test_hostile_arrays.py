@@ -1,4 +1,4 @@
-"""NumPy's files as no one writes them by mistake: refused, in memory by their bytes."""
+"""Malicious NumPy files are refused, with memory in proportion to their bytes."""
 
 import io
 import os
@@ -63,14 +63,14 @@ def described(descr: str, shape: str, content: bytes = b"") -> bytes:
     ],
     ids=range(21),
 )
-def test_an_odd_npy_file_is_refused(content: bytes) -> None:
+def test_malformed_npy_file_is_refused(content: bytes) -> None:
     with pytest.raises(InputError) as caught:
         read_inputs(read_binary(NPY, content, [SPEC]), [SPEC])
     assert len(str(caught.value)) < 500
 
 
 @pytest.mark.parametrize("kind", [NPY, RAW])
-def test_bytes_that_are_no_bools_are_refused(kind: str) -> None:
+def test_bytes_other_than_0_and_1_are_refused_for_bools(kind: str) -> None:
     bools = np.array([[0, 1, 5]], np.uint8)
     content = described("|b1", "(1, 3)", bools.tobytes()) if kind == NPY else bools.tobytes()
     with pytest.raises(InputError, match=r"the body\[2\] is the byte 5; BOOL takes 0 or 1\."):
@@ -78,9 +78,9 @@ def test_bytes_that_are_no_bools_are_refused(kind: str) -> None:
 
 
 def overlapping(count: int, size: int) -> bytes:
-    """An .npz file of many members whose bytes are the same ones, the last of the file's.
+    """An .npz file whose members all refer to the same bytes at its end.
 
-    Each local header has an "extra field" that reaches to them, over the headers behind it.
+    The "extra field" of each local header covers the headers after it, up to these bytes.
     """
     array = npy(np.ones((size, 3), np.float32))
     header = 30 + len("0000.npy")
@@ -97,7 +97,7 @@ def overlapping(count: int, size: int) -> bytes:
     return local + array + central + b"PK\5\6" + places
 
 
-def test_members_that_overlap_are_refused_before_they_are_read() -> None:
+def test_overlapping_members_are_refused_before_they_are_read() -> None:
     content = overlapping(1000, 10_000)
     tracemalloc.start()
     with pytest.raises(InputError, match=r"is not an \.npz file.*overlap"):
@@ -106,7 +106,7 @@ def test_members_that_overlap_are_refused_before_they_are_read() -> None:
     tracemalloc.stop()
 
 
-def test_a_damaged_npz_file_is_read_or_refused() -> None:
+def test_damaged_npz_file_is_read_or_refused() -> None:
     file = io.BytesIO()
     np.savez(file, x=np.ones((2, 3), np.float32), y=np.ones(3))
     whole = file.getvalue()
@@ -120,14 +120,14 @@ def test_a_damaged_npz_file_is_read_or_refused() -> None:
 
 
 @pytest.mark.parametrize("rows", [[[]], [[], []], np.ones((1, 0, 2)), [[[]]]])
-def test_an_empty_dynamic_axis_is_refused(rows: object) -> None:
+def test_empty_dynamic_axis_is_refused(rows: object) -> None:
     spec = InputSpec(name="x", dtype="float32", shape=(None, None, 2))
     with pytest.raises(InputError):
         read_inputs(rows, [spec])
 
 
-def test_names_of_models_that_headers_cannot_hold(tmp_path: Path) -> None:
-    """And a folder whose name is not UTF-8 is passed over with a line in the log."""
+def test_model_names_that_headers_cannot_contain(tmp_path: Path) -> None:
+    """A folder whose name is not UTF-8 is skipped with a warning."""
     (tmp_path / "год 100%").symlink_to(STORE / "co2")
     os.symlink(STORE / "co2", os.fsencode(tmp_path) + b"/\xff\xfe")
     with local_server(tmp_path) as server, httpx.Client(base_url=server.url) as client:

@@ -1,4 +1,4 @@
-"""API keys, by a real server that wants them."""
+"""API keys, tested on a real server that requires them."""
 
 import os
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ def status(client: httpx.Client, key: str, method: str, path: str, **kwargs: obj
         ("GET", "/nowhere", None, [401, 401, 404, 404, 404]),
     ],
 )
-def test_a_key_opens_what_it_is_for(
+def test_key_grants_its_rights_only(
     locked: httpx.Client, method: str, path: str, body: object, statuses: list[int]
 ) -> None:
     keys = ["", "wrong-key-0123456789", ASK, RULE, BOTH]
@@ -66,7 +66,7 @@ def test_a_key_opens_what_it_is_for(
     assert [status(locked, key, method, path, **kwargs) for key in keys] == statuses
 
 
-def test_a_key_may_come_in_either_header(locked: httpx.Client) -> None:
+def test_key_is_accepted_in_either_header(locked: httpx.Client) -> None:
     response = locked.get("/v1/models", headers={"X-API-Key": ASK})
     assert response.status_code == 200
     response = locked.get("/v1/models", headers={"Authorization": f"Basic {ASK}"})
@@ -75,7 +75,7 @@ def test_a_key_may_come_in_either_header(locked: httpx.Client) -> None:
     assert "'Authorization: Bearer <key>' or as 'X-API-Key: <key>'" in response.json()["error"]
 
 
-def test_keys_are_read_and_not_kept() -> None:
+def test_keys_are_stored_as_digests() -> None:
     (key,) = parse_keys(f" predict:{ASK} # the only one", "here")
     assert key.rights == {"predict"}
     assert ASK.encode() not in key.digest
@@ -89,13 +89,13 @@ def test_keys_are_read_and_not_kept() -> None:
         (f"all:{BOTH}, predict:short", "the key in item 2 of here has 5 characters; it needs at"),
     ],
 )
-def test_a_wrong_list_of_keys_is_explained(text: str, message: str) -> None:
+def test_invalid_list_of_keys_is_explained(text: str, message: str) -> None:
     with pytest.raises(SetupError, match=message) as caught:
         parse_keys(text, "here")
     assert "0123456789abcdefgh" not in str(caught.value)
 
 
-def test_an_empty_file_of_keys_ends_the_start(tmp_path: Path) -> None:
+def test_empty_file_of_keys_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "keys").write_text("# none yet\n")
     env = os.environ | {"MCDROPOUT_API_KEYS_FILE": str(tmp_path / "keys")}
     with pytest.raises(RuntimeError, match="holds none"), local_server(STORE, env):

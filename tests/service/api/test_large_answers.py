@@ -1,4 +1,4 @@
-"""What goes through many bytes does not hold the event loop up."""
+"""Large requests and answers do not block the event loop."""
 
 import asyncio
 import threading
@@ -40,7 +40,7 @@ def shared(tmp_path: Path) -> Iterator[AppState]:
 
 
 @pytest.mark.parametrize(("method", "training"), [("prediction", True), ("outputs", False)])
-def test_large_answers_are_made_by_another_thread(
+def test_large_answers_are_encoded_in_another_thread(
     shared: AppState, monkeypatch: pytest.MonkeyPatch, method: str, training: bool
 ) -> None:
     made_by: list[threading.Thread] = []

@@ -1,4 +1,4 @@
-"""Metrics and traces of a real server, against what was asked of it."""
+"""Metrics and traces of a real server agree with the requests that it answered."""
 
 import http.server
 import os
@@ -41,7 +41,7 @@ def value(samples: Samples, name: str, **labels: str) -> float:
 
 @pytest.fixture(scope="module")
 def asked() -> Iterator[Samples]:
-    """A server that has answered some requests, by what it then tells."""
+    """The metrics of a server that has answered some requests."""
     with local_server(STORE) as server, httpx.Client(base_url=server.url) as client:
         co2, digits = ("/v1/models/co2:predict", "/v1/models/digits:predict")
         for _ in range(3):
@@ -61,7 +61,7 @@ def test_requests_are_counted_by_model_and_status(asked: Samples) -> None:
     assert value(asked, "requests_total", **CO2, status="200") == 3
     assert value(asked, "requests_total", **DIGITS, status="200") == 2
     assert value(asked, "requests_total", **DIGITS, status="400") == 1
-    # A name that there is not becomes no label, or anyone could make endless many.
+    # Unknown names do not become labels; otherwise a client could create any number of them.
     assert value(asked, "requests_total", model="", version="", status="404") == 1
     assert not any(("model", "nope") in labels for _, labels in asked)
 
@@ -105,7 +105,7 @@ def test_histograms_of_uncertainty_are_those_of_the_answers(
 
 @pytest.fixture
 def collector() -> Iterator[tuple[str, list[Any]]]:
-    """What speaks OTLP over HTTP: its URL, and the spans it got."""
+    """An OTLP collector over HTTP: its URL, and the spans that it received."""
     spans: list[Any] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -130,7 +130,7 @@ def collector() -> Iterator[tuple[str, list[Any]]]:
     server.server_close()
 
 
-def test_spans_go_to_a_collector(collector: tuple[str, list[Any]]) -> None:
+def test_spans_are_sent_to_a_collector(collector: tuple[str, list[Any]]) -> None:
     url, spans = collector
     env = os.environ | {"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_SERVICE_NAME": "mine"}
     trace = "0af7651916cd43dd8448eb211c80319c"
@@ -158,7 +158,7 @@ def test_spans_go_to_a_collector(collector: tuple[str, list[Any]]) -> None:
     ("variables", "message"),
     [({"OTEL_TRACES_EXPORTER": "zipkin"}, "OTEL_TRACES_EXPORTER is 'zipkin'; it takes otlp,")],
 )
-def test_tracing_that_cannot_be_ends_the_start(variables: dict[str, str], message: str) -> None:
+def test_invalid_tracing_settings_stop_the_start(variables: dict[str, str], message: str) -> None:
     with (
         pytest.raises(RuntimeError, match=message),
         local_server(STORE, os.environ | variables),

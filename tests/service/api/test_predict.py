@@ -1,4 +1,4 @@
-"""Predictions over HTTP, by a real server process."""
+"""Predictions over HTTP, from a real server process."""
 
 import os
 import time
@@ -28,7 +28,7 @@ def column(answer: dict[str, Any], key: str) -> np.ndarray:
     return np.array([row[key] for row in answer["predictions"]])
 
 
-def test_first_twenty_digits_are_right_with_a_variance(client: httpx.Client) -> None:
+def test_first_twenty_digits_are_right_and_have_a_variance(client: httpx.Client) -> None:
     answer = predict(client, instances=ROWS, passes=100)
     assert (column(answer, "mean").argmax(axis=1) == TEST.y[:20]).sum() >= 19
     assert (column(answer, "variance").max(axis=1) > 0).all()
@@ -37,14 +37,14 @@ def test_first_twenty_digits_are_right_with_a_variance(client: httpx.Client) -> 
     assert answer["passes"] == 100
 
 
-def test_answer_is_the_library_s(client: httpx.Client, digits: Predictor) -> None:
+def test_answer_equals_the_library(client: httpx.Client, digits: Predictor) -> None:
     answer = predict(client, instances=ROWS, passes=50, seed=7)
     wanted = digits.predict(ROWS, passes=50, seed=7)
     np.testing.assert_array_equal(column(answer, "mean"), wanted.mean)
     np.testing.assert_array_equal(column(answer, "variance"), wanted.variance)
 
 
-def test_the_returned_seed_repeats_the_answer(client: httpx.Client) -> None:
+def test_returned_seed_reproduces_the_answer(client: httpx.Client) -> None:
     first = predict(client, instances=ROWS[:2])
     again = predict(client, instances=ROWS[:2], seed=first["seed"])
     assert again == first
@@ -70,20 +70,20 @@ def test_inputs_are_columns(client: httpx.Client) -> None:
             assert outputs[key] == [row[key] for row in by_row["predictions"]]
 
 
-def test_measures_come_when_asked_for(client: httpx.Client) -> None:
+def test_requested_measures_are_returned(client: httpx.Client) -> None:
     names = ["predictive_entropy", "mutual_information"]
     answer = predict(client, instances=ROWS, measures=names)
     assert (column(answer, "predictive_entropy") >= column(answer, "mutual_information")).all()
 
 
-def test_a_version_can_be_named(client: httpx.Client) -> None:
+def test_version_can_be_requested(client: httpx.Client) -> None:
     response = client.post(
         "/v1/models/digits/versions/1:predict", json={"instances": ROWS[:1], "seed": 7}
     )
     assert response.json() == predict(client, instances=ROWS[:1], seed=7)
 
 
-def test_the_printed_command_works_when_pasted(server: LocalServer) -> None:
+def test_printed_command_works_when_pasted(server: LocalServer) -> None:
     import json
     import shlex
     import subprocess
@@ -95,7 +95,7 @@ def test_the_printed_command_works_when_pasted(server: LocalServer) -> None:
     assert answer["predictions"][0]["variance"][0] > 0
 
 
-def test_model_details_name_inputs_outputs_sites_labels_and_status(client: httpx.Client) -> None:
+def test_model_details_have_inputs_outputs_sites_labels_and_status(client: httpx.Client) -> None:
     details = client.get("/v1/models/digits").json()
     assert details["state"] == "ready"
     assert details["task"] == "classification"
@@ -137,7 +137,7 @@ def test_docs_and_openapi_are_served(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 20])
-def test_requests_at_the_same_time_do_not_mix(client: httpx.Client, rows: int) -> None:
+def test_concurrent_requests_do_not_mix(client: httpx.Client, rows: int) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     def ask(seed: int) -> dict[str, object]:
@@ -149,7 +149,7 @@ def test_requests_at_the_same_time_do_not_mix(client: httpx.Client, rows: int) -
     assert len({str(answer) for answer in answers}) == 8
 
 
-def test_draws_are_chosen_per_request(client: httpx.Client, digits: Predictor) -> None:
+def test_sampling_options_apply_to_one_request(client: httpx.Client, digits: Predictor) -> None:
     options: dict[str, Any] = {"masks": "per_row", "rate_scale": 0.5, "sites": ["drop_hidden"]}
     answer = predict(client, instances=ROWS[:3], passes=50, seed=7, **options)
     wanted = digits.predict(ROWS[:3], passes=50, seed=7, **options)
@@ -157,14 +157,14 @@ def test_draws_are_chosen_per_request(client: httpx.Client, digits: Predictor) -
     np.testing.assert_array_equal(column(answer, "variance"), wanted.variance)
 
 
-def test_more_passes_than_fit_the_memory_at_once(client: httpx.Client, digits: Predictor) -> None:
+def test_passes_beyond_the_memory_run_in_chunks(client: httpx.Client, digits: Predictor) -> None:
     answer = predict(client, instances=ROWS[:1], passes=50_000, seed=7)
     wanted = digits.predict(ROWS[:1], passes=50_000, seed=7)
     np.testing.assert_array_equal(column(answer, "mean"), wanted.mean)
 
 
-def test_a_client_that_leaves_stops_its_passes(server: LocalServer, client: httpx.Client) -> None:
-    """A million passes take the server ten seconds and more; it stops at the next chunk."""
+def test_disconnected_client_stops_its_passes(server: LocalServer, client: httpx.Client) -> None:
+    """A million passes take at least ten seconds; the server stops at the next chunk."""
     body = {"instances": ROWS[:1], "passes": 1_000_000}
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(f"{server.url}/v1/models/digits:predict", json=body, timeout=0.5)
@@ -181,8 +181,8 @@ def cpu_seconds(server: LocalServer) -> float:
 
 
 @pytest.mark.parametrize("upgrade", ["h2c", "websocket", "TLS/1.0"])
-def test_an_offer_to_upgrade_is_ignored(client: httpx.Client, upgrade: str) -> None:
-    """Java's client offers HTTP/2 with its first request."""
+def test_upgrade_offer_is_ignored(client: httpx.Client, upgrade: str) -> None:
+    """Java's client offers HTTP/2 in its first request."""
     headers = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": upgrade, "HTTP2-Settings": "A"}
     body = {"instances": ROWS[:1], "seed": 7}
     for _ in range(2):
@@ -190,7 +190,7 @@ def test_an_offer_to_upgrade_is_ignored(client: httpx.Client, upgrade: str) -> N
         assert response.json() == predict(client, **body)
 
 
-def test_options_in_the_address_of_json_are_not_ignored(client: httpx.Client) -> None:
+def test_query_options_of_a_json_request_are_not_ignored(client: httpx.Client) -> None:
     response = client.post("/v1/models/digits:predict?passes=5", json={"instances": ROWS[:1]})
     assert response.status_code == 400
     assert response.json()["error"] == (
@@ -201,7 +201,7 @@ def test_options_in_the_address_of_json_are_not_ignored(client: httpx.Client) ->
     assert client.post("/v1/models/digits:predict?key=1", json={"instances": ROWS[:1]}).is_success
 
 
-def test_probes_may_ask_for_the_head_alone(client: httpx.Client) -> None:
+def test_probes_may_use_head(client: httpx.Client) -> None:
     for path in ("/health/live", "/health/ready"):
         response = client.head(path)
         assert (response.status_code, response.content) == (200, b"")

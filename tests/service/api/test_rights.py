@@ -1,4 +1,4 @@
-"""Rights belong to routes: no spelling of a path reaches one without its right."""
+"""Rights belong to routes: no spelling of a path bypasses them."""
 
 import os
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def guarded() -> Iterator[LocalServer]:
 
 
 def spellings(path: str) -> list[str]:
-    """Ways to write a path that some router or other takes for the same."""
+    """Spellings of a path that some router treats as equal."""
     last = path.rpartition("/")[2]
     return [
         *(path + tail for tail in ("%0A", "%0D", "%0A%0A", "/", "//", "%2F", "?", ";", ";a=1")),
@@ -50,7 +50,7 @@ def spellings(path: str) -> list[str]:
 
 
 def ask(server: LocalServer, method: str, path: str, key: str) -> int:
-    """With the path as it is written, which httpx would put in order."""
+    """Send a request with the path as written, which httpx would normalize."""
     url = httpx.URL(server.url)
     with closing(HTTPConnection(url.host, url.port, timeout=10)) as connection:
         connection.request(method, path, b"", {"X-API-Key": key})
@@ -75,7 +75,7 @@ def test_no_spelling_of_an_open_path_opens_another(guarded: LocalServer, path: s
     assert ask(guarded, "GET", path, "") in (401, 404)
 
 
-def test_every_route_that_takes_a_body_says_which_right_it_takes() -> None:
+def test_every_route_with_a_body_declares_its_right() -> None:
     routers = (native.asking, v2.asking, native.router, v2.router, control.router, health.router)
     routes = [route for router in routers for route in router.routes]
     declared = {
@@ -96,6 +96,6 @@ def test_every_route_that_takes_a_body_says_which_right_it_takes() -> None:
         "/v2/models/co2/versions/{}/ready",
     ],
 )
-def test_a_version_is_spelled_in_one_way(client: httpx.Client, path: str, version: str) -> None:
+def test_version_has_one_spelling(client: httpx.Client, path: str, version: str) -> None:
     answer = client.get(path.format(version))
     assert answer.status_code == 400, answer.text

@@ -1,4 +1,4 @@
-"""A model of texts over HTTP: both protocols, NumPy's files, and the public clients."""
+"""Text models over HTTP: both protocols, NumPy's files, and public clients."""
 
 import io
 import json
@@ -69,7 +69,7 @@ def test_json_rows_of_v1(http: httpx.Client, wanted: Prediction) -> None:
 
 
 @pytest.mark.parametrize("big_endian", [False, True])
-def test_numpy_s_files_of_v1(http: httpx.Client, wanted: Prediction, big_endian: bool) -> None:
+def test_numpy_files_of_v1(http: httpx.Client, wanted: Prediction, big_endian: bool) -> None:
     array = np.array(ROWS)
     if big_endian:
         array = array.astype(array.dtype.newbyteorder(">"))
@@ -109,7 +109,7 @@ def test_binary_tensors_of_v2(http: httpx.Client, wanted: Prediction) -> None:
     np.testing.assert_array_equal(opened(answer)[1]["mean"], wanted.mean)
 
 
-def test_metadata_say_strings(http: httpx.Client) -> None:
+def test_metadata_declare_strings(http: httpx.Client) -> None:
     (tensor,) = http.get("/v2/models/texts").json()["inputs"]
     assert tensor == {"name": "text", "datatype": "BYTES", "shape": [-1, 1]}
     (config,) = http.get("/v2/models/texts/config").json()["input"]
@@ -121,7 +121,7 @@ def test_metadata_say_strings(http: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("rows", [ROWS, np.array(ROWS), np.array(ROWS, object)])
-def test_the_client_sends_strings(texts: LocalServer, wanted: Prediction, rows: Any) -> None:
+def test_client_sends_strings(texts: LocalServer, wanted: Prediction, rows: Any) -> None:
     with Client(texts.url) as client:
         found = client.predict("texts", rows, passes=20, seed=7)
         np.testing.assert_array_equal(found.mean, wanted.mean)
@@ -137,13 +137,13 @@ def test_the_client_sends_strings(texts: LocalServer, wanted: Prediction, rows: 
         (np.array([[1.0]]), "has elements of type float64; the model expects string"),
     ],
 )
-def test_the_client_sends_no_other(texts: LocalServer, rows: Any, said: str) -> None:
+def test_client_sends_nothing_but_strings(texts: LocalServer, rows: Any, said: str) -> None:
     with Client(texts.url) as client, pytest.raises(InvalidCallError, match=said):
         client.predict("texts", rows)
 
 
 @pytest.mark.parametrize("binary", [False, True])
-def test_triton_s_client_infers(texts: LocalServer, wanted: Prediction, binary: bool) -> None:
+def test_triton_client_infers(texts: LocalServer, wanted: Prediction, binary: bool) -> None:
     rows = triton.InferInput("text", [4, 1], "BYTES")
     rows.set_data_from_numpy(np.array(ROWS, object), binary_data=binary)
     with triton.InferenceServerClient(texts.url.removeprefix("http://")) as client:
@@ -152,7 +152,7 @@ def test_triton_s_client_infers(texts: LocalServer, wanted: Prediction, binary: 
 
 
 @pytest.mark.parametrize("binary", [False, True])
-def test_kserve_s_client_infers(texts: LocalServer, wanted: Prediction, binary: bool) -> None:
+def test_kserve_client_infers(texts: LocalServer, wanted: Prediction, binary: bool) -> None:
     rows = kserve.InferInput("text", [4, 1], "BYTES")
     rows.set_data_from_numpy(np.array([[t.encode()] for t in TEXTS], object), binary_data=binary)
 

@@ -1,4 +1,4 @@
-"""The protocol's public clients, as they are."""
+"""The public clients of the protocol, unmodified."""
 
 import asyncio
 import warnings
@@ -15,7 +15,7 @@ from service import Predictor
 
 pytestmark = pytest.mark.slow
 
-# Importing them warns of what they import themselves; what the tests do may not warn.
+# Importing them gives deprecation warnings; the tests themselves must not warn.
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import kserve
@@ -39,7 +39,7 @@ def triton_rows(binary: bool) -> list[Any]:
     return [rows]
 
 
-def test_triton_asks_for_health_and_metadata(triton_client: Any) -> None:
+def test_triton_reads_health_and_metadata(triton_client: Any) -> None:
     assert triton_client.is_server_live()
     assert triton_client.is_server_ready()
     assert triton_client.is_model_ready("digits")
@@ -99,7 +99,7 @@ def test_triton_reads_the_error(triton_client: Any) -> None:
 
 
 def with_kserve(work: Any) -> Any:
-    """What `work` gives with a client of KServe's, in an event loop of its own."""
+    """Run `work` with a client of KServe, in a new event loop."""
 
     async def run() -> Any:
         client = kserve.InferenceRESTClient(kserve.RESTConfig(protocol="v2", timeout=60))
@@ -111,7 +111,7 @@ def with_kserve(work: Any) -> Any:
     return asyncio.run(run())
 
 
-def test_kserve_asks_for_health(server: LocalServer) -> None:
+def test_kserve_reads_health(server: LocalServer) -> None:
     async def ask(client: Any) -> list[bool]:
         return [
             await client.is_server_live(server.url),
@@ -150,7 +150,7 @@ def test_kserve_infers(
     assert (answer.id, answer.parameters) == ("42", PARAMETERS)
 
 
-def test_kserve_names_its_outputs_and_reads_the_error(server: LocalServer) -> None:
+def test_kserve_selects_outputs_and_reads_the_error(server: LocalServer) -> None:
     names = ["mutual_information", "probabilities"]
     good = kserve_request(True, PARAMETERS, request_outputs=[RequestedOutput(n) for n in names])
     bad = kserve_request(True, {"passes": 1})

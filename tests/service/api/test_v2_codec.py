@@ -1,4 +1,4 @@
-"""Tensors keep every bit on the way in and out; whatever is sent, only our own errors come."""
+"""Tensors keep every bit in both directions; invalid ones only raise the project's errors."""
 
 import contextlib
 import json
@@ -26,7 +26,7 @@ from service.errors import InputError, MCDropoutError
 from service.protocol.tensors import HEADER
 from tests.service.api.protocol import TYPES, Array, opened, packed, tensor
 
-#: What is slow on a busy machine says nothing of the codec.
+#: Slow examples on a busy machine are not a fault of the codec.
 ANY_SPEED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 SHAPES = arrays_of.array_shapes(min_dims=1, max_dims=4, max_side=4)
@@ -57,7 +57,7 @@ def require_same(found: Array, wanted: Array) -> None:
 def test_inputs_keep_every_bit(array: Array, nested: bool, spaces: int) -> None:
     text = json.dumps({"inputs": [tensor("x", array, nested)]}).encode()
     require_same(decoded(text, None)["x"], array)
-    # The tensor's bytes begin anywhere, as the JSON before them has any length.
+    # The tensor's bytes begin at any offset, because the JSON before them has any length.
     sent = packed({"x": array, "y": array}, id=" " * spaces)
     for found in decoded(sent["content"], sent["headers"][HEADER]).values():
         require_same(found, array)
@@ -74,7 +74,7 @@ def test_outputs_keep_every_bit(array: Array, binary: list[bool]) -> None:
 
 
 @pytest.mark.parametrize("byte", [2, 255])
-def test_a_bool_is_0_or_1(byte: int) -> None:
+def test_bool_is_0_or_1(byte: int) -> None:
     sent = packed({"x": np.array([[True, False], [True, True]])})
     content = sent["content"][:-1] + bytes([byte])
     with pytest.raises(InputError, match=rf"inputs\[0\].data\[1\]\[1\] is the byte {byte}; BOOL"):
@@ -96,7 +96,7 @@ VALID: dict[str, Any] = {
 }
 BINARY = packed({"pixels": np.zeros((1, 64), np.float32)}, outputs=VALID["outputs"])
 
-#: Of few letters: Hypothesis needs a second for its table of all.
+#: Few letters, because Hypothesis needs a second for its table of all characters.
 TEXT = st.text('ab1-."é', max_size=3)
 JSON = st.recursive(
     st.none()
@@ -113,7 +113,7 @@ JSON = st.recursive(
 
 @st.composite
 def changed(draw: st.DrawFn) -> bytes:
-    """A valid body with something in it replaced, added or taken out."""
+    """A valid body with something replaced, added or removed."""
     body = json.loads(json.dumps(VALID))
     for _ in range(draw(st.integers(1, 3))):
         at: Any = body

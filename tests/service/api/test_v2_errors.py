@@ -1,4 +1,4 @@
-"""Whatever is sent to /v2, the answer is {"error": …}: what, where, and what would be right."""
+"""Every error of /v2 is {"error": …}: what is wrong, where, and what would be right."""
 
 import json
 from typing import Any
@@ -21,7 +21,7 @@ def rows(**changes: Any) -> dict[str, Any]:
 
 
 def values(number: Any, at: int = 3) -> list[Any]:
-    """64 numbers, of which one is another."""
+    """64 numbers, one of which is replaced."""
     return [*[0] * at, number, *[0] * (63 - at)]
 
 
@@ -200,7 +200,7 @@ def parameters(**given: Any) -> dict[str, Any]:
         ),
     ],
 )
-def test_a_wrong_body_is_explained(client: httpx.Client, body: Any, message: str) -> None:
+def test_invalid_body_is_explained(client: httpx.Client, body: Any, message: str) -> None:
     assert message in error_of(client.post(URL, content=json.dumps(body)), 400)
 
 
@@ -221,9 +221,7 @@ def test_a_wrong_body_is_explained(client: httpx.Client, body: Any, message: str
         ),
     ],
 )
-def test_a_body_that_is_no_good_json_is_explained(
-    client: httpx.Client, content: bytes, message: str
-) -> None:
+def test_invalid_json_is_explained(client: httpx.Client, content: bytes, message: str) -> None:
     assert message in error_of(client.post(URL, content=content), 400)
 
 
@@ -269,14 +267,14 @@ TEXT = len(SENT["content"]) - 256
         (SENT["content"] + b"0", str(TEXT), "257 bytes follow the JSON; the inputs' binary_data_s"),
     ],
 )
-def test_bytes_that_are_not_what_is_said_of_them_are_refused(
+def test_bytes_that_contradict_their_description_are_refused(
     client: httpx.Client, content: bytes, header: str, message: str
 ) -> None:
     response = client.post(URL, content=content, headers={HEADER: header})
     assert message in error_of(response, 400)
 
 
-def test_bytes_are_checked_as_numbers_are(client: httpx.Client) -> None:
+def test_binary_numbers_are_checked_like_json_numbers(client: httpx.Client) -> None:
     bad = X.copy()
     bad[0, 7] = np.nan
     message = error_of(client.post(URL, **packed({"pixels": bad})), 400)
@@ -307,7 +305,7 @@ def test_bytes_are_checked_as_numbers_are(client: httpx.Client) -> None:
         ("GET", "/v2/models/digits/stats", 404, "unknown path."),
     ],
 )
-def test_a_wrong_address_is_explained(
+def test_unknown_address_is_explained(
     client: httpx.Client, method: str, path: str, status: int, message: str
 ) -> None:
     sent = json.dumps(rows()) if method == "POST" else None
@@ -315,21 +313,21 @@ def test_a_wrong_address_is_explained(
 
 
 @pytest.mark.parametrize("body", [{"ready": 1}, {"read": True}, [], "x"])
-def test_a_wrong_index_request_is_explained(client: httpx.Client, body: Any) -> None:
+def test_invalid_index_request_is_explained(client: httpx.Client, body: Any) -> None:
     error_of(client.post("/v2/repository/index", json=body), 400)
 
 
-def test_a_compressed_body_is_refused(client: httpx.Client) -> None:
+def test_compressed_body_is_refused(client: httpx.Client) -> None:
     for encoding in ("gzip", "deflate", "br"):
         headers = {"Content-Encoding": encoding}
         message = error_of(client.post(URL, content=b"x", headers=headers), 415)
         assert f"Content-Encoding is '{encoding}'; send the body without compression." in message
 
 
-def test_a_body_over_64_mib_is_refused(client: httpx.Client) -> None:
+def test_body_over_64_mib_is_refused(client: httpx.Client) -> None:
     message = error_of(client.post(URL, content=b" " * ((64 << 20) + 1)), 413)
     assert "this server allows at most 67108864 bytes. Send fewer rows." in message
 
 
-def test_server_survives_everything_above(client: httpx.Client) -> None:
+def test_server_still_answers_after_all_requests_above(client: httpx.Client) -> None:
     assert client.post(URL, json=rows()).status_code == 200

@@ -1,4 +1,4 @@
-"""Inference by the Open Inference Protocol, by a real server process."""
+"""Inference by the Open Inference Protocol, from a real server process."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +31,7 @@ def infer(client: httpx.Client, url: str = URL, **body: Any) -> tuple[dict[str, 
     return opened(client.post(url, json={"inputs": [tensor("pixels", X)], **body}))
 
 
-def test_answer_is_the_native_protocol_s(client: httpx.Client) -> None:
+def test_answer_equals_that_of_v1(client: httpx.Client) -> None:
     body = {"instances": X.tolist(), "passes": 50, "seed": 7}
     native = client.post("/v1/models/digits:predict", json=body).json()["predictions"]
     answer, arrays = infer(client, parameters={"passes": 50, "seed": 7})
@@ -45,7 +45,7 @@ def test_answer_is_the_native_protocol_s(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("form", ["flat", "nested", "binary"])
-def test_every_form_of_the_rows_is_the_same(
+def test_every_form_of_rows_gives_the_same_answer(
     client: httpx.Client, digits: Predictor, form: str
 ) -> None:
     parameters = {"passes": 20, "seed": 7}
@@ -58,7 +58,7 @@ def test_every_form_of_the_rows_is_the_same(
     np.testing.assert_array_equal(arrays["mean"], digits.predict(X, passes=20, seed=7).mean)
 
 
-def test_numbers_of_another_datatype_are_taken_if_they_fit(
+def test_numbers_of_another_datatype_are_accepted_if_they_fit(
     client: httpx.Client, digits: Predictor
 ) -> None:
     wanted = digits.predict(X, passes=20, seed=7).mean
@@ -67,7 +67,7 @@ def test_numbers_of_another_datatype_are_taken_if_they_fit(
         np.testing.assert_array_equal(opened(client.post(URL, **sent))[1]["mean"], wanted)
 
 
-def test_outputs_come_as_asked_for(client: httpx.Client, digits: Predictor) -> None:
+def test_requested_outputs_are_returned(client: httpx.Client, digits: Predictor) -> None:
     measures = ["mutual_information", "predictive_entropy"]
     names = [measures[0], "probabilities.variance", "mean", measures[1], "probabilities"]
     answer, arrays = infer(
@@ -84,7 +84,7 @@ def test_outputs_come_as_asked_for(client: httpx.Client, digits: Predictor) -> N
     assert [o["datatype"] for o in answer["outputs"]] == [*["FP64"] * 4, "FP32"]
 
 
-def test_training_off_gives_the_model_s_own_output(client: httpx.Client, digits: Predictor) -> None:
+def test_training_off_is_deterministic(client: httpx.Client, digits: Predictor) -> None:
     wanted = digits.predict_deterministic(X)["probabilities"]
     for rest in ({"parameters": {"training": False}}, {"outputs": [{"name": "probabilities"}]}):
         answer, arrays = infer(client, **rest)
@@ -93,7 +93,7 @@ def test_training_off_gives_the_model_s_own_output(client: httpx.Client, digits:
         assert "parameters" not in answer
 
 
-def test_the_returned_seed_repeats_the_answer(client: httpx.Client) -> None:
+def test_returned_seed_reproduces_the_answer(client: httpx.Client) -> None:
     first, arrays = infer(client)
     assert first["parameters"]["passes"] == 100
     _, again = infer(client, parameters={"seed": first["parameters"]["seed"]})
@@ -101,7 +101,7 @@ def test_the_returned_seed_repeats_the_answer(client: httpx.Client) -> None:
     assert infer(client)[0]["parameters"]["seed"] != first["parameters"]["seed"]
 
 
-def test_draws_are_chosen_by_parameters(client: httpx.Client, digits: Predictor) -> None:
+def test_sampling_options_are_parameters(client: httpx.Client, digits: Predictor) -> None:
     options: dict[str, Any] = {"passes": 20, "seed": 7, "masks": "per_row", "rate_scale": 0.5}
     sites = ["drop_hidden", "drop_maps"]
     _, arrays = infer(client, parameters=options | {"sites": ", ".join(sites)})
@@ -110,19 +110,19 @@ def test_draws_are_chosen_by_parameters(client: httpx.Client, digits: Predictor)
     np.testing.assert_array_equal(arrays["variance"], wanted.variance)
 
 
-def test_whole_numbers_may_come_as_floats(client: httpx.Client) -> None:
+def test_integers_may_be_sent_as_floats(client: httpx.Client) -> None:
     _, whole = infer(client, parameters={"passes": 20, "seed": 7, "rate_scale": 1})
     answer, floats = infer(client, parameters={"passes": 20.0, "seed": 7.0, "rate_scale": 1.0})
     np.testing.assert_array_equal(floats["mean"], whole["mean"])
     assert answer["parameters"] == {"passes": 20, "seed": 7}
 
 
-def test_the_id_comes_back(client: httpx.Client) -> None:
+def test_id_is_returned(client: httpx.Client) -> None:
     for name in ("42", "", "ü 😀"):
         assert infer(client, id=name)[0]["id"] == name
 
 
-def test_a_version_can_be_named(client: httpx.Client) -> None:
+def test_version_can_be_requested(client: httpx.Client) -> None:
     answer, _ = infer(client, url="/v2/models/digits/versions/1/infer")
     assert answer["model_version"] == "1"
 
@@ -138,7 +138,7 @@ def test_a_version_can_be_named(client: httpx.Client) -> None:
         (None, None, None, set()),
     ],
 )
-def test_an_output_comes_as_bytes_when_asked_for(
+def test_requested_output_is_binary(
     client: httpx.Client,
     all_of_them: bool | None,
     mean: bool | None,
@@ -165,7 +165,7 @@ def test_an_output_comes_as_bytes_when_asked_for(
         np.testing.assert_array_equal(array, wanted[name])
 
 
-def test_what_clients_add_unasked_changes_nothing(client: httpx.Client) -> None:
+def test_fields_that_clients_add_change_nothing(client: httpx.Client) -> None:
     unasked = {
         **{"sequence_id": 5, "sequence_start": True, "sequence_end": False, "priority": 1},
         **{"headers": {"a": "b"}, "triton_enable_empty_final_response": True, "timeout": 10**7},
@@ -180,7 +180,7 @@ def test_what_clients_add_unasked_changes_nothing(client: httpx.Client) -> None:
     np.testing.assert_array_equal(arrays["mean"], wanted["mean"])
 
 
-def test_many_rows_go_through_threads_and_come_back_whole(
+def test_large_requests_use_threads_and_are_complete(
     client: httpx.Client, digits: Predictor
 ) -> None:
     """Bodies and answers of more than 64 KiB."""
@@ -218,7 +218,7 @@ def wanted_of_all_types(model: Predictor, rows: dict[str, Array]) -> dict[str, A
     }
 
 
-def test_every_datatype_comes_as_json_and_as_bytes(
+def test_every_datatype_is_sent_as_json_and_binary(
     all_types: tuple[httpx.Client, Predictor],
 ) -> None:
     client, model = all_types
@@ -237,7 +237,7 @@ def test_every_datatype_comes_as_json_and_as_bytes(
             np.testing.assert_array_equal(array, wanted[name])
 
 
-def test_bytes_and_json_mix_in_one_request(all_types: tuple[httpx.Client, Predictor]) -> None:
+def test_binary_and_json_mix_in_one_request(all_types: tuple[httpx.Client, Predictor]) -> None:
     client, model = all_types
     rows = rows_of_all_types()
     mixed = [tensor(name, rows[name]) for name in list(rows)[::2]]

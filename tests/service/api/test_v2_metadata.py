@@ -1,4 +1,4 @@
-"""What the server says of itself and its models, and how models are loaded and unloaded."""
+"""Metadata of the server and its models, and loading and unloading by request."""
 
 import asyncio
 import shutil
@@ -24,11 +24,11 @@ from service.serving.data_plane import DataPlane
 from tests.conftest import STORE
 
 
-def test_server_metadata_names_the_extensions(client: httpx.Client) -> None:
+def test_server_metadata_lists_the_extensions(client: httpx.Client) -> None:
     metadata = client.get("/v2").json()
     assert metadata["name"] == "mcdropout"
     assert {"binary_tensor_data", "model_repository"} <= set(metadata["extensions"])
-    # No model depends on another, so there is nothing to unload with it.
+    # Models do not depend on each other, so no dependents are unloaded.
     assert "model_repository(unload_dependents)" not in metadata["extensions"]
 
 
@@ -40,7 +40,7 @@ def test_health(client: httpx.Client) -> None:
     assert client.get("/v2/models/digits/versions/1/ready").json() == ready
 
 
-def test_model_metadata_lists_what_may_be_asked_for(client: httpx.Client) -> None:
+def test_model_metadata_lists_the_outputs(client: httpx.Client) -> None:
     metadata = client.get("/v2/models/digits").json()
     measures = [
         (name, [-1 if n is None else n for n in MEASURES[name]().shape((None, 10))])
@@ -66,9 +66,7 @@ def test_model_metadata_lists_what_may_be_asked_for(client: httpx.Client) -> Non
 
 
 @pytest.mark.parametrize("name", ["digits", "co2"])
-def test_all_that_metadata_list_comes_in_one_answer_as_they_say(
-    client: httpx.Client, name: str
-) -> None:
+def test_all_listed_outputs_have_their_listed_form(client: httpx.Client, name: str) -> None:
     metadata = client.get(f"/v2/models/{name}").json()
     (spec,) = metadata["inputs"]
     size = spec["shape"][1]
@@ -79,7 +77,7 @@ def test_all_that_metadata_list_comes_in_one_answer_as_they_say(
     assert found == [{**o, "shape": [3, *o["shape"][1:]]} for o in metadata["outputs"]]
 
 
-def test_config_is_in_triton_s_words(client: httpx.Client) -> None:
+def test_config_has_the_form_of_triton(client: httpx.Client) -> None:
     config = client.get("/v2/models/co2/config").json()
     assert (config["backend"], config["max_batch_size"]) == ("onnxruntime", 0)
     assert config["input"] == [{"name": "year", "data_type": "TYPE_FP32", "dims": [-1, 1]}]
@@ -94,7 +92,7 @@ def test_index_lists_every_version(client: httpx.Client) -> None:
     assert client.post("/v2/repository/index", json={"ready": True}).json() == wanted
 
 
-def test_a_broken_model_is_not_ready_and_the_others_are(tmp_path: Path) -> None:
+def test_broken_model_is_not_ready_and_other_models_are(tmp_path: Path) -> None:
     shutil.copytree(STORE / "co2", tmp_path / "co2")
     (tmp_path / "broken" / "1").mkdir(parents=True)
     with local_server(tmp_path) as server, httpx.Client(base_url=server.url) as client:
@@ -130,7 +128,7 @@ def test_openapi_describes_infer(client: httpx.Client) -> None:
 
 
 class Controlled(Repository):
-    """Notes what it is asked to load and unload."""
+    """Records what it is asked to load and unload."""
 
     def __init__(self) -> None:
         super().__init__(STORE, load_model)
@@ -152,7 +150,7 @@ def repository() -> Controlled:
 
 @pytest.fixture
 def shared(repository: Controlled) -> Iterator[AppState]:
-    """Requests may load and unload models, and bodies have up to 100 bytes."""
+    """Requests may load and unload models, and bodies have at most 100 bytes."""
     scheduler = Scheduler()
     plane = DataPlane(repository, scheduler)
     yield AppState(plane, choose_device("cpu"), control=True, max_body=100)
@@ -173,7 +171,7 @@ def post(app: ASGIApp, path: str, **sent: Any) -> httpx.Response:
     return asyncio.run(send())
 
 
-def test_models_are_not_loaded_by_request_unless_a_setting_says_so(
+def test_models_are_loaded_by_request_only_if_the_setting_allows_it(
     shared: AppState, repository: Controlled
 ) -> None:
     app = create_app(replace(shared, control=False))
@@ -208,7 +206,7 @@ def test_models_are_loaded_and_unloaded_by_request(app: ASGIApp, repository: Con
         ([], "the body is wrong: Input should be an object. Send nothing, or {}."),
     ],
 )
-def test_a_model_is_loaded_as_it_is(
+def test_load_accepts_no_other_configuration(
     app: ASGIApp, repository: Controlled, body: Any, message: str
 ) -> None:
     response = post(app, "/v2/repository/models/digits/load", json=body)
@@ -218,7 +216,7 @@ def test_a_model_is_loaded_as_it_is(
 
 
 @pytest.mark.parametrize("sized", [True, False])
-def test_a_body_over_the_limit_is_refused(app: ASGIApp, sized: bool) -> None:
+def test_body_over_the_limit_is_refused(app: ASGIApp, sized: bool) -> None:
     async def parts() -> Any:
         for _ in range(11):
             yield b" " * 10

@@ -22,7 +22,7 @@ from tests.service.repository.test_registry import place
 
 @pytest.fixture
 def app(tmp_path: Path, digits_path: Path) -> Iterator[ASGIApp]:
-    """Serves `zero`, whose only version is 0, and has `empty`, which has none."""
+    """Serves `zero`, whose only version is 0, and has `empty`, which has no version."""
     place(tmp_path, "zero", 0, digits_path.read_bytes())
     (tmp_path / "empty").mkdir()
     repository, scheduler = Repository(tmp_path, load_model), Scheduler()
@@ -42,14 +42,14 @@ def ask(app: ASGIApp, *paths: str, method: str = "GET") -> list[httpx.Response]:
     return asyncio.run(send())
 
 
-def test_a_version_0_answers_by_its_number(app: ASGIApp) -> None:
+def test_version_0_answers_by_its_number(app: ASGIApp) -> None:
     paths = ("/v1/models/zero/versions/0", "/v2/models/zero/versions/0/ready")
     details, ready = ask(app, *paths)
     assert (details.json()["version"], details.json()["state"]) == ("0", "ready")
     assert ready.json() == {"name": "zero", "ready": True}
 
 
-def test_a_model_without_versions_is_listed_and_has_no_version_0(app: ASGIApp) -> None:
+def test_model_without_versions_is_listed_and_has_no_version_0(app: ASGIApp) -> None:
     (listed,) = ask(app, "/v1/models")
     models: dict[str, Any] = {one["name"]: one["versions"] for one in listed.json()["models"]}
     assert [(v["version"], v["state"]) for v in models["empty"]] == [("0", "failed")]

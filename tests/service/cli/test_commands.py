@@ -45,7 +45,7 @@ def serve(*flags: str, **variables: str) -> subprocess.CompletedProcess[str]:
         (["--device", "cuda"], "error: the device is set to 'cuda', but CUDA is not available: "),
     ],
 )
-def test_a_wrong_start_is_a_sentence_and_exit_code_2(flags: list[str], message: str) -> None:
+def test_failed_start_prints_a_sentence_and_exits_with_2(flags: list[str], message: str) -> None:
     ended = serve(*flags)
     assert ended.returncode == 2
     assert ended.stderr.startswith(message)
@@ -68,10 +68,10 @@ def test_help_shows_the_defaults() -> None:
     assert "[default: (the model's own)]" in shown["predict"]
 
 
-def test_names_with_brackets_are_printed_as_they_are(
+def test_names_with_brackets_are_printed_unchanged(
     edit_artifact: EditArtifact,
 ) -> None:
-    """Rich would take [/b] for markup, and :smile: for a face."""
+    """Rich would interpret [/b] as markup, and :smile: as an emoji."""
     labels = ["[/b]", ":smile:", *"23456789"]
 
     def rename(model: onnx.ModelProto) -> None:
@@ -90,7 +90,7 @@ def test_names_with_brackets_are_printed_as_they_are(
     assert ":smile:" in ended.stdout
 
 
-def test_a_taken_port_is_said_and_ends_the_start() -> None:
+def test_port_in_use_is_reported_and_stops_the_start() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -99,20 +99,20 @@ def test_a_taken_port_is_said_and_ends_the_start() -> None:
     assert "Address already in use. Choose another with --port" in ended.stderr
 
 
-def test_sigterm_ends_the_server_with_0() -> None:
+def test_sigterm_ends_the_server_with_exit_code_0() -> None:
     with local_server(STORE) as server:
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(20) == 0
 
 
-def test_an_empty_store_serves_no_model_and_says_so(tmp_path: Path) -> None:
+def test_empty_store_serves_no_model_and_says_so(tmp_path: Path) -> None:
     with local_server(tmp_path) as server:
         assert any("There are no models yet" in line for line in server.lines)
         assert httpx.get(f"{server.url}/v1/models").json() == {"models": []}
 
 
-def test_the_server_process_holds_no_tensorflow() -> None:
-    """By what the process has mapped into its memory, whatever its imports are called."""
+def test_server_process_loads_no_tensorflow() -> None:
+    """Checked by the files that the process has mapped into memory."""
     with local_server(STORE) as server:
         maps = Path(f"/proc/{server.process.pid}/maps").read_text()
     assert "onnxruntime" in maps
@@ -131,14 +131,14 @@ def test_inspect_shows_sites_and_plan(digits_path: Path) -> None:
         assert text in ended.stdout
 
 
-def test_inspect_gives_programs_everything(digits_path: Path) -> None:
+def test_inspect_prints_everything_as_json(digits_path: Path) -> None:
     found = json.loads(inspect(str(digits_path), "--json").stdout)
     assert [site["rate"] for site in found["manifest"]["sites"]] == [0.1, 0.25, 0.5]
     assert found["plan"]["layout"] == "split"
     assert found["proof"]["off_difference"] < 1e-5
 
 
-def test_inspect_says_what_is_wrong_with_a_file(tmp_path: Path) -> None:
+def test_inspect_explains_an_invalid_file(tmp_path: Path) -> None:
     ended = inspect(str(tmp_path / "no.onnx"))
     assert ended.returncode == 2
     assert ended.stderr.startswith(f"error: {tmp_path / 'no.onnx'} cannot be read: No such file")
@@ -154,7 +154,7 @@ def test_inspect_says_how_to_export_a_keras_model() -> None:
     )
 
 
-def test_inspect_can_turn_dropouts_on() -> None:
+def test_inspect_can_activate_dropout() -> None:
     file = str(ROOT / "tests" / "data" / "torch" / "mlp_legacy_opset11.onnx")
     assert "off in the file, and nothing else" in inspect(file).stderr
     ended = inspect(file, "--activate-dropout")
@@ -162,7 +162,7 @@ def test_inspect_can_turn_dropouts_on() -> None:
     assert "/2/Dropout" in ended.stdout
 
 
-def test_inspect_of_a_folder_or_on_a_device_that_is_none_says_what_to_give() -> None:
+def test_inspect_explains_a_folder_and_an_invalid_device() -> None:
     folder = STORE / "co2" / "1"
     assert (
         f"Is a directory. Give a file, such as {folder / 'model.onnx'}"
@@ -174,8 +174,8 @@ def test_inspect_of_a_folder_or_on_a_device_that_is_none_says_what_to_give() -> 
     )
 
 
-def test_connections_send_at_once() -> None:
-    """The body of an answer does not wait for the client's word on the headers."""
+def test_connections_send_without_delay() -> None:
+    """The body of an answer does not wait until the client has acknowledged the headers."""
     with (
         listen("127.0.0.1", 0) as listening,
         socket.create_connection(listening.getsockname()),

@@ -1,4 +1,4 @@
-"""`mcdropout predict`: a real process on real files."""
+"""`mcdropout predict`, run as a process on files."""
 
 import json
 import subprocess

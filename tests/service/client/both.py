@@ -1,4 +1,4 @@
-"""Both clients behind one interface, so that a test is written once."""
+"""Both clients behind one interface, so that one test covers both."""
 
 import asyncio
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ class Awaited:
 
 @contextmanager
 def asking(kind: str, url: str, **settings: Any) -> Iterator[Any]:
-    """A client of a kind; typed loosely, as it is one of two."""
+    """A client of the given kind."""
     if kind == "blocking":
         with Client(url, **settings) as client:
             yield client
@@ -41,7 +41,7 @@ def asking(kind: str, url: str, **settings: Any) -> Iterator[Any]:
 
 
 def waits_of(client: Any) -> list[float]:
-    """From now on `client` does not wait, but notes for how long it would have."""
+    """Let `client` record the time of each wait instead of waiting."""
     waits: list[float] = []
     if isinstance(client, Client):
         client._sleep = waits.append

@@ -1,4 +1,4 @@
-"""A small HTTP server on a real socket that does to each request what a script says."""
+"""A small HTTP server on a real socket that follows a script, request by request."""
 
 import json
 import socket
@@ -25,13 +25,13 @@ class Answer:
 
 
 def refusal(status: int, text: str, **headers: str) -> Answer:
-    """A failure in the server's form."""
+    """An error in the server's form."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Answer(status, json.dumps({"error": text}).encode(), named)
 
 
 def inferred(seed: int = 7, **arrays: Array) -> Answer:
-    """An answer to a request for inference; names have __ for a dot."""
+    """An answer to an inference request; names have __ instead of a dot."""
     outputs = [
         {
             "name": name.replace("__", "."),
@@ -50,13 +50,13 @@ def inferred(seed: int = 7, **arrays: Array) -> Answer:
     return Answer(200, body, {HEADER: str(len(text))})
 
 
-#: What a request comes to.
+#: How a request is answered.
 Deed: TypeAlias = "Answer | Callable[[Handler], None]"
 GOOD = inferred(y__mean=np.ones((1, 2)), y__variance=np.zeros((1, 2)))
 
 
 def signature(inputs: Mapping[str, tuple[str, list[int]]], outputs: list[str]) -> Answer:
-    """What is told of a model: input name to element type and shape, names of outputs."""
+    """Metadata of a model: input name to datatype and shape, and names of outputs."""
     tensors = {
         name: {"dtype": dtype, "tensor_shape": {"dim": [{"size": str(n)} for n in shape]}}
         for name, (dtype, shape) in inputs.items()
@@ -73,7 +73,7 @@ ROW = [[1.0, 2.0]]
 
 @dataclass(frozen=True)
 class Seen:
-    """A request that came."""
+    """A request that was received."""
 
     method: str
     path: str
@@ -87,7 +87,7 @@ class Seen:
 
 
 def close(handler: "Handler") -> None:
-    """End the connection without an answer."""
+    """Close the connection without an answer."""
 
 
 def garbage(handler: "Handler") -> None:
@@ -96,7 +96,7 @@ def garbage(handler: "Handler") -> None:
 
 
 def cut(handler: "Handler") -> None:
-    """End the connection amid the answer."""
+    """Close the connection in the middle of the answer."""
     handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{")
 
 
@@ -106,7 +106,7 @@ def hang(handler: "Handler") -> None:
 
 
 def drip(handler: "Handler") -> None:
-    """Answer, ever so slowly."""
+    """Answer very slowly."""
     handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
     for _ in range(200):
         if handler.server.ended.wait(0.02):
@@ -115,7 +115,7 @@ def drip(handler: "Handler") -> None:
 
 
 class Scripted(ThreadingHTTPServer):
-    """Answers each request but those for metadata with the next of `script`, then with GOOD."""
+    """Answers metadata requests from `metadata`, and others from `script` and then with GOOD."""
 
     daemon_threads = True
 
@@ -123,22 +123,22 @@ class Scripted(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.script: list[Deed] = []
-        self.metadata = [ONE_INPUT]  # the last one stays
+        self.metadata = [ONE_INPUT]  # the last one is repeated
         self.seen: list[Seen] = []
         self.times: list[float] = []
         self.ended = threading.Event()
 
     @property
     def asked(self) -> list[Seen]:
-        """What came beside requests for metadata."""
+        """The requests received, except those for metadata."""
         return [seen for seen in self.seen if not seen.path.endswith("/metadata")]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is no error here."""
+        """Ignore clients that disconnect."""
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Of one connection."""
+    """Handler of one connection."""
 
     server: Scripted
     protocol_version = "HTTP/1.1"
@@ -179,7 +179,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def scripted(*script: Deed) -> Iterator[Scripted]:
-    """A server for the time of the block."""
+    """Run a server during the block."""
     with Scripted() as server:
         server.script.extend(script)
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)

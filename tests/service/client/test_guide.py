@@ -1,4 +1,4 @@
-"""The code in docs/client.md runs and gives what it says."""
+"""The code in docs/client.md runs and gives the results that it shows."""
 
 import inspect
 import re
@@ -15,7 +15,7 @@ from tests.conftest import ROOT, STORE
 GUIDE = (ROOT / "docs" / "client.md").read_text()
 
 
-def test_its_code_runs(server: LocalServer, capsys: pytest.CaptureFixture[str]) -> None:
+def test_code_of_the_guide_runs(server: LocalServer, capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, Any] = {"__name__": "guide"}
     blocks = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
     for block in blocks:

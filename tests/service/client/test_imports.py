@@ -1,4 +1,4 @@
-"""The client needs httpx and numpy, and of the server what both share: `service.protocol`."""
+"""The client needs httpx, NumPy and `service.protocol` only."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ import sys
 from scripts.local_server import LocalServer
 from tests.conftest import ROOT
 
-#: What httpx and numpy themselves need.
+#: Packages that httpx and NumPy need.
 ALLOWED = {"anyio", "certifi", "h11", "httpcore", "httpx", "idna", "numpy", "typing_extensions"}
 
 CODE = """
@@ -49,7 +49,7 @@ print("\\n".join(sys.modules))
 """
 
 
-def test_both_clients_run_without_the_server_s_packages(server: LocalServer) -> None:
+def test_clients_run_without_the_packages_of_the_server(server: LocalServer) -> None:
     code = CODE.format(allowed=ALLOWED, url=server.url)
     command = [sys.executable, "-c", code]
     ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60)

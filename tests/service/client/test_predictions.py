@@ -1,4 +1,4 @@
-"""Both clients against real server processes: what they give is what the library gives."""
+"""Both clients against real servers: their predictions equal those of the library."""
 
 import asyncio
 import os
@@ -45,7 +45,7 @@ def ask(request: pytest.FixtureRequest, server: LocalServer) -> Iterator[Any]:
 
 
 def require_same(found: Any, wanted: Any) -> None:
-    """Check that a client's prediction is the library's, bit by bit."""
+    """Check that a client's prediction equals the library's bit for bit."""
     assert (list(found), found.passes, found.seed) == (list(wanted), wanted.passes, wanted.seed)
     for name in wanted:
         for key in ("mean", "variance"):
@@ -58,7 +58,7 @@ def require_same(found: Any, wanted: Any) -> None:
 
 
 def logged(server: LocalServer, number: str | None) -> str:
-    """What the server's log says of a request for inference."""
+    """The server's log line for an inference request."""
     end = time.monotonic() + 10
     while time.monotonic() < end:
         for line in list(server.lines):
@@ -83,35 +83,35 @@ def logged(server: LocalServer, number: str | None) -> str:
     ],
     ids=str,
 )
-def test_a_prediction_is_the_library_s(ask: Any, digits: Predictor, options: Any) -> None:
+def test_prediction_equals_the_library(ask: Any, digits: Predictor, options: Any) -> None:
     require_same(ask.predict("digits", X, seed=7, **options), digits.predict(X, seed=7, **options))
 
 
 @pytest.mark.parametrize(
     "x", [X.tolist(), X.astype(np.float64), {"pixels": X}, tuple(X), X[:, ::-1][:, ::-1]]
 )
-def test_rows_come_in_any_form(ask: Any, digits: Predictor, x: Any) -> None:
+def test_rows_are_accepted_in_any_form(ask: Any, digits: Predictor, x: Any) -> None:
     require_same(ask.predict("digits", x, 20, 7), digits.predict(X, 20, 7))
 
 
-def test_a_prediction_reads_as_the_library_s(ask: Any) -> None:
+def test_prediction_reads_like_the_library(ask: Any) -> None:
     found = ask.predict("digits", X[:3], 20, measures=MEASURES)
     assert isinstance(found, Prediction)
     assert found.mean is found["probabilities"].mean
     assert found.variance.shape == (3, 10)
     assert found.measures["mutual_information"].shape == (3,)
     assert (len(found), found.model, found.version) == (1, "digits", 1)
-    found.mean[0] += 1  # an array of one's own
+    found.mean[0] += 1  # the array is writable
 
 
-def test_the_returned_seed_repeats_the_answer(ask: Any) -> None:
+def test_returned_seed_reproduces_the_answer(ask: Any) -> None:
     first = ask.predict("digits", X)
     require_same(ask.predict("digits", X, seed=first.seed), first)
     assert ask.predict("digits", X).seed != first.seed
     assert first.passes == 100
 
 
-def test_the_request_s_id_is_the_server_s(ask: Any, server: LocalServer) -> None:
+def test_request_id_is_that_of_the_server(ask: Any, server: LocalServer) -> None:
     assert ask.predict("digits", X, request_id="mine:1").request_id == "mine:1"
     number = ask.predict("digits", X, 20).request_id
     with pytest.raises(RefusedError) as caught:
@@ -120,7 +120,7 @@ def test_the_request_s_id_is_the_server_s(ask: Any, server: LocalServer) -> None
     assert " 400 " in logged(server, caught.value.request_id)
 
 
-def test_dropout_off_gives_the_model_s_own_output(ask: Any, digits: Predictor) -> None:
+def test_dropout_off_gives_the_deterministic_output(ask: Any, digits: Predictor) -> None:
     found = ask.predict_deterministic("digits", X, version=1)
     wanted = digits.predict_deterministic(X)
     assert list(found) == list(wanted)
@@ -162,7 +162,7 @@ def test_models_and_their_states(ask: Any) -> None:
     ],
     ids=str,
 )
-def test_a_refusal_is_in_the_server_s_words(
+def test_refusal_has_the_text_of_the_server(
     ask: Any, options: dict[str, Any], status: int, message: str
 ) -> None:
     with pytest.raises(RefusedError) as caught:
@@ -171,30 +171,28 @@ def test_a_refusal_is_in_the_server_s_words(
     assert message in str(caught.value)
 
 
-def test_options_of_numpy_are_taken_and_predictions_compared(ask: Any) -> None:
+def test_numpy_options_are_accepted(ask: Any) -> None:
     one = ask.predict("digits", X, np.int32(5), np.int64(7), rate_scale=np.float32(1))
     assert one == ask.predict("digits", X, 5, 7)
     assert one != ask.predict("digits", X, 6, 7)
     assert one != ask.predict("digits", X, 5, 8)
 
 
-def test_models_are_not_loaded_unless_a_setting_says_so(ask: Any) -> None:
+def test_models_are_loaded_only_if_the_setting_allows_it(ask: Any) -> None:
     for call in (ask.load, ask.unload):
         with pytest.raises(RefusedError, match="MCDROPOUT_REPOSITORY_CONTROL") as caught:
             call("digits")
         assert caught.value.status == 403
 
 
-def test_a_call_that_is_given_up_is_stopped(ask: Any, server: LocalServer) -> None:
+def test_canceled_call_is_stopped(ask: Any, server: LocalServer) -> None:
     with pytest.raises(DeadlineExceededError) as caught:
         ask.predict("digits", X[:1], 1_000_000, timeout=0.2)
     line = logged(server, caught.value.request_id)
     assert " 499 " in line or " 504 " in line
 
 
-def test_many_calls_at_a_time_have_each_their_answer(
-    server: LocalServer, digits: Predictor
-) -> None:
+def test_concurrent_calls_get_their_own_answers(server: LocalServer, digits: Predictor) -> None:
     async def main() -> list[Prediction]:
         async with AsyncClient(server.url, connections=20) as client:
             calls = (client.predict("digits", X[: 1 + n % 5], 20, seed=n) for n in range(50))
@@ -266,7 +264,7 @@ def test_several_inputs_and_outputs_of_every_type(kind: str, strict: Any) -> Non
 
 
 @on_both
-def test_an_output_may_be_called_mean(kind: str, strict: Any) -> None:
+def test_output_may_be_named_mean(kind: str, strict: Any) -> None:
     folder, server = strict
     model = load_model(folder / "named" / "1" / "model.onnx")
     rows = [[1.0, 2.0]]
@@ -276,7 +274,7 @@ def test_an_output_may_be_called_mean(kind: str, strict: Any) -> None:
 
 
 @on_both
-def test_a_version_can_be_named(kind: str, strict: Any) -> None:
+def test_version_can_be_requested(kind: str, strict: Any) -> None:
     with asking(kind, strict[1].url, api_key=KEY) as client:
         assert client.predict("named", [[1, 2]], version=1).version == 1
         assert client.predict("named", [[1, 2]], version=2).version == 2
@@ -284,7 +282,7 @@ def test_a_version_can_be_named(kind: str, strict: Any) -> None:
 
 
 @on_both
-def test_a_model_is_unloaded_and_loaded(kind: str, strict: Any) -> None:
+def test_model_is_unloaded_and_loaded(kind: str, strict: Any) -> None:
     with asking(kind, strict[1].url, api_key=KEY, retries=0) as client:
         client.predict("named", [[1, 2]])
         client.unload("named")
@@ -298,7 +296,7 @@ def test_a_model_is_unloaded_and_loaded(kind: str, strict: Any) -> None:
 
 
 @on_both
-def test_without_the_right_key_nothing_is_answered(kind: str, strict: Any) -> None:
+def test_requests_without_the_right_key_are_refused(kind: str, strict: Any) -> None:
     for key in (None, "a-key-of-another"):
         with asking(kind, strict[1].url, api_key=key) as client:
             assert client.is_ready()
@@ -315,7 +313,7 @@ def test_too_many_rows_are_refused(kind: str, strict: Any) -> None:
         assert caught.value.status == 413
 
 
-def test_a_full_queue_is_waited_for(strict: Any) -> None:
+def test_client_waits_for_a_full_queue(strict: Any) -> None:
     async def main(retries: int) -> list[Prediction | BaseException]:
         async with AsyncClient(strict[1].url, api_key=KEY, retries=retries) as client:
             calls = (client.predict("named", np.ones((50, 2)), 20_000) for _ in range(4))
@@ -327,7 +325,7 @@ def test_a_full_queue_is_waited_for(strict: Any) -> None:
     assert all(isinstance(found, Prediction) for found in asyncio.run(main(20)))
 
 
-def test_a_transport_may_be_given() -> None:
+def test_transport_may_be_given() -> None:
     def handle(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json={"models": []})
 

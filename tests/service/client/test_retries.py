@@ -1,4 +1,4 @@
-"""The retry policy by itself: time is a number here, and nothing is sent."""
+"""The retry policy alone: time is simulated, and nothing is sent."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -32,7 +32,7 @@ def lost(sent: bool = True) -> UnreachableError:
 
 
 class World:
-    """Does the steps of a flow: a request takes `seconds`, and `outcomes` come of them."""
+    """Executes the steps of a flow: each request takes `seconds` and has the next of `outcomes`."""
 
     def __init__(self, outcomes: Sequence[Outcome], seconds: float = 0.0, **policy: Any) -> None:
         self.now = 1000.0
@@ -67,13 +67,13 @@ class World:
                 outcome = self.outcomes.pop(0)
 
 
-def test_what_is_answered_is_not_asked_again() -> None:
+def test_answered_request_is_not_repeated() -> None:
     world = World([OK])
     assert world.run() is OK
     assert (world.waits, world.left) == ([], [60.0])
 
 
-def test_retry_after_is_waited_for_and_a_little_more() -> None:
+def test_wait_is_retry_after_plus_jitter() -> None:
     world = World([busy(429, "2"), busy(503, "1"), OK])
     assert world.run() is OK
     assert world.waits == [2 + 0.5 * 0.1, 1 + 0.5 * 0.2]
@@ -82,19 +82,19 @@ def test_retry_after_is_waited_for_and_a_little_more() -> None:
 @pytest.mark.parametrize(
     "text", [None, "", "soon", "-1", "Wed, 21 Oct 2026 07:28:00 GMT", "9" * 40]
 )
-def test_without_seconds_the_waits_double(text: str | None) -> None:
+def test_waits_double_without_retry_after(text: str | None) -> None:
     world = World([busy(503, text)] * 8 + [OK], retries=8, uniform=lambda: 1.0)
     assert world.run() is OK
     assert world.waits == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
 
 
-def test_a_lost_connection_is_tried_again() -> None:
+def test_lost_connection_is_retried() -> None:
     world = World([lost(), lost(False), OK])
     assert world.run() is OK
     assert world.waits == [0.05, 0.1]
 
 
-def test_the_error_of_the_last_try_is_raised() -> None:
+def test_error_of_the_last_try_is_raised() -> None:
     world = World([busy(429, "1"), busy(429, "1"), busy(503, "4"), OK], retries=2)
     with pytest.raises(UnavailableError, match=r"^too many$") as caught:
         world.run()
@@ -117,7 +117,7 @@ def test_no_retries_means_one_try() -> None:
         (504, DeadlineExceededError),
     ],
 )
-def test_other_statuses_are_never_asked_again(status: int, kind: type[ClientError]) -> None:
+def test_other_statuses_are_not_retried(status: int, kind: type[ClientError]) -> None:
     world = World([Reply(status, {"retry-after": "1"}, b'{"error": "because"}')])
     with pytest.raises(kind, match=r"^because$") as caught:
         world.run()
@@ -125,7 +125,7 @@ def test_other_statuses_are_never_asked_again(status: int, kind: type[ClientErro
     assert world.waits == []
 
 
-def test_a_wait_beyond_the_deadline_is_not_begun() -> None:
+def test_wait_beyond_the_deadline_is_not_begun() -> None:
     world = World([busy(429, "30")])
     with pytest.raises(UnavailableError) as caught:
         world.run(timeout=20)
@@ -133,13 +133,13 @@ def test_a_wait_beyond_the_deadline_is_not_begun() -> None:
     assert world.now == 1000.0
 
 
-def test_each_try_has_what_is_left_of_the_time() -> None:
+def test_each_try_has_the_remaining_time() -> None:
     world = World([busy(429, "2"), busy(429, "2"), OK], seconds=1.0, uniform=lambda: 0.0)
     assert world.run(timeout=10) is OK
     assert world.left == [10.0, 7.0, 4.0]
 
 
-def test_time_that_ran_out_is_not_tried_again() -> None:
+def test_passed_deadline_is_not_retried() -> None:
     world = World([None], seconds=99.0)
     with pytest.raises(DeadlineExceededError, match="not ready within 10 s") as caught:
         world.run(timeout=10)
@@ -149,7 +149,7 @@ def test_time_that_ran_out_is_not_tried_again() -> None:
         World([]).run(timeout=0)
 
 
-def test_what_must_not_run_twice_is_sent_again_only_if_it_has_not_begun() -> None:
+def test_non_idempotent_request_is_repeated_only_if_it_has_not_begun() -> None:
     world = World([lost(sent=False), busy(429), OK])
     assert world.run(idempotent=False) is OK
     outcomes: list[Outcome] = [lost(sent=True), busy(503)]

@@ -1,4 +1,4 @@
-"""Rows become the arrays of a signature, or an error that names the place."""
+"""Rows are converted to the arrays of a signature, or an error names the place."""
 
 from typing import Any
 
@@ -29,13 +29,13 @@ TWO = Signature((Tensor("a", "float32", (None, 2)), Tensor("b", "int64", (None,)
         [np.array([1, 2]), np.array([3, 4])],
     ],
 )
-def test_whatever_numpy_reads_becomes_the_model_s_dtype(x: Any) -> None:
+def test_rows_are_converted_to_the_dtype_of_the_model(x: Any) -> None:
     array = read_rows(x, of())["x"]
     assert array.dtype == np.float32
     np.testing.assert_array_equal(array, [[1, 2], [3, 4]])
 
 
-def test_each_input_has_its_own() -> None:
+def test_each_input_has_its_own_dtype() -> None:
     arrays = read_rows({"b": [1, 2.0], "a": np.ones((2, 2))}, TWO)
     assert {name: array.dtype.name for name, array in arrays.items()} == {
         "a": "float32",
@@ -43,7 +43,7 @@ def test_each_input_has_its_own() -> None:
     }
 
 
-def test_numbers_of_the_model_s_dtype_are_not_copied() -> None:
+def test_numbers_of_the_same_dtype_are_not_copied() -> None:
     x = np.ones((3, 2), np.float32)
     assert read_rows(x, of())["x"] is x
 
@@ -75,13 +75,13 @@ def test_numbers_of_the_model_s_dtype_are_not_copied() -> None:
         ({}, r"x names inputs \[\]; the model has \['x'\]"),
     ],
 )
-def test_what_is_wrong_is_named(x: Any, message: str) -> None:
+def test_invalid_rows_are_explained(x: Any, message: str) -> None:
     with pytest.raises(InvalidCallError, match=message):
         read_rows(x, of())
 
 
 @pytest.mark.parametrize(("value", "fits"), [(3.0, True), (3.5, False), (np.nan, False)])
-def test_whole_numbers_stay_whole(value: float, fits: bool) -> None:
+def test_integers_are_not_truncated(value: float, fits: bool) -> None:
     if fits:
         np.testing.assert_array_equal(read_rows([[value, 0]], of("uint8"))["x"], [[3, 0]])
     else:
@@ -91,19 +91,19 @@ def test_whole_numbers_stay_whole(value: float, fits: bool) -> None:
             read_rows([[value, 0]], of("uint8"))
 
 
-def test_bools_are_for_bools_alone() -> None:
+def test_bools_are_accepted_for_bools_only() -> None:
     assert read_rows([[True, False]], of("bool"))["x"].dtype == np.bool_
     with pytest.raises(InvalidCallError, match="the model expects bool"):
         read_rows([[1, 0]], of("bool"))
 
 
-def test_a_dynamic_axis_takes_any_size() -> None:
+def test_dynamic_axis_accepts_any_size() -> None:
     assert read_rows(np.ones((2, 5, 3)), of("float64", None, 3))["x"].shape == (2, 5, 3)
     with pytest.raises(InvalidCallError, match=r"\(rows, any, 3\), of float64"):
         read_rows(np.ones((2, 5, 4)), of("float64", None, 3))
 
 
-def test_numbers_that_are_not_finite_are_the_server_s_to_judge() -> None:
+def test_numbers_that_are_not_finite_are_left_to_the_server() -> None:
     array = read_rows([[np.nan, np.inf]], of())["x"]
     np.testing.assert_array_equal(array, [[np.nan, np.inf]])
 

@@ -1,4 +1,4 @@
-"""How to sample: what of it is refused before anything is sent."""
+"""Sampling options that are refused before anything is sent."""
 
 import json
 from typing import Any
@@ -28,12 +28,12 @@ from service.client.signature import Signature
         ({"measures": [{"a": 1, "b": 2}]}, "give objects of one name and its argument"),
     ],
 )
-def test_an_option_of_another_type_is_named(options: dict[str, Any], message: str) -> None:
+def test_option_of_another_type_is_named(options: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidCallError, match=message):
         read_options(**options)
 
 
-def test_numpy_s_numbers_are_sent_as_numbers() -> None:
+def test_numpy_numbers_are_sent_as_numbers() -> None:
     given = read_options(passes=np.int64(5), seed=np.uint8(7), rate_scale=np.float32(0.5))
     sent = question(given, Signature((), ("y",)))["parameters"]
     assert json.loads(json.dumps(sent)) == {
@@ -44,7 +44,7 @@ def test_numpy_s_numbers_are_sent_as_numbers() -> None:
     }
 
 
-def test_a_measure_with_arguments_is_asked_for_in_one_piece_of_text() -> None:
+def test_measure_with_arguments_is_one_string() -> None:
     options = read_options(measures=["entropy", {"quantiles": [0.05, 0.95]}, {"interval": 0.9}])
     sent = question(options, Signature((), ("y",)))["outputs"]
     assert [output["name"] for output in sent] == [

@@ -1,4 +1,4 @@
-"""Both clients against a server that does what a script says, on a real socket."""
+"""Both clients against a scripted server on a real socket."""
 
 import asyncio
 import time
@@ -42,7 +42,7 @@ ONES = np.ones((1, 2))
 
 
 @on_both
-def test_a_busy_server_is_asked_again_when_it_says(kind: str) -> None:
+def test_busy_server_is_retried_after_its_delay(kind: str) -> None:
     busy = refusal(429, "busy", Retry_After="2")
     with scripted(busy, busy) as server, asking(kind, server.url) as client:
         waits = waits_of(client)
@@ -64,7 +64,7 @@ def test_the_waits_are_real(kind: str) -> None:
 
 
 @on_both
-def test_a_server_that_stays_busy_is_unavailable(kind: str) -> None:
+def test_server_that_stays_busy_is_unavailable(kind: str) -> None:
     busy = refusal(503, "the models are loading.", Retry_After="7")
     with scripted(*[busy] * 9) as server, asking(kind, server.url, retries=2) as client:
         waits_of(client)
@@ -77,7 +77,7 @@ def test_a_server_that_stays_busy_is_unavailable(kind: str) -> None:
 
 @on_both
 @pytest.mark.parametrize("step", [close, cut, garbage])
-def test_a_broken_connection_is_tried_again(kind: str, step: Any) -> None:
+def test_broken_connection_is_retried(kind: str, step: Any) -> None:
     with scripted(step, step) as server, asking(kind, server.url) as client:
         waits = waits_of(client)
         client.predict("m", ROW)
@@ -90,7 +90,7 @@ def test_a_broken_connection_is_tried_again(kind: str, step: Any) -> None:
 
 
 @on_both
-def test_nobody_listens(kind: str) -> None:
+def test_connection_refused(kind: str) -> None:
     with scripted() as server:
         url = server.url
     with asking(kind, url) as client:
@@ -108,7 +108,7 @@ def test_nobody_listens(kind: str) -> None:
 
 @on_both
 @pytest.mark.parametrize("step", [hang, drip])
-def test_the_deadline_ends_a_call(kind: str, step: Any) -> None:
+def test_deadline_ends_a_call(kind: str, step: Any) -> None:
     with scripted(step) as server, asking(kind, server.url) as client:
         start = time.monotonic()
         with pytest.raises(DeadlineExceededError, match=r"not ready within 0\.3 s"):
@@ -118,7 +118,7 @@ def test_the_deadline_ends_a_call(kind: str, step: Any) -> None:
 
 
 @on_both
-def test_the_client_s_own_timeout_ends_a_call_and_is_not_sent(kind: str) -> None:
+def test_client_timeout_ends_a_call_and_is_not_sent(kind: str) -> None:
     with scripted(GOOD, hang) as server, asking(kind, server.url, timeout=1) as client:
         client.predict("m", ROW)
         assert "timeout" not in server.asked[0].head["parameters"]
@@ -127,7 +127,7 @@ def test_the_client_s_own_timeout_ends_a_call_and_is_not_sent(kind: str) -> None
 
 
 @on_both
-def test_a_call_s_timeout_is_sent_as_what_is_left(kind: str) -> None:
+def test_call_timeout_is_sent_as_remaining_time(kind: str) -> None:
     with scripted(close, GOOD) as server, asking(kind, server.url) as client:
         client.predict("m", ROW, timeout=5)
         first, second = (seen.head["parameters"]["timeout"] for seen in server.asked)
@@ -179,7 +179,7 @@ def test_other_failures_are_raised_at_once(
 
 
 @on_both
-def test_a_signature_is_asked_for_once(kind: str) -> None:
+def test_signature_is_requested_once(kind: str) -> None:
     with scripted() as server, asking(kind, server.url) as client:
         for _ in range(3):
             client.predict("m", ROW)
@@ -192,7 +192,7 @@ def test_a_signature_is_asked_for_once(kind: str) -> None:
 
 
 @on_both
-def test_a_model_that_changed_is_asked_anew(kind: str) -> None:
+def test_signature_of_a_changed_model_is_requested_again(kind: str) -> None:
     other = signature({"x": ("DT_DOUBLE", [-1, 3])}, ["z"])
     answer = inferred(z__mean=np.ones((1, 2)), z__variance=np.ones((1, 2)))
     with (
@@ -212,7 +212,7 @@ def test_a_model_that_changed_is_asked_anew(kind: str) -> None:
 
 
 @on_both
-def test_a_refusal_by_a_model_that_did_not_change_is_final(kind: str) -> None:
+def test_refusal_by_an_unchanged_model_is_final(kind: str) -> None:
     with scripted(GOOD, refusal(400, "wrong")) as server, asking(kind, server.url) as client:
         client.predict("m", ROW)
         with pytest.raises(RefusedError, match=r"^wrong$"):
@@ -223,7 +223,7 @@ def test_a_refusal_by_a_model_that_did_not_change_is_final(kind: str) -> None:
 
 
 @on_both
-def test_what_is_sent(kind: str) -> None:
+def test_content_of_requests(kind: str) -> None:
     with scripted() as server, asking(kind, server.url + "/below/", api_key="secret") as client:
         server.script.append(inferred(y__mean=ONES, y__variance=ONES, y__m=ONES))
         prediction = client.predict(
@@ -269,7 +269,7 @@ def test_load_and_unload_are_sent_and_forget_the_signature(kind: str) -> None:
 
 
 @on_both
-def test_load_is_not_repeated_once_it_may_have_begun(kind: str) -> None:
+def test_load_is_not_repeated_if_it_may_have_begun(kind: str) -> None:
     steps: list[Deed] = [close, refusal(503, "its proof failed."), refusal(429, "busy"), Answer()]
     with scripted(*steps) as server, asking(kind, server.url) as client:
         waits_of(client)
@@ -282,7 +282,7 @@ def test_load_is_not_repeated_once_it_may_have_begun(kind: str) -> None:
 
 
 @on_both
-def test_wait_until_ready_asks_until_it_is_so(kind: str) -> None:
+def test_wait_until_ready_polls_until_ready(kind: str) -> None:
     steps: list[Deed] = [close, refusal(503, "the models are loading."), Answer(502), Answer()]
     with scripted(*steps) as server, asking(kind, server.url) as client:
         assert client.wait_until_ready(10) is None
@@ -291,7 +291,7 @@ def test_wait_until_ready_asks_until_it_is_so(kind: str) -> None:
 
 
 @on_both
-def test_wait_until_ready_ends_in_time_and_says_why(kind: str) -> None:
+def test_wait_until_ready_ends_in_time_with_the_reason(kind: str) -> None:
     with scripted(*[refusal(503, "loading.")] * 99) as server, asking(kind, server.url) as client:
         start = time.monotonic()
         with pytest.raises(DeadlineExceededError, match=r"not ready within 0\.3 s: loading\."):
@@ -303,7 +303,7 @@ def test_wait_until_ready_ends_in_time_and_says_why(kind: str) -> None:
 
 
 @on_both
-def test_health_is_a_question_of_yes_and_no(kind: str) -> None:
+def test_health_is_true_or_false(kind: str) -> None:
     steps: list[Deed] = [Answer(), refusal(503, "loading."), Answer(500), close]
     with scripted(*steps) as server, asking(kind, server.url) as client:
         assert [client.is_ready() for _ in range(4)] == [True, False, False, False]
@@ -313,7 +313,7 @@ def test_health_is_a_question_of_yes_and_no(kind: str) -> None:
 
 
 @on_both
-def test_what_cannot_be_sent_is_refused_before_it_is(kind: str) -> None:
+def test_invalid_arguments_are_refused_before_sending(kind: str) -> None:
     with scripted() as server, asking(kind, server.url) as client:
         for options in (
             *({"timeout": 0}, {"timeout": float("nan")}, {"timeout": float("inf")}),
@@ -328,20 +328,20 @@ def test_what_cannot_be_sent_is_refused_before_it_is(kind: str) -> None:
 @pytest.mark.parametrize(
     "url", ["", "127.0.0.1:8000", "ftp://host", "http://", "http://[", "http://a b", "/x"]
 )
-def test_an_address_has_to_be_one(url: str) -> None:
+def test_invalid_address_is_refused(url: str) -> None:
     for kind in (Client, AsyncClient):
         with pytest.raises(InvalidCallError, match="URL"):
             kind(url)
 
 
 @pytest.mark.parametrize("key", ["", " ", "a\nb", "schlüssel", "hunter2 "])
-def test_a_key_has_to_be_one_and_is_not_shown(key: str) -> None:
+def test_invalid_key_is_refused_and_not_shown(key: str) -> None:
     with pytest.raises(InvalidCallError, match="API key") as caught:
         Client("http://host", api_key=key)
     assert key.strip() == "" or key not in str(caught.value)
 
 
-def test_a_call_that_is_canceled_leaves_the_client_whole() -> None:
+def test_client_works_after_a_canceled_call() -> None:
     async def main(url: str) -> None:
         async with AsyncClient(url, connections=1) as client:
             call = asyncio.create_task(client.predict("m", ROW))

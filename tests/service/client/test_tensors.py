@@ -1,4 +1,4 @@
-"""Bytes of requests and answers, against a codec of the tests' own."""
+"""Binary requests and answers, compared with an independent codec."""
 
 import json
 
@@ -18,7 +18,7 @@ def reply(body: bytes, header: str | None = None) -> Reply:
     return Reply(200, {} if header is None else {HEADER.lower(): header}, body)
 
 
-def test_a_request_is_what_another_client_sends() -> None:
+def test_request_equals_that_of_another_client() -> None:
     rows = rows_of_all_types()
     wanted = packed(rows, parameters={"passes": 5})
     body, headers = encode(rows, {"parameters": {"passes": np.int64(5)}})
@@ -27,13 +27,13 @@ def test_a_request_is_what_another_client_sends() -> None:
     assert body[start:] == wanted["content"][start_wanted:]
 
 
-def test_rows_go_little_endian_and_row_major() -> None:
+def test_rows_are_sent_little_endian_and_row_major() -> None:
     x = np.arange(6, dtype=">f4").reshape(3, 2).T
     body, headers = encode({"x": x}, {})
     assert body[int(headers[HEADER]) :] == x.astype("<f4").tobytes("C")
 
 
-def test_an_answer_is_read_to_the_last_bit() -> None:
+def test_answer_is_read_bit_for_bit() -> None:
     rng = np.random.default_rng(1)
     arrays: dict[str, Array] = {
         "mean": rng.normal(size=(3, 2)),
@@ -45,7 +45,7 @@ def test_an_answer_is_read_to_the_last_bit() -> None:
     for name, array in arrays.items():
         np.testing.assert_array_equal(found[name], array)
         assert found[name].dtype == array.dtype
-        found[name] += 1  # may be written to
+        found[name] += 1  # writable
 
 
 ONE = inferred(mean=np.ones((2, 2)))
@@ -70,13 +70,13 @@ ONE = inferred(mean=np.ones((2, 2)))
         (ONE.body.replace(b"[2, 2]", b"[3, 2]"), ONE.headers[HEADER]),
     ],
 )
-def test_what_is_no_answer_is_the_server_s_fault(body: bytes, header: str | None) -> None:
+def test_invalid_answer_is_a_server_error(body: bytes, header: str | None) -> None:
     with pytest.raises(ServerFaultError, match="the answer is not valid") as caught:
         decode(reply(body, header))
     assert caught.value.status == 200
 
 
-def test_a_signature_is_read_as_tensorflow_serving_writes_it() -> None:
+def test_signature_is_read_in_the_form_of_tensorflow_serving() -> None:
     answer = signature(
         {"a": ("DT_HALF", [-1, 3]), "b": ("DT_INT64", [-1]), "c": ("DT_BOOL", [-1, -1])},
         ["mean", "z"],
@@ -90,6 +90,6 @@ def test_a_signature_is_read_as_tensorflow_serving_writes_it() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"metadata": []}', signature({}, ["y"]).body])
-def test_what_is_no_signature_is_the_server_s_fault(body: bytes) -> None:
+def test_invalid_signature_is_a_server_error(body: bytes) -> None:
     with pytest.raises(ServerFaultError):
         read_signature(reply(body))

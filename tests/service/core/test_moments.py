@@ -57,6 +57,6 @@ def test_merged_moments_are_those_of_all_samples(
         merged = merge(merged, part)
     assert merged.count == whole.count
     np.testing.assert_allclose(merged.mean, whole.mean, rtol=1e-12, atol=1e-12 * spread)
-    # A mean is rounded to the 16 digits of float64, of which its size takes some.
+    # The mean is rounded to the 16 digits of float64, some of which its magnitude takes.
     digits = 1e-15 * abs(offset) / spread
     np.testing.assert_allclose(merged.variance, whole.variance, rtol=1e-9 + 10 * digits)

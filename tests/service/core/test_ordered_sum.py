@@ -10,7 +10,7 @@ from service.core.ordered_sum import BLOCK, OrderedSum
 
 
 def by_hand(terms: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Term after term, block after block."""
+    """The sum, term by term and block by block."""
     blocks, rest = np.zeros(terms.shape[1:]), np.zeros(terms.shape[1:])
     for number, term in enumerate(terms, 1):
         rest = rest + term
@@ -24,9 +24,7 @@ def by_hand(terms: NDArray[np.float64]) -> NDArray[np.float64]:
     cuts=st.lists(st.integers(1, 3 * BLOCK - 1), unique=True, max_size=5).map(sorted),
     count=st.sampled_from([1, 2, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK]),
 )
-def test_a_sum_is_the_same_to_the_bit_in_any_chunks(
-    shape: tuple[int, ...], cuts: list[int], count: int
-) -> None:
+def test_sum_does_not_depend_on_chunks(shape: tuple[int, ...], cuts: list[int], count: int) -> None:
     terms = np.random.default_rng(0).standard_normal((count, *shape)) * 1e3
     found = OrderedSum.zero(shape)
     for first, end in pairwise([0, *(cut for cut in cuts if cut < count), count]):

@@ -1,4 +1,4 @@
-"""What counts as rounding."""
+"""What counts as a rounding difference."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from service.core.rounding import Difference, allowed, difference, neighbor, wor
 from service.core.tolerances import LEAST
 
 
-def test_a_neighbor_is_two_units_in_the_last_place_away() -> None:
+def test_neighbor_is_two_units_in_the_last_place_away() -> None:
     x = np.array([1.0, -3.0, 1e-3, 0.0], np.float32)
     for seed in range(4):
         assert (np.abs(neighbor(x, seed) - x) == 2 * np.spacing(np.abs(x))).all()
@@ -22,7 +22,7 @@ def test_limits_are_six_times_the_scale_or_the_floor_by_row() -> None:
     )
 
 
-def test_the_row_nearest_to_its_limit_is_told() -> None:
+def test_row_nearest_to_its_limit_is_reported() -> None:
     wanted = np.array([[10.0], [1.0]])
     found = difference(wanted + np.array([[1e-4], [2e-5]]), wanted, np.array([1e-3, 1e-5]))
     assert found.found == pytest.approx(2e-5)

@@ -17,13 +17,13 @@ def test_merged_summaries_are_those_of_all_samples() -> None:
     np.testing.assert_allclose(merged.moments.variance, whole.moments.variance)
 
 
-def test_rows_of_a_summary_are_theirs() -> None:
+def test_rows_of_a_summary_are_summaries_of_rows() -> None:
     whole = summarize(SAMPLES)
     np.testing.assert_array_equal(whole.rows(slice(2)).moments.mean, whole.moments.mean[:2])
     np.testing.assert_array_equal(whole.rows(slice(2)).moments.m2, whole.moments.m2[:2])
 
 
-def test_a_constant_output_has_no_variance_and_no_mutual_information() -> None:
+def test_constant_output_has_no_variance_and_no_mutual_information() -> None:
     summary = constant(SAMPLES[0], 10, [MutualInformation()])
     assert summary.moments.count == 10
     assert (summary.moments.variance == 0).all()

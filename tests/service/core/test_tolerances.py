@@ -5,7 +5,7 @@ import re
 from service.core import tolerances
 from tests.conftest import ROOT
 
-#: What compares floating-point numbers, and a small number written out.
+#: Comparisons of floating-point numbers, and small literal numbers.
 _COMPARES = re.compile(
     r"\b(?:isclose|allclose)\((?:[^()]|\([^()]*\))*\b(?:[ar]tol|(?:rel|abs)_tol)=[0-9.]+e"
 )
@@ -17,11 +17,11 @@ def _sources() -> dict[str, str]:
     return {str(path): path.read_text() for path in paths if path.name != "tolerances.py"}
 
 
-def test_no_comparison_has_a_tolerance_of_its_own() -> None:
+def test_no_comparison_has_a_literal_tolerance() -> None:
     assert [path for path, text in _sources().items() if _COMPARES.search(text)] == []
 
 
-def test_each_tolerance_is_read() -> None:
+def test_each_tolerance_is_used() -> None:
     text = "".join(_sources().values())
     names = [name for name in vars(tolerances) if name.isupper()]
     assert len(names) == 12

@@ -1,4 +1,4 @@
-"""For each pass a model that it changes, one that it must not be given, and a broken result."""
+"""For each pass: a model that it changes, one that it refuses, and a broken result."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -35,13 +35,13 @@ Build = Callable[[], ir.Model]
 
 
 class Case(NamedTuple):
-    """A pass, with what it is to be given and what not.
+    """A pass, and models that it accepts and refuses.
 
     Attributes:
         step: the pass.
-        model: makes one that it changes.
-        wrong: makes one that breaks its precondition; None: it has none.
-        broken: breaks what is otherwise left as it was.
+        model: returns a model that it changes.
+        wrong: returns a model that violates its precondition; None: it has none.
+        broken: damages a model that the pass otherwise left unchanged.
     """
 
     step: ir.passes.PassBase
@@ -56,7 +56,7 @@ CUT = Cut(frontier=("a",), carried=("a",), shapes=(), stochastic=("y",))
 
 
 def split() -> ir.Model:
-    """A dropout behind one node and before another."""
+    """A dropout between two nodes."""
     body = "[r] a = Relu(x) [d] h = Dropout(a, half, on) [s] y = Relu(h)"
     return InferShapesPass()(graph(body)).model
 

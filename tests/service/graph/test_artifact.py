@@ -47,7 +47,7 @@ def test_read_artifact_adopts_a_file_without_manifest(edit_artifact: EditArtifac
     assert artifact.manifest.task == "other"
 
 
-def test_read_artifact_reads_weights_beside_the_file(digits_path: Path, tmp_path: Path) -> None:
+def test_read_artifact_reads_external_weights(digits_path: Path, tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     onnx.save(
         onnx.load(digits_path),
@@ -72,7 +72,7 @@ def test_read_artifact_refuses_a_manifest_of_another_version(edit_artifact: Edit
         read_artifact(edit_artifact(age))
 
 
-def test_read_artifact_refuses_another_rate_than_its_manifest_says(
+def test_read_artifact_refuses_a_rate_that_contradicts_the_manifest(
     edit_artifact: EditArtifact,
 ) -> None:
     def change(model: onnx.ModelProto) -> None:
@@ -95,7 +95,7 @@ def test_read_artifact_refuses_a_graph_that_lost_a_dropout(edit_artifact: EditAr
         read_artifact(edit_artifact(drop))
 
 
-def test_read_artifact_refuses_a_dropout_that_the_manifest_leaves_out(
+def test_read_artifact_refuses_a_dropout_missing_in_the_manifest(
     edit_artifact: EditArtifact,
 ) -> None:
     def rename(model: onnx.ModelProto) -> None:
@@ -134,7 +134,7 @@ NOISY = "[n] noise = {op}(x) y = Add(x, noise)"
         ("RandomNormalLike<scale = 3.0>", {}, r"RandomNormalLike {'mean': 0.0, 'scale': 3.0}\."),
     ],
 )
-def test_read_artifact_refuses_other_draws_than_its_manifest_says(
+def test_read_artifact_refuses_draws_that_contradict_the_manifest(
     op: str, manifest: dict[str, object], message: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "model.onnx"

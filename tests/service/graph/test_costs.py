@@ -43,7 +43,7 @@ def test_multiply_adds(body: str, feeds: dict[str, np.ndarray], wanted: int) -> 
     assert costs(graph, feeds).multiply_adds == wanted
 
 
-def test_recurrent_layers_and_loops_count_their_steps() -> None:
+def test_recurrent_layers_and_loops_count_each_step() -> None:
     body = "s, h = LSTM <hidden_size = 6> (x, w, r) y = Identity(s)"
     inputs = "float[t, b, i] x, float[d, g, i] w, float[d, g, h] r"
     feeds = {"x": zeros(5, 2, 3), "w": zeros(1, 24, 3), "r": zeros(1, 24, 6)}
@@ -56,14 +56,14 @@ def test_recurrent_layers_and_loops_count_their_steps() -> None:
     assert costs(loop, {"x": zeros(3, 4), "w": zeros(4, 4)}).multiply_adds in (0, 7 * 48)
 
 
-def test_bytes_are_those_alive_at_the_same_time() -> None:
-    """x stays, being an input; a is gone when c is made."""
+def test_bytes_are_those_needed_at_the_same_time() -> None:
+    """x stays, since it is an input; a is freed when c is computed."""
     body = "a = Relu(x) b = Relu(a) c = Relu(b) y = Identity(c)"
     found = costs(model(body, "float[n, 10] x", "float y"), {"x": zeros(5, 10)})
     assert found.bytes == 3 * 5 * 10 * 4
 
 
-def test_shapes_that_inputs_tell_are_followed(digits_path: Path) -> None:
+def test_shapes_from_inputs_are_propagated(digits_path: Path) -> None:
     body = "a = Reshape(x, shape) y = MatMul(a, w)"
     graph = model(body, "float[n] x, int64[2] shape, float[4, 5] w", "float y")
     feeds = {"x": zeros(12), "shape": np.array([3, 4]), "w": zeros(4, 5)}

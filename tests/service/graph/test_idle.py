@@ -1,4 +1,4 @@
-"""Where a site's draws meet data, or do not."""
+"""Whether a site's draws meet data."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from service.graph.plan import compile_plan
 from tests.service.graph.adopt.foreign import graph
 
 CONSTANTS = "bool on = {1}, float half = {0.5}, int64 n = {3}"
-#: A dropout on zeros in the shape of the rows, as on the first state of a recurrent layer.
+#: A dropout on zeros with the shape of the rows, as on the initial state of a recurrent layer.
 ZEROS = "s = Shape(x) z = ConstantOfShape(s) [d] m = Dropout(z, half, on) "
 
 
@@ -22,7 +22,7 @@ def ends(tmp_path: Path, body: str) -> onnx.GraphProto:
     return onnx.load_model_from_string(where_draws_meet_data(plan.tail, site)).graph
 
 
-def test_draws_on_zeros_meet_data_behind_them(tmp_path: Path) -> None:
+def test_draws_on_zeros_meet_data_later(tmp_path: Path) -> None:
     found = ends(tmp_path, ZEROS + "y = Add(x, m)")
     assert len(found.output) == 1
     assert "Add" not in {node.op_type for node in found.node}

@@ -13,7 +13,7 @@ from service.repository.registry import MODEL_FILE
 
 @pytest.fixture
 def apart(digits_path: Path, tmp_path: Path) -> Path:
-    """The digits model with its weights in a file beside it."""
+    """The digits model with external weights."""
     path = tmp_path / "digits" / "1" / MODEL_FILE
     path.parent.mkdir(parents=True)
     onnx.save(
@@ -27,7 +27,7 @@ def apart(digits_path: Path, tmp_path: Path) -> Path:
 
 
 def point(path: Path, location: str, **entries: str) -> None:
-    """Let the file's weights lie at another place."""
+    """Change the location of the file's external weights."""
     model = onnx.load(path, load_external_data=False)
     for tensor in model.graph.initializer:
         for entry in tensor.external_data:
@@ -35,7 +35,7 @@ def point(path: Path, location: str, **entries: str) -> None:
     onnx.save(model, path)
 
 
-def test_a_file_of_more_than_the_limit_is_refused_before_it_is_read(tmp_path: Path) -> None:
+def test_file_over_the_limit_is_refused_before_it_is_read(tmp_path: Path) -> None:
     path = tmp_path / MODEL_FILE
     with path.open("wb") as file:
         file.truncate(1 << 40)
@@ -46,7 +46,7 @@ def test_a_file_of_more_than_the_limit_is_refused_before_it_is_read(tmp_path: Pa
         read_artifact(path)
 
 
-def test_data_files_count(apart: Path) -> None:
+def test_external_data_counts_toward_the_limit(apart: Path) -> None:
     size = sum(path.stat().st_size for path in apart.parent.iterdir())
     assert load_model(apart, max_bytes=size).manifest.inputs
     with pytest.raises(ArtifactError, match="its data files included"):
@@ -56,7 +56,7 @@ def test_data_files_count(apart: Path) -> None:
         load_model(apart, max_bytes=4 << 30)
 
 
-def test_tensors_that_share_a_data_file_each_count(apart: Path) -> None:
+def test_each_tensor_of_a_shared_data_file_counts(apart: Path) -> None:
     point(apart, "model.data", offset="0", length=str(1 << 30))
     os.truncate(apart.with_name("model.data"), 1 << 30)
     with pytest.raises(ArtifactError, match=r"is of \d\d\d\d\d MiB"):
@@ -64,7 +64,7 @@ def test_tensors_that_share_a_data_file_each_count(apart: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["../secret", "a/../../secret", "/etc/passwd", "", "."])
-def test_data_outside_of_the_folder_is_refused(apart: Path, place: str) -> None:
+def test_data_outside_the_folder_is_refused(apart: Path, place: str) -> None:
     shutil.move(apart.with_name("model.data"), apart.parent.parent / "secret")
     point(apart, place)
     with pytest.raises(ArtifactError, match=r"own folder are read|not a regular file"):
@@ -100,7 +100,7 @@ def test_data_in_a_folder_below_is_read(apart: Path) -> None:
     assert load_model(apart).manifest.inputs
 
 
-def test_data_in_a_constant_node_is_confined_too(apart: Path) -> None:
+def test_data_of_a_constant_node_must_be_inside_the_folder(apart: Path) -> None:
     model = onnx.load(apart)
     tensor = model.graph.initializer.pop()
     tensor.ClearField("raw_data")
@@ -116,7 +116,7 @@ def test_data_in_a_constant_node_is_confined_too(apart: Path) -> None:
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda p: p.symlink_to("/dev/zero")])
 @pytest.mark.parametrize("name", [MODEL_FILE, "model.data"])
-def test_what_is_no_file_is_refused_and_does_not_wait(apart: Path, make: object, name: str) -> None:
+def test_special_files_are_refused_without_waiting(apart: Path, make: object, name: str) -> None:
     place = apart.with_name(name)
     place.unlink()
     make(place)  # type: ignore[operator]
@@ -124,7 +124,7 @@ def test_what_is_no_file_is_refused_and_does_not_wait(apart: Path, make: object,
         load_model(apart)
 
 
-def test_a_linked_model_is_read_with_the_data_beside_its_file(apart: Path, tmp_path: Path) -> None:
+def test_linked_model_is_read_with_the_data_beside_its_target(apart: Path, tmp_path: Path) -> None:
     """As Kubernetes mounts files: links into a folder that is replaced as a whole."""
     mounted = tmp_path / "mounted" / "1"
     mounted.mkdir(parents=True)
@@ -135,7 +135,7 @@ def test_a_linked_model_is_read_with_the_data_beside_its_file(apart: Path, tmp_p
     assert load_model(mounted / MODEL_FILE).manifest.inputs
 
 
-def test_a_number_of_5000_digits_in_a_data_entry_is_refused(apart: Path) -> None:
+def test_data_entry_with_5000_digits_is_refused(apart: Path) -> None:
     point(apart, "model.data", offset="9" * 5000, length="9" * 5000)
     with pytest.raises(ArtifactError, match="not a whole ONNX file"):
         load_model(apart)

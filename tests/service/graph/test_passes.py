@@ -1,4 +1,4 @@
-"""Every pass demands what it needs, and would notice if it had not done what it promises."""
+"""Every pass checks its precondition and its postcondition."""
 
 import importlib
 import pkgutil
@@ -33,12 +33,12 @@ def of_this_project() -> Iterator[type[ir.passes.PassBase]]:
                 yield value
 
 
-def test_every_pass_is_tried() -> None:
+def test_every_pass_has_a_case() -> None:
     assert {type(case.step) for case in CASES} == set(of_this_project())
 
 
 @pytest.mark.parametrize("case", CASES, ids=ids)
-def test_a_pass_gives_a_valid_model(case: Case) -> None:
+def test_pass_gives_a_valid_model(case: Case) -> None:
     result = case.step(case.model())
     assert result.modified
     if "ai.onnx" not in result.model.opset_imports:
@@ -46,14 +46,14 @@ def test_a_pass_gives_a_valid_model(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.wrong], ids=lambda c: type(c.step).__name__)
-def test_a_pass_refuses_a_model_that_breaks_its_precondition(case: Case) -> None:
+def test_pass_refuses_a_model_that_violates_its_precondition(case: Case) -> None:
     assert case.wrong is not None
     with pytest.raises(ir.passes.PreconditionError):
         case.step(case.wrong())
 
 
 @pytest.mark.parametrize("case", CASES, ids=ids)
-def test_a_pass_that_does_nothing_breaks_its_postcondition(
+def test_pass_without_effect_violates_its_postcondition(
     case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def nothing(step: ir.passes.PassBase, model: ir.Model) -> ir.passes.PassResult:
@@ -68,7 +68,7 @@ def test_a_pass_that_does_nothing_breaks_its_postcondition(
 
 @pytest.fixture
 def checked(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often the postcondition of each pass held, by its name."""
+    """Name of each pass to how often its postcondition was checked."""
     held: Counter[str] = Counter()
     for kind in of_this_project():
 
@@ -87,7 +87,7 @@ def checked(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
 @pytest.mark.parametrize("layout", Layout)
 @pytest.mark.parametrize("name", ["co2", "digits"])
-def test_conditions_run_where_demo_models_are_compiled(
+def test_conditions_are_checked_when_demo_models_are_compiled(
     name: str, layout: Layout, checked: Counter[str]
 ) -> None:
     plan = compile_plan(read_artifact(STORE / name / "1" / "model.onnx"), layout)
@@ -100,7 +100,7 @@ def test_conditions_run_where_demo_models_are_compiled(
     assert checked["JoinTrunkPass"] == (plan.whole is not None)
 
 
-def test_conditions_run_where_a_foreign_file_is_adopted(checked: Counter[str]) -> None:
+def test_conditions_are_checked_when_a_foreign_file_is_adopted(checked: Counter[str]) -> None:
     adopt(graph("[d] y = Dropout(x, half, on)", opset=13), "m", "m", "0", activate_dropout=False)
     assert checked.keys() == {
         *("ShortDomainPass", "OpsetPass", "InferShapesPass", "UniqueNamesPass"),
@@ -116,7 +116,7 @@ def test_conditions_run_where_a_foreign_file_is_adopted(checked: Counter[str]) -
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(body=bodies())
-def test_plans_of_random_graphs_are_valid_and_draw_nothing(
+def test_plans_of_random_graphs_are_valid_and_have_no_draws(
     tmp_path_factory: pytest.TempPathFactory, body: str
 ) -> None:
     x, yz = "float[batch, 3, 4] x", "float[batch, 3, 4] y, float[batch, 3, 4] z"

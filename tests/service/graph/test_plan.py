@@ -17,7 +17,7 @@ def plan(digits_path: Path) -> Plan:
     return compile_plan(read_artifact(digits_path))
 
 
-def test_plan_is_two_pure_functions(plan: Plan) -> None:
+def test_plan_is_two_deterministic_functions(plan: Plan) -> None:
     assert plan.trunk is not None
     trunk, tail = map(onnx.load_model_from_string, (plan.trunk, plan.tail))
     for model in (trunk, tail):
@@ -29,7 +29,7 @@ def test_plan_is_two_pure_functions(plan: Plan) -> None:
     assert {value.name for value in tail.graph.input} == draws | carried
 
 
-def test_plan_runs_the_layers_before_the_first_site_in_the_trunk_alone(plan: Plan) -> None:
+def test_plan_runs_layers_before_the_first_site_in_the_trunk(plan: Plan) -> None:
     assert plan.trunk is not None
     trunk, tail = map(onnx.load_model_from_string, (plan.trunk, plan.tail))
     convolutions = [sum(n.op_type == "Conv" for n in m.graph.node) for m in (trunk, tail)]
@@ -42,7 +42,7 @@ def test_tiled_plan_has_no_trunk(digits_path: Path) -> None:
     assert plan.cut.frontier == ("pixels",)
 
 
-def test_plan_leaves_the_artifact_as_it_was(digits_path: Path) -> None:
+def test_plan_does_not_change_the_artifact(digits_path: Path) -> None:
     artifact = read_artifact(digits_path)
     before = [node.op_type for node in artifact.model.graph]
     compile_plan(artifact)
@@ -53,7 +53,7 @@ def test_plan_of_static_shapes_needs_no_shape_graph(plan: Plan) -> None:
     assert plan.shapes is None
 
 
-def test_whole_is_trunk_and_tail_one_after_the_other(plan: Plan) -> None:
+def test_whole_is_trunk_followed_by_tail(plan: Plan) -> None:
     assert plan.whole is not None
     whole = onnx.load_model_from_string(plan.whole)
     onnx.checker.check_model(whole, full_check=True)
@@ -72,14 +72,14 @@ def operators(model: bytes) -> set[str]:
     return {node.op_type for node in onnx.load_model_from_string(model).graph.node}
 
 
-def test_a_dropout_on_an_input_takes_its_rows_unrepeated(tmp_path: Path) -> None:
+def test_dropout_on_an_input_takes_its_rows_without_repetition(tmp_path: Path) -> None:
     tail = onnx.load_model_from_string(
         compiled(tmp_path, graph("[d] y = Dropout(x, half, on)")).tail
     )
     assert "Expand" not in {node.op_type for node in tail.graph.node}
 
 
-def test_whole_keeps_names_of_trunk_and_tail_apart(tmp_path: Path) -> None:
+def test_whole_has_distinct_names_for_trunk_and_tail(tmp_path: Path) -> None:
     """The trunk's names get a prefix, and a name of the tail may begin with it."""
     body = "b = Relu(x) a = Exp(b) [d] h = Dropout(a, half, on) k = Relu(h) y = Exp(k)"
     model = graph(body)
@@ -89,7 +89,7 @@ def test_whole_keeps_names_of_trunk_and_tail_apart(tmp_path: Path) -> None:
     onnx.checker.check_model(onnx.load_model_from_string(whole), full_check=True)
 
 
-def test_trunk_leaves_out_a_draw_that_a_loop_behind_it_captures(tmp_path: Path) -> None:
+def test_trunk_leaves_out_a_draw_captured_by_a_later_loop(tmp_path: Path) -> None:
     body = (
         "a = Relu(x) [d] m = Dropout(a, half, on) y = Loop (n, on, x) <body = b (int64 i, bool c, "
         "float[batch, 4] s) => (bool k, float[batch, 4] t) { k = Identity(c) t = Add(s, m) }>"

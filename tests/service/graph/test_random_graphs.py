@@ -1,4 +1,4 @@
-"""Plans of random graphs, against each graph's own samples one by one."""
+"""Plans of random graphs equal each graph's own samples, row by row and pass by pass."""
 
 import tempfile
 from pathlib import Path
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from service.inference.runner import Draws
 from tests.service.reference import loaded, own_samples, save
 
-#: Each takes a tensor of (batch, 3, 4) to another; {x} is one, {r} any earlier one.
+#: Each maps a tensor (batch, 3, 4) to another one; {x} is its input, {r} any earlier tensor.
 OPERATORS = (
     "MatMul({x}, w)",
     "Relu({x})",
@@ -19,12 +19,12 @@ OPERATORS = (
     "Mul({x}, {r})",
     "Softmax({x})",
     "LayerNormalization({x}, gain)",
-    # By way of another order of the axes, with the batch in the middle or last.
+    # With another order of the axes, where the batch is in the middle or last.
     "TRANSPOSED",
-    # By way of a shape that is computed from the tensor's own.
+    # With a shape that is computed from the tensor's shape.
     "RESHAPED",
     "FLATTENED",
-    # A tensor that is made from a shape alone, as a recurrent layer's first state.
+    # A tensor that depends on a shape only, as the initial state of a recurrent layer.
     "ZEROS",
     "DROPOUT",
     "MERGED DROPOUT",
@@ -40,7 +40,7 @@ CONSTANTS = (
 
 
 def node(operator: str, x: str, earlier: str, y: str) -> str:
-    """The text of the nodes that make `y`."""
+    """The text of the nodes that compute `y`."""
     match operator:
         case "TRANSPOSED":
             return (
@@ -85,13 +85,13 @@ def node(operator: str, x: str, earlier: str, y: str) -> str:
 
 @st.composite
 def bodies(draw: st.DrawFn) -> str:
-    """Nodes from x to y and z, with one dropout at least."""
+    """Nodes from x to y and z, with at least one dropout."""
     count = draw(st.integers(2, 8))
     chosen = [draw(st.sampled_from(OPERATORS)) for _ in range(count)]
     chosen[draw(st.integers(0, count - 1))] = "DROPOUT"
     made, texts = ["x"], []
     for index, operator in enumerate(chosen):
-        # Mostly the newest, so that the graph is deep; else a branch.
+        # Mostly the newest tensor, which makes the graph deep; otherwise a branch.
         x = draw(st.sampled_from([made[-1], made[-1], *made]))
         texts.append(node(operator, x, draw(st.sampled_from(made)), f"v{index}"))
         made.append(f"v{index}")
@@ -108,7 +108,7 @@ def bodies(draw: st.DrawFn) -> str:
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(body=bodies(), per_row=st.booleans())
-def test_plan_gives_what_each_row_of_each_pass_gives_alone(body: str, per_row: bool) -> None:
+def test_plan_equals_each_row_of_each_pass_alone(body: str, per_row: bool) -> None:
     shape = "float[batch, 3, 4]"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"

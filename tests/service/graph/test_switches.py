@@ -1,4 +1,4 @@
-"""A layer with noise of its own can be switched off alone, as a dropout can."""
+"""A layer with custom noise can be switched off alone, like a dropout."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tests.service.reference import loaded, save
 X = np.random.default_rng(0).standard_normal((3, 4)).astype(np.float32)
 CONSTANTS = "bool on = {1}, float half = {0.5}, float two = {2}, float tenth = {0.1}"
 TENSOR = "float[batch, 4]"
-#: A mask of the layer's own, a Gaussian noise, and a dropout, one after the other.
+#: A custom mask, a Gaussian noise and a dropout, one after the other.
 LAYERS = (
     "[own] u = RandomUniformLike(x) k = Less(u, half) c = Cast <to = 1> (k) a1 = Mul(x, c) "
     "a2 = Mul(a1, two) a = Where(training, a2, x) "
@@ -46,7 +46,7 @@ def test_only_the_named_layers_draw(
     np.testing.assert_allclose(found.mean, X, atol=6 * np.sqrt(variance.max() / 40_000))
 
 
-def test_each_layer_has_a_switch_of_its_own(model: Predictor) -> None:
+def test_each_layer_has_its_own_switch(model: Predictor) -> None:
     switched = [sorted(switch.sites) for switch in model.planned.sampler.plan.switches]
     assert switched == [["own"], ["noise"]]
 

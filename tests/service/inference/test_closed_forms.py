@@ -1,9 +1,9 @@
-"""Mean and variance that are known exactly, from sampled plans.
+"""Mean and variance of sampled plans equal their closed form.
 
 Linear networks y = Σ wᵢ xᵢ mᵢ, where a scaled mask m has mean 1 and variance
-v = q/(1-q). For sites in sequence E Πm² - 1 = Π(1+v) - 1. A mean may be off by six
-standard errors, by chance once in 5e8; so may a variance, whose error is taken from
-the samples' fourth moment.
+v = q/(1-q). For sites in sequence E Πm² - 1 = Π(1+v) - 1. A mean may differ by six
+standard errors, which chance exceeds once in 5e8; so may a variance, whose standard
+error comes from the samples' fourth moment.
 """
 
 from pathlib import Path
@@ -19,14 +19,14 @@ from tests.conftest import SIGMAS
 from tests.service.reference import loaded, save
 
 PASSES = 20_000
-#: ONNX's numbers of element types.
+#: ONNX element types.
 TYPES = {"float": 1, "float16": 10, "double": 11}
 W = np.array([0.9, -0.3, 0.2, 1.1, -0.7, 0.4, 0.05, -1.3])
 X = np.random.default_rng(0).standard_normal((3, 8)).astype(np.float32)
 
 
 def linear(path: Path, *rates: float, kind: str = "float", outputs: int = 1) -> Predictor:
-    """Dropout of each rate on the input, one after the other, then weights; some outputs."""
+    """Dropouts of these rates on the input, one after the other, then weights and some outputs."""
     weights = ", ".join(map(str, W))
     constants = [f"double[8, 1] w64 = {{{weights}}}", "bool on = {1}"]
     constants += [f"float r{index} = {{{rate}}}" for index, rate in enumerate(rates)]
@@ -44,14 +44,14 @@ def linear(path: Path, *rates: float, kind: str = "float", outputs: int = 1) -> 
 
 
 def variance(*rates: float) -> NDArray[np.float64]:
-    """(B, 1) of y behind dropouts of these rates."""
+    """The (B, 1) variance of y after dropouts of these rates."""
     factors = [1 / (1 - quantised_rate(rate)) for rate in rates]  # 1 + v
     spread: NDArray[np.float64] = (np.prod(factors) - 1) * (X.astype(np.float64) ** 2 @ W**2)
     return spread[:, None]
 
 
 def require(samples: NDArray[np.floating], wanted: NDArray[np.float64]) -> None:
-    """Samples (P, B, 1) have the network's mean, and the variance `wanted`."""
+    """Check that samples (P, B, 1) have the network's mean, and the variance `wanted`."""
     exact = samples.astype(np.float64)
     mean, found = exact.mean(axis=0), exact.var(axis=0, ddof=1)
     fourth = ((exact - mean) ** 4).mean(axis=0)
@@ -69,8 +69,8 @@ def test_sites_in_sequence(tmp_path: Path, rates: tuple[float, ...], masks: str)
 
 
 @pytest.mark.parametrize("masks", ["shared", "per_row"])
-def test_rows_covary_by_the_masks_they_share(tmp_path: Path, masks: str) -> None:
-    """Cov(y_a, y_b) = v Σ wᵢ² xₐᵢ x_bᵢ where rows share masks, and 0 where they do not."""
+def test_rows_with_shared_masks_have_a_covariance(tmp_path: Path, masks: str) -> None:
+    """Cov(y_a, y_b) = v Σ wᵢ² xₐᵢ x_bᵢ if rows share masks, and 0 otherwise."""
     model = linear(tmp_path, 0.3)
     draws = Draws(seed=7, masks=masks)  # type: ignore[arg-type]
     samples = model._sampler.sample({"x": X}, PASSES, draws)["y"][:, :, 0].astype(np.float64)
@@ -82,7 +82,7 @@ def test_rows_covary_by_the_masks_they_share(tmp_path: Path, masks: str) -> None
 
 
 @pytest.mark.parametrize(("scale", "rates"), [(0.5, (0.15, 0.25)), (1.6, (0.48, 0.8))])
-def test_scaled_rates_are_those_of_a_model_with_such_rates(
+def test_scaled_rates_equal_a_model_with_these_rates(
     tmp_path: Path, scale: float, rates: tuple[float, ...]
 ) -> None:
     (tmp_path / "other").mkdir()
@@ -93,7 +93,7 @@ def test_scaled_rates_are_those_of_a_model_with_such_rates(
     np.testing.assert_array_equal(found.variance, wanted.variance)
 
 
-def test_a_rate_scaled_to_one_drops_all_and_to_zero_none(tmp_path: Path) -> None:
+def test_rate_scaled_to_one_drops_all_and_to_zero_none(tmp_path: Path) -> None:
     model = linear(tmp_path, 0.25)
     nothing = model.predict(X, passes=10, rate_scale=4.0)
     assert (nothing.mean == 0).all()
@@ -123,8 +123,8 @@ def test_double_and_two_outputs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("axes", ["", "[batch, 64, 64, 1]"])
-def test_a_large_output_reduced_in_the_graph_is_the_same(tmp_path: Path, axes: str) -> None:
-    """Far from 0, where float32 has to be handled with care."""
+def test_large_output_reduced_in_the_graph_has_the_same_moments(tmp_path: Path, axes: str) -> None:
+    """The outputs are far from 0, where float32 loses precision."""
     body = "[d] a = Dropout(x, third, on) y = Add(a, far)"
     constants = "float third = {0.3}, bool on = {1}, float far = {1000}"
     shape = f"float{axes or '[batch, 4096]'}"

@@ -80,9 +80,7 @@ def test_read_inputs_casts_to_the_dtype_of_the_model(
         (FLAT, {"y": [[1, 2, 3]]}, "rows names inputs ['y']; the model has ['x']."),
     ],
 )
-def test_read_inputs_says_what_is_wrong_and_where(
-    spec: InputSpec, value: Any, message: str
-) -> None:
+def test_read_inputs_explains_invalid_rows(spec: InputSpec, value: Any, message: str) -> None:
     with pytest.raises(InputError, match=re.escape(message)):
         read(value, spec)
 
@@ -99,7 +97,7 @@ def test_read_inputs_of_several_inputs() -> None:
         read({"a": [[1, 2, 3]], "b": [[4, None, 6]]}, *specs)
 
 
-def test_the_place_of_a_fault_is_data() -> None:
+def test_place_of_an_error_is_structured() -> None:
     with pytest.raises(InputError) as caught:
         read_inputs([[1, 2, None]], [FLAT])
     assert (caught.value.loc, str(caught.value)[:17]) == ((0, 2), "x[0][2] is null; ")
@@ -118,7 +116,7 @@ JSON = st.recursive(
 
 
 @given(JSON)
-def test_any_json_is_read_or_refused_with_a_sentence(value: Any) -> None:
+def test_any_json_is_read_or_refused_with_an_explanation(value: Any) -> None:
     refusal = "."
     try:
         array = read(value, FLAT)["x"]

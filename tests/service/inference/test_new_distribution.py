@@ -1,4 +1,4 @@
-"""One file and one line of the registry make a distribution: nothing else knows it by name."""
+"""A distribution is one file and one entry of the registry; nothing else names it."""
 
 import math
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from tests.service.graph.adopt.foreign import adopted, graph
 
 
 class Signed(Distribution):
-    """Uniform on [-1, 1); unlike `Uniform`, its middle adds nothing."""
+    """Uniform on [-1, 1); in contrast to `Uniform`, its midpoint is 0."""
 
     kinds = ("signed",)
     operator = Operator("RandomUniformLike", {"low": -1.0, "high": 1.0})
@@ -38,7 +38,7 @@ class Signed(Distribution):
 
 
 def save(path: Path) -> Path:
-    """A model of a dropout and such noise, as if the exporter had written it."""
+    """Save a model of a dropout and this noise, as if it had been exported."""
     own = adopted(graph("[d] h = Dropout(x, half, on) [n] z = RandomUniformLike(h) y = Add(h, z)"))
     manifest = own.manifest.model_copy(
         update={
@@ -57,7 +57,7 @@ def save(path: Path) -> Path:
     return path
 
 
-def test_a_distribution_of_the_registry_is_drawn_verified_and_switched_off(
+def test_registered_distribution_is_drawn_verified_and_switched_off(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(BY_KIND, "signed", Signed())

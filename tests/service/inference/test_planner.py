@@ -1,4 +1,4 @@
-"""Models that resist the split, and what becomes of them."""
+"""Models that cannot be split into trunk and tail, and their layouts."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ X = np.random.default_rng(0).standard_normal((5, 3, 4)).astype(np.float32)
 
 
 def check(path: Path, layout: Layout, x: np.ndarray = X, masks: str = "shared") -> None:
-    """The model is sampled by `layout`, and its samples are its own."""
+    """Check that the model is sampled by `layout`, and that its samples are right."""
     artifact, model = loaded(path)
     assert model.planned.report.layout is layout
     draws = Draws(seed=7, masks=masks)  # type: ignore[arg-type]
@@ -32,8 +32,8 @@ def check(path: Path, layout: Layout, x: np.ndarray = X, masks: str = "shared") 
 
 
 @pytest.mark.parametrize("masks", ["shared", "per_row"])
-def test_a_trunk_that_ends_in_time_major_is_cut_before(tmp_path: Path, masks: str) -> None:
-    """Lengths are dynamic, so only running the trunk tells that axis 0 is not the batch."""
+def test_trunk_is_cut_before_a_time_major_axis(tmp_path: Path, masks: str) -> None:
+    """Lengths are dynamic, so only a run of the trunk shows that axis 0 is not the batch."""
     body = (
         "a = MatMul(x, w) b = Transpose <perm = [1, 0, 2]> (a) c = Relu(b) "
         "[d] e = Dropout(c, half, on) f = Add(e, c) y = Transpose <perm = [1, 0, 2]> (f)"
@@ -58,14 +58,14 @@ def test_batch_and_time_merged_into_one_axis(tmp_path: Path) -> None:
     check(path, Layout.SPLIT, masks="per_row")
 
 
-def test_a_batch_that_is_fixed_in_the_inputs_alone_is_freed(tmp_path: Path) -> None:
+def test_batch_fixed_in_the_inputs_only_is_made_dynamic(tmp_path: Path) -> None:
     body = "a = MatMul(x, w) [d] b = Dropout(a, half, on) y = MatMul(b, w)"
     shape = "float[1, 3, 4]"
     check(save(body, tmp_path / "model.onnx", ON, f"{shape} x", f"{shape} y"), Layout.SPLIT)
 
 
-def test_a_batch_that_is_fixed_in_the_graph_is_run_serially(tmp_path: Path) -> None:
-    """As an export without dynamic axes writes a Reshape: of one row, and no other number."""
+def test_batch_fixed_in_the_graph_is_run_serially(tmp_path: Path) -> None:
+    """An export without dynamic axes writes a Reshape for one row, which takes no other number."""
     body = (
         "a = MatMul(x, w) r = Reshape(a, one) [d] b = Dropout(r, half, on) c = Reshape(b, back) "
         "y = MatMul(c, w)"
@@ -80,7 +80,7 @@ def test_a_batch_that_is_fixed_in_the_graph_is_run_serially(tmp_path: Path) -> N
     assert "the plan cannot run" in model.planned.report.rejected[Layout.SPLIT]
 
 
-def test_a_batch_of_four_is_filled_up(tmp_path: Path) -> None:
+def test_fixed_batch_of_four_is_padded(tmp_path: Path) -> None:
     body = (
         "a = MatMul(x, w) r = Reshape(a, four) [d] b = Dropout(r, half, on) "
         "c = Reshape(b, back) y = MatMul(c, w)"
@@ -96,8 +96,8 @@ def test_a_batch_of_four_is_filled_up(tmp_path: Path) -> None:
     np.testing.assert_allclose(together.mean, alone, rtol=1e-5)
 
 
-def test_a_site_that_only_one_pass_at_a_time_can_place(tmp_path: Path) -> None:
-    """Time and batch merged with time in front: rows lie apart in the draw's axis."""
+def test_site_that_requires_one_pass_per_run(tmp_path: Path) -> None:
+    """Time and batch are merged with time first: a row's draws are not contiguous in the axis."""
     body = (
         "b = Transpose <perm = [1, 0, 2]> (x) a = Reshape(b, m) [d] c = Dropout(a, half, on) "
         "e = MatMul(c, w) f = Reshape(e, s) y = Transpose <perm = [1, 0, 2]> (f)"
@@ -113,7 +113,7 @@ ONE_FOR_ALL = {
         1.0,
         "n = RandomNormalLike(x) a = Gather<axis = 0>(n, first) f = Gather<axis = 0>(a, first)",
     ),
-    # Which few of a handful of passes would show.
+    # So rare that a few passes need not show it.
     "a rare coin": (
         0.02,
         "u = RandomUniformLike(x) a = Gather<axis = 0>(u, first) b = Less(a, low) "
@@ -128,8 +128,8 @@ ONE_FOR_ALL = {
 
 
 @pytest.mark.parametrize("name", ONE_FOR_ALL)
-def test_a_draw_of_which_an_element_is_taken_for_the_whole_batch(tmp_path: Path, name: str) -> None:
-    """y = x m f with E f² = `square`; beside other passes f would be that of the first."""
+def test_draw_with_one_element_used_for_the_whole_batch(tmp_path: Path, name: str) -> None:
+    """y = x m f with E f² = `square`; together with other passes, f would be that of the first."""
     square, factor = ONE_FOR_ALL[name]
     body = f"{factor} [d] h = Dropout(x, half, on) y = Mul(h, f)"
     constants = f"{ON.replace('0.3}', '0.33333333}')}, int64 first = {{0}}, float low = {{0.02}}"
@@ -142,7 +142,7 @@ def test_a_draw_of_which_an_element_is_taken_for_the_whole_batch(tmp_path: Path,
     assert (np.abs((samples**2).mean(axis=0) - 2 * square) < SIGMAS * error).all()
 
 
-def test_a_model_that_mixes_the_rows_of_its_batch_is_refused(tmp_path: Path) -> None:
+def test_model_that_mixes_rows_is_refused(tmp_path: Path) -> None:
     body = (
         "a = MatMul(x, w) [d] b = Dropout(a, half, on) c = ReduceMean <keepdims = 1> (b, zero) "
         "y = Sub(b, c)"
@@ -154,7 +154,7 @@ def test_a_model_that_mixes_the_rows_of_its_batch_is_refused(tmp_path: Path) -> 
         loaded(path)
 
 
-def test_a_site_in_a_loop_is_refused_by_name(tmp_path: Path) -> None:
+def test_site_in_a_loop_is_refused_by_name(tmp_path: Path) -> None:
     body = (
         "y = Loop (n, on, x) <body = b (int64 i, bool c, float[batch, 3, 4] s) "
         "=> (bool k, float[batch, 3, 4] t) { k = Identity(c) [inside] t = Dropout(s, half, on) }>"
@@ -166,8 +166,8 @@ def test_a_site_in_a_loop_is_refused_by_name(tmp_path: Path) -> None:
         loaded(path)
 
 
-def test_a_loop_behind_a_site_is_tail_as_a_whole(tmp_path: Path) -> None:
-    """A recurrent layer whose mask is drawn before it: the body reads it from outside."""
+def test_loop_after_a_site_belongs_to_the_tail(tmp_path: Path) -> None:
+    """A recurrent layer whose mask is drawn before it: its body reads the mask from outside."""
     body = (
         "a = MatMul(x, w) [d] m = Dropout(a, half, on) y = Loop (n, on, x) "
         "<body = b (int64 i, bool c, float[batch, 3, 4] s) => (bool k, float[batch, 3, 4] t) "
@@ -188,10 +188,10 @@ WIDEN = "{y}a = Expand({x}, wide) {y}b = Relu({y}a) {y} = ReduceMean <keepdims =
         (f"[d] v = Dropout(x, half, on) {WIDEN.format(x='v', y='y')}", 5, 5),
     ],
 )
-def test_memory_bounds_what_runs_at_a_time(
+def test_memory_limits_the_samples_per_run(
     tmp_path: Path, body: str, samples: int, rows: int
 ) -> None:
-    """Two tensors of 48 kB for a row, before the site or behind it, in half a MiB."""
+    """Two tensors of 48 kB per row, before or after the site, in half a MiB."""
     constants = f"{ON}, int64[4] wide = {{1, 1, 1, 1000}}, int64[1] last = {{3}}"
     shape = "float[batch, 3, 4, 1]"
     path = save(body, tmp_path / "model.onnx", constants, f"{shape} x", f"{shape} y")
@@ -206,7 +206,7 @@ def test_memory_bounds_what_runs_at_a_time(
 
 
 def test_report_of_the_split(tmp_path: Path) -> None:
-    """Three products of one size, the first before the site: a third is saved in every pass."""
+    """Of three products of one size, the first is before the site: each pass saves a third."""
     body = "a = MatMul(x, w) [d] b = Dropout(a, half, on) c = MatMul(b, w) y = MatMul(c, w)"
     shape = "float[batch, 3, 4]"
     path = save(body, tmp_path / "model.onnx", ON, f"{shape} x", f"{shape} y")
@@ -225,7 +225,7 @@ def test_report_of_the_split(tmp_path: Path) -> None:
         ("RandomUniform <shape = [4, 4]>", 1 / 12),
     ],
 )
-def test_numbers_of_a_fixed_shape_are_drawn_once_a_pass(
+def test_numbers_of_a_fixed_shape_are_drawn_once_per_pass(
     drawn: str, variance: float, tmp_path: Path
 ) -> None:
     """y = Σ (wᵢ + nᵢ) xᵢ with the same n for all rows: Cov = v Σ xᵢ x'ᵢ."""
@@ -242,8 +242,8 @@ def test_numbers_of_a_fixed_shape_are_drawn_once_a_pass(
         np.testing.assert_allclose(np.cov(found[:, :, output].T), wanted, atol=error)
 
 
-def test_a_site_on_zeros_is_shown_to_have_no_effect(tmp_path: Path) -> None:
-    """As at the first step of an unrolled cell: a state of as many zeros as there are rows."""
+def test_site_on_zeros_is_reported_as_idle(tmp_path: Path) -> None:
+    """As in the first step of an unrolled cell, whose state has a zero for each row."""
     body = (
         "s = Shape <start = 0, end = 1> (x) n = Concat <axis = 0> (s, tail) "
         "z = ConstantOfShape(n) [idle] k = Dropout(z, half, on) a = Add(x, k) "
@@ -257,8 +257,8 @@ def test_a_site_on_zeros_is_shown_to_have_no_effect(tmp_path: Path) -> None:
     assert model.proof.site_effects["d"] > 0
 
 
-def test_a_site_whose_data_hides_it_is_refused(tmp_path: Path) -> None:
-    """Other rows might show what it draws."""
+def test_site_hidden_by_its_data_is_refused(tmp_path: Path) -> None:
+    """With other rows, its draws might have an effect."""
     body = (
         "n = Clip(x, low, low) [idle] k = Dropout(n, half, on) a = Add(x, k) "
         "[d] y = Dropout(a, half, on)"

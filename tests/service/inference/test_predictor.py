@@ -17,7 +17,7 @@ from tests.conftest import STORE
 ROWS = digits_splits()[1].x[:5]
 
 
-def test_predict_answers_with_mean_and_unbiased_variance_of_its_passes(digits: Predictor) -> None:
+def test_predict_returns_mean_and_unbiased_variance_of_its_passes(digits: Predictor) -> None:
     prediction = digits.predict(ROWS, passes=100, seed=7)
     samples = digits._sampler.sample({"pixels": ROWS}, 100, Draws(7))["probabilities"]
     assert samples.shape == (100, 5, 10)
@@ -26,32 +26,32 @@ def test_predict_answers_with_mean_and_unbiased_variance_of_its_passes(digits: P
     assert (prediction.passes, prediction.seed) == (100, 7)
 
 
-def test_predict_repeats_a_seed_bit_for_bit(digits: Predictor) -> None:
+def test_predict_reproduces_a_seed_bit_for_bit(digits: Predictor) -> None:
     first, again = (digits.predict(ROWS, seed=7) for _ in range(2))
     np.testing.assert_array_equal(first.mean, again.mean)
     np.testing.assert_array_equal(first.variance, again.variance)
     assert (digits.predict(ROWS, seed=8).mean != first.mean).any()
 
 
-def test_predict_without_a_seed_draws_one_and_names_it(digits: Predictor) -> None:
+def test_predict_without_a_seed_draws_and_returns_one(digits: Predictor) -> None:
     first, second = digits.predict(ROWS), digits.predict(ROWS)
     assert first.seed != second.seed
     np.testing.assert_array_equal(digits.predict(ROWS, seed=first.seed).mean, first.mean)
 
 
-def test_a_row_has_the_same_answer_in_any_company(digits: Predictor) -> None:
+def test_answer_of_a_row_does_not_depend_on_other_rows(digits: Predictor) -> None:
     together = digits.predict(ROWS, seed=7).mean
     alone = np.concatenate([digits.predict(row[None], seed=7).mean for row in ROWS])
     np.testing.assert_allclose(alone, together, atol=1e-6)
 
 
-def test_more_passes_begin_with_the_fewer(digits: Predictor) -> None:
+def test_more_passes_begin_with_the_same_passes(digits: Predictor) -> None:
     few = digits._sampler.sample({"pixels": ROWS}, 10, Draws(7))["probabilities"]
     many = digits._sampler.sample({"pixels": ROWS}, 30, Draws(7))["probabilities"]
     np.testing.assert_allclose(many[:10], few, atol=1e-6)
 
 
-def test_measures_are_given_when_asked_for(digits: Predictor) -> None:
+def test_requested_measures_are_returned(digits: Predictor) -> None:
     measures = digits.predict(ROWS, measures=["predictive_entropy", "mutual_information"]).measures
     assert list(measures) == ["predictive_entropy", "mutual_information"]
     assert all(values.shape == (5,) for values in measures.values())
@@ -100,14 +100,14 @@ def test_prediction_is_a_mapping_of_outputs(digits: Predictor) -> None:
         ({"measures": ["kurtosis"]}, r"measures names \['kurtosis'\]; .*predictive_entropy"),
     ],
 )
-def test_predict_refuses_bad_options(
+def test_predict_refuses_invalid_options(
     digits: Predictor, options: dict[str, object], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
         digits.predict(ROWS, **options)  # type: ignore[arg-type]
 
 
-def test_predict_takes_numpy_s_numbers_and_any_iterable_of_names(digits: Predictor) -> None:
+def test_predict_accepts_numpy_numbers_and_any_iterable_of_names(digits: Predictor) -> None:
     site = digits.manifest.sites[0].name
     found = digits.predict(
         *(ROWS, np.int32(5), np.int64(7), iter(["predictive_entropy"])),  # type: ignore[arg-type]
@@ -129,13 +129,13 @@ def test_predictions_are_equal_if_their_numbers_are(digits: Predictor) -> None:
     assert one["probabilities"] != 0
 
 
-def test_measures_of_classes_are_refused_for_a_regression() -> None:
+def test_classification_measures_are_refused_for_a_regression() -> None:
     co2 = load_model(STORE / "co2" / "1" / "model.onnx")
     with pytest.raises(InputError, match="a model of task 'regression' has"):
         co2.predict([[2000.0]], measures=["predictive_entropy"])
 
 
-def test_predict_keeps_to_its_limits(digits: Predictor, digits_path: Path) -> None:
+def test_predict_refuses_requests_over_its_limits(digits: Predictor, digits_path: Path) -> None:
     artifact = read_artifact(digits_path)
     limited = Predictor(artifact, digits.planned, Limits(passes=50, samples=100))
     limited.predict(ROWS, passes=20)
@@ -145,7 +145,7 @@ def test_predict_keeps_to_its_limits(digits: Predictor, digits_path: Path) -> No
         limited.predict(ROWS, passes=21)
 
 
-def test_an_output_that_is_not_finite_is_an_error_and_not_an_answer() -> None:
+def test_output_that_is_not_finite_is_an_error() -> None:
     co2 = load_model(STORE / "co2" / "1" / "model.onnx")
     with pytest.raises(
         OutputError, match="the answer for row 1 has NaN or infinity in output 'ppm'"
@@ -156,7 +156,7 @@ def test_an_output_that_is_not_finite_is_an_error_and_not_an_answer() -> None:
 
 
 def test_partial_dropout_leaves_the_other_sites_off(digits: Predictor) -> None:
-    """All sites off but one, and its rate scaled to 0: the network's own output."""
+    """With one active site whose rate is scaled to 0, the output is deterministic."""
     off = digits.predict_deterministic(ROWS)["probabilities"]
     silent = digits.predict(ROWS, passes=4, sites=["drop_hidden"], rate_scale=0.0)
     np.testing.assert_allclose(silent.mean, off, atol=1e-6)
@@ -168,7 +168,7 @@ def test_partial_dropout_leaves_the_other_sites_off(digits: Predictor) -> None:
     assert 0 < one.variance.sum() < two.variance.sum()
 
 
-def test_masks_of_each_row_differ_and_the_first_row_keeps_its_own(digits: Predictor) -> None:
+def test_per_row_masks_differ_and_keep_that_of_the_first_row(digits: Predictor) -> None:
     twice = np.concatenate([ROWS[:1], ROWS[:1]])
     shared = digits.predict(twice, seed=7)
     own = digits.predict(twice, seed=7, masks="per_row")

@@ -43,7 +43,7 @@ def test_sites_of_one_shape_have_independent_draws(sampler: Sampler) -> None:
         assert abs(correlation) < SIGMAS / np.sqrt(a.numbers.size)
 
 
-def test_rows_with_masks_of_their_own_have_independent_draws(sampler: Sampler) -> None:
+def test_rows_with_per_row_masks_have_independent_draws(sampler: Sampler) -> None:
     runner = sampler.runner
     draws = runner.draw(runner.frontier(ROWS), range(200), Draws(7, masks="per_row"))
     assert {site.numbers.shape for site in draws} == {(200, 3, 320)}
@@ -73,7 +73,7 @@ def test_neutral_draws_with_training_on_are_the_deterministic_output(sampler: Sa
 def test_chunks_of_rows_and_passes_do_not_change_an_answer(
     sampler: Sampler, chunk: int, masks: str
 ) -> None:
-    """A chunk of 1 or 2 samples is less than the three rows: those are cut, too."""
+    """A chunk of 1 or 2 samples holds fewer than the three rows, so these are cut as well."""
     draws = Draws(7, masks)  # type: ignore[arg-type]
     whole = sample_moments(sampler, ROWS, 40, draws)["ppm"]
     cut = sample_moments(co2(samples_per_chunk=chunk), ROWS, 40, draws)["ppm"]
@@ -100,7 +100,7 @@ def test_layouts_do_not_change_an_answer(sampler: Sampler, layout: Layout, masks
 
 
 @pytest.mark.slow
-def test_a_call_repeats_bit_for_bit_also_while_others_run(sampler: Sampler) -> None:
+def test_call_is_reproducible_while_others_run(sampler: Sampler) -> None:
     wanted = sample_moments(sampler, ROWS, 20_000, Draws(7))["ppm"]
     found = []
 
@@ -122,7 +122,7 @@ YEARS = np.array([[1985.0], [2010.0], [1960.0], [1999.0], [1971.0], [2001.0]], n
 
 
 class Steady:
-    """Steps of so many samples."""
+    """Steps of a fixed number of samples."""
 
     def __init__(self, maximum: int) -> None:
         self._maximum = maximum
@@ -161,8 +161,8 @@ def test_jobs_of_a_batch_give_the_same_as_alone(layout: Layout, maximum: int) ->
         np.testing.assert_array_equal(found.m2, alone.m2)
 
 
-def test_shapes_of_the_trunk_follow_the_rows_that_are_left(tmp_path: Path) -> None:
-    """A tail that is fed a shape gets that of the jobs that go on."""
+def test_shapes_from_the_trunk_are_updated_when_rows_leave(tmp_path: Path) -> None:
+    """A tail with a shape as input gets the shape of the remaining jobs."""
     text = """
         <ir_version: 8, opset_import: ["" : 18]>
         shapes (float[batch, 4] x) => (float[batch, 4] y)
@@ -187,8 +187,8 @@ def test_shapes_of_the_trunk_follow_the_rows_that_are_left(tmp_path: Path) -> No
         np.testing.assert_allclose(moments_of(job)["y"].mean, alone.mean, rtol=1e-6)
 
 
-def test_what_runs_in_jobs_is_what_is_sampled(sampler: Sampler) -> None:
-    """The proof looks at `sample`, and requests go through `run`."""
+def test_jobs_run_what_is_verified(sampler: Sampler) -> None:
+    """Verification uses `sample`, and requests use `run`."""
     jobs = [SampleJob(ROWS, 40, Draws(1)), SampleJob(ROWS, 40, Draws(2, "per_row"))]
     finish(sampler, jobs)
     for job in jobs:
@@ -198,7 +198,7 @@ def test_what_runs_in_jobs_is_what_is_sampled(sampler: Sampler) -> None:
         np.testing.assert_allclose(found.variance, samples.var(axis=0, ddof=1), rtol=1e-9)
 
 
-def test_a_job_with_a_fault_leaves_and_the_others_go_on(sampler: Sampler) -> None:
+def test_failed_job_leaves_and_the_others_continue(sampler: Sampler) -> None:
     jobs = [SampleJob({"year": YEARS[i : i + 1]}, 30, Draws(i)) for i in range(3)]
     steps = sampler.run(jobs, Steady(30))
     assert next(steps)[1:] == (3, 0, 3)  # the trunk
@@ -210,7 +210,7 @@ def test_a_job_with_a_fault_leaves_and_the_others_go_on(sampler: Sampler) -> Non
     np.testing.assert_allclose(moments_of(jobs[2])["ppm"].mean, alone.mean, rtol=1e-6)
 
 
-def test_a_job_with_a_fault_runs_no_chunk(sampler: Sampler) -> None:
+def test_failed_job_runs_no_chunk(sampler: Sampler) -> None:
     jobs: list[Job] = [SampleJob(ROWS, 10, Draws(7)), DeterministicJob(ROWS)]
     for job in jobs:
         job.stop(CancelledError("gone"))
@@ -218,7 +218,7 @@ def test_a_job_with_a_fault_runs_no_chunk(sampler: Sampler) -> None:
         assert not job.done
 
 
-def test_jobs_that_need_other_inputs_do_not_join(sampler: Sampler) -> None:
+def test_jobs_with_other_inputs_do_not_join(sampler: Sampler) -> None:
     job = SampleJob(ROWS, 10, Draws(7))
     site = sampler.sites[0].name
     for other in (Draws(7, rate_scale=0.5), Draws(7, sites=frozenset([site]))):
@@ -228,7 +228,7 @@ def test_jobs_that_need_other_inputs_do_not_join(sampler: Sampler) -> None:
     assert not co2(Layout.SERIAL).joins(job, SampleJob(ROWS, 10, Draws(7)))
 
 
-def test_a_serial_plan_fills_up_a_fixed_number_of_rows(digits_path: Path) -> None:
+def test_serial_plan_pads_to_a_fixed_number_of_rows(digits_path: Path) -> None:
     artifact = read_artifact(digits_path)
     plans = [compile_plan(artifact, layout) for layout in (Layout.SPLIT, Layout.SERIAL)]
     split, serial = (Sampler(Runner(plan, [CPU]), fixed_rows=4) for plan in plans)
@@ -243,7 +243,7 @@ def test_a_serial_plan_fills_up_a_fixed_number_of_rows(digits_path: Path) -> Non
 
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_passes(digits_path: Path) -> None:
-    """Peak of a process of its own, from some passes to a hundred times as many."""
+    """Peak memory of a new process, for some passes and a hundred times as many."""
     code = (
         "import sys; import numpy as np; from service import load_model\n"
         "model = load_model(sys.argv[1])\n"

@@ -1,4 +1,4 @@
-"""Every choice of sites, masks and rows, held against the model's own graph."""
+"""Every combination of sites, masks and rows, compared with the model's own graph."""
 
 import itertools
 from pathlib import Path
@@ -23,9 +23,7 @@ def subsets(sites: tuple[SiteSpec, ...]) -> list[frozenset[str]]:
 
 @pytest.mark.parametrize("masks", ["shared", "per_row"])
 @pytest.mark.parametrize("name", ["co2", "digits"])
-def test_samples_of_any_sites_masks_and_rows_are_those_of_the_model(
-    name: str, masks: Masks
-) -> None:
+def test_samples_of_any_sites_masks_and_rows_equal_the_model(name: str, masks: Masks) -> None:
     artifact, model = loaded(STORE / name / "1" / "model.onnx")
     (spec,) = artifact.manifest.inputs
     x = (
@@ -46,9 +44,9 @@ def test_samples_of_any_sites_masks_and_rows_are_those_of_the_model(
 
 
 def test_sizes_of_one_name_may_differ(tmp_path: Path) -> None:
-    """What another exporter calls "length" twice, a request may send in two lengths."""
+    """Another exporter may name two sizes "length"; a request may have two lengths."""
     path = save(
-        # What a gives is freed when b begins, of which each value needs as much or more.
+        # The output of a is freed when b begins, each value of which needs at least as much.
         "ka = Dropout(a, half, on) a2 = Exp(ka) a3 = Softmax<axis = 1>(ka) a4 = Add(a3, a2) "
         "sa = ReduceSum<keepdims = 1>(a4, axis) b1 = Mul(b, sa) kb = Dropout(b1, half, on) "
         "b2 = Exp(kb) b3 = Softmax<axis = 1>(b2) b4 = Add(b3, b2) "

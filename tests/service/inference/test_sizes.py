@@ -1,4 +1,4 @@
-"""Rows of any length stay within the memory, the deadline and their time slices."""
+"""Rows of any length respect the memory limit, the deadline and the time slices."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ from service.scheduling.batch import TIME_SLICE, TimeSlice
 from service.scheduling.scheduler import Scheduler
 from tests.service.reference import save
 
-#: Each step of a row looks at every other, so that memory and time grow with the square.
+#: Each step of a row attends to every other one: memory and time grow with the square.
 PAIRS = (
     "k = Dropout(x, half, on) t = Transpose<perm = [0, 2, 1]>(k) p = MatMul(k, t) "
     "e = Exp(p) y = ReduceMean<keepdims = 0>(e, axes)"
@@ -28,7 +28,7 @@ HEAVY_TRUNK = (
     "w = Expand(x, wide) p = MatMul(w, w) s = ReduceMean<keepdims = 0>(p, axes) "
     "y = Dropout(s, half, on)"
 )
-#: And behind it.
+#: The same after the draw.
 HEAVY_TAIL = (
     "k = Dropout(x, half, on) w = Expand(k, wide) p = MatMul(w, w) "
     "y = ReduceMean<keepdims = 0>(p, axes)"
@@ -51,7 +51,7 @@ def rows(length: int) -> np.ndarray:
     return np.full((1, length, 4), 0.1, np.float32)
 
 
-def test_sizes_follow_the_shape_of_the_rows(model: Predictor) -> None:
+def test_sizes_depend_on_the_shape_of_the_rows(model: Predictor) -> None:
     name = model.manifest.inputs[0].name
     few, many = (model.sampler.sizing({name: rows(length)}) for length in (100, 1000))
     assert 50 < many.sample / few.sample < 150
@@ -61,16 +61,14 @@ def test_sizes_follow_the_shape_of_the_rows(model: Predictor) -> None:
     assert model.sampler.sizing.known({name: rows(999)}) is None
 
 
-def test_a_row_that_does_not_fit_the_memory_is_refused_before_it_runs(model: Predictor) -> None:
+def test_row_that_exceeds_the_memory_is_refused_before_it_runs(model: Predictor) -> None:
     started = time.monotonic()
     with pytest.raises(InputError, match=r"row of shape \[50000, 4\] of 'x' takes about \d+ MiB"):
         model.predict(rows(50_000), passes=2)
     assert time.monotonic() - started < 1
 
 
-def test_an_answer_does_not_depend_on_the_chunks_that_its_length_allows(
-    model: Predictor, tmp_path: Path
-) -> None:
+def test_answer_does_not_depend_on_chunks_by_length(model: Predictor, tmp_path: Path) -> None:
     roomy = load_model(pairs(tmp_path / "model.onnx"))
     found, wanted = (m.predict(rows(700), passes=20, seed=7) for m in (model, roomy))
     np.testing.assert_array_equal(found.mean, wanted.mean)
@@ -78,7 +76,7 @@ def test_an_answer_does_not_depend_on_the_chunks_that_its_length_allows(
 
 
 def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
-    """300 passes of 1,200 steps would take 3.4 GiB at a time."""
+    """300 passes of 1,200 steps would take 3.4 GiB in one run."""
     code = (
         "import sys; import numpy as np; from service import load_model\n"
         "from service.inference.options import Limits\n"
@@ -93,8 +91,8 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
     assert grown < 64 << 10  # KiB
 
 
-def test_a_long_row_does_not_run_on_the_caller_s_thread(model: Predictor) -> None:
-    """Short ones have taught how fast the model is."""
+def test_long_row_does_not_run_on_the_thread_of_the_caller(model: Predictor) -> None:
+    """Short rows have measured the speed of the model before."""
     scheduler = Scheduler()
     try:
         for _ in range(20):
@@ -112,10 +110,10 @@ def test_a_long_row_does_not_run_on_the_caller_s_thread(model: Predictor) -> Non
 
 @pytest.mark.parametrize("body", [HEAVY_TRUNK, HEAVY_TAIL])
 @pytest.mark.parametrize("training", [True, False])
-def test_time_slices_of_a_heavy_model_are_short_from_the_first_on(
+def test_first_time_slices_of_a_heavy_model_are_short(
     tmp_path: Path, body: str, training: bool
 ) -> None:
-    """A row alone, or a pass, takes 0.6 to 3 ms, and there are 400 of both."""
+    """A row or a pass alone takes 0.6 to 3 ms, and there are 400 of each."""
     path = save(body, tmp_path / "model.onnx", WIDE, "float[batch, 1, 1] x", "float[batch] y")
     heavy = load_model(path)
     x = np.ones((400, 1, 1), np.float32)
@@ -131,15 +129,15 @@ def test_time_slices_of_a_heavy_model_are_short_from_the_first_on(
     assert len(time_slices) > 3
 
 
-def test_speed_of_few_samples_that_take_long_is_theirs() -> None:
+def test_slow_step_of_few_samples_counts() -> None:
     speed, sizes = Speed(), Sizes()
     speed.learn(Step(sizes, 1, 1), 0.5)
     assert speed.samples_in(sizes, TIME_SLICE) == 1
     assert speed.seconds_for(sizes, 1, 10) == pytest.approx(5, rel=0.01)
 
 
-def test_speed_is_not_sure_after_a_hiccup() -> None:
-    """It could refuse all requests for what one stalled run took, and so never learn better."""
+def test_speed_is_uncertain_after_an_outlier() -> None:
+    """Otherwise one stalled run could refuse all requests, and prevent a new measurement."""
     speed, sizes = Speed(), Sizes()
     speed.learn(Step(sizes, 1, 1), 5.0)
     assert speed.known
@@ -150,19 +148,19 @@ def test_speed_is_not_sure_after_a_hiccup() -> None:
     assert speed.seconds_for(sizes, 1, 1000) < 0.1
 
 
-def test_speed_of_few_samples_that_take_no_time_is_not_that_of_many() -> None:
+def test_fast_step_of_few_samples_does_not_count() -> None:
     speed, sizes = Speed(), Sizes()
     speed.learn(Step(sizes, 1, 100), 0.001)
     speed.learn(Step(sizes, 1, 2), 0.0005)
     assert speed.samples_in(sizes, 0.001) > 50
 
 
-#: DropConnect: a pass draws a mask for 120,000 weights, and each row is one product more.
+#: DropConnect: a pass draws a mask for 120,000 weights, and each row adds one product.
 SHARED_WEIGHTS = "k = Dropout(w, half, on) y = MatMul(x, k)"
 
 
-def test_rows_that_share_a_pass_s_draws_are_not_charged_for_them_each(tmp_path: Path) -> None:
-    """200 rows draw what one does, and would not be foreseen to take 200 times as long."""
+def test_cost_of_shared_draws_is_counted_once(tmp_path: Path) -> None:
+    """The cost of 200 rows, which share their draws, is not predicted as 200 times that of one."""
     weights = f"{CONSTANTS}, float[300, 400] w = {{{', '.join(['0.5'] * 120_000)}}}"
     path = save(
         SHARED_WEIGHTS,
@@ -180,7 +178,7 @@ def test_rows_that_share_a_pass_s_draws_are_not_charged_for_them_each(tmp_path: 
         sampler.speed.seconds_for(sizes, count, sizes.work(count, 100)) for count in (1, 200)
     )
     assert many < 20 * one
-    # Nor are they cut into blocks, each with draws of its own.
+    # The rows are not cut into blocks with separate draws either.
     assert min(sizes.rows, sampler.speed.rows_in(sizes, TIME_SLICE)) >= 50
     time_slices: list[TimeSlice] = []
     scheduler = Scheduler(on_time_slice=time_slices.append)

@@ -1,4 +1,4 @@
-"""Models that take strings: what they answer, what they refuse, and what memory that takes."""
+"""Models that take strings: their answers, errors and memory."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -36,13 +36,13 @@ def model(path: Path) -> Predictor:
     return load_model(path)
 
 
-def test_moments_are_those_of_the_words(model: Predictor) -> None:
+def test_moments_depend_on_the_words(model: Predictor) -> None:
     passes = 20_000
     found = model.predict(ROWS, passes=passes, seed=1)
     for index, text in enumerate(TEXTS):
         mean, variance = moments(text)
         assert abs(found.mean[index, 0] - mean) <= SIGMAS * np.sqrt(variance / passes)
-        # Of a sum of coins the kurtosis is at most 3.
+        # The kurtosis of a sum of Bernoulli numbers is at most 3 here.
         error = SIGMAS * variance * np.sqrt(2 / (passes - 1))
         assert abs(found.variance[index, 0] - variance) <= error
 
@@ -57,7 +57,7 @@ def test_moments_are_those_of_the_words(model: Predictor) -> None:
         lambda rows: [[np.str_(row[0])] for row in rows],
     ],
 )
-def test_strings_of_any_kind_are_taken(model: Predictor, form: Callable[[Any], Any]) -> None:
+def test_strings_of_any_kind_are_accepted(model: Predictor, form: Callable[[Any], Any]) -> None:
     assert model.predict(form(ROWS), 10, 1) == model.predict(ROWS, 10, 1)
 
 
@@ -78,12 +78,12 @@ def test_strings_of_any_kind_are_taken(model: Predictor, form: Callable[[Any], A
         (np.array(["a"]), r"dtype <U1; .* For one row, add an axis in front: \(1, 1\)"),
     ],
 )
-def test_what_is_no_text_is_refused(model: Predictor, rows: Any, said: str) -> None:
+def test_other_values_than_strings_are_refused(model: Predictor, rows: Any, said: str) -> None:
     with pytest.raises(InputError, match=said):
         model.predict(rows, 10)
 
 
-def test_strings_are_refused_where_numbers_belong(digits: Predictor) -> None:
+def test_strings_are_refused_for_numeric_inputs(digits: Predictor) -> None:
     with pytest.raises(
         InputError, match=r"x\[0\]\[0\] is the string 'a'; the model expects float32"
     ):
@@ -105,31 +105,31 @@ def test_other_layouts_give_the_same_samples(path: Path, model: Predictor, layou
         assert y.ravel().tolist() == [moments(TEXTS[0])[0]]
 
 
-def test_the_trial_has_words_that_the_model_knows(path: Path) -> None:
+def test_trial_rows_have_known_words(path: Path) -> None:
     artifact, _ = loaded(path)
     assert trial_rows(artifact)["text"].tolist()[:2] == [["good"], ["film bad good"]]
     assert example_rows(artifact.manifest) == {"text": [""]}
 
 
-def test_an_answer_is_the_same_among_others(model: Predictor) -> None:
+def test_answer_does_not_depend_on_the_batch(model: Predictor) -> None:
     together = model.predict([*ROWS, ["x " * 5000]], 50, 3)
     np.testing.assert_array_equal(together.mean[0], model.predict(ROWS[:1], 50, 3).mean[0])
 
 
-def test_a_text_too_long_for_the_memory_is_refused_and_not_run(path: Path) -> None:
+def test_text_that_exceeds_the_memory_is_refused(path: Path) -> None:
     model = load_model(path, limits=Limits(memory=16 << 20))
     assert model.predict([["a " * 10_000]], 5).mean.shape == (1, 1)
     with pytest.raises(InputError, match=r"up to 400000 characters, of 'text' takes about 193 MiB"):
         model.predict([["a " * 200_000]], 5)
 
 
-def test_long_texts_are_run_few_at_a_time(model: Predictor) -> None:
+def test_long_texts_run_in_small_chunks(model: Predictor) -> None:
     short, long = ({"text": np.array([["a" * n]], object)} for n in (4, 1 << 18))
     assert model.sampler.sizing(short).rows > 500
     assert model.sampler.sizing(long).rows <= 4
 
 
-def test_strings_count_as_what_they_take() -> None:
+def test_strings_count_by_their_memory() -> None:
     array = np.array([["a" * 1000], ["é" * 1000]], object)
     assert size_in_memory(array) >= 2 * 1000
     assert size_in_memory(np.zeros((2, 5))) == 80
@@ -138,13 +138,13 @@ def test_strings_count_as_what_they_take() -> None:
 @pytest.mark.parametrize(
     ("longest", "found"), [(0, 1024), (1024, 1024), (1025, 2048), (5000, 8192)]
 )
-def test_lengths_of_texts_are_few(longest: int, found: int) -> None:
+def test_text_lengths_are_rounded_up_to_few_values(longest: int, found: int) -> None:
     assert max_letters(np.array([["a" * longest], ["a"]], object)) == found
     assert max_letters(np.zeros((2, 5))) == 0
 
 
-def test_a_long_text_does_not_join_short_ones(model: Predictor) -> None:
-    # All rows of a batch take what the longest text takes.
+def test_long_text_does_not_join_short_ones(model: Predictor) -> None:
+    # All rows of a batch take the memory of the longest text.
     short, other, long = (
         model.prepare([[text]], Options(passes=5)) for text in ("a", "good " * 200, "a" * 100_000)
     )
@@ -163,7 +163,7 @@ def test_many_strings_in_few_bytes_are_refused() -> None:
     ("name", "content"),
     [("rows.json", '[["good film"], ["a, b"]]'), ("rows.csv", 'text\ngood film\n"a, b"\n')],
 )
-def test_the_command_predicts_texts(path: Path, tmp_path: Path, name: str, content: str) -> None:
+def test_command_predicts_texts(path: Path, tmp_path: Path, name: str, content: str) -> None:
     rows = tmp_path / name
     rows.write_text(content)
     ended = CliRunner().invoke(app, ["predict", str(path), str(rows), "--passes", "5"])
@@ -171,7 +171,7 @@ def test_the_command_predicts_texts(path: Path, tmp_path: Path, name: str, conte
     assert "y: mean ± standard deviation over 5 passes" in ended.output
 
 
-def test_the_command_tells_uneven_lines(path: Path, tmp_path: Path) -> None:
+def test_command_explains_uneven_lines(path: Path, tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("good\nbad,film\n")
     ended = CliRunner().invoke(app, ["predict", str(path), str(tmp_path / "rows.csv")])
     assert ended.exit_code == 2

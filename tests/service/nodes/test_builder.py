@@ -12,7 +12,7 @@ def builder(model: ir.Model, prefix: str = "new") -> NodeBuilder:
     return NodeBuilder(model.graph, prefix, free_names(model.graph))
 
 
-def test_new_nodes_take_the_place_of_one() -> None:
+def test_new_nodes_replace_a_node() -> None:
     model = graph("[r] h = Relu(x) y = Exp(h)")
     new, old = builder(model), model.graph[0]
     new.replace(old, new.add("Abs", new.add("Neg", old.inputs[0])))
@@ -21,7 +21,7 @@ def test_new_nodes_take_the_place_of_one() -> None:
     onnx.checker.check_model(ir.to_proto(model), full_check=True)
 
 
-def test_names_of_new_nodes_and_constants_are_free_ones() -> None:
+def test_new_nodes_and_constants_get_unused_names() -> None:
     model = graph("[new_Neg] h = Relu(x) y = Exp(h)", "float half = {0.5}")
     model.graph[0].name, model.graph[0].outputs[0].name = "new/Neg", "new/ints"
     new = builder(model)
@@ -43,7 +43,7 @@ def test_dims_are_constant_where_they_are_known(start: int, end: int | None) -> 
         np.testing.assert_array_equal(dims.const_value.numpy(), [4])
 
 
-def test_a_free_prefix_begins_no_name() -> None:
+def test_free_prefix_is_not_the_beginning_of_any_name() -> None:
     model = graph("[trunk_a] y = Relu(x)")
     assert free_prefix(model.graph, "trunk") == "trunk/"
     model.graph[0].name = "trunk/a"

@@ -16,13 +16,13 @@ def test_training_is_the_last_input_and_a_scalar_bool(inputs: str) -> None:
     assert is_flag(training)
 
 
-def test_training_keeps_what_read_an_input_of_its_name() -> None:
+def test_training_keeps_an_existing_input_of_its_name() -> None:
     model = graph("y = Where(training, x, x)", inputs="bool training, float[batch, 4] x")
     assert model.graph[0].inputs[0] is not training_input(graph("y = Relu(x)").graph)
     assert training_input(model.graph) is model.graph[0].inputs[0]
 
 
-def test_a_dropout_is_active_if_rate_and_flag_come_from_nodes() -> None:
+def test_dropout_is_active_if_rate_and_flag_come_from_nodes() -> None:
     model = graph("[d] y = Dropout(x, half, on)")
     training_input(model.graph)
     old: ir.Node = model.graph[0]

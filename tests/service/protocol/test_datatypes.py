@@ -1,4 +1,4 @@
-"""One table of element types: every name of a type leads to the same one."""
+"""One table of element types: every name of a type leads to the same type."""
 
 import numpy as np
 import onnx
@@ -16,7 +16,7 @@ from service.protocol.datatypes import (
 
 
 @pytest.mark.parametrize("datatype", DATATYPES, ids=lambda one: one.name)
-def test_a_type_is_the_same_by_each_of_its_names(datatype: Datatype) -> None:
+def test_each_name_gives_the_same_type(datatype: Datatype) -> None:
     assert BY_NAME[datatype.name] is BY_DTYPE[datatype.dtype] is datatype
     assert BY_ONNX[datatype.onnx] is BY_TENSORFLOW[datatype.tensorflow] is datatype
     number = onnx.TensorProto.DataType.Value(datatype.onnx)
@@ -24,11 +24,11 @@ def test_a_type_is_the_same_by_each_of_its_names(datatype: Datatype) -> None:
 
 
 @pytest.mark.parametrize("datatype", DATATYPES, ids=lambda one: one.name)
-def test_a_type_is_found_by_its_arrays(datatype: Datatype) -> None:
+def test_type_is_found_for_arrays(datatype: Datatype) -> None:
     assert datatype_of(np.zeros(3, datatype.little)) is datatype
     assert datatype.size is None or np.zeros(3, datatype.numpy).nbytes == 3 * datatype.size
 
 
-def test_numpy_s_own_strings_are_strings() -> None:
+def test_numpy_strings_are_strings() -> None:
     for array in (np.array(["a", "bc"]), np.array([b"a"]), np.array(["a"], object)):
         assert datatype_of(array).name == "BYTES"

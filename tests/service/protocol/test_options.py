@@ -1,4 +1,4 @@
-"""One definition of what a request may choose, and everything that is made from it."""
+"""Options are defined once; everything derived from them agrees."""
 
 import inspect
 import math
@@ -25,7 +25,7 @@ from service.protocol.options import (
 
 
 @pytest.mark.parametrize("call", [Predictor.predict, Client.predict, AsyncClient.predict])
-def test_arguments_in_python_are_the_options(call: Callable[..., Any]) -> None:
+def test_python_arguments_are_the_options(call: Callable[..., Any]) -> None:
     parameters = inspect.signature(call, eval_str=True).parameters
     hints = inspect.get_annotations(Options, eval_str=True)
     found = {name: p for name, p in parameters.items() if name in OPTIONS}
@@ -33,7 +33,7 @@ def test_arguments_in_python_are_the_options(call: Callable[..., Any]) -> None:
     assert {name: p.annotation for name, p in found.items()} == hints
 
 
-def test_fields_of_a_body_are_the_options() -> None:
+def test_body_fields_are_the_options() -> None:
     fields = PredictRequest.model_json_schema()["properties"]
     for name, option in OPTIONS.items():
         assert fields[name]["description"] == f"{option.description}; default: {option.default}"
@@ -44,20 +44,20 @@ def test_fields_of_a_body_are_the_options() -> None:
         )
 
 
-def test_parameters_of_v2_are_the_options_but_for_the_measures() -> None:
+def test_v2_parameters_are_the_options_except_measures() -> None:
     fields = InferParameters.model_json_schema()["properties"]
     assert set(OPTIONS) - set(fields) == {"measures"}
     assert all(fields[name]["default"] == DEFAULTS[name] for name in set(OPTIONS) - {"measures"})
 
 
-def test_flags_of_the_command_line_are_the_options() -> None:
+def test_command_line_flags_are_the_options() -> None:
     command: Any = typer.main.get_command(app)
     flags = {p.name: p for p in command.commands["predict"].params}
     assert set(OPTIONS) < set(flags)
     assert [flags[name].opts for name in ("rate_scale", "sites")] == [["--rate-scale"], ["--site"]]
 
 
-def test_values_are_brought_into_their_types() -> None:
+def test_values_are_converted_to_their_types() -> None:
     options = Options(
         passes=np.int64(5),  # type: ignore[arg-type]
         rate_scale=10**400,
@@ -87,7 +87,7 @@ def test_other_types_are_refused_by_name(given: dict[str, Any], message: str) ->
         Options(**given)
 
 
-def test_a_measure_s_name_and_text() -> None:
+def test_measure_name_and_text() -> None:
     assert [measure_name(m) for m in ("a", "a:1:2", {"a": [1]})] == ["a"] * 3
     assert [measure_text(m) for m in ("a:1", {"a": [1, 0.5]}, {"a": 2})] == [
         "a:1",

@@ -1,4 +1,4 @@
-"""A prediction is the same thing in the library and in the client, which adds where it is from."""
+"""`Prediction` is the same in the library and in the client, which adds the source."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def test_predictions_are_equal_by_their_numbers() -> None:
     assert Prediction({"y": ONE}, 5, 7) != Prediction({"y": ONE}, 5, 8)
 
 
-def test_answers_are_equal_whatever_request_they_answer() -> None:
+def test_answers_to_different_requests_may_be_equal() -> None:
     one = Answered({"y": ONE}, 5, 7, "m", 1, request_id="a")
     assert one == Answered({"y": ONE}, 5, 7, "m", 1, "b")
     assert one != Answered({"y": ONE}, 5, 7, "m", 2, "a")
@@ -31,7 +31,7 @@ def test_a_prediction_shows_its_fields() -> None:
     assert answered == f"{shown[:-1]}, model='m', version=1, request_id='a')"
 
 
-def test_of_several_outputs_none_is_the_only_one() -> None:
+def test_several_outputs_have_no_single_mean() -> None:
     found = Answered({"y": ONE, "z": OTHER}, 5, 7, "m", 1, "a")
     assert (list(found), found["z"]) == (["y", "z"], OTHER)
     with pytest.raises(AttributeError, match=r"several outputs; name one: prediction\['y'\].mean"):

@@ -1,4 +1,4 @@
-"""Bytes of tensors: strings each behind its length, and what is none of that is told."""
+"""Binary tensors: strings follow their lengths, and invalid bytes are explained."""
 
 import re
 import struct
@@ -16,22 +16,22 @@ TEXTS = ["", "a", "Übung", "漢字 \U0001f600", "two\0 \t\n", "x" * 300]
 
 
 def packed(*contents: bytes) -> bytes:
-    """By the protocol's words alone: four bytes of length, little-endian, and the string."""
+    """Encoded as the protocol says: four bytes of length, little-endian, and the string."""
     return b"".join(struct.pack("<I", len(one)) + one for one in contents)
 
 
 @pytest.mark.parametrize("dtype", [object, str])
-def test_strings_go_behind_their_lengths(dtype: type) -> None:
+def test_strings_follow_their_lengths(dtype: type) -> None:
     array: Any = np.array(TEXTS[:4], dtype).reshape(2, 2)
     assert encode(array) == packed(*(text.encode() for text in TEXTS[:4]))
 
 
-def test_bytes_go_as_they_are() -> None:
+def test_bytes_are_sent_unchanged() -> None:
     assert encode(np.array([b"a", b"\xc3\x9c"])) == packed(b"a", "Ü".encode())
 
 
 @given(st.lists(st.text(max_size=5), min_size=1, max_size=6))
-def test_strings_come_back_as_they_were(texts: list[str]) -> None:
+def test_strings_are_decoded_unchanged(texts: list[str]) -> None:
     array = np.array(texts, object).reshape(-1, 1)
     found = decode(encode(array), STRINGS, array.shape)
     assert found.tolist() == array.tolist()
@@ -50,14 +50,14 @@ def test_strings_come_back_as_they_were(texts: list[str]) -> None:
         (packed(b"a", b"b") + b"c", "has 1 bytes more than its 2 strings take", None),
     ],
 )
-def test_bytes_that_are_no_strings_are_told(content: bytes, said: str, index: int | None) -> None:
+def test_invalid_strings_are_refused(content: bytes, said: str, index: int | None) -> None:
     with pytest.raises(TensorError, match=re.escape(said)) as caught:
         decode(memoryview(content), STRINGS, [2])
     assert caught.value.index == index
 
 
 @given(st.binary(max_size=40), st.sampled_from([1, 2, 3, 1 << 40]))
-def test_any_bytes_are_strings_or_are_told(content: bytes, count: int) -> None:
+def test_any_bytes_are_decoded_or_refused(content: bytes, count: int) -> None:
     try:
         found = decode(content, STRINGS, [count])
     except TensorError:
@@ -65,18 +65,18 @@ def test_any_bytes_are_strings_or_are_told(content: bytes, count: int) -> None:
     assert encode(found) == content
 
 
-def test_half_a_letter_is_not_sent() -> None:
+def test_lone_surrogate_is_not_sent() -> None:
     with pytest.raises(TensorError, match="is not valid text") as caught:
         encode(np.array(["a", "\ud800"], object))
     assert caught.value.index == 1
 
 
-def test_numbers_of_another_length_are_told() -> None:
+def test_wrong_number_of_bytes_is_refused() -> None:
     with pytest.raises(TensorError, match=r"7 bytes of numbers; shape \[2\] of float32 takes 8"):
         decode(bytes(7), BY_NAME["FP32"], [2])
 
 
-def test_a_body_is_split_where_it_was_joined() -> None:
+def test_body_is_split_where_it_was_joined() -> None:
     body, headers = join_body(b"{}", [b"ab", b"c"])
     text, rest = split_body(body, headers["Inference-Header-Content-Length"])
     assert (text, bytes(rest or b"")) == (b"{}", b"abc")

@@ -1,4 +1,4 @@
-"""Changes in the folder that are found by looking at it again and again."""
+"""Changes in the model folder that polling finds."""
 
 import shutil
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.service.repository.test_registry import place, repository, states
 
 
 class Counting:
-    """Loads models, and counts how often."""
+    """Loads models, and counts the loads."""
 
     def __init__(self) -> None:
         self.paths: list[Path] = []
@@ -35,14 +35,14 @@ def load() -> Counting:
 
 @pytest.fixture
 def models(tmp_path: Path, content: bytes, load: Counting) -> Repository:
-    """One model, `digits` version 1, loaded; nothing is counted yet."""
+    """A repository with one model, `digits` version 1, loaded; the count is 0."""
     place(tmp_path, "digits", 1, content)
     found = repository(tmp_path, load)
     load.paths.clear()
     return found
 
 
-def test_a_poll_without_a_change_loads_nothing(models: Repository, load: Counting) -> None:
+def test_poll_without_a_change_loads_nothing(models: Repository, load: Counting) -> None:
     before = models.predictor("digits")[1]
     for _ in range(3):
         models.poll()
@@ -50,12 +50,12 @@ def test_a_poll_without_a_change_loads_nothing(models: Repository, load: Countin
     assert load.paths == []
 
 
-def test_a_new_version_is_loaded_once_it_is_seen_twice_alike(
+def test_new_version_is_loaded_when_two_polls_find_it_unchanged(
     models: Repository, load: Counting, tmp_path: Path, content: bytes
 ) -> None:
     path = place(tmp_path, "digits", 2, content[:1000])
     models.poll()
-    path.write_bytes(content)  # it was on its way
+    path.write_bytes(content)  # it was being written
     models.poll()
     assert load.paths == []
     assert states(models) == {2: "loading", 1: "ready"}
@@ -74,14 +74,14 @@ def test_a_new_model_is_loaded(models: Repository, tmp_path: Path, content: byte
     assert states(models, "other") == {1: "ready"}
 
 
-def test_a_folder_that_stays_empty_is_told(models: Repository, tmp_path: Path) -> None:
+def test_folder_that_stays_empty_is_reported(models: Repository, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     for _ in range(2):
         models.poll()
     assert "has no version folder" in models.version("other").reason
 
 
-def test_a_changed_file_is_loaded_and_a_broken_one_only_once(
+def test_changed_file_is_loaded_and_a_broken_one_tried_once(
     models: Repository, load: Counting, tmp_path: Path, content: bytes
 ) -> None:
     path, before = tmp_path / "digits" / "1" / "model.onnx", models.predictor("digits")[1]
@@ -110,7 +110,7 @@ def test_a_broken_new_version_is_tried_once(
     assert states(models) == {2: "failed", 1: "ready"}
 
 
-def test_a_file_that_failed_at_the_start_is_tried_once_it_changes(
+def test_file_that_failed_at_the_start_is_tried_when_it_changes(
     tmp_path: Path, content: bytes, load: Counting
 ) -> None:
     path = place(tmp_path, "digits", 1, content[:1000])
@@ -124,7 +124,7 @@ def test_a_file_that_failed_at_the_start_is_tried_once_it_changes(
     assert states(models) == {1: "ready"}
 
 
-def test_a_file_that_vanished_is_a_fault_and_its_model_serves_on(
+def test_missing_file_is_an_error_and_its_model_keeps_serving(
     models: Repository, tmp_path: Path
 ) -> None:
     path = tmp_path / "digits" / "1" / "model.onnx"
@@ -138,7 +138,7 @@ def test_a_file_that_vanished_is_a_fault_and_its_model_serves_on(
     assert models.version("digits").reason == ""
 
 
-def test_a_version_that_was_removed_is_dropped_for_the_one_before(
+def test_removed_version_is_replaced_by_the_previous_one(
     models: Repository, load: Counting, tmp_path: Path, content: bytes
 ) -> None:
     place(tmp_path, "digits", 2, content)
@@ -146,7 +146,7 @@ def test_a_version_that_was_removed_is_dropped_for_the_one_before(
     load.paths.clear()
     shutil.rmtree(tmp_path / "digits" / "2")
     models.poll()
-    assert states(models)[2] == "ready"  # it may be on its way
+    assert states(models)[2] == "ready"  # it may be being replaced
     models.poll()
     assert states(models) == {1: "ready"}
     models.poll()
@@ -163,7 +163,7 @@ def test_a_model_that_was_removed_is_dropped(models: Repository, tmp_path: Path)
         models.predictor("digits")
 
 
-def test_a_model_that_is_moved_away_and_back_is_not_loaded_again(
+def test_model_that_is_moved_away_and_back_is_not_loaded_again(
     models: Repository, load: Counting, tmp_path: Path
 ) -> None:
     away = (tmp_path / "digits").rename(tmp_path / ".away")
@@ -178,7 +178,7 @@ def test_a_model_that_is_moved_away_and_back_is_not_loaded_again(
 def test_a_folder_that_cannot_be_listed_changes_nothing(
     models: Repository, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As after a volume that is gone."""
+    """As after the loss of a volume."""
     tmp_path.rename(tmp_path.with_name("away"))
     for _ in range(3):
         models.poll()
@@ -192,7 +192,7 @@ def test_a_folder_that_cannot_be_listed_changes_nothing(
     assert models.version("digits").state is State.READY
 
 
-def test_an_unloaded_model_stays_so_until_it_is_loaded_by_its_name(
+def test_unloaded_model_stays_unloaded_until_it_is_loaded_by_name(
     models: Repository, load: Counting, tmp_path: Path, content: bytes
 ) -> None:
     models.unload("digits")
@@ -222,10 +222,10 @@ def test_polling_follows_the_policy(tmp_path: Path, content: bytes, load: Counti
     assert states(models) == {3: "ready", 2: "ready", 1: "unloaded"}
 
 
-def test_a_mount_that_is_replaced_as_a_whole_is_followed(
+def test_mount_that_is_replaced_as_a_whole_is_followed(
     tmp_path: Path, content: bytes, load: Counting
 ) -> None:
-    """As Kubernetes updates a ConfigMap: `..data` is led elsewhere in one step."""
+    """As Kubernetes updates a ConfigMap: the link `..data` changes its target in one step."""
     place(tmp_path, "digits", "1/..old", content)
     place(tmp_path, "digits", "1/..new", content)
     folder = tmp_path / "digits" / "1"
@@ -240,7 +240,7 @@ def test_a_mount_that_is_replaced_as_a_whole_is_followed(
     assert len(load.paths) == 2
 
 
-def test_a_version_0_that_comes_to_a_model_without_versions_is_one_like_others(
+def test_version_0_of_a_model_without_versions_is_loaded(
     models: Repository, tmp_path: Path, content: bytes
 ) -> None:
     (tmp_path / "other").mkdir()
@@ -256,7 +256,7 @@ def test_a_version_0_that_comes_to_a_model_without_versions_is_one_like_others(
     assert states(models, "other") == {0: "ready"}
 
 
-def test_what_stands_for_a_model_without_versions_goes_when_one_is_loaded(
+def test_placeholder_of_a_model_without_versions_is_replaced_by_a_version(
     models: Repository,
     load: Counting,
     tmp_path: Path,

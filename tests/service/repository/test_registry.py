@@ -30,7 +30,7 @@ def states(models: Repository, name: str = "digits") -> dict[int | None, str]:
     return {version.number: version.state.value for version in models.versions(name)}
 
 
-def test_a_broken_model_fails_with_a_reason_and_the_others_serve(
+def test_broken_model_fails_with_a_reason_and_other_models_serve(
     tmp_path: Path, digits_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     content = digits_path.read_bytes()
@@ -60,7 +60,7 @@ def test_a_broken_model_fails_with_a_reason_and_the_others_serve(
         models.predictor("broken")
 
 
-def test_a_file_of_another_name_is_told_with_what_to_do(
+def test_file_of_another_name_is_reported_with_the_remedy(
     tmp_path: Path, digits_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     for name in ("flat/mine.keras", "keras/1/mine.h5", "named/1/net.onnx", "top.keras"):
@@ -78,7 +78,7 @@ def test_a_file_of_another_name_is_told_with_what_to_do(
     assert f"{export}top.keras --output {tmp_path}/top/1" in caplog.text
 
 
-def test_a_folder_of_models_that_is_a_level_off_is_told(tmp_path: Path, digits_path: Path) -> None:
+def test_model_folder_one_level_off_is_reported(tmp_path: Path, digits_path: Path) -> None:
     place(tmp_path / "store", "digits", 1, digits_path.read_bytes())
     (above,) = repository(tmp_path).versions("store")
     assert above.reason.endswith(f"seems to be this one: --models {tmp_path / 'store'}")
@@ -86,7 +86,7 @@ def test_a_folder_of_models_that_is_a_level_off_is_told(tmp_path: Path, digits_p
     assert below.reason.endswith(f"a version of a model: --models {tmp_path / 'store'}")
 
 
-def test_under_latest_the_newest_that_loads_answers(tmp_path: Path, digits_path: Path) -> None:
+def test_latest_serves_the_newest_version_that_loads(tmp_path: Path, digits_path: Path) -> None:
     for number in (1, 2, 10):
         place(tmp_path, "digits", number, digits_path.read_bytes() if number < 10 else b"broken")
     models = repository(tmp_path)
@@ -111,7 +111,7 @@ def test_under_latest_the_newest_that_loads_answers(tmp_path: Path, digits_path:
         ("2; digits=1", {10: "unloaded", 3: "unloaded", 2: "unloaded", 1: "ready"}),
     ],
 )
-def test_the_policy_says_which_versions_are_loaded(
+def test_policy_selects_the_versions(
     tmp_path: Path, digits_path: Path, policy: str, wanted: dict[int, str]
 ) -> None:
     for number in (1, 2, 3, 10):
@@ -124,24 +124,24 @@ def test_the_policy_says_which_versions_are_loaded(
         assert "has no folder of this number" in models.version("digits", 7).reason
 
 
-def test_a_version_that_should_be_there_stands_for_its_model(
+def test_readiness_of_a_model_is_that_of_its_selected_version(
     tmp_path: Path, digits_path: Path
 ) -> None:
-    """Not one that is newer and not wanted: readiness asks this."""
+    """A newer version that is not selected does not count."""
     place(tmp_path, "digits", 1, b"broken")
     place(tmp_path, "digits", 2, digits_path.read_bytes())
     models = repository(tmp_path, policy="1")
     assert (models.version("digits").number, models.version("digits").state) == (1, State.FAILED)
 
 
-def test_a_policy_for_a_model_that_is_not_there_is_told(
+def test_policy_for_a_missing_model_is_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     repository(tmp_path, policy="latest; digit=all")
     assert "names model 'digit', which does not exist" in caplog.text
 
 
-def test_what_is_no_model_or_version_is_left_out(tmp_path: Path, digits_path: Path) -> None:
+def test_other_files_and_folders_are_ignored(tmp_path: Path, digits_path: Path) -> None:
     for number in ("1", "01", "-2", "3x", ".4"):
         place(tmp_path, "digits", number, digits_path.read_bytes())
     (tmp_path / "digits" / "5").touch()
@@ -152,7 +152,7 @@ def test_what_is_no_model_or_version_is_left_out(tmp_path: Path, digits_path: Pa
     assert states(models) == {1: "ready"}
 
 
-def test_links_of_the_operator_are_followed(tmp_path: Path, digits_path: Path) -> None:
+def test_links_are_followed(tmp_path: Path, digits_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     place(tmp_path, "elsewhere/model", 1, digits_path.read_bytes())
     (tmp_path / "store").mkdir()
@@ -163,7 +163,7 @@ def test_links_of_the_operator_are_followed(tmp_path: Path, digits_path: Path) -
     assert "gone cannot be read: No such file" in models.version("gone").reason
 
 
-def test_a_start_that_is_stopped_ends_between_two_models(tmp_path: Path, digits_path: Path) -> None:
+def test_stopped_start_ends_between_two_models(tmp_path: Path, digits_path: Path) -> None:
     for name in ("a", "b"):
         place(tmp_path, name, 1, digits_path.read_bytes())
     models: Repository
@@ -180,7 +180,9 @@ def test_a_start_that_is_stopped_ends_between_two_models(tmp_path: Path, digits_
     assert models.version("b").state is State.LOADING
 
 
-def test_an_unknown_model_or_version_names_what_there_is(tmp_path: Path, digits_path: Path) -> None:
+def test_error_for_an_unknown_version_lists_the_known_ones(
+    tmp_path: Path, digits_path: Path
+) -> None:
     place(tmp_path, "digits", 1, digits_path.read_bytes())
     models = repository(tmp_path)
     with pytest.raises(ModelNotFoundError, match=r"no model '\.\./etc'; this server has: digits"):
@@ -200,7 +202,7 @@ def test_a_model_is_unavailable_until_it_is_loaded(tmp_path: Path, digits_path: 
     assert isinstance(models.predictor("digits")[1], Predictor)
 
 
-def test_an_unforeseen_fault_of_one_model_does_not_stop_the_others(
+def test_unexpected_error_of_one_model_does_not_stop_the_others(
     tmp_path: Path, digits_path: Path
 ) -> None:
     place(tmp_path, "a", 1, b"")
@@ -222,10 +224,10 @@ def test_a_missing_folder_is_a_setup_error(tmp_path: Path) -> None:
         Repository(tmp_path, load_model)
 
 
-def test_what_a_user_would_not_expect_of_a_ready_model_is_in_the_log(
+def test_unexpected_properties_of_a_ready_model_are_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """PyTorch's attention, whose dropout its exporter leaves off."""
+    """The dropout of PyTorch's attention, which its exporter leaves off."""
     torch = ROOT / "tests" / "data" / "torch"
     place(tmp_path, "encoder", 1, (torch / "encoder_legacy.onnx").read_bytes())
     models = repository(tmp_path)

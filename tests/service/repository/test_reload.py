@@ -20,7 +20,7 @@ X = np.linspace(0, 16, 64, dtype=np.float32)[None]
 
 
 def other(content: bytes, factor: float = 0.5) -> bytes:
-    """The digits model with other weights: it answers otherwise."""
+    """The digits model with other weights, and therefore other answers."""
     model = onnx.load_model_from_string(content)
     for tensor in model.graph.initializer:
         if tensor.data_type == onnx.TensorProto.FLOAT and len(tensor.dims) == 2:
@@ -50,7 +50,7 @@ def test_a_newer_version_replaces_the_older(tmp_path: Path, content: bytes) -> N
     assert not np.allclose(mean(models), before)
 
 
-def test_what_is_loaded_already_is_not_loaded_again(tmp_path: Path, content: bytes) -> None:
+def test_loaded_version_is_not_loaded_again(tmp_path: Path, content: bytes) -> None:
     place(tmp_path, "digits", 1, content)
     models = repository(tmp_path)
     before = models.predictor("digits")[1]
@@ -58,7 +58,7 @@ def test_what_is_loaded_already_is_not_loaded_again(tmp_path: Path, content: byt
     assert models.predictor("digits")[1] is before
 
 
-def test_a_changed_file_is_loaded_in_the_place_of_the_old(tmp_path: Path, content: bytes) -> None:
+def test_changed_file_replaces_the_old_one(tmp_path: Path, content: bytes) -> None:
     path = place(tmp_path, "digits", 1, content)
     models = repository(tmp_path)
     before, held = mean(models), models.predictor("digits")[1]
@@ -68,7 +68,7 @@ def test_a_changed_file_is_loaded_in_the_place_of_the_old(tmp_path: Path, conten
     np.testing.assert_array_equal(held.predict(X, passes=20, seed=7).mean, before)
 
 
-def test_a_changed_data_file_is_a_changed_model(tmp_path: Path, content: bytes) -> None:
+def test_changed_external_data_is_a_changed_model(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "digits" / "1" / "model.onnx"
     path.parent.mkdir(parents=True)
 
@@ -93,7 +93,7 @@ def test_a_changed_data_file_is_a_changed_model(tmp_path: Path, content: bytes) 
 
 
 @pytest.mark.parametrize("fault", ["truncated", "garbage", "empty", "deleted", "folder"])
-def test_a_broken_file_leaves_what_was_loaded(tmp_path: Path, content: bytes, fault: str) -> None:
+def test_broken_file_keeps_the_loaded_model(tmp_path: Path, content: bytes, fault: str) -> None:
     path = place(tmp_path, "digits", 1, content)
     models = repository(tmp_path)
     before = mean(models)
@@ -118,7 +118,7 @@ def test_a_broken_file_leaves_what_was_loaded(tmp_path: Path, content: bytes, fa
     assert models.version("digits").reason == ""
 
 
-def test_a_broken_newer_version_leaves_the_older(tmp_path: Path, content: bytes) -> None:
+def test_broken_newer_version_keeps_the_older_one(tmp_path: Path, content: bytes) -> None:
     place(tmp_path, "digits", 1, content)
     models = repository(tmp_path)
     place(tmp_path, "digits", 2, content[:1000])
@@ -128,7 +128,7 @@ def test_a_broken_newer_version_leaves_the_older(tmp_path: Path, content: bytes)
     assert models.predictor("digits")[0].number == 1
 
 
-def test_a_newer_version_serves_no_sooner_than_it_is_ready(tmp_path: Path, content: bytes) -> None:
+def test_newer_version_serves_only_when_it_is_ready(tmp_path: Path, content: bytes) -> None:
     place(tmp_path, "digits", 1, content)
     seen: list[dict[int | None, str]] = []
     models: Repository
@@ -161,7 +161,7 @@ def test_an_explicit_load_tries_a_failed_file_again(tmp_path: Path, content: byt
     assert states(models) == {1: "ready"}
 
 
-def test_a_model_that_appeared_is_loaded_by_its_name(tmp_path: Path, content: bytes) -> None:
+def test_new_model_is_loaded_by_name(tmp_path: Path, content: bytes) -> None:
     models = repository(tmp_path)
     place(tmp_path, "digits", 1, content)
     models.load("digits")
@@ -170,7 +170,7 @@ def test_a_model_that_appeared_is_loaded_by_its_name(tmp_path: Path, content: by
 
 
 @pytest.mark.parametrize("what", ["model_names", "scan_model"])
-def test_a_folder_that_cannot_be_read_is_told_and_what_serves_goes_on(
+def test_unreadable_folder_is_reported_and_models_keep_serving(
     tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     place(tmp_path, "digits", 1, content)
@@ -196,7 +196,7 @@ def test_a_model_without_versions_cannot_be_loaded(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../store/digits", "digits/1", "/etc", "..", ".", "", ".hidden"])
-def test_a_name_is_compared_and_never_a_path(tmp_path: Path, content: bytes, name: str) -> None:
+def test_model_name_is_never_used_as_a_path(tmp_path: Path, content: bytes, name: str) -> None:
     place(tmp_path, "store/digits", 1, content)
     place(tmp_path, "store/.hidden", 1, content)
     models = repository(tmp_path / "store")
@@ -207,7 +207,7 @@ def test_a_name_is_compared_and_never_a_path(tmp_path: Path, content: bytes, nam
     assert models.names() == ["digits"]
 
 
-def test_an_unloaded_model_is_listed_and_answers_no_more(tmp_path: Path, content: bytes) -> None:
+def test_unloaded_model_is_listed_and_does_not_answer(tmp_path: Path, content: bytes) -> None:
     place(tmp_path, "digits", 1, content)
     place(tmp_path, "digits", 2, b"broken")
     models = repository(tmp_path)
@@ -223,9 +223,7 @@ def test_an_unloaded_model_is_listed_and_answers_no_more(tmp_path: Path, content
     assert models.predictor("digits")[0].number == 1
 
 
-def test_a_model_that_was_unloaded_before_the_start_is_left_alone(
-    tmp_path: Path, content: bytes
-) -> None:
+def test_model_unloaded_during_the_start_is_not_loaded(tmp_path: Path, content: bytes) -> None:
     place(tmp_path, "digits", 1, content)
     models = Repository(tmp_path, load_model)
     models.unload("digits")
@@ -234,7 +232,7 @@ def test_a_model_that_was_unloaded_before_the_start_is_left_alone(
     assert states(models) == {1: "unloaded"}
 
 
-def test_a_model_whose_folder_is_gone_serves_on_until_it_is_unloaded(
+def test_model_with_a_removed_folder_serves_until_it_is_unloaded(
     tmp_path: Path, content: bytes
 ) -> None:
     place(tmp_path, "digits", 1, content)
@@ -251,7 +249,7 @@ def test_a_model_whose_folder_is_gone_serves_on_until_it_is_unloaded(
     assert models.names() == []
 
 
-def test_what_was_replaced_or_unloaded_is_freed(tmp_path: Path, content: bytes) -> None:
+def test_replaced_and_unloaded_models_are_freed(tmp_path: Path, content: bytes) -> None:
     path = place(tmp_path, "digits", 1, content)
     models = repository(tmp_path)
     first = weakref.ref(models.predictor("digits")[1])
@@ -271,8 +269,8 @@ def test_what_was_replaced_or_unloaded_is_freed(tmp_path: Path, content: bytes) 
 
 
 @pytest.mark.slow
-def test_answers_are_whole_while_versions_change(tmp_path: Path, content: bytes) -> None:
-    """Threads ask without a pause: each answer is that of one of the two versions."""
+def test_each_answer_belongs_to_one_version(tmp_path: Path, content: bytes) -> None:
+    """Threads send requests continuously; each answer is that of one of the two versions."""
     path = place(tmp_path, "digits", 1, content)
     contents = [content, other(content)]
     wanted = {}

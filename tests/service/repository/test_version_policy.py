@@ -38,7 +38,7 @@ def test_a_policy_is_read(text: str, wanted: Policy) -> None:
         ("9" * 5000, "is not a version policy"),
     ],
 )
-def test_what_is_no_policy_is_named(text: str, said: str) -> None:
+def test_invalid_policy_is_refused(text: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         parse_policy(text)
 

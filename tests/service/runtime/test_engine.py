@@ -40,13 +40,15 @@ def test_one_runtime_is_accepted(monkeypatch: pytest.MonkeyPatch, package: str) 
     require_one_runtime()
 
 
-def test_no_runtime_is_an_error_that_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_runtime_is_an_error_with_the_fix(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     _install(monkeypatch)
     with pytest.raises(SetupError, match=r"pip install 'mcdropout\[cpu\]'"):
         require_one_runtime()
 
 
-def test_both_runtimes_are_an_error_that_says_how_to_mend_it(
+def test_both_runtimes_are_an_error_with_the_fix(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _install(monkeypatch, "onnxruntime", "onnxruntime-gpu")
@@ -54,8 +56,8 @@ def test_both_runtimes_are_an_error_that_says_how_to_mend_it(
         require_one_runtime()
 
 
-def test_server_without_a_runtime_says_so_and_ends(tmp_path: Path) -> None:
-    """A real process in which neither runtime's metadata is found."""
+def test_server_without_a_runtime_stops_with_an_error(tmp_path: Path) -> None:
+    """A real process in which the metadata of neither runtime is found."""
     code = (
         "import importlib.metadata as m, sys\n"
         "real = m.version\n"
@@ -71,7 +73,7 @@ def test_server_without_a_runtime_says_so_and_ends(tmp_path: Path) -> None:
     assert ended.stderr.startswith("error: no ONNX Runtime is installed. Install one:")
 
 
-def test_require_providers_names_what_there_is() -> None:
+def test_require_providers_lists_the_available_ones() -> None:
     require_providers([CPU])
     with pytest.raises(SetupError, match=r"not all in this ONNX Runtime, which has .*CPU"):
         require_providers(["NoSuchProvider"])
@@ -79,7 +81,7 @@ def test_require_providers_names_what_there_is() -> None:
         require_providers([])
 
 
-def test_engine_refuses_what_is_not_onnx() -> None:
+def test_engine_refuses_other_bytes_than_onnx() -> None:
     with pytest.raises(ModelError, match="ONNX Runtime cannot load the graph"):
         Engine(b"not onnx", [CPU])
 
@@ -87,15 +89,15 @@ def test_engine_refuses_what_is_not_onnx() -> None:
 def test_engine_refuses_a_provider_that_fell_back(
     monkeypatch: pytest.MonkeyPatch, digits_path: Path
 ) -> None:
-    """As when CUDA is compiled in and its libraries are missing: no exception, only the CPU."""
+    """If libraries of CUDA are missing, ONNX Runtime uses the CPU without an exception."""
     monkeypatch.setattr(engine, "require_providers", lambda providers: None)
     monkeypatch.setattr("onnxruntime.preload_dlls", lambda: None, raising=False)
     with pytest.raises((SetupError, ModelError), match=CUDA):
         Engine(digits_path.read_bytes(), [CUDA, CPU])
 
 
-def test_engine_with_inputs_and_outputs_bound_gives_the_same(co2_plan: Plan) -> None:
-    """What runs on a GPU, here on the CPU: the trunk's output goes to the tail as it is held."""
+def test_engine_with_bound_inputs_and_outputs_gives_the_same(co2_plan: Plan) -> None:
+    """The GPU path, here on the CPU: the trunk's output stays on the device for the tail."""
     assert co2_plan.trunk is not None
     trunk, tail = Engine(co2_plan.trunk, [CPU]), Engine(co2_plan.tail, [CPU])
     feeds: dict[str, Any] = {"year": np.array([[1985.0], [2010.0]], np.float32)}
@@ -118,8 +120,8 @@ def co2_plan() -> Plan:
 
 
 @pytest.mark.slow
-def test_onnx_runtime_reports_to_nobody(tmp_path: Path) -> None:
-    """What it would report with is a file in the user's cache."""
+def test_onnx_runtime_sends_no_telemetry(tmp_path: Path) -> None:
+    """Its telemetry would write a file into the user's cache."""
     env = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"}
     for module in ("service.runtime.engine", "models.export.check"):
         command = [sys.executable, "-c", f"import {module}"]
@@ -127,7 +129,7 @@ def test_onnx_runtime_reports_to_nobody(tmp_path: Path) -> None:
         assert not list((tmp_path / ".cache").rglob("*onnxruntime*"))
 
 
-def test_strings_pass_by_what_is_bound_on_a_gpu(tmp_path: Path) -> None:
+def test_strings_are_not_bound_on_a_gpu(tmp_path: Path) -> None:
     engine = Engine(save_text_model(tmp_path / "model.onnx").read_bytes(), [CPU])
     rows = {"text": np.array([["good film"], [""]], object)}
     wanted = engine.run(rows)

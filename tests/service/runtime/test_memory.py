@@ -28,11 +28,11 @@ def _machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=900 * MIB))
 
 
-def test_without_control_groups_the_machine_counts(tmp_path: Path) -> None:
+def test_without_control_groups_the_memory_of_the_machine_counts(tmp_path: Path) -> None:
     assert available_memory(tmp_path) == 900 * MIB
 
 
-def test_the_limit_of_a_container_counts_less_what_cannot_be_taken_back(tmp_path: Path) -> None:
+def test_limit_of_a_container_counts_without_unreclaimable_memory(tmp_path: Path) -> None:
     """Version 2, where a container sees its own group at the top."""
     files = {
         "memory.max": f"{512 * MIB}\n",
@@ -43,7 +43,7 @@ def test_the_limit_of_a_container_counts_less_what_cannot_be_taken_back(tmp_path
     assert available_memory(tmp_path) == 312 * MIB
 
 
-def test_a_limit_further_up_counts(tmp_path: Path) -> None:
+def test_limit_of_a_parent_group_counts(tmp_path: Path) -> None:
     group(tmp_path, "0::/pod/server\n", "pod/server", {"memory.max": "max\n"})
     files = {
         "memory.max": f"{200 * MIB}",
@@ -55,7 +55,7 @@ def test_a_limit_further_up_counts(tmp_path: Path) -> None:
 
 
 def test_control_groups_of_version_1_count(tmp_path: Path) -> None:
-    """A path that only the host has leads to the top."""
+    """A path that exists on the host only is replaced by the top."""
     files = {
         "memory.limit_in_bytes": f"{400 * MIB}",
         "memory.usage_in_bytes": f"{150 * MIB}",
@@ -65,12 +65,12 @@ def test_control_groups_of_version_1_count(tmp_path: Path) -> None:
     assert available_memory(tmp_path) == 300 * MIB
 
 
-def test_what_cannot_be_read_counts_as_no_limit(tmp_path: Path) -> None:
+def test_unreadable_limits_are_ignored(tmp_path: Path) -> None:
     group(tmp_path, "0::/\n", "", {"memory.max": "plenty", "memory.current": "1"})
     assert available_memory(tmp_path) == 900 * MIB
 
 
-def test_a_model_without_room_is_refused_before_it_is_read(
+def test_model_that_exceeds_the_memory_is_refused_before_it_is_read(
     digits_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory, "available_memory", lambda: MIB)
@@ -94,7 +94,7 @@ HALF = "bool on = {1}, float half = {0.5}"
          "int64[2] wide = {1, 1099511627776}, int64[1] last = {1}"),
     ],
 )  # fmt: skip
-def test_a_graph_that_makes_a_huge_tensor_is_refused_before_it_runs(
+def test_graph_with_a_huge_tensor_is_refused_before_it_runs(
     tmp_path: Path, body: str, constants: str
 ) -> None:
     constants = f"{HALF}, {constants}"
@@ -107,7 +107,7 @@ def test_a_graph_that_makes_a_huge_tensor_is_refused_before_it_runs(
 
 
 @pytest.mark.parametrize(("of_x", "of_y"), [(1 << 40, 1), (1, 1 << 40)])
-def test_a_model_of_huge_rows_or_outputs_is_refused_before_any_is_made(
+def test_model_with_huge_rows_or_outputs_is_refused_before_allocation(
     tmp_path: Path, of_x: int, of_y: int
 ) -> None:
     if of_y == 1:
@@ -124,8 +124,8 @@ def taken() -> int:
     return int(psutil.Process().memory_info().rss)
 
 
-def test_what_large_requests_took_is_given_back_while_their_models_stay(digits_path: Path) -> None:
-    """Each model's largest request was kept by arenas of its own."""
+def test_memory_of_large_requests_is_released_while_models_stay(digits_path: Path) -> None:
+    """With an arena per model, each would keep the memory of its largest request."""
     predictors = [load_model(digits_path) for _ in range(3)]
     for predictor in predictors:
         predictor.predict(np.zeros((1, 64)), passes=2, seed=1)
@@ -134,21 +134,21 @@ def test_what_large_requests_took_is_given_back_while_their_models_stay(digits_p
     for predictor in predictors:
         predictor.predict(np.zeros((256, 64)), passes=200, seed=1)
         peak = max(peak, taken())
-    assert peak - before > 16 * MIB  # or this shows nothing
+    assert peak - before > 16 * MIB  # otherwise this test would show nothing
     give_back()
     assert taken() - before < 8 * MIB
 
 
 @pytest.fixture
 def given(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Has an item for each time that memory was given back."""
+    """Has an item for each release of memory."""
     found = list[int]()
     monkeypatch.setattr(memory, "give_back", lambda: found.append(1))
     return found
 
 
 def looks(given: list[int], sizes: list[int]) -> list[int]:
-    """Which looks at these sizes gave back, after a reset at the first of them."""
+    """Which checks at these sizes released memory, after a reset at the first one."""
     there = iter(sizes)
     level, which = Level(lambda: next(there) * MIB), []
     for number in range(1, len(sizes)):
@@ -158,20 +158,20 @@ def looks(given: list[int], sizes: list[int]) -> list[int]:
     return which
 
 
-def test_memory_is_given_back_where_it_has_grown_and_not_otherwise(given: list[int]) -> None:
+def test_memory_is_released_only_if_it_has_grown(given: list[int]) -> None:
     assert looks(given, [40, 47, 49, 41, 48, 50]) == [2, 5]
 
 
-def test_what_a_request_holds_while_memory_is_given_back_is_not_taken_for_wanted(
+def test_memory_of_a_running_request_is_released_later(
     given: list[int],
 ) -> None:
-    # The first two times nothing of the 200 could be given back, the third time all.
+    # The first two releases cannot free any of the 200, the third one frees all.
     assert looks(given, [40, 200, 200, 200, 40, 49]) == [1, 3, 5]
 
 
-def test_memory_that_was_less_later_is_what_it_goes_back_to(given: list[int]) -> None:
+def test_lower_memory_becomes_the_reference(given: list[int]) -> None:
     assert looks(given, [60, 60, 40, 49]) == [3]
 
 
-def test_memory_that_grows_again_at_once_is_given_back_ever_more_rarely(given: list[int]) -> None:
+def test_interval_rises_if_memory_grows_again_at_once(given: list[int]) -> None:
     assert looks(given, [40] + [200] * 40) == [1, 3, 7, 15, 23, 31, 39]

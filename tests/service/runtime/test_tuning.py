@@ -1,4 +1,4 @@
-"""Numbers of an execution provider are taken from its `Tuning`, wherever work is cut."""
+"""Numbers of an execution provider are taken from its `Tuning` wherever work is divided."""
 
 from dataclasses import fields, replace
 from pathlib import Path
@@ -26,7 +26,7 @@ def test_the_preferred_provider_decides() -> None:
     assert tuning_of([(CUDA, {"device_id": "1"}), CPU]) is ON_CUDA
 
 
-def test_tuning_of_a_provider_cuts_the_work_and_changes_no_answer(
+def test_tuning_of_a_provider_changes_chunks_and_no_answer(
     digits: Predictor, digits_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert chunks(digits, 1500) == [ON_CPU.max_passes, 1500 - ON_CPU.max_passes]
@@ -40,7 +40,7 @@ def test_tuning_of_a_provider_cuts_the_work_and_changes_no_answer(
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Tuning)])
-def test_each_number_is_read(name: str) -> None:
+def test_each_number_is_used(name: str) -> None:
     files = (ROOT / "service").rglob("*.py")
     text = "".join(path.read_text() for path in files if path.name != "tuning.py")
     assert f".{name}" in text

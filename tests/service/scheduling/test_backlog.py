@@ -1,4 +1,4 @@
-"""Whose time slice is next, and who is told early that there is none in time."""
+"""Which time slice is next, and which jobs are refused early."""
 
 import time
 
@@ -20,13 +20,13 @@ def backlog() -> Backlog:
 
 
 def ticket(model: Predictor, cost: float, seconds: float = 1e9) -> Ticket:
-    """Of a job that takes `cost` seconds alone and has so many."""
+    """A ticket for a job that takes `cost` seconds alone and has `seconds` until its deadline."""
     job = model.prepare(ROW, Options(passes=10_000, seed=7))
     return Ticket(job, model.sampler, deadline=time.monotonic() + seconds, cost=cost)
 
 
 def begin(backlog: Backlog, *tickets: Ticket) -> list[list[Ticket]]:
-    """Add jobs; those of each batch that gets one of the next time slices, none of which ends."""
+    """Add jobs; returns those of each batch that gets one of the next 12 time slices."""
     for one in tickets:
         backlog.add(one)
     begun: list[Batch] = []
@@ -39,7 +39,7 @@ def begin(backlog: Backlog, *tickets: Ticket) -> list[list[Ticket]]:
     return [batch.tickets for batch in begun]
 
 
-def test_a_job_that_takes_longer_than_its_time_is_refused(
+def test_job_that_takes_longer_than_its_deadline_is_refused(
     backlog: Backlog, digits: Predictor
 ) -> None:
     with pytest.raises(
@@ -50,7 +50,7 @@ def test_a_job_that_takes_longer_than_its_time_is_refused(
     assert backlog.waiting == 0
 
 
-def test_a_job_whose_time_ends_before_its_turn_is_refused_and_told_when_to_come(
+def test_job_behind_too_much_work_is_refused_with_a_retry_time(
     backlog: Backlog, digits: Predictor
 ) -> None:
     begin(backlog, ticket(digits, 8.0), ticket(digits, 4.0))
@@ -58,10 +58,10 @@ def test_a_job_whose_time_ends_before_its_turn_is_refused_and_told_when_to_come(
         backlog.add(ticket(digits, 1.0, 5.0))
     assert caught.value.retry_after == 8
     backlog.add(ticket(digits, 1.0, 20.0))
-    backlog.add(ticket(digits, 0.01, 5.0))  # a short one does not wait for the long ones' end
+    backlog.add(ticket(digits, 0.01, 5.0))  # a short job does not wait for the end of the long ones
 
 
-def test_long_jobs_share_the_machine_while_all_of_them_have_time(
+def test_long_jobs_alternate_while_all_meet_their_deadlines(
     backlog: Backlog, digits: Predictor
 ) -> None:
     tickets = [ticket(digits, 1.0) for _ in range(6)]
@@ -69,16 +69,14 @@ def test_long_jobs_share_the_machine_while_all_of_them_have_time(
     assert backlog.waiting == 2
 
 
-def test_a_long_job_waits_while_it_would_make_others_late(
-    backlog: Backlog, digits: Predictor
-) -> None:
-    """Two of a second each, of which the first has three: with both it would take two."""
+def test_long_job_waits_if_it_would_make_others_late(backlog: Backlog, digits: Predictor) -> None:
+    """Two jobs of 1 s, the first with a deadline of 3 s: both together would take 2 s."""
     first, second = ticket(digits, 1.0, 3.0), ticket(digits, 1.0)
     assert begin(backlog, first, second) == [[first]]
     assert backlog.waiting == 1
 
 
-def test_a_job_that_has_become_too_late_is_dropped_before_it_begins(
+def test_job_that_has_become_too_late_is_dropped_before_it_begins(
     backlog: Backlog, digits: Predictor
 ) -> None:
     early, late, short = ticket(digits, 1.0), ticket(digits, 1.0, 1.05), ticket(digits, 0.01, 0.05)
@@ -106,7 +104,7 @@ def test_short_jobs_have_every_second_slice(backlog: Backlog, digits: Predictor)
     assert found == [False, True] * 3
 
 
-def test_drag_follows_what_work_takes_and_forgets_a_hiccup() -> None:
+def test_drag_follows_measured_times_and_ignores_an_outlier() -> None:
     drag = Drag()
     drag.learn(100.0, 0.02)
     assert drag.value < 1.2

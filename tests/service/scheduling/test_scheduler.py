@@ -45,7 +45,7 @@ def start() -> Iterator[Start]:
 
 
 class Held:
-    """Stops a scheduler's only thread between two time slices, so that others come to wait."""
+    """Blocks a scheduler's only thread between two time slices, so that other jobs have to wait."""
 
     def __init__(self) -> None:
         self.time_slices: list[TimeSlice] = []
@@ -75,7 +75,7 @@ def submit(scheduler: Scheduler, model: Predictor, x: object, options: Options) 
 
 
 def require_same(model: Predictor, ticket: Ticket, x: object, options: Options) -> None:
-    """The answer is that of the model alone, to the bit."""
+    """Check that the answer equals that of the model alone, bit for bit."""
     ticket.future.result(60)
     assert isinstance(ticket.job, SampleJob)
     found = model.prediction(ticket.job)
@@ -84,9 +84,7 @@ def require_same(model: Predictor, ticket: Ticket, x: object, options: Options) 
     np.testing.assert_array_equal(found.variance, alone.variance)
 
 
-def test_jobs_that_wait_together_share_runs_and_answers_stay(
-    start: Start, digits: Predictor
-) -> None:
+def test_waiting_jobs_form_a_batch_with_unchanged_answers(start: Start, digits: Predictor) -> None:
     held = Held()
     scheduler = start(on_time_slice=held)
     held.hold(scheduler, digits)
@@ -152,14 +150,14 @@ def test_jobs_of_different_models_do_not_mix(
         )
 
 
-def test_a_job_waits_for_company_no_longer_than_the_delay(start: Start, digits: Predictor) -> None:
+def test_job_waits_for_others_at_most_the_batching_delay(start: Start, digits: Predictor) -> None:
     time_slices: list[TimeSlice] = []
     scheduler = start(Batching(rows=3, delay=0.5), on_time_slice=time_slices.append)
     began = time.monotonic()
     tickets = [submit(scheduler, digits, ROW, sampled(10, seed)) for seed in range(3)]
     for ticket in tickets:
         ticket.future.result(30)
-    assert time_slices[0].jobs == 3  # full, so the delay was not waited for
+    assert time_slices[0].jobs == 3  # the batch was full, so there was no delay
     assert time.monotonic() - began < 0.5
     alone = submit(scheduler, digits, ROW, sampled(10, 9))
     alone.future.result(30)
@@ -167,7 +165,7 @@ def test_a_job_waits_for_company_no_longer_than_the_delay(start: Start, digits: 
 
 
 def test_a_long_job_does_not_starve_short_ones(start: Start, digits: Predictor) -> None:
-    """Alone the long one takes seconds; a short one waits for a time slice or two of it."""
+    """Alone the long job takes seconds; a short one waits for one or two of its time slices."""
     scheduler = start()
     long = submit(scheduler, digits, ROW, sampled(500_000, 1))
     while len(scheduler) and scheduler.waiting:
@@ -200,7 +198,7 @@ def test_short_jobs_do_not_starve_a_long_one(start: Start, digits: Predictor) ->
     assert np.median(np.diff(mine)) <= 3  # every second time slice, unless a short batch needs two
 
 
-def test_a_full_queue_turns_away(start: Start, digits: Predictor) -> None:
+def test_full_queue_refuses_jobs(start: Start, digits: Predictor) -> None:
     held = Held()
     scheduler = start(maximum=3, on_time_slice=held)
     held.hold(scheduler, digits)
@@ -215,7 +213,7 @@ def test_a_full_queue_turns_away(start: Start, digits: Predictor) -> None:
     assert len(scheduler) == 0
 
 
-def test_a_canceled_job_ends_and_its_company_goes_on(start: Start, digits: Predictor) -> None:
+def test_canceled_job_ends_and_its_batch_continues(start: Start, digits: Predictor) -> None:
     held = Held()
     scheduler = start(on_time_slice=held)
     held.hold(scheduler, digits)
@@ -227,7 +225,7 @@ def test_a_canceled_job_ends_and_its_company_goes_on(start: Start, digits: Predi
     require_same(digits, stays, ROW, sampled(100, 2))
 
 
-def test_close_ends_what_is_on_its_way(start: Start, digits: Predictor) -> None:
+def test_close_ends_in_flight_jobs(start: Start, digits: Predictor) -> None:
     scheduler = start()
     running = submit(scheduler, digits, ROW, sampled(500_000, 1))
     time.sleep(0.1)
@@ -238,7 +236,7 @@ def test_close_ends_what_is_on_its_way(start: Start, digits: Predictor) -> None:
         submit(scheduler, digits, ROW, sampled(10, 1))
 
 
-def test_one_job_s_bad_rows_do_not_fail_the_others(start: Start, tmp_path: Path) -> None:
+def test_invalid_rows_of_one_job_do_not_fail_the_others(start: Start, tmp_path: Path) -> None:
     """ONNX Runtime refuses a whole run for one index out of range."""
     path = save(
         "e = Gather(table, x) k = Dropout(e, ratio, on) y = Squeeze(k, one)",
@@ -263,7 +261,7 @@ def test_one_job_s_bad_rows_do_not_fail_the_others(start: Start, tmp_path: Path)
         require_same(model, ticket, x, sampled(50, 3))
 
 
-def test_a_job_with_dropout_off_has_its_turn(start: Start, digits: Predictor) -> None:
+def test_deterministic_job_gets_a_time_slice(start: Start, digits: Predictor) -> None:
     scheduler = start()
     job = digits.prepare_deterministic(ROW)
     scheduler.submit(job, digits.sampler).future.result(30)
@@ -272,12 +270,10 @@ def test_a_job_with_dropout_off_has_its_turn(start: Start, digits: Predictor) ->
     np.testing.assert_array_equal(found, wanted)
 
 
-def test_a_short_job_that_is_alone_runs_on_the_caller_s_thread(
-    start: Start, digits: Predictor
-) -> None:
+def test_short_job_alone_runs_on_the_thread_of_the_caller(start: Start, digits: Predictor) -> None:
     scheduler = start()
     options = sampled(50, 3)
-    for _ in range(50):  # a hiccup of the machine makes it look long
+    for _ in range(50):  # an outlier of the machine would make it look long
         ticket = scheduler.run_now(digits.prepare(ROW, options), digits.sampler)
         if ticket:
             break
@@ -292,10 +288,10 @@ def test_a_short_job_that_is_alone_runs_on_the_caller_s_thread(
     scheduler.cancel(held, CancelledError("enough"))
 
 
-def test_all_time_slices_of_a_job_on_the_caller_s_thread_are_the_caller_s(
+def test_all_time_slices_of_such_a_job_run_on_the_thread_of_the_caller(
     start: Start, digits: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The scheduler's own thread took part in those behind the first, and the job never ended."""
+    """Earlier, the scheduler's thread took part after the first one, and the job never ended."""
     monkeypatch.setattr("service.scheduling.scheduler._NOW", 60.0)
     threads: list[threading.Thread] = []
     scheduler = start(on_time_slice=lambda time_slice: threads.append(threading.current_thread()))
@@ -309,7 +305,7 @@ def test_all_time_slices_of_a_job_on_the_caller_s_thread_are_the_caller_s(
     assert len(scheduler) == scheduler.waiting == 0
 
 
-def test_what_fails_on_the_caller_s_thread_is_told(start: Start, digits: Predictor) -> None:
+def test_failure_on_the_thread_of_the_caller_is_raised(start: Start, digits: Predictor) -> None:
     scheduler = start()
     options = sampled(50, 3)
     for _ in range(5):
@@ -325,7 +321,7 @@ def test_what_fails_on_the_caller_s_thread_is_told(start: Start, digits: Predict
     assert len(scheduler) == 0
 
 
-def test_what_a_batch_holds_is_freed_with_it(digits: Predictor) -> None:
+def test_memory_of_a_batch_is_freed_with_it(digits: Predictor) -> None:
     batch = Batch([Ticket(digits.prepare(ROW, sampled(10, 0)), digits.sampler)])
     gc.disable()
     try:

@@ -8,7 +8,7 @@ from service.server.banner import banner
 from tests.conftest import STORE
 
 
-def test_greeting_holds_a_command_with_an_example_row() -> None:
+def test_greeting_has_a_command_with_an_example_row() -> None:
     repository = Repository(STORE, load_model)
     repository.load_all()
     text = banner(repository, "http://127.0.0.1:8000")

@@ -1,4 +1,4 @@
-"""Requests and connections are freed when they end: none is a circle for Python's collector."""
+"""Requests and connections are freed when they end: none is part of a reference cycle."""
 
 import gc
 import json
@@ -26,7 +26,7 @@ BODY = {"instances": [[4.0] * 64], "passes": 20, "seed": 7}
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[tuple[str, int]]:
-    """Of a server in this process, on connections as a process of its own has them."""
+    """Address of a server in this process, with the connections of the real server process."""
     runtime = build(read_settings(models=STORE))
     listening = listen("127.0.0.1", 0)
     config = uvicorn.Config(runtime.app, loop="uvloop", http=timed_protocol(1.0), log_config=None)
@@ -48,7 +48,7 @@ def _until_ready(url: str) -> None:
             if httpx.get(url).status_code == 200:
                 return
         except httpx.TransportError:
-            pass  # it does not listen yet
+            pass  # not listening yet
         time.sleep(0.01)
     pytest.fail("no model became ready within 10 s")
 
@@ -59,7 +59,7 @@ def sent(method: str = "POST", path: str = URL, content: bytes = b"") -> bytes:
 
 
 VALID = sent(content=json.dumps(BODY).encode())
-#: What is sent over a connection, which the client then closes, or else resets.
+#: Bytes sent over a connection, and whether the client then closes or resets it.
 CONVERSATIONS = {
     "answered": VALID,
     "dropout off": sent(content=json.dumps({**BODY, "passes": None, "training": False}).encode()),
@@ -77,9 +77,7 @@ CONVERSATIONS = {
 
 @pytest.mark.parametrize("resets", [False, True])
 @pytest.mark.parametrize("name", CONVERSATIONS)
-def test_a_connection_leaves_nothing_to_the_collector(
-    address: tuple[str, int], name: str, resets: bool
-) -> None:
+def test_connection_leaves_no_garbage(address: tuple[str, int], name: str, resets: bool) -> None:
     gc.collect()
     gc.disable()
     try:
@@ -106,7 +104,7 @@ def _converse(address: tuple[str, int], content: bytes, resets: bool) -> None:
             while connection.recv(1 << 16):
                 pass
         except OSError:
-            pass  # it was long enough for an answer
+            pass  # there was enough time for an answer
 
 
 def _alive() -> Counter[str]:

@@ -1,4 +1,4 @@
-"""A server built in somebody else's process: it answers, and leaves the process as it was."""
+"""A server inside another process: it answers, and does not change the process."""
 
 import asyncio
 import gc
@@ -27,7 +27,7 @@ BODY: dict[str, Any] = {"instances": [[4.0] * 64], "passes": 50, "seed": 7}
 
 @asynccontextmanager
 async def hosted(app: ASGIApp) -> AsyncIterator[httpx.AsyncClient]:
-    """An application in its lifespan, as any ASGI server hosts it."""
+    """Run an application in its lifespan, as an ASGI server does."""
     asked: asyncio.Queue[dict[str, str]] = asyncio.Queue()
     told: asyncio.Queue[Any] = asyncio.Queue()
 
@@ -62,7 +62,7 @@ def runtime() -> Runtime:
     return build(read_settings(models=STORE))
 
 
-def test_any_host_of_asgi_serves_it(runtime: Runtime, digits: Predictor) -> None:
+def test_any_asgi_host_serves_the_app(runtime: Runtime, digits: Predictor) -> None:
     before = state_of_the_process()
 
     async def ask() -> httpx.Response:
@@ -78,7 +78,7 @@ def test_any_host_of_asgi_serves_it(runtime: Runtime, digits: Predictor) -> None
     assert not any(t.name.startswith("passes") for t in threading.enumerate() if not t.daemon)
 
 
-def test_its_end_stops_its_work(runtime: Runtime, digits: Predictor) -> None:
+def test_end_of_the_lifespan_stops_the_work(runtime: Runtime, digits: Predictor) -> None:
     job = digits.prepare([[4.0] * 64])
     runtime.close()
     with pytest.raises(StoppingError):
@@ -86,7 +86,7 @@ def test_its_end_stops_its_work(runtime: Runtime, digits: Predictor) -> None:
     runtime.close()
 
 
-def test_two_servers_in_a_process_do_not_know_each_other(tmp_path: Path) -> None:
+def test_two_servers_in_a_process_are_independent(tmp_path: Path) -> None:
     one, two = build(read_settings(models=STORE)), build(read_settings(models=tmp_path))
     one.repository.load_all()
     assert one.repository.names() == ["co2", "digits"]
@@ -95,7 +95,7 @@ def test_two_servers_in_a_process_do_not_know_each_other(tmp_path: Path) -> None
     two.close()
 
 
-def test_loading_a_model_leaves_the_process_as_it_was() -> None:
+def test_loading_a_model_does_not_change_the_process() -> None:
     code = (
         "import gc, sys; before = sys.getswitchinterval()\n"
         "from service import load_model\n"

@@ -1,4 +1,4 @@
-"""Models that do not come to an end: in loading, or on the values of a request."""
+"""Models that do not terminate, at load time or for some values of a request."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ from tests.service.reference import save
 
 pytestmark = pytest.mark.slow
 
-#: Turns as often as the largest value of the rows says, or a constant.
+#: A loop with as many iterations as the largest value of the rows, or a constant.
 LOOP = (
     "m = ReduceMax<keepdims = 0>(x) own = Cast<to = 7>(m) n = {turns} "
     "z = Loop(n, on, x) <body = b (int64 i, bool c, float[batch, 1] s) => "
@@ -54,7 +54,7 @@ def until(true: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
-def test_a_run_is_stopped_from_another_thread(tmp_path: Path) -> None:
+def test_run_is_stopped_from_another_thread(tmp_path: Path) -> None:
     engine = Engine(serialize(read_artifact(endless(tmp_path / "model.onnx")).model), [CPU])
     stop, feeds = Stop(), {"x": np.ones((1, 1), np.float32), "training": np.array(True)}
     threading.Timer(0.2, stop.set).start()
@@ -64,7 +64,7 @@ def test_a_run_is_stopped_from_another_thread(tmp_path: Path) -> None:
     assert time.monotonic() - started < 5
 
 
-def test_a_load_that_does_not_end_fails_with_its_reason(tmp_path: Path) -> None:
+def test_load_that_does_not_end_fails_with_a_reason(tmp_path: Path) -> None:
     from service import load_model
 
     path = endless(tmp_path / "model.onnx")
@@ -72,7 +72,7 @@ def test_a_load_that_does_not_end_fails_with_its_reason(tmp_path: Path) -> None:
         limited(load_model, 0.5)(path)
 
 
-def test_a_load_that_cannot_be_stopped_is_left_alone(
+def test_load_that_cannot_be_stopped_is_abandoned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.repository.loading._LAST", 0.1)
@@ -91,7 +91,7 @@ def test_a_load_that_cannot_be_stopped_is_left_alone(
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
-    """The first of its models to load does not end."""
+    """A server whose first model does not finish loading."""
     store = tmp_path_factory.mktemp("store")
     shutil.copytree(STORE / "co2", store / "co2")
     endless(store / "a_loop" / "1" / "model.onnx")
@@ -105,8 +105,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
         yield running
 
 
-def test_the_others_load_and_answer_beside_a_load_without_end(server: LocalServer) -> None:
-    """Nor do many that wait for it stop large requests, or the load of another model."""
+def test_other_models_load_and_answer_during_an_endless_load(server: LocalServer) -> None:
+    """Many requests that wait for it stop neither large requests nor the load of another model."""
     with httpx.Client(base_url=server.url, timeout=30) as client, ThreadPoolExecutor(45) as pool:
         url = "/v2/repository/models/a_loop/load"
         waiting = [pool.submit(httpx.post, server.url + url, timeout=60) for _ in range(45)]
@@ -128,8 +128,8 @@ def test_the_others_load_and_answer_beside_a_load_without_end(server: LocalServe
         until(lambda: client.get("/v1/models/by_value").json()["state"] == "ready")
 
 
-def test_values_that_a_model_does_not_end_on_hold_nobody_else_up(server: LocalServer) -> None:
-    """A loop turns as often as its row says; at the deadline it is broken off."""
+def test_endless_request_does_not_block_other_requests(server: LocalServer) -> None:
+    """The number of iterations is a value of the row; the loop is terminated at the deadline."""
     with httpx.Client(base_url=server.url, timeout=30) as client:
         until(lambda: client.get("/v1/models/by_value").json()["state"] == "ready")
         url = "/v1/models/by_value:predict"

@@ -1,4 +1,4 @@
-"""What goes wrong around a server: a real process on a real socket, which has to go on."""
+"""Failures around a server, a real process on a real socket, which has to continue."""
 
 import json
 import os
@@ -51,10 +51,10 @@ def delete(file: Path) -> None:
 
 
 @pytest.mark.parametrize("harm", [truncate, replace_with_noise, delete])
-def test_harm_to_a_file_does_not_reach_what_serves(
+def test_damaged_file_does_not_affect_the_loaded_model(
     store: Path, harm: Callable[[Path], None]
 ) -> None:
-    """Neither without polling nor with it; and the state tells of it."""
+    """With and without polling; the state reports the damage."""
     env = os.environ | {"MCDROPOUT_POLL_SECONDS": "0.1"}
     with local_server(store, env) as server, httpx.Client(base_url=server.url) as client:
         wanted = client.post(URL, json=BODY).json()
@@ -69,7 +69,7 @@ def test_harm_to_a_file_does_not_reach_what_serves(
         assert client.get("/health/ready").status_code == 200
 
 
-def test_a_replaced_file_serves_once_it_has_proved_itself(store: Path) -> None:
+def test_replaced_file_serves_after_verification(store: Path) -> None:
     env = os.environ | {"MCDROPOUT_POLL_SECONDS": "0.1"}
     with local_server(store, env) as server, httpx.Client(base_url=server.url) as client:
         assert client.post(URL, json=BODY).status_code == 200
@@ -83,8 +83,8 @@ def test_a_replaced_file_serves_once_it_has_proved_itself(store: Path) -> None:
         assert answers[0].json()["predictions"] == answers[1].json()["predictions"]
 
 
-def test_models_are_loaded_and_unloaded_while_others_ask(store: Path) -> None:
-    """A new version takes over, a bad one does not, and no request fails."""
+def test_models_are_loaded_and_unloaded_during_requests(store: Path) -> None:
+    """A new version takes over, an invalid one does not, and no request fails."""
     env = os.environ | {"MCDROPOUT_REPOSITORY_CONTROL": "true"}
     statuses, stop = set[int](), threading.Event()
     with local_server(store, env) as server, httpx.Client(base_url=server.url) as client:
@@ -124,7 +124,7 @@ def test_models_are_loaded_and_unloaded_while_others_ask(store: Path) -> None:
         assert client.post("/v2/repository/models/../../etc/load").status_code == 404
 
 
-def test_a_client_that_leaves_stops_its_passes() -> None:
+def test_disconnected_client_stops_its_passes() -> None:
     with local_server(STORE) as server, httpx.Client(base_url=server.url, timeout=60) as client:
         content = json.dumps(LONG).encode()
         with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2]))) as left:
@@ -133,11 +133,11 @@ def test_a_client_that_leaves_stops_its_passes() -> None:
             _wait_until(lambda: in_flight(client) == 1)
         started = time.monotonic()
         _wait_until(lambda: in_flight(client) == 0)
-        assert time.monotonic() - started < 2  # of some ten seconds
+        assert time.monotonic() - started < 2  # of about ten seconds
 
 
 def read_all(connection: socket.socket) -> bytes:
-    """Until the server closes."""
+    """Read until the server closes the connection."""
     content = b""
     while chunk := connection.recv(4096):
         content += chunk
@@ -160,7 +160,7 @@ def _wait_until(true: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def test_slow_and_idle_connections_end_and_hold_nobody_up() -> None:
+def test_slow_and_idle_connections_are_closed_and_block_nobody() -> None:
     env = os.environ | {"MCDROPOUT_READ_TIMEOUT": "1"}
     with local_server(STORE, env) as server, httpx.Client(base_url=server.url) as client:
         address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
@@ -201,7 +201,7 @@ def narrow() -> Iterator[LocalServer]:
         yield server
 
 
-def test_a_full_queue_says_when_to_come_again(narrow: LocalServer) -> None:
+def test_full_queue_gives_a_retry_time(narrow: LocalServer) -> None:
     with ThreadPoolExecutor(12) as pool:
         answers = list(
             pool.map(lambda _: httpx.post(narrow.url + URL, json=FEWER, timeout=60), range(12))
@@ -226,7 +226,7 @@ def test_a_full_queue_says_when_to_come_again(narrow: LocalServer) -> None:
         ({"instances": [[4.0] * 64] * 11}, 400, "there are 11 rows; this server allows at most 10"),
     ],
 )
-def test_limits_are_told(narrow: LocalServer, body: object, status: int, message: str) -> None:
+def test_limits_are_explained(narrow: LocalServer, body: object, status: int, message: str) -> None:
     answer = httpx.post(narrow.url + URL, json=body, timeout=60)
     assert answer.status_code == status
     assert message in answer.json()["error"]
@@ -234,7 +234,7 @@ def test_limits_are_told(narrow: LocalServer, body: object, status: int, message
 
 @pytest.mark.parametrize("path", [URL, "/v2/models/digits/infer", "/v2/repository/index"])
 @pytest.mark.parametrize("told", [True, False])
-def test_a_body_that_is_too_large_is_not_read(narrow: LocalServer, path: str, told: bool) -> None:
+def test_too_large_body_is_not_read(narrow: LocalServer, path: str, told: bool) -> None:
     def parts() -> Iterator[bytes]:
         for _ in range(3000):
             yield b"0" * 1000
@@ -260,7 +260,7 @@ def test_bytes_that_are_not_http_are_refused(narrow: LocalServer) -> None:
     assert httpx.get(f"{narrow.url}/health/live").status_code == 200
 
 
-def test_a_model_beyond_the_memory_is_refused_and_the_others_serve(store: Path) -> None:
+def test_model_that_exceeds_the_memory_is_refused_and_others_serve(store: Path) -> None:
     """A row of it would take 4 TiB."""
     path = store / "huge" / "1" / "model.onnx"
     path.parent.mkdir(parents=True)
@@ -282,8 +282,8 @@ def test_a_model_beyond_the_memory_is_refused_and_the_others_serve(store: Path) 
         assert answer.status_code == 503
 
 
-def test_bodies_of_all_requests_together_have_a_limit() -> None:
-    """Those that hold the room are slow; when they are gone, there is room again."""
+def test_bodies_of_all_requests_have_a_common_limit() -> None:
+    """Slow bodies use up the limit; when they end, others are accepted again."""
     env = os.environ | {"MCDROPOUT_MAX_PENDING_MB": "2", "MCDROPOUT_READ_TIMEOUT": "3"}
     with local_server(STORE, env) as server:
         address = ("127.0.0.1", int(server.url.rpartition(":")[2]))

@@ -1,4 +1,4 @@
-"""What a body may cost: memory and time in proportion to its bytes, whatever is in it."""
+"""The memory and time for a body are proportional to its bytes, for any content."""
 
 import json
 import os
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 MIB = 1 << 20
 URL = "/v1/models/co2:predict"
 V2 = "/v2/models/co2/infer"
-#: What reading may take for each byte of a body, and beside that.
+#: Maximum memory and time for reading a body: per byte, and in addition.
 FACTOR, BESIDE = 24, 160 * MIB
 
 
@@ -65,7 +65,7 @@ class Watch:
 
 
 BODIES: dict[str, tuple[str, Callable[[], bytes]]] = {
-    # numpy would give each of the empty strings the length of the long one
+    # NumPy would give each of the empty strings the length of the long one
     "a long string among empty ones": (
         URL,
         lambda: json.dumps({"instances": [["a" * 26_000], *[""] * 26_000]}).encode(),
@@ -97,7 +97,7 @@ BODIES: dict[str, tuple[str, Callable[[], bytes]]] = {
 
 
 @pytest.mark.parametrize("name", BODIES)
-def test_reading_a_body_takes_memory_and_time_by_its_bytes(own: LocalServer, name: str) -> None:
+def test_memory_and_time_are_proportional_to_the_bytes(own: LocalServer, name: str) -> None:
     path, make = BODIES[name]
     body = make()
     with Watch(own) as watch:
@@ -112,8 +112,8 @@ def test_reading_a_body_takes_memory_and_time_by_its_bytes(own: LocalServer, nam
     assert watch.slowest < 3
 
 
-def test_a_refused_body_is_let_go_of_at_once(own: LocalServer) -> None:
-    """Each would stay in a circle of its own, which few lists make no one look for."""
+def test_refused_body_is_freed_at_once(own: LocalServer) -> None:
+    """In a reference cycle it would stay, since few lists do not start the garbage collector."""
     body = b'{"inputs":[[' + b"0.5," * 1_000_000 + b'"x"]]}'
     watch = Watch(own)
     assert httpx.post(own.url + URL, content=body, timeout=60).status_code == 400
@@ -123,8 +123,8 @@ def test_a_refused_body_is_let_go_of_at_once(own: LocalServer) -> None:
     assert watch.memory() - once < 100 * MIB
 
 
-def test_the_deadline_counts_from_the_arrival(own: LocalServer) -> None:
-    """Of 60 MB that take long to read, and little to run."""
+def test_deadline_counts_from_the_arrival(own: LocalServer) -> None:
+    """A body of 60 MB takes long to read and little to run."""
     rows = ",".join(["[1985." + "5" * 20_000 + "]"] * 3000)
     body = f'{{"instances":[{rows}],"passes":2,"timeout":0.1}}'.encode()
     answer = httpx.post(own.url + URL, content=body, timeout=60)

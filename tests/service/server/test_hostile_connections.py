@@ -1,4 +1,4 @@
-"""Connections that send too little, too much or oddly, or never read: none outlives its time."""
+"""Connections that send too little, too much or nonsense, or never read, end in time."""
 
 import json
 import os
@@ -27,7 +27,7 @@ PREDICT = "/v1/models/co2:predict"
 
 @pytest.fixture(scope="module")
 def brief(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
-    """A server of little patience with the demo model, and one of 100,000 outputs."""
+    """A server with short timeouts, the demo model, and a model with 100,000 outputs."""
     store: Path = tmp_path_factory.mktemp("store")
     (store / "co2").symlink_to(STORE / "co2")
     (store / "wide" / "1").mkdir(parents=True)
@@ -52,7 +52,7 @@ def request(path: str, body: bytes, *headers: str, method: str = "POST") -> byte
 
 
 def answers(content: bytes) -> list[tuple[int, bytes]]:
-    """Status and body of each answer in what a connection gave."""
+    """Status and body of each answer in the bytes from a connection."""
     found = []
     while content:
         head, _, content = content.partition(b"\r\n\r\n")
@@ -64,7 +64,7 @@ def answers(content: bytes) -> list[tuple[int, bytes]]:
 
 
 def ask_on(connection: socket.socket) -> int:
-    """The status of an answer, which is read to its end; the connection stays."""
+    """Send a request on an open connection; returns the status of the complete answer."""
     connection.sendall(request(PREDICT, BODY))
     content = b""
     while b"\r\n\r\n" not in content or not answers(content)[0][1].endswith(b"}"):
@@ -76,7 +76,7 @@ def ask_on(connection: socket.socket) -> int:
     return status
 
 
-def test_clients_that_never_read_hold_little_and_not_for_long(brief: LocalServer) -> None:
+def test_clients_that_never_read_use_little_memory_for_a_short_time(brief: LocalServer) -> None:
     """Forty answers of 70 MB each."""
     body = json.dumps({"instances": [[1.0]] * 10, "passes": 2}).encode()
     process = psutil.Process(brief.process.pid)
@@ -91,7 +91,7 @@ def test_clients_that_never_read_hold_little_and_not_for_long(brief: LocalServer
         time.sleep(0.1)
         peak = max(peak, process.memory_info().rss)
     assert peak - before < 600 * MIB
-    # Those who were answered are gone, and what they held is there for others.
+    # The connections are closed, and their memory is available to others.
     url, until = brief.url + "/v1/models/wide:predict", time.monotonic() + 60
     while httpx.post(url, content=body, timeout=60).status_code != 200:
         assert time.monotonic() < until
@@ -100,7 +100,7 @@ def test_clients_that_never_read_hold_little_and_not_for_long(brief: LocalServer
         connection.close()
 
 
-def test_a_client_that_reads_slowly_gets_all_of_a_large_answer(brief: LocalServer) -> None:
+def test_slow_reader_gets_all_of_a_large_answer(brief: LocalServer) -> None:
     body = json.dumps({"instances": [[1.0]] * 2, "passes": 2}).encode()
     with connect(brief) as slow:
         slow.sendall(request("/v1/models/wide:predict", body, "Connection: close"))
@@ -114,7 +114,7 @@ def test_a_client_that_reads_slowly_gets_all_of_a_large_answer(brief: LocalServe
 
 
 @pytest.mark.parametrize("sent", [b"\r\n", b"\n", b"\r\n" * 3])
-def test_a_line_end_after_an_answer_holds_no_connection(brief: LocalServer, sent: bytes) -> None:
+def test_line_end_after_an_answer_keeps_no_connection_open(brief: LocalServer, sent: bytes) -> None:
     with connect(brief) as connection:
         assert ask_on(connection) == 200
         connection.sendall(sent)
@@ -123,7 +123,7 @@ def test_a_line_end_after_an_answer_holds_no_connection(brief: LocalServer, sent
         assert time.monotonic() - started < 5
 
 
-def test_a_line_end_before_a_request_is_passed_over(brief: LocalServer) -> None:
+def test_line_end_before_a_request_is_ignored(brief: LocalServer) -> None:
     with connect(brief) as connection:
         connection.sendall(request(PREDICT, BODY) + b"\r\n")
         time.sleep(0.3)
@@ -135,8 +135,8 @@ def test_a_line_end_before_a_request_is_passed_over(brief: LocalServer) -> None:
 @pytest.mark.parametrize(
     "second", [b"POST /v1/mo", request(PREDICT, BODY)[:-5], b"\x16\x03 no HTTP\r\n"]
 )
-def test_an_answer_is_not_lost_to_what_comes_behind_it(brief: LocalServer, second: bytes) -> None:
-    """The first takes longer than the second may take to arrive."""
+def test_answer_is_not_lost_because_of_later_bytes(brief: LocalServer, second: bytes) -> None:
+    """The first request takes longer than the second may take to arrive."""
     with connect(brief) as connection:
         connection.sendall(request(PREDICT, SLOW) + second)
         statuses = [status for status, _ in answers(read_all(connection))]
@@ -144,7 +144,7 @@ def test_an_answer_is_not_lost_to_what_comes_behind_it(brief: LocalServer, secon
     assert statuses[1:] in ([], [408])
 
 
-def test_a_body_that_goes_on_after_its_refusal_ends(brief: LocalServer) -> None:
+def test_body_that_continues_after_its_refusal_ends(brief: LocalServer) -> None:
     with connect(brief) as connection:
         connection.sendall(
             request(PREDICT, b"", "X: y").replace(b"Length: 0", b"Length: %d" % 10**12)
@@ -157,7 +157,7 @@ def test_a_body_that_goes_on_after_its_refusal_ends(brief: LocalServer) -> None:
 
 @pytest.mark.parametrize("cut", [1, 20, 40, 60, 80, 100, 120, 140, 160, 180])
 @pytest.mark.parametrize("first", [b"", request(PREDICT, BODY)])
-def test_an_upgrade_is_passed_over_wherever_it_is_cut(
+def test_upgrade_is_ignored_wherever_it_is_split(
     brief: LocalServer, cut: int, first: bytes
 ) -> None:
     offer = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAEAA")
@@ -173,7 +173,7 @@ def test_an_upgrade_is_passed_over_wherever_it_is_cut(
 
 
 @pytest.mark.parametrize("upgrade", ["websocket", "h2c", "TLS/1.0", "\t"])
-def test_other_upgrades_are_passed_over(brief: LocalServer, upgrade: str) -> None:
+def test_other_upgrades_are_ignored(brief: LocalServer, upgrade: str) -> None:
     offer = ("Connection: close, Upgrade", f"Upgrade: {upgrade}")
     with connect(brief) as connection:
         connection.sendall(request(PREDICT, BODY, *offer))
@@ -182,14 +182,14 @@ def test_other_upgrades_are_passed_over(brief: LocalServer, upgrade: str) -> Non
 
 
 @pytest.mark.parametrize("line", ["CONNECT a:443", "PRI *", "GET http://a:b/", "GET //[/", "get /"])
-def test_odd_requests_are_refused(brief: LocalServer, line: str) -> None:
+def test_malformed_requests_are_refused(brief: LocalServer, line: str) -> None:
     with connect(brief) as connection:
         connection.sendall(f"{line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
         ((status, _),) = answers(read_all(connection))
     assert status in (400, 404, 405)
 
 
-def test_the_server_accepts_again_after_all_descriptors_were_taken(brief: LocalServer) -> None:
+def test_server_accepts_again_after_all_descriptors_were_used(brief: LocalServer) -> None:
     process = psutil.Process(brief.process.pid)
     limits = process.rlimit(psutil.RLIMIT_NOFILE)
     process.rlimit(psutil.RLIMIT_NOFILE, (process.num_fds() + 60, limits[1]))
@@ -200,7 +200,7 @@ def test_the_server_accepts_again_after_all_descriptors_were_taken(brief: LocalS
                 try:
                     assert not asks or ask_on(connection) == 200
                 except OSError:
-                    continue  # there was no descriptor for it
+                    continue  # no descriptor was left
             time.sleep(3)
             assert httpx.get(f"{brief.url}/health/live", timeout=10).status_code == 200
             assert httpx.post(brief.url + PREDICT, content=BODY, timeout=10).status_code == 200
@@ -211,7 +211,7 @@ def test_the_server_accepts_again_after_all_descriptors_were_taken(brief: LocalS
 
 
 def test_no_request_is_lost_when_the_server_ends(brief: LocalServer) -> None:
-    """Connections that are used at all distances from the signal on."""
+    """Connections are used at all intervals after the signal."""
     with local_server(STORE, os.environ) as server:
         kept = [connect(server) for _ in range(150)]
         assert {ask_on(connection) for connection in kept} == {200}
@@ -221,7 +221,7 @@ def test_no_request_is_lost_when_the_server_ends(brief: LocalServer) -> None:
         def ask(number: int) -> int | None:
             connection = kept[number]
             time.sleep(max(0.0, started + 0.3 + number * 0.004 - time.monotonic()))
-            # What the server has ended by now its client knows, and asks on another.
+            # A client notices a closed connection, and uses another one.
             connection.setblocking(False)
             try:
                 if connection.recv(1) == b"":

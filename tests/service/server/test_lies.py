@@ -1,4 +1,4 @@
-"""Files and settings of operators that cannot be right: a clear error at the start or the load."""
+"""Files and settings that contradict themselves: a clear error at the start or the load."""
 
 import json
 import logging
@@ -49,7 +49,7 @@ def lying(edit: EditArtifact, change: Callable[[dict[str, Any]], object]) -> Pat
         (lambda m: m.update(passes=1), "passes"),
     ],
 )
-def test_a_manifest_that_lies_is_refused(
+def test_manifest_that_contradicts_the_file_is_refused(
     edit_artifact: EditArtifact, change: Callable[[dict[str, Any]], object], message: str
 ) -> None:
     with pytest.raises(ArtifactError, match=message):
@@ -60,7 +60,7 @@ def test_a_manifest_that_lies_is_refused(
 @pytest.mark.parametrize(
     "name", ["GRACE", "TIMEOUT", "READ_TIMEOUT", "POLL_SECONDS", "MAX_QUEUE_DELAY_MS"]
 )
-def test_a_time_without_an_end_stops_the_start(
+def test_infinite_time_stops_the_start(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(f"MCDROPOUT_{name}", value)
@@ -69,13 +69,13 @@ def test_a_time_without_an_end_stops_the_start(
 
 
 @pytest.mark.parametrize("key", ["a" * 20 + "\udcff", "ключ" * 5, "a" * 20 + "ü"])
-def test_a_key_that_no_header_holds_stops_the_start(key: str) -> None:
+def test_key_that_headers_cannot_contain_stops_the_start(key: str) -> None:
     with pytest.raises(SetupError, match="characters other than ASCII"):
         parse_keys(f"predict:{key}", "MCDROPOUT_API_KEYS")
 
 
 @pytest.mark.parametrize(("mode", "warned"), [(0o600, 0), (0o640, 0), (0o644, 1)])
-def test_a_file_of_keys_that_everyone_may_read_is_warned_of(
+def test_file_of_keys_readable_by_everyone_gives_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, mode: int, warned: int
 ) -> None:
     file = tmp_path / "keys"
@@ -87,7 +87,7 @@ def test_a_file_of_keys_that_everyone_may_read_is_warned_of(
 
 
 def test_a_server_without_standard_streams_serves() -> None:
-    """What is written to standard error must not go into a client's connection."""
+    """Text for standard error must not reach a client's connection."""
     code = (
         "import os, sys; [os.close(n) for n in (0, 1, 2)]\n"
         "from service.server.logs import configure; configure('console')\n"
@@ -101,7 +101,7 @@ def test_a_server_without_standard_streams_serves() -> None:
     assert ended.returncode == 7
 
 
-def test_answers_do_not_tell_where_the_models_are(tmp_path: Path) -> None:
+def test_answers_do_not_reveal_the_folder_of_models(tmp_path: Path) -> None:
     for name in ("broken", "empty"):
         (tmp_path / name / "1").mkdir(parents=True)
     (tmp_path / "broken" / "1" / "model.onnx").write_bytes(b"no model")
@@ -137,9 +137,7 @@ def test_answers_do_not_tell_where_the_models_are(tmp_path: Path) -> None:
         ("/" + "a" * 20_000, {}),
     ],
 )
-def test_what_was_sent_does_not_come_back_in_full(
-    client: httpx.Client, path: str, body: object
-) -> None:
+def test_errors_do_not_repeat_long_values(client: httpx.Client, path: str, body: object) -> None:
     answer = client.post(path, json=body)
     assert 400 <= answer.status_code < 500
     assert len(answer.json()["error"]) <= 2000

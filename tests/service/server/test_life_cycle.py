@@ -1,4 +1,4 @@
-"""How the process begins and ends: a real one, with real signals."""
+"""Start and shutdown of the process, with real signals."""
 
 import json
 import os
@@ -23,7 +23,7 @@ LONG = {"instances": [[4.0] * 64] * 4, "passes": 100_000, "seed": 7}
 
 
 class Asking:
-    """Clients that ask until they are told that the connection is at its end."""
+    """Clients that send requests until the connection is closed."""
 
     def __init__(self, server: LocalServer, count: int) -> None:
         self.statuses: list[int] = []
@@ -39,7 +39,7 @@ class Asking:
                 try:
                     response = client.post(URL, json=SHORT)
                 except httpx.ConnectError:
-                    return  # nobody listens any more: the request was never taken in
+                    return  # nobody listens anymore: the request was never accepted
                 except httpx.TransportError as error:
                     self.lost.append(repr(error))
                     return
@@ -67,7 +67,7 @@ def in_background(client: httpx.Client, body: Any) -> tuple[threading.Thread, li
     return thread, answers
 
 
-def test_live_at_once_and_ready_when_all_models_have_proved_themselves(tmp_path: Path) -> None:
+def test_live_at_once_and_ready_when_all_models_are_verified(tmp_path: Path) -> None:
     with local_server(STORE, ready=False) as server, httpx.Client(base_url=server.url) as client:
         assert client.get("/health/live").status_code == 200
         statuses = []
@@ -102,7 +102,7 @@ def test_sigterm_lets_a_long_request_finish() -> None:
     assert answers[0].json() == wanted
 
 
-def test_after_the_grace_time_those_who_wait_are_told(tmp_path: Path) -> None:
+def test_waiting_requests_are_answered_after_the_grace_time(tmp_path: Path) -> None:
     env = os.environ | {"MCDROPOUT_GRACE": "0.5"}
     with local_server(STORE, env) as server, httpx.Client(base_url=server.url) as client:
         client.timeout = httpx.Timeout(60)
@@ -144,8 +144,8 @@ def test_a_killed_server_serves_again_on_its_port() -> None:
         assert httpx.post(f"{server.url}{URL}", json=SHORT).json() == wanted
 
 
-def test_a_full_disk_costs_log_lines_and_no_answers() -> None:
-    """/dev/full answers every write as a full disk does."""
+def test_full_disk_loses_log_lines_and_no_answers() -> None:
+    """/dev/full fails every write like a full disk."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -157,7 +157,7 @@ def test_a_full_disk_costs_log_lines_and_no_answers() -> None:
         assert server.process.wait(20) == 0
 
 
-def test_logs_are_json_with_the_request_s_id() -> None:
+def test_logs_are_json_with_the_request_id() -> None:
     env = os.environ | {"MCDROPOUT_LOG_FORMAT": "json"}
     with local_server(STORE, env) as server:
         headers = {"X-Request-ID": "mine-42"}
@@ -177,7 +177,7 @@ def test_logs_are_json_with_the_request_s_id() -> None:
 
 
 @pytest.mark.parametrize("access", ["true", "false"])
-def test_the_line_of_each_request_can_be_left_out(access: str) -> None:
+def test_access_log_can_be_disabled(access: str) -> None:
     with local_server(STORE, os.environ | {"MCDROPOUT_ACCESS_LOG": access}) as server:
         httpx.post(f"{server.url}{URL}", json=SHORT)
         server.process.send_signal(signal.SIGTERM)

@@ -6,7 +6,7 @@ from service.errors import SetupError
 from service.server.settings import read_settings
 
 
-def test_a_flag_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flag_overrides_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MCDROPOUT_PORT", "9001")
     monkeypatch.setenv("MCDROPOUT_MODELS", "/elsewhere")
     settings = read_settings(port=9002, host=None)
@@ -32,7 +32,7 @@ def test_a_flag_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
         ("DEVICE", "tpu", r"device .* is 'tpu': it takes auto, cpu, cuda, or cuda:N"),
     ],
 )
-def test_a_wrong_setting_is_named_with_what_it_takes(
+def test_invalid_setting_is_explained(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
 ) -> None:
     monkeypatch.setenv(f"MCDROPOUT_{name}", value)
@@ -59,7 +59,7 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
-def test_a_flag_wins_over_a_variable_and_that_over_the_file(
+def test_flag_overrides_a_variable_which_overrides_the_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     file = write(tmp_path, 'port = 1\nmax_rows = 2\ntimeout = 3.5\nhost = "file"\n')
@@ -85,17 +85,17 @@ def test_a_variable_names_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         ("version_policy = 'newest'", "version_policy"),
     ],
 )
-def test_a_wrong_file_is_explained(tmp_path: Path, text: str, message: str) -> None:
+def test_invalid_file_is_explained(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(SetupError, match=message):
         read_settings(write(tmp_path, text))
 
 
-def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+def test_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match=r"cannot be read: .*No such file"):
         read_settings(tmp_path / "no.toml")
 
 
-def test_a_misspelt_variable_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_misspelled_variable_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MCDROPOUT_MAX_PASES", "9")
     with pytest.raises(
         SetupError, match=r"MAX_PASES, which is not a setting. Did you mean MCDROPOUT_MA"
@@ -103,7 +103,7 @@ def test_a_misspelt_variable_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         read_settings()
 
 
-def test_no_message_holds_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_message_contains_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MCDROPOUT_API_KEYS", "predict:a-very-secret-key-123")
     settings = read_settings()
     assert "secret-key" not in repr(settings)

@@ -1,4 +1,4 @@
-"""A protocol of its own: a line of JSON over a Unix socket is a request, and one its answer."""
+"""A custom protocol: a request is a line of JSON over a Unix socket, and so is its answer."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ async def serve_lines(plane: DataPlane, path: Path) -> asyncio.Server:
 async def _read(
     reader: asyncio.StreamReader, lines: "asyncio.Queue[bytes]", gone: asyncio.Event
 ) -> None:
-    """Go on reading while an answer is made, to see whether the client leaves."""
+    """Keep reading while an answer is computed, to notice when the client disconnects."""
     try:
         while line := await reader.readline():
             lines.put_nowait(line)

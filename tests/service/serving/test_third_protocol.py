@@ -1,4 +1,4 @@
-"""The data plane serves a protocol that no module of the product knows."""
+"""The data plane serves a protocol that no other module knows."""
 
 import asyncio
 import inspect
@@ -38,7 +38,7 @@ def plane(scheduler: Scheduler) -> DataPlane:
 
 
 def talk(plane: DataPlane, path: Path, conversation: Callable[[Ask], Awaitable[Any]]) -> Any:
-    """What comes of a conversation over one connection."""
+    """The answers to lines sent over one connection."""
 
     async def run() -> Any:
         async with await lines.serve_lines(plane, path):
@@ -57,7 +57,7 @@ def talk(plane: DataPlane, path: Path, conversation: Callable[[Ask], Awaitable[A
     return asyncio.run(run())
 
 
-def test_predictions_are_the_library_s(plane: DataPlane, tmp_path: Path, digits: Predictor) -> None:
+def test_predictions_equal_the_library(plane: DataPlane, tmp_path: Path, digits: Predictor) -> None:
     async def conversation(ask: Ask) -> dict[str, Any]:
         return await ask({"model": "digits", "rows": ROWS, "options": {"passes": 40, "seed": 7}})
 
@@ -72,7 +72,7 @@ def test_predictions_are_the_library_s(plane: DataPlane, tmp_path: Path, digits:
     assert f'{name}_count{{{labels},version="1"}} 3.0' in page
 
 
-def test_errors_are_the_data_plane_s(plane: DataPlane, tmp_path: Path) -> None:
+def test_errors_are_those_of_the_data_plane(plane: DataPlane, tmp_path: Path) -> None:
     async def conversation(ask: Ask) -> list[str]:
         requests: list[dict[str, Any]] = [
             {"model": "nope", "rows": ROWS},
@@ -106,7 +106,7 @@ def test_a_deadline_ends_the_passes(plane: DataPlane, scheduler: Scheduler, tmp_
     assert left == 0
 
 
-def test_a_client_that_leaves_ends_its_passes(
+def test_disconnected_client_stops_its_passes(
     plane: DataPlane, scheduler: Scheduler, tmp_path: Path
 ) -> None:
     async def run() -> int:
@@ -125,7 +125,7 @@ def test_a_client_that_leaves_ends_its_passes(
 
 
 async def hang_up(writer: asyncio.StreamWriter) -> None:
-    """Close a connection, and let the server end it, too."""
+    """Close a connection, and let the server close it as well."""
     writer.close()
     await writer.wait_closed()
     serving = asyncio.all_tasks() - {asyncio.current_task()}
@@ -135,12 +135,12 @@ async def hang_up(writer: asyncio.StreamWriter) -> None:
 
 
 async def until_idle(scheduler: Scheduler) -> None:
-    """At most 10 s; the passes of these tests would take some 15 s."""
+    """Wait at most 10 s; the passes of these tests would take about 15 s."""
     for _ in range(1000):
         if not len(scheduler):
             return
         await asyncio.sleep(0.01)
 
 
-def test_a_protocol_takes_few_lines() -> None:
+def test_protocol_takes_few_lines() -> None:
     assert len(inspect.getsource(lines).splitlines()) < 80

@@ -1,4 +1,4 @@
-"""In place of uniform numbers, those at equal distances: moments are then exact."""
+"""An equidistant grid in place of uniform numbers, which makes moments exact."""
 
 from typing import Any
 
@@ -10,5 +10,5 @@ GRID = (np.arange(N, dtype=np.float32) + 0.5) / N
 
 
 def grid(shape: Any, dtype: Any) -> Any:
-    """Its N numbers."""
+    """The N numbers of the grid."""
     return tf.cast(tf.reshape(GRID, shape), dtype)

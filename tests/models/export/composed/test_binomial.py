@@ -15,6 +15,6 @@ def test_binomial_numbers_are_sums_of_trials() -> None:
     shares = np.bincount(found.astype(int), minlength=6) / N
     wanted = np.array([math.comb(5, k) * 0.3**k * 0.7 ** (5 - k) for k in range(6)])
     assert (np.abs(shares - wanted) < SIGMAS * np.sqrt(wanted / N)).all()
-    counts = tf.constant([5.0, 2.0])  # trials beyond a count do not count
+    counts = tf.constant([5.0, 2.0])  # trials beyond the count are ignored
     fewer = binomial(lambda *_: numbers[:, None], [N, 2], counts, probs, tf.int32)
     np.testing.assert_array_equal(fewer.numpy().max(axis=0), [5, 2])

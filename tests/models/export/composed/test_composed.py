@@ -1,4 +1,4 @@
-"""Layers that draw what is composed of uniform numbers are served with the variance of that."""
+"""Layers whose draws are composed of uniform numbers have the expected variance."""
 
 import math
 from collections.abc import Callable
@@ -22,7 +22,7 @@ def one_hot(x: Any, classes: Any) -> Any:
     return x * tf.one_hot(classes[:, 0], 4)
 
 
-#: A layer that draws so in training, and the variance of its output for an input of ones.
+#: Layers with composed draws, and the variance of their output for an input of ones.
 DRAWN: dict[str, tuple[Callable[[Any], Any], float]] = {
     "keras truncated_normal": (
         lambda x: x + keras.random.truncated_normal(tf.shape(x)),
@@ -62,13 +62,13 @@ DRAWN: dict[str, tuple[Callable[[Any], Any], float]] = {
 
 
 @pytest.mark.parametrize("name", DRAWN)
-def test_a_layer_that_draws_so_is_served_with_its_variance(name: str, tmp_path: Path) -> None:
+def test_layer_with_composed_draws_has_their_variance(name: str, tmp_path: Path) -> None:
     in_training, variance = DRAWN[name]
     model = keras.Sequential([keras.Input((4,)), Custom(in_training)])
     export_model(model, tmp_path / "model.onnx", task="other")
     passes = 20_000
     found = load_model(tmp_path / "model.onnx").predict(np.ones((1, 4)), passes=passes, seed=1)
-    # No draw here has a kurtosis above that of one class of four, 7/3.
+    # The largest kurtosis is that of one class of four, 7/3.
     error = SIGMAS * variance * math.sqrt(2 / passes)
     np.testing.assert_allclose(found.variance, variance, atol=error)
 

@@ -1,4 +1,4 @@
-"""The draw that docs/new-stochastic-layer.md adds is exported and served, by the line it names."""
+"""The draw that docs/new-stochastic-layer.md adds is exported and served."""
 
 import re
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.conftest import ROOT, SIGMAS
 from tests.models.export.test_exporter import Custom
 
 
-def test_the_exponential_numbers_of_the_guide_have_their_moments(
+def test_exponential_numbers_of_the_guide_have_their_moments(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = (ROOT / "docs" / "new-stochastic-layer.md").read_text()

@@ -9,7 +9,7 @@ from models.export.composed.truncated_normal import truncated_normal
 from tests.models.export.composed.grid import GRID, N, grid
 
 
-def test_truncated_normal_is_the_inverse_of_its_distribution_function() -> None:
+def test_truncated_normal_inverts_its_distribution_function() -> None:
     found = truncated_normal(grid, [N], tf.float32).numpy().astype(np.float64)
     normal = NormalDist()
     low, high = normal.cdf(-2), normal.cdf(2)

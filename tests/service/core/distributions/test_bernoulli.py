@@ -31,9 +31,9 @@ def draw(
     return masks_of(rate, passes, (50,), seed, site, row)
 
 
-#: Drawn by planes of bits up to 0.9375, the others by 16 bits an element.
+#: The rates up to 0.9375 are drawn by bit planes, the others with 16 bits per element.
 RATES = [0.5, 0.25, 0.125, 0.9375, 0.001, 0.1, 0.3, 0.9, 0.999]
-#: 16 bits would miss each by half of it or more.
+#: 16 bits would have a relative error of at least one half.
 EXTREME = [1e-5, 3e-6, 1e-6, 1 - 1e-5, 1 - 1e-6]
 
 
@@ -49,7 +49,7 @@ def test_masks_drop_at_their_rate_and_keep_the_mean(rate: float) -> None:
 
 @pytest.mark.parametrize("rate", RATES)
 def test_bits_of_a_mask_are_independent(rate: float) -> None:
-    """Chi-square of the number kept of four neighbors, against the binomial."""
+    """Chi-square of the number kept of four neighbors, against the binomial distribution."""
     kept = draw(rate=rate, passes=range(8000))[:, :48].reshape(-1, 4).sum(axis=1)
     p = 1 - quantised_rate(rate)
     wanted = np.array([math.comb(4, k) * p**k * (1 - p) ** (4 - k) for k in range(5)]) * len(kept)
@@ -63,7 +63,7 @@ def test_bits_of_a_mask_are_independent(rate: float) -> None:
     assert square < 38.2
 
 
-def test_masks_hold_zeros_and_ones() -> None:
+def test_masks_consist_of_zeros_and_ones() -> None:
     masks = draw(rate=0.3)
     assert masks.dtype == np.uint8
     assert np.unique(masks).tolist() == [0, 1]
@@ -75,7 +75,7 @@ def test_rate_zero_keeps_everything_and_rate_one_nothing() -> None:
     assert (Bernoulli().scale(0.0), Bernoulli().scale(1.0)) == (1.0, 0.0)
 
 
-def test_quantised_rate_is_within_half_a_level() -> None:
+def test_quantized_rate_is_within_half_a_level() -> None:
     for rate in (0.1, 1 / 3, 0.7):
         assert abs(quantised_rate(rate) - rate) <= 0.5 / 65536
     assert quantised_rate(0.0) == 0.0
@@ -83,14 +83,16 @@ def test_quantised_rate_is_within_half_a_level() -> None:
 
 
 @pytest.mark.parametrize("rate", [*EXTREME, 1 / 257, 2**-24, 1 - 2**-24])
-def test_quantised_rate_is_right_to_one_in_512_next_to_zero_and_one(rate: float) -> None:
+def test_quantized_rate_near_zero_and_one_is_within_1_in_512(
+    rate: float,
+) -> None:
     q = quantised_rate(rate)
     assert q == pytest.approx(rate, abs=min(rate, 1 - rate) / 512)
     assert 0 < q < 1
 
 
 @pytest.mark.parametrize("rate", EXTREME)
-def test_masks_next_to_zero_and_one_drop_at_their_rate(rate: float) -> None:
+def test_masks_near_zero_and_one_drop_at_their_rate(rate: float) -> None:
     parts = [masks_of(rate, range(n, n + 50), (1 << 17,)) for n in range(0, 400, 50)]
     rare = min(rate, 1 - rate)
     found = sum(int((part == (rate < 0.5)).size - (part == (rate < 0.5)).sum()) for part in parts)
@@ -100,7 +102,7 @@ def test_masks_next_to_zero_and_one_drop_at_their_rate(rate: float) -> None:
 
 @pytest.mark.parametrize("rate", [0.5, 0.25, 0.3])
 @pytest.mark.parametrize("size", [1, 8, 50, 256, 257])
-def test_masks_do_not_depend_on_how_passes_are_cut(rate: float, size: int) -> None:
+def test_masks_do_not_depend_on_chunks(rate: float, size: int) -> None:
     whole = masks_of(rate, range(10), (size,))
     parts = [masks_of(rate, range(at, at + 2), (size,)) for at in range(0, 10, 2)]
     np.testing.assert_array_equal(whole, np.concatenate(parts))
@@ -108,8 +110,8 @@ def test_masks_do_not_depend_on_how_passes_are_cut(rate: float, size: int) -> No
 
 
 @pytest.mark.parametrize(("rate", "pinned"), PINNED)
-def test_masks_are_the_same_everywhere(rate: float, pinned: list[str]) -> None:
-    """Pinned: a change here would change the answer that a stored seed replays."""
+def test_masks_are_pinned(rate: float, pinned: list[str]) -> None:
+    """A change here would change the answers that stored seeds reproduce."""
     kept = masks_of(rate, range(5, 7), (24,), seed=2016, site=3)
     assert ["".join(map(str, row)) for row in kept.tolist()] == pinned
 
@@ -135,7 +137,7 @@ def test_elements_of_a_mask_are_uncorrelated() -> None:
     assert np.abs(correlations).max() < SIGMAS / math.sqrt(len(masks))
 
 
-def test_masks_have_the_shape_asked_for() -> None:
+def test_masks_have_the_requested_shape() -> None:
     for rate in (0.0, 0.25, 0.3, 1.0):
         assert masks_of(rate, range(3), (1, 2, 5)).shape == (3, 1, 2, 5)
 

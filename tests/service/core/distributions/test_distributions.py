@@ -1,4 +1,4 @@
-"""What every distribution has to hold; a new one is tested by its line in the registry."""
+"""Properties of every distribution; a new one is tested by its entry in the registry."""
 
 import math
 from typing import Any
@@ -49,7 +49,7 @@ def test_numbers_have_the_moments_of_the_distribution(one: Distribution, dtype: 
 
 
 @every
-def test_numbers_of_other_moments_do_not_agree(one: Distribution) -> None:
+def test_numbers_with_other_moments_do_not_agree(one: Distribution) -> None:
     mean, variance, _ = one.moments(rate_of(one))
     rng, other = np.random.default_rng(0), 12 * math.sqrt(variance / COUNT)
     wrong: list[NDArray[Any]]
@@ -63,7 +63,7 @@ def test_numbers_of_other_moments_do_not_agree(one: Distribution) -> None:
 
 @every
 @pytest.mark.parametrize("size", [1, 7, 8, 33])
-def test_numbers_do_not_depend_on_how_passes_are_cut(one: Distribution, size: int) -> None:
+def test_numbers_do_not_depend_on_chunks(one: Distribution, size: int) -> None:
     whole = numbers_of(one, range(40), (size,), site=1)
     parts = [numbers_of(one, range(at, at + 20), (size,), site=1) for at in (0, 20)]
     np.testing.assert_array_equal(whole, np.concatenate(parts))
@@ -82,7 +82,7 @@ def test_seeds_sites_rows_and_passes_are_uncorrelated(
 
 
 @every
-def test_a_draw_has_its_shape_and_a_scale_that_keeps_the_mean(one: Distribution) -> None:
+def test_draw_has_its_shape_and_a_scale_that_keeps_the_mean(one: Distribution) -> None:
     drawn = one.draw(7, 0, range(3), range(2), (1, 4), dtype=np.float16, rate=rate_of(one))
     assert drawn.numbers.shape == (3, 2, 1, 4)
     assert drawn.numbers.dtype == one.number_type(np.float16)
@@ -91,7 +91,7 @@ def test_a_draw_has_its_shape_and_a_scale_that_keeps_the_mean(one: Distribution)
 
 
 @every
-def test_a_still_draw_is_the_neutral_number(one: Distribution) -> None:
+def test_neutral_draw_is_the_neutral_number(one: Distribution) -> None:
     still = one.still(3, (1, 4), np.float32)
     assert still.numbers.shape == (3, 1, 1, 4)
     assert still.numbers.dtype == one.number_type(np.float32)
@@ -100,7 +100,7 @@ def test_a_still_draw_is_the_neutral_number(one: Distribution) -> None:
 
 
 @every
-def test_a_row_draws_the_same_in_any_company(one: Distribution) -> None:
+def test_draws_of_a_row_do_not_depend_on_other_rows(one: Distribution) -> None:
     rows, alone = (
         one.draw(7, 0, range(5), rows, (40,), dtype=np.float32, rate=rate_of(one)).numbers
         for rows in (range(4), range(2, 3))
@@ -110,7 +110,7 @@ def test_a_row_draws_the_same_in_any_company(one: Distribution) -> None:
 
 
 @every
-def test_the_draws_of_a_probe_differ(one: Distribution) -> None:
+def test_draws_of_a_probe_differ(one: Distribution) -> None:
     base = SiteDraw(numbers_of(one, range(2), (1, 3)))
     for probe in one.probes:
         first, second = one.pair(base, probe)
@@ -121,7 +121,7 @@ def test_the_draws_of_a_probe_differ(one: Distribution) -> None:
 
 
 @every
-def test_standard_attributes_move_nothing(one: Distribution) -> None:
+def test_standard_attributes_neither_shift_nor_scale(one: Distribution) -> None:
     assert one.moved(one.operator.attributes) == (0.0, 1.0)
 
 
@@ -131,11 +131,11 @@ def test_kinds_and_operators_are_unambiguous() -> None:
     assert len({one.operator.name for one in DISTRIBUTIONS}) == len(DISTRIBUTIONS)
 
 
-def test_manifests_of_earlier_versions_find_their_kinds() -> None:
+def test_kinds_of_earlier_manifests_exist() -> None:
     assert {"dropout", "spatial_dropout", "uniform", "normal"} <= BY_KIND.keys()
 
 
-def test_noise_always_varies_and_few_masks_need_not() -> None:
+def test_noise_must_vary_and_few_masks_need_not() -> None:
     assert BY_KIND["normal"].must_vary(1, None)
     assert BY_KIND["dropout"].must_vary(40, 0.5)
     assert not BY_KIND["dropout"].must_vary(39, 0.5)

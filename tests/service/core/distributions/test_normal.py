@@ -23,7 +23,7 @@ def test_normal_has_the_tails_of_the_normal_distribution() -> None:
     assert np.isfinite(numbers).all()
 
 
-def test_normal_is_the_same_everywhere() -> None:
-    """Pinned: a change here would change the answer that a stored seed replays."""
+def test_normal_is_pinned() -> None:
+    """A change here would change the answers that stored seeds reproduce."""
     numbers = Normal().row(Stream(2016, 3, range(5, 7)), (3,), np.float64)
     np.testing.assert_allclose(numbers, PINNED, rtol=1e-12)

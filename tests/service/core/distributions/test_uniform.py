@@ -9,7 +9,7 @@ STREAM, SHAPE = Stream(7, 0, range(2000)), (50,)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_uniform_is_from_zero_to_below_one_in_every_precision(dtype: type) -> None:
+def test_uniform_is_in_0_to_below_1_in_every_precision(dtype: type) -> None:
     numbers = Uniform().row(STREAM, SHAPE, dtype)
     assert numbers.dtype == dtype
     assert numbers.min() >= 0
@@ -23,7 +23,7 @@ def test_uniform_is_uniform() -> None:
     assert square < 68.1
 
 
-def test_uniform_is_the_same_everywhere() -> None:
-    """Pinned: a change here would change the answer that a stored seed replays."""
+def test_uniform_is_pinned() -> None:
+    """A change here would change the answers that stored seeds reproduce."""
     numbers = Uniform().row(Stream(2016, 3, range(5, 7)), (2,), np.float64)
     assert (numbers * 2**24).astype(int).tolist() == PINNED

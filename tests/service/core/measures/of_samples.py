@@ -1,4 +1,4 @@
-"""A measure's values, of samples that are there."""
+"""The values of a measure for given samples."""
 
 from typing import Any
 

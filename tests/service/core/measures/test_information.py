@@ -13,12 +13,12 @@ from tests.service.core.measures.of_samples import measured
 
 
 def predictive_entropy(samples: np.ndarray) -> np.ndarray:
-    """Of (B, P, K) samples."""
+    """Predictive entropy of (B, P, K) samples."""
     return measured(PredictiveEntropy(), samples.swapaxes(0, 1))
 
 
 def mutual_information(samples: np.ndarray) -> np.ndarray:
-    """Of (B, P, K) samples."""
+    """Mutual information of (B, P, K) samples."""
     return measured(MutualInformation(), samples.swapaxes(0, 1))
 
 
@@ -55,7 +55,7 @@ def test_entropy_of_uniform_is_log_k() -> None:
         lambda a: (a + 1e-9) / (a + 1e-9).sum(axis=-1, keepdims=True)
     )
 )
-def test_mutual_information_lies_between_zero_and_predictive_entropy(samples: np.ndarray) -> None:
+def test_mutual_information_is_between_zero_and_predictive_entropy(samples: np.ndarray) -> None:
     total, model = predictive_entropy(samples), mutual_information(samples)
     assert (model >= 0).all()
     assert (model <= total + 1e-12).all()

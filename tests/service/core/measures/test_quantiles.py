@@ -15,14 +15,14 @@ from tests.service.core.measures.of_samples import measured
 ROWS = [[1985.0], [2010.0]]
 
 
-def test_they_are_those_of_the_sorted_samples() -> None:
+def test_quantiles_are_those_of_the_sorted_samples() -> None:
     samples = np.random.default_rng(0).permutation(101.0 * np.arange(11)).reshape(11, 1, 1)
     found = measured(Quantiles((0.0, 0.1, 0.25, 1.0)), samples)
     np.testing.assert_allclose(found, [[[0.0, 101.0, 252.5, 1010.0]]])
 
 
-def test_of_normal_samples_they_are_the_normal_quantiles() -> None:
-    """A sample quantile has the variance q(1-q)/(P f²), f being the density there."""
+def test_quantiles_of_normal_samples_are_normal() -> None:
+    """A sample quantile has variance q(1-q)/(P f²), where f is the density at the quantile."""
     count, sigmas = 400_000, 5.5  # 5.5 standard errors: less than once in a million runs
     samples = np.random.default_rng(1).normal(3.0, 2.0, (count, 1, 1))
     low, middle, high = measured(Quantiles(), samples)[0, 0]
@@ -32,7 +32,7 @@ def test_of_normal_samples_they_are_the_normal_quantiles() -> None:
         assert abs(found - (3.0 + 2.0 * z)) < sigmas * error
 
 
-def test_a_model_s_quantiles_are_those_of_its_samples() -> None:
+def test_quantiles_of_a_model_are_those_of_its_samples() -> None:
     model = load_model(STORE / "co2" / "1" / "model.onnx")
     found = model.predict(ROWS, 500, 7, ["quantiles"])
     assert found.measures["quantiles"].shape == (2, 1, 3)
@@ -42,7 +42,7 @@ def test_a_model_s_quantiles_are_those_of_its_samples() -> None:
     assert (below.measures["quantiles"][..., 1] > below.mean).all()
 
 
-def test_they_need_memory_for_all_samples() -> None:
+def test_quantiles_need_memory_for_all_samples() -> None:
     model = load_model(STORE / "co2" / "1" / "model.onnx", limits=Limits(memory=1 << 20))
     model.predict(ROWS, 200_000)
     with pytest.raises(InputError, match=r"2 rows × 200000 passes take 2 MiB, and a request may"):

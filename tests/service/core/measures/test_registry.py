@@ -1,4 +1,4 @@
-"""What holds for every measure: of any cut of the passes, of any rows, of constant outputs."""
+"""Properties of every measure: under any chunks of passes, any rows, and constant outputs."""
 
 from typing import Any
 
@@ -20,33 +20,33 @@ def measure(request: pytest.FixtureRequest) -> Measure:
     return found
 
 
-def test_its_values_have_the_shape_it_says(measure: Measure) -> None:
+def test_values_have_the_declared_shape(measure: Measure) -> None:
     values = measured(measure, SAMPLES)
     assert values.dtype == np.float64
     assert measure.shape((None, 4)) == (None, *values.shape[1:])
 
 
-def test_it_is_the_same_to_the_bit_in_any_chunks(measure: Measure) -> None:
+def test_values_do_not_depend_on_chunks(measure: Measure) -> None:
     running = Running.start(SAMPLES, [measure])
     for first, last in ((0, 1), (1, 300), (300, 301), (301, 700)):
         running = running.add(SAMPLES[first:last])
     np.testing.assert_array_equal(running.summary().value(measure), measured(measure, SAMPLES))
 
 
-def test_rows_that_leave_change_nothing_of_the_others(measure: Measure) -> None:
+def test_rows_that_leave_do_not_change_the_others(measure: Measure) -> None:
     running = Running.start(SAMPLES, [measure]).add(SAMPLES[:300])
     kept = running.rows(np.array([0, 2])).add(SAMPLES[300:, [0, 2]])
     whole = measured(measure, SAMPLES)
     np.testing.assert_array_equal(kept.summary().value(measure), whole[[0, 2]])
 
 
-def test_a_constant_output_is_what_equal_passes_are(measure: Measure) -> None:
+def test_constant_output_has_the_values_of_equal_passes(measure: Measure) -> None:
     equal = np.broadcast_to(SAMPLES[:1], (10, 3, 4))
     found = constant(SAMPLES[0], 10, [measure]).value(measure)
     np.testing.assert_allclose(found, measured(measure, equal), rtol=1e-12, atol=1e-15)
 
 
-def test_it_is_known_by_its_name(measure: Measure) -> None:
+def test_measure_is_found_by_its_name(measure: Measure) -> None:
     assert MEASURES[measure.name] is type(measure)
     assert measure.unit in ("nats", "1", "output")
     assert type(measure).__doc__
@@ -65,11 +65,11 @@ def test_measures_are_of_their_tasks() -> None:
         ([{"predictive_entropy": 1}], "gives 'predictive_entropy' arguments; it takes none."),
     ],
 )
-def test_what_is_no_measure_is_refused(asked: list[Any], message: str) -> None:
+def test_unknown_measure_is_refused(asked: list[Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         read_measures(asked, "classification")
 
 
-def test_a_measure_asked_for_twice_is_there_once() -> None:
+def test_measure_requested_twice_is_computed_once() -> None:
     (found,) = read_measures(["predictive_entropy"] * 2, "classification")
     assert found == MEASURES["predictive_entropy"]()

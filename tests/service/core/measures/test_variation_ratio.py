@@ -6,7 +6,7 @@ from tests.service.core.measures.of_samples import measured
 
 
 def of_classes(classes: list[int], count: int = 3) -> np.ndarray:
-    """(P, 1, K) samples, whose most likely classes these are."""
+    """(P, 1, K) samples with these most likely classes."""
     return (np.eye(count)[classes] * 0.7 + 0.1)[:, None]
 
 
@@ -14,7 +14,7 @@ def of_classes(classes: list[int], count: int = 3) -> np.ndarray:
     ("classes", "wanted"),
     [([2, 2, 2, 2], 0.0), ([0, 1, 2], 2 / 3), ([0, 1, 1, 2, 1], 2 / 5), ([0, 1], 1 / 2)],
 )
-def test_it_is_the_share_of_passes_beside_the_most_frequent_class(
+def test_it_is_the_share_of_passes_outside_the_most_frequent_class(
     classes: list[int], wanted: float
 ) -> None:
     (found,) = measured(VariationRatio(), of_classes(classes))
@@ -26,6 +26,6 @@ def test_of_one_sigmoid_the_classes_are_its_two_sides() -> None:
     assert measured(VariationRatio(), samples)[0] == pytest.approx(0.25)
 
 
-def test_steps_of_a_sequence_have_ratios_of_their_own() -> None:
+def test_each_step_of_a_sequence_has_its_ratio() -> None:
     steps = np.stack([of_classes([0, 0, 1]), of_classes([1, 1, 1])], axis=2)
     np.testing.assert_allclose(measured(VariationRatio(), steps), [[1 / 3, 0.0]])

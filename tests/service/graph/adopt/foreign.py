@@ -1,4 +1,4 @@
-"""Foreign ONNX files for tests, written by hand, and a way to run what becomes of them."""
+"""Foreign ONNX files for tests, written by hand, and functions to adopt and run them."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from service.graph.adopt import Adopted, adopt
 from service.runtime.engine import CPU, Engine
 
-#: Rows of ones that a hand-made graph is run on.
+#: Number of rows of ones for the input of a hand-made graph.
 ONES = np.ones((500, 4), np.float32)
 
 
@@ -23,7 +23,7 @@ def graph(
     functions: str = "",
     ir_version: int = 8,
 ) -> ir.Model:
-    """A model in ONNX's text form: `body` is its nodes."""
+    """A model in ONNX's text form; `body` is its nodes."""
     own = ', "own": 1' if functions else ""
     proto = onnx.parser.parse_model(
         f'<ir_version: {ir_version}, opset_import: ["": {opset}{own}], producer_name: "hand", '
@@ -34,7 +34,7 @@ def graph(
 
 
 def adopted(model: ir.Model, activate: bool = False) -> Adopted:
-    """Adopted, and found to be whole."""
+    """Adopt a model, and check that the result is valid."""
     result = adopt(model, "m.onnx", "m", "0" * 64, activate)
     onnx.checker.check_model(ir.to_proto(result.model), full_check=True)
     return result
@@ -43,7 +43,7 @@ def adopted(model: ir.Model, activate: bool = False) -> Adopted:
 def run(
     result: Adopted, training: bool, x: NDArray[Any] = ONES, **more: NDArray[Any]
 ) -> dict[str, NDArray[Any]]:
-    """Its outputs, computed by ONNX Runtime with its usual optimizations."""
+    """The outputs, computed by ONNX Runtime with its default optimizations."""
     engine = Engine(ir.to_proto(result.model).SerializeToString(), [CPU])
     return engine.run({"x": x, "training": np.array(training), **more})
 

@@ -1,4 +1,4 @@
-"""A foreign file in the form of an artifact, and files that PyTorch wrote."""
+"""Foreign files are converted to the form of an artifact; some were written by PyTorch."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ TORCH = ROOT / "tests" / "data" / "torch"
 ALIVE = "[d] y = Dropout(x, half, on)"
 
 
-def test_adopt_says_what_the_graph_says() -> None:
+def test_adopt_reads_the_manifest_from_the_graph() -> None:
     model = graph(
         "[d] h = Dropout(x, half, on) n = RandomNormalLike(h) y = Add(h, n) z = Cast<to = 11>(k)",
         inputs="float[batch, 4] x, int64[batch, words] k",
@@ -43,7 +43,7 @@ def test_adopt_says_what_the_graph_says() -> None:
     assert list(find_sites(result.model, manifest, "m")) == list(manifest.sites)
 
 
-def test_adopt_leaves_the_model_as_it_was() -> None:
+def test_adopt_does_not_change_the_model() -> None:
     model = graph(ALIVE, inputs="float[batch, 4] x, bool on", constants="float half = {0.5}")
     before = ir.to_proto(model).SerializeToString(deterministic=True)
     adopted(model)
@@ -58,12 +58,12 @@ def test_adopt_of_an_artifact_without_its_manifest(digits_path: Path) -> None:
     assert again.manifest == result.manifest
 
 
-def test_every_random_node_gets_a_name_of_its_own() -> None:
+def test_every_random_node_gets_a_unique_name() -> None:
     body = "a = Dropout(x, half, on) [a] b = Dropout(a, half, on) [a] y = Dropout(b, half, on)"
     assert list(sites(adopted(graph(body)))) == ["a", "a_2", "a_3"]
 
 
-def test_names_of_the_file_that_the_new_nodes_would_have() -> None:
+def test_new_nodes_avoid_names_of_the_file() -> None:
     model = graph(
         "h = Dropout(x, half, on) training = Dropout(h, half, on) "
         "[d] y = Dropout(training, half, on)"
@@ -74,7 +74,7 @@ def test_names_of_the_file_that_the_new_nodes_would_have() -> None:
     np.testing.assert_array_equal(run(result, training=False)["y"], ONES)
 
 
-def test_functions_are_written_out() -> None:
+def test_functions_are_inlined() -> None:
     function = '<domain: "own", opset_import: ["": 18]> drop (v, on) => (w) '
     function += "{ r = Constant<value_float = 0.25>() [d] w = Dropout(v, r, on) }"
     result = adopted(graph("h = own.drop(x, on) y = own.drop(h, on)", functions=function))
@@ -82,7 +82,7 @@ def test_functions_are_written_out() -> None:
     assert not result.model.functions
 
 
-def test_functions_that_nothing_calls_are_left_out() -> None:
+def test_unused_functions_are_removed() -> None:
     function = '<domain: "own", opset_import: ["": 18]> twice (v) => (w) { w = Add(v, v) }'
     result = adopted(graph("[d] y = Dropout(x, half, on)", functions=function))
     assert sites(result) == {"d": ("dropout", 0.5)}
@@ -98,7 +98,7 @@ def test_opset_is_18_or_above(opset: int) -> None:
     assert run(result, training=False)["y"] == 1
 
 
-def test_opset_by_its_long_name() -> None:
+def test_opset_by_its_full_name() -> None:
     model = ir.to_proto(graph(ALIVE, opset=13))
     model.opset_import[0].domain = "ai.onnx"
     assert adopted(ir.from_proto(model)).model.opset_imports == {"": 18}
@@ -110,7 +110,7 @@ def test_opset_that_cannot_be_converted_is_refused() -> None:
         adopted(model)
 
 
-def test_initializers_are_no_inputs() -> None:
+def test_initializers_are_not_inputs() -> None:
     inputs = "float[batch, 4] x, float half, bool on"
     result = adopted(graph(ALIVE, inputs=inputs, ir_version=3, opset=12))
     assert [value.name for value in result.model.graph.inputs] == ["x", "training"]
@@ -130,13 +130,13 @@ def test_normalization_in_training_mode_is_refused(training_mode: int) -> None:
         assert list(sites(adopted(model))) == ["d"]
 
 
-def test_old_normalization_in_training_is_refused() -> None:
+def test_old_normalization_in_training_mode_is_refused() -> None:
     body = "[norm] y, m, v, sm, sv = BatchNormalization(x, s, s, s, s)"
     with pytest.raises(ArtifactError, match="BatchNormalization 'norm' is in training mode"):
         adopted(graph(body, "float[4] s = {1, 1, 1, 1}", opset=11))
 
 
-def test_file_of_a_fixed_batch() -> None:
+def test_file_with_a_fixed_batch() -> None:
     both = "float[3, 4] x, float[{}, 4] k"
     body = "[d] h = Dropout(x, half, on) y = Add(h, k)"
     result = adopted(graph(body, inputs=both.format(3), outputs="float[3, 4] y"))
@@ -167,20 +167,22 @@ def test_file_of_a_fixed_batch() -> None:
         ("float[batch, 4] x", "float[batch, 4] y, float s", "output 's' has no axis"),
     ],
 )
-def test_what_is_no_rows_of_numbers_is_refused(inputs: str, outputs: str, message: str) -> None:
+def test_inputs_without_rows_of_numbers_are_refused(
+    inputs: str, outputs: str, message: str
+) -> None:
     body = f"{ALIVE} b = Greater(x, half) s = ReduceSum<keepdims = 0>(x)"
     with pytest.raises(ArtifactError, match=message):
         adopted(graph(body, inputs=inputs, outputs=outputs))
 
 
-def test_scalar_bool_input_called_training_is_the_switch() -> None:
+def test_scalar_bool_input_named_training_is_the_switch() -> None:
     body = "n = RandomNormalLike(x) h = Add(x, n) y = Where(training, h, x)"
     result = adopted(graph(body, inputs="bool training, float[batch, 4] x"))
     assert [value.name for value in result.model.graph.inputs] == ["x", "training"]
     np.testing.assert_array_equal(run(result, training=False)["y"], ONES)
 
 
-def test_file_that_draws_nothing_is_refused() -> None:
+def test_file_without_draws_is_refused() -> None:
     with pytest.raises(ArtifactError, match=r"no random node.*PRESERVE.*mcdropout export"):
         adopted(graph("y = Identity(x)"))
     body = "[a] p = Dropout(x) [b] q = Dropout(p) [c] r = Dropout(q) [d] y = Dropout(r)"
@@ -192,7 +194,7 @@ def test_file_that_draws_nothing_is_refused() -> None:
         adopted(graph("unread = Dropout(x, half, on) y = Identity(x)"))
 
 
-def test_operators_that_onnx_does_not_know_hide_shapes_only() -> None:
+def test_unknown_operators_hide_shapes_only() -> None:
     model = ir.to_proto(
         graph(f"h = Relu(x) {ALIVE.replace('x', 'h')}", outputs="float[batch, 4] y")
     )
@@ -211,7 +213,7 @@ def test_weights_in_another_file_are_refused() -> None:
         adopt(model, "m.onnx", "m", "0", activate_dropout=False)
 
 
-#: Rates by site, in order; and how many dropouts are off in the file.
+#: Rates of the sites, in order, and the number of dropouts that are off in the file.
 EXPORTS: dict[str, tuple[list[float], int]] = {
     "mlp_legacy": ([0.5, 0.3], 0),
     "mlp_legacy_opset11": ([], 2),
@@ -225,7 +227,7 @@ EXPORTS: dict[str, tuple[list[float], int]] = {
 
 
 @pytest.mark.parametrize("name", EXPORTS)
-def test_pytorch_export_gives_what_pytorch_gives(name: str) -> None:
+def test_pytorch_export_has_the_outputs_of_pytorch(name: str) -> None:
     rates, dead = EXPORTS[name]
     model = ir.load(TORCH / f"{name}.onnx")
     result = adopted(model, activate=not rates)
@@ -242,20 +244,20 @@ def test_pytorch_export_gives_what_pytorch_gives(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in EXPORTS if name != "cnn_fixed_batch"])
-def test_pytorch_export_varies_as_pytorch_does(name: str) -> None:
-    # With what PyTorch dropped and its exporter wrote as off, such as in attention.
+def test_pytorch_export_has_the_moments_of_pytorch(name: str) -> None:
+    # With dropout that is active in PyTorch but off in its export, such as in attention.
     result = adopted(ir.load(TORCH / f"{name}.onnx"), activate=True)
     _assert_same_moments(result, name, "")
 
 
-def test_pytorch_attention_varies_as_exported() -> None:
+def test_pytorch_attention_has_the_moments_of_its_export() -> None:
     result = adopted(ir.load(TORCH / "encoder_legacy.onnx"))
     assert result.dead == ("/layers.0/self_attn/Dropout",)
     _assert_same_moments(result, "encoder_legacy", "_as_exported")
 
 
 def _assert_same_moments(result: Adopted, name: str, which: str) -> None:
-    """The mean and variance over passes are PyTorch's, within their standard errors."""
+    """Compare mean and variance over passes with PyTorch's, within their standard errors."""
     facts = np.load(TORCH / f"{name}.npz")
     passes, x = int(facts["mc_passes"]), facts["x"][:2]
     y = run(result, training=True, x=np.tile(x, (passes, *[1] * (x.ndim - 1))))["y"]
@@ -267,7 +269,7 @@ def _assert_same_moments(result: Adopted, name: str, which: str) -> None:
     assert (np.abs(y.var(0, ddof=1) - variance) < SIGMAS * error).all()
 
 
-def test_pytorch_export_in_eval_mode_has_nothing_left() -> None:
+def test_pytorch_export_in_eval_mode_has_no_dropout() -> None:
     for activate in (False, True):
         with pytest.raises(
             ArtifactError, match="has no random node: it was exported for inference"

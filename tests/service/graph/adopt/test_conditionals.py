@@ -1,4 +1,4 @@
-"""Files whose training and inference are the branches of an If."""
+"""Files in which training and inference are the branches of an If."""
 
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def test_a_dropout_in_a_branch_becomes_a_site(body: str, flag: str) -> None:
     assert abs((y == 0).mean() - 0.5) < SIGMAS * 0.5 / np.sqrt(y.size)
 
 
-def test_a_branch_that_computes_something_else_is_taken_with_the_switch() -> None:
+def test_branches_with_other_differences_follow_the_switch() -> None:
     double = "b () => (float[batch, 4] u) { two = Constant<value_float = 2.0>() u = Mul(x, two) }"
     model = graph(if_on("t", DROP, double), CONSTANTS, inputs="float[batch, 4] x, bool t")
     result = adopted(model)
@@ -53,7 +53,7 @@ def test_a_branch_that_computes_something_else_is_taken_with_the_switch() -> Non
 
 
 def test_a_model_of_two_branches_is_served(tmp_path: Path) -> None:
-    """y = Σ x m/(1-p) with p = 0.5: the variance is Σ x²."""
+    """y = Σ x m/(1-p) with p = 0.5 has the variance Σ x²."""
     body = f"{if_on('t').replace('y =', 'h =')} y = ReduceSum<keepdims = 1>(h, axis)"
     constants = f"{CONSTANTS}, int64[1] axis = {{1}}"
     model = graph(body, constants, "float[batch, 4] x, bool t", "float[batch, 1] y")
@@ -72,7 +72,7 @@ def test_branches_of_different_shapes_are_refused() -> None:
         adopted(model)
 
 
-def test_a_dropout_that_only_the_other_branch_reads_is_no_site() -> None:
+def test_dropout_used_by_the_other_branch_only_is_not_a_site() -> None:
     other = "b () => (float[batch, 4] u) { u = Relu(m) }"
     result = adopted(graph("[a] m = Dropout(x, half, on) " + if_on("on", other=other), CONSTANTS))
     assert list(sites(result)) == ["d"]

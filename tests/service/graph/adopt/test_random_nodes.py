@@ -1,4 +1,4 @@
-"""Each way in which a foreign file may draw: what becomes of it, and what is refused."""
+"""How foreign files draw: what each draw becomes, and which are refused."""
 
 from typing import Any
 
@@ -14,13 +14,13 @@ ALIVE = "[d] y = Dropout(x, half, on)"
 
 
 def _assert_drops(y: NDArray[Any], rate: float) -> None:
-    """y is ones, of which a dropout of `rate` dropped some and scaled the others."""
+    """Check that `y`, a dropout of ones, has the rate and the scale."""
     np.testing.assert_allclose(y[y != 0], 1 / (1 - rate), rtol=1e-5)
     assert abs(np.mean(y == 0) - rate) < SIGMAS * np.sqrt(rate * (1 - rate) / y.size)
 
 
 def test_dropout_that_is_always_on_can_be_switched() -> None:
-    # Its flag is a constant, and ONNX Runtime would delete it.
+    # Its flag is a constant, so that ONNX Runtime would delete the node.
     result = adopted(graph(ALIVE))
     assert sites(result) == {"d": ("dropout", 0.5)}
     assert result.has_off
@@ -39,7 +39,7 @@ def test_dropout_that_is_always_on_can_be_switched() -> None:
         ("t = Not(off) [d] y = Dropout<seed = 7>(x, half, t)", 0.5),
     ],
 )
-def test_ratio_and_mode_are_found_behind_casts(body: str, rate: float) -> None:
+def test_ratio_and_mode_are_read_through_casts(body: str, rate: float) -> None:
     constants = "bool on = {1}, bool off = {0}, float half = {0.5}, float third = {0.3}"
     result = adopted(graph(body, f"{constants}, double wide = {{0.2}}"))
     assert sites(result) == {"d": ("dropout", rate)}
@@ -67,7 +67,7 @@ def test_old_dropout_is_activated_with_its_ratio() -> None:
     _assert_drops(run(result, training=True)["y"], 0.2)
 
 
-def test_dropout_of_rate_zero_is_no_site() -> None:
+def test_dropout_of_rate_zero_is_not_a_site() -> None:
     result = adopted(graph("h = Dropout(x, none, on) [d] y = Dropout(h, half, on)",
                            "bool on = {1}, float half = {0.5}, float none = {0}"))  # fmt: skip
     assert list(sites(result)) == ["d"]
@@ -78,7 +78,7 @@ def test_dropout_of_rate_zero_is_no_site() -> None:
     ("flag", "body"),
     [("train", ""), ("train", "f = Identity(train)"), ("frozen", "f = Not(frozen)")],
 )
-def test_the_files_own_switch_becomes_training(flag: str, body: str) -> None:
+def test_switch_of_the_file_becomes_training(flag: str, body: str) -> None:
     model = graph(
         f"{body} [d] h = Dropout(x, half, {'f' if body else flag}) "
         f"z = Constant<value_float = 10.0>() k = Where({flag}, z, half) y = Add(h, k)",
@@ -93,7 +93,7 @@ def test_the_files_own_switch_becomes_training(flag: str, body: str) -> None:
     _assert_drops(run(result, training=True)["y"] - on, 0.5)
 
 
-def test_switches_against_each_other_are_refused() -> None:
+def test_contradictory_switches_are_refused() -> None:
     body = "g = Not(t) h = Dropout(x, half, t) [d] y = Dropout(h, half, g)"
     with pytest.raises(ArtifactError, match="'t' switches Dropout 'd' off where it switches"):
         adopted(graph(body, inputs="float[batch, 4] x, bool t"))
@@ -161,7 +161,7 @@ WRITTEN_OUT = """u = RandomUniformLike<low = 0.0, high = 1.0>(x) l = Less(u, kee
     c = Cast<to = 1>(l) [m] m = Div(c, {divisor}) y = Mul(x, m)"""
 
 
-def test_dropout_that_is_written_out_gets_a_switch() -> None:
+def test_dropout_from_basic_operators_gets_a_switch() -> None:
     constants = "float keep = {0.75}, float other = {0.5}"
     result = adopted(graph(WRITTEN_OUT.format(divisor="keep"), constants))
     assert sites(result) == {"m": ("dropout", 0.25)}
@@ -170,7 +170,7 @@ def test_dropout_that_is_written_out_gets_a_switch() -> None:
     assert not adopted(graph(WRITTEN_OUT.format(divisor="other"), constants)).has_off
 
 
-#: Bodies that a scalar bool input `t` switches on.
+#: Bodies whose dropout is switched on by a scalar bool input `t`.
 FOLLOWING = [
     "f = And(t, on) [d] y = Dropout(x, half, f)",
     "f = Or(off, t) [d] y = Dropout(x, half, f)",
@@ -188,7 +188,7 @@ CONSTANTS = (
 
 @pytest.mark.parametrize("turned", [False, True])
 @pytest.mark.parametrize("body", FOLLOWING)
-def test_a_switch_is_followed_through_what_constants_make_of_it(body: str, turned: bool) -> None:
+def test_switch_is_followed_through_computations_with_constants(body: str, turned: bool) -> None:
     """`turned`: the input is that of Not(t)."""
     body = f"t = Not(own) {body}" if turned else body
     inputs = f"float[batch, 4] x, bool {'own' if turned else 't'}"
@@ -208,7 +208,7 @@ def test_a_switch_is_followed_through_what_constants_make_of_it(body: str, turne
         "t = Not(on) r = Where(t, half, quarter) f = Or(t, on) [d] y = Dropout(x, r, f)",
     ],
 )
-def test_a_ratio_may_be_computed_from_constants(body: str) -> None:
+def test_ratio_may_be_computed_from_constants(body: str) -> None:
     result = adopted(graph(body, CONSTANTS))
     assert sites(result) == {"d": ("dropout", 0.25)}
     _assert_drops(run(result, training=True)["y"], 0.25)
@@ -223,9 +223,7 @@ def test_a_ratio_may_be_computed_from_constants(body: str) -> None:
         ("f = Cast<to = 9>(i) [d] y = Dropout(x, half, f)", "int64 i", "Cast 'f' from the input"),
     ],
 )
-def test_what_follows_from_more_than_one_switch_is_refused(
-    body: str, inputs: str, message: str
-) -> None:
+def test_dropout_with_several_switches_is_refused(body: str, inputs: str, message: str) -> None:
     with pytest.raises(ArtifactError, match=message):
         adopted(graph(body, CONSTANTS, inputs=f"float[batch, 4] x, {inputs}"))
 
@@ -256,13 +254,13 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("body", "message"), REFUSED)
-def test_what_cannot_be_served_is_refused_by_name(body: str, message: str) -> None:
+def test_unsupported_draws_are_refused_by_name(body: str, message: str) -> None:
     constants = "bool on = {1}, float half = {0.5}, float one = {1}, float[2] two = {0.5, 0.5}"
     with pytest.raises(ArtifactError, match=rf"^m\.onnx: .*{message}"):
         adopted(graph(body, constants))
 
 
-def test_dead_dropout_inside_a_branch_is_taken_out() -> None:
+def test_inactive_dropout_inside_a_branch_is_removed() -> None:
     body = (
         "h = Dropout(x, half, on) c = ReduceSum<keepdims = 0>(x) b = Greater(c, half) y = If(b) <"
         "then_branch = a () => (float[batch, 4] u) { [d] u = Dropout(h, half) }, "

@@ -1,4 +1,4 @@
-"""Break a loaded model in each way that Monte Carlo dropout fails, and see it refused."""
+"""Break a loaded model in each way that Monte Carlo dropout can fail; verification refuses it."""
 
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ def sampler(artifact: Artifact) -> Sampler:
     return make_sampler(artifact)
 
 
-def test_verification_of_active_dropout_holds_its_figures(
+def test_verification_of_active_dropout_reports_its_figures(
     artifact: Artifact, sampler: Sampler
 ) -> None:
     found = verify(artifact, sampler)
@@ -46,7 +46,7 @@ def test_verification_of_active_dropout_holds_its_figures(
 
 
 class FrozenMasks(Runner):
-    """Every pass gets the first one's masks, as in an export that folded them."""
+    """Every pass has the masks of the first one, as in an export that folded them."""
 
     def draw(
         self, frontier: Frontier, passes: range, draws: Draws, own: range | None = None
@@ -74,7 +74,7 @@ class OneSeed(Runner):
 
 
 class UnseededMasks(Runner):
-    """The masks come from somewhere else than the seed."""
+    """The masks do not depend on the seed."""
 
     def draw(
         self, frontier: Frontier, passes: range, draws: Draws, own: range | None = None
@@ -83,7 +83,7 @@ class UnseededMasks(Runner):
 
 
 class DeadSite(Runner):
-    """The last site's mask does not reach the graph."""
+    """The mask of the last site does not reach the graph."""
 
     def feeds(self, frontier: Frontier, draws: Any, on: Any = None) -> dict[str, Any]:
         dead = SiteDraw(np.ones_like(draws[-1].numbers))
@@ -91,14 +91,14 @@ class DeadSite(Runner):
 
 
 class UnscaledMasks(Runner):
-    """Off is not off: kept values are scaled although nothing is dropped."""
+    """Kept values are scaled although nothing is dropped."""
 
     def neutral(self, frontier: Frontier, passes: int) -> list[SiteDraw]:
         return [SiteDraw(d.numbers, 1.1) for d in super().neutral(frontier, passes)]
 
 
 class MixedRows(Runner):
-    """A row's answer depends on the others in its batch."""
+    """The answer of a row depends on the other rows of its batch."""
 
     def run(self, frontier: Frontier, draws: Any, *others: Any, **named: Any) -> dict[str, Any]:
         outputs = super().run(frontier, draws, *others, **named)
