@@ -117,7 +117,7 @@ def plot_co2(model: Predictor, path: Path) -> None:
     axes.plot(year[:, 0], ppm[:, 0], ",", color="black", label="weekly measurements")
     axes.axvspan(year[0, 0], year[-1, 0], color="tab:gray", alpha=0.1, label="training range")
     axes.set(xlabel="year", ylabel="CO₂ over Mauna Loa (ppm)", xlim=(grid[0, 0], grid[-1, 0]))
-    axes.set_title("co2: the network grows unsure away from its data")
+    axes.set_title("co2: the uncertainty grows away from the data")
     axes.legend(loc="upper left")
     figure.savefig(path, dpi=110)
 

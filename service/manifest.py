@@ -104,11 +104,11 @@ class SiteSpec(_Frozen):
 
 
 def rows_in(two: Sequence[int], three: Sequence[int]) -> tuple[int | None, int] | None:
-    """How a tensor lies to the rows, by its shapes for two and for three of them.
+    """How the elements of a tensor belong to rows, from its shapes for two and three rows.
 
     Returns:
-        The axis of the batch and how many elements of it each row has; axis None where
-        the shape does not depend on the rows. None where that cannot be told.
+        The axis of the batch and the number of elements of it per row; the axis is None if the
+        shape does not depend on the rows. None if this cannot be determined.
     """
     if len(two) != len(three):
         return None

@@ -58,7 +58,7 @@ def allowed(wanted: Array, variants: Sequence[Array], least: float) -> NDArray[n
         (B,), in the unit of `wanted`.
     """
     floors = [_by_row(variant, wanted) for variant in variants]
-    # A row that is not finite in one of them tells nothing.
+    # A variant in which the row is not finite does not count.
     floor = np.max([np.where(np.isfinite(f), f, 0.0) for f in floors], axis=0, initial=0.0)
     limits: NDArray[np.float64] = FACTOR * np.maximum(least * _scale(wanted), floor)
     return limits

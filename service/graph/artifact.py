@@ -186,7 +186,7 @@ def _require_names(artifact: Artifact) -> None:
 
 
 def _require_shapes(artifact: Artifact) -> None:
-    """Check what the manifest says of tensors and draws against the graph, as far as it tells."""
+    """Compare the shapes in the manifest with the graph's, as far as it has them."""
     manifest, graph = artifact.manifest, artifact.model.graph
     nodes = {node.name: node for node in graph.all_nodes()}
     said = [
@@ -224,7 +224,7 @@ def _draws(site: SiteSpec, node: ir.Node | None) -> bool:
 
 
 def _fits(said: Shape, shape: ir.Shape, *, broadcasts: bool) -> bool:
-    """Whether the sizes behind the batch are those of a shape, where both are known."""
+    """Whether the sizes after the batch axis equal those of a shape, where both are known."""
     if len(said) != len(shape):
         return False
     return all(

@@ -47,7 +47,7 @@ def _is_of_values(node: ir.Node) -> bool:
 
 
 def _is_size(value: ir.Value) -> bool:
-    """Whether an input of a tail tells sizes, or what is on."""
+    """Whether an input of a tail is a size or a switch."""
     name = str(value.name)
     return is_shape_input(name) or name in (ROWS_INPUT, TRAINING_INPUT) or is_flag(value)
 

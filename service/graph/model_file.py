@@ -24,7 +24,7 @@ from service.runtime.memory import mib, require_memory
 #: Maximum bytes of a serialized graph, a limit of protobuf.
 _MAX_BYTES = (1 << 31) - 1
 #: Maximum bytes that reading, planning and verification take per byte of the files: 8 to 13
-#: were measured, with 64 and 400 MiB of weights before or behind the dropout.
+#: were measured, with 64 and 400 MiB of weights before or after the dropout.
 LOAD_FACTOR = 12
 _NUMBER = re.compile("[0-9]{1,18}")
 

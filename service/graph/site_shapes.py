@@ -1,8 +1,8 @@
 """A graph that computes the shape of every site's tensor for a given input.
 
 Precondition: every site is a node with one data input.
-Postcondition: the outputs are `draw_input(site)`, each the int64 shape of the site's
-data; the inputs are those that they need. Nodes behind the last site are removed.
+Postcondition: the outputs are `draw_input(site)`, each the int64 shape of the site's data; the
+inputs are those that they need. Nodes after the last site are removed.
 """
 
 import onnx_ir as ir

@@ -1,4 +1,4 @@
-"""The part of the graph behind the sites, for all passes at once."""
+"""The part of the graph after the sites, for all passes at once."""
 
 from collections.abc import Mapping
 

@@ -143,9 +143,9 @@ class Runner:
         return Frontier(self._tail, given | carried, fixed, shapes, count, first)
 
     def cut_shapes(self, rows: Rows) -> dict[str, tuple[int, ...]]:
-        """What the trunk makes of rows: name of a value at the cut to its shape.
+        """The trunk's outputs for some rows: name of a value at the cut to its shape.
 
-        Of a shape that the trunk tells, that shape.
+        If the trunk gives the shape of a value instead of the value, that shape.
         """
         feeds = self.frontier(rows).feeds
         shapes = {

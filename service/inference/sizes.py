@@ -166,7 +166,7 @@ class Measure:
             InputError: a single row takes more than `memory` bytes.
         """
         row = self.row(rows)
-        # What tells the shapes of draws runs what lies before the last of them, for one row.
+        # The graph of the draws' shapes runs the layers before the last draw, for one row.
         shapes = self._shapes(_stubs(rows, 1)).bytes if self._shapes else 0
         _require_room(max(row.bytes, shapes), memory, rows)
         sizes = self.sizes(memory, rows, row, self.sample(rows))

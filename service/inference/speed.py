@@ -25,10 +25,9 @@ class Step(NamedTuple):
 
 
 class Speed:
-    """What a model's last steps took: so much for a row in the trunk, and for a sample behind it.
+    """The time of a model's recent steps, per row in the trunk and per sample in the tail.
 
-    The quickest steps count: the first runs of a shape take longer, and so does whatever runs
-    beside others.
+    The fastest steps count: the first runs of a shape take longer, and so do runs beside others.
     """
 
     def __init__(self, tuning: Tuning = ON_CPU) -> None:

@@ -76,5 +76,5 @@ def datatype_of(array: "np.ndarray[Any, Any]") -> Datatype:
 
 
 def holds_strings(array: "np.ndarray[Any, Any]") -> bool:
-    """Whether an array's elements are strings, as far as its type tells: `str` or `bytes`."""
+    """Whether an array's elements are strings by its dtype: `str`, `bytes` or object."""
     return array.dtype.kind in "OUST"

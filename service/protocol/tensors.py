@@ -39,19 +39,19 @@ class TensorError(ValueError):
 
 
 def describe(name: str, array: Array) -> dict[str, Any]:
-    """What the JSON says of a tensor, but for its elements."""
+    """The JSON of a tensor without its elements."""
     return {"name": name, "shape": list(array.shape), "datatype": datatype_of(array).name}
 
 
 def describe_binary(name: str, array: Array) -> tuple[dict[str, Any], bytes]:
-    """What the JSON says of a tensor whose elements follow it, and these."""
+    """The JSON of a tensor whose elements follow as binary data, and this data."""
     content = encode(array)
     size = {"binary_data_size": len(content)}
     return {**describe(name, array), "parameters": size}, content
 
 
 def join_body(head: bytes, tensors: Sequence[bytes]) -> tuple[bytes, dict[str, str]]:
-    """Body and headers of JSON with the elements of tensors behind it, if there are any."""
+    """Body and headers of JSON followed by the binary elements of tensors, if there are any."""
     if not tensors:
         return head, {"Content-Type": JSON}
     headers = {HEADER: str(len(head)), "Content-Type": BINARY}

@@ -49,7 +49,7 @@ class Version:
 
     @property
     def number_text(self) -> str:
-        """The number in answers and metrics, whose forms ask for one: "0" where there is none."""
+        """The number in answers and metrics, whose schema requires one: "0" without a version."""
         return str(self.number or 0)
 
 

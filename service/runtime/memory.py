@@ -102,16 +102,16 @@ def give_back() -> None:
 
 @cache
 def _c_library() -> Any:
-    """Opened once, for each handle brings a class of its own, which only the collector frees."""
+    """Opened once, because each handle creates a class that only the garbage collector frees."""
     return ctypes.CDLL(None)
 
 
 class Level:
-    """The least memory that the process had with its models, to which it goes back.
+    """The minimum memory of the process since its models were loaded, to which it returns.
 
-    Giving back costs milliseconds, and the next large request takes the pages anew: so it is
-    done where there is something to give, and ever more rarely while it grows again at once.
-    Safe to use from several threads.
+    A release costs milliseconds, and the next large request has to allocate the pages again.
+    Therefore memory is released only if it has grown, and more and more rarely while it grows
+    again at once. Thread-safe.
     """
 
     def __init__(self, taken: Callable[[], int] | None = None) -> None:

@@ -87,7 +87,7 @@ async def describe_version(request: Request, name: Name, version: Number) -> Mod
 
 @router.get("/{name}/metadata", response_model=ModelMetadata)
 async def metadata(request: Request, name: Name) -> ModelMetadata:
-    """The signature of the version that answers, as TensorFlow Serving tells it."""
+    """The signature of the version that answers, in the form of TensorFlow Serving."""
     return models.model_metadata(state_of(request).repository, name)
 
 

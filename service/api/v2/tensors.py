@@ -1,4 +1,4 @@
-"""Reads tensors of a request and writes those of an answer, as JSON or as bytes behind it."""
+"""Read tensors of a request and write those of an answer, as JSON or as binary data after it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -97,7 +97,7 @@ def _binary_size(tensor: InferInput, place: str) -> int | None:
 
 
 def _require_binary(sizes: Sequence[int | None], binary: memoryview | None) -> None:
-    """Check that the number of bytes behind the JSON is what the inputs declare."""
+    """Check that the JSON is followed by as many bytes as the inputs declare."""
     claimed = [size for size in sizes if size is not None]
     if claimed and binary is None:
         raise InputError(
@@ -131,7 +131,7 @@ class Output:
 def encode_answer(
     head: Mapping[str, Any], outputs: Sequence[Output]
 ) -> tuple[bytes, dict[str, str]]:
-    """Body and headers of the answer: `head` with the outputs, binary ones behind it."""
+    """Body and headers of the answer: `head` with the outputs, followed by the binary ones."""
     described: list[dict[str, Any]] = []
     contents: list[bytes] = []
     for output in outputs:

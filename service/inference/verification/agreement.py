@@ -53,7 +53,7 @@ def difference_among_passes(artifact: Artifact, sampler: Sampler, rows: Rows) ->
     together, seen = sampler.sample(rows, 3, Draws(seed=1), apart=True), []
     for index in range(3):
         row = {name: x[index : index + 1] for name, x in rows.items()}
-        # By itself: beside earlier passes it might take a draw of theirs here as there.
+        # Alone: together with earlier passes, it could use the same draw of theirs in both runs.
         alone, *others = (
             {name: y[0] for name, y in sampler.sample(x, 1, Draws(seed=1), first=index).items()}
             for x in (row, *(_neighbors(row, seed) for seed in range(NEIGHBORS)))

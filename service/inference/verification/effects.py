@@ -35,10 +35,10 @@ def site_effects(sampler: Sampler, rows: Rows) -> dict[str, float]:
 
 
 def _baselines(runner: Runner, block: Frontier) -> list[list[SiteDraw]]:
-    """What the other sites draw while one is looked at, tried until the one shows.
+    """Draws of the other sites while one site is tested, tried until it has an effect.
 
     Neutral draws do not suffice: a uniform number at its midpoint may be a mask that drops
-    everything, and so hide the site behind it; and so may most of its draws.
+    everything, and so hide the site behind it. The same holds for most draws of a rare mask.
     """
     neutral = runner.neutral(block, passes=1)
     drawn = [runner.draw(block, range(p, p + 1), Draws(seed=1)) for p in range(3)]
@@ -100,7 +100,7 @@ def _after(one: SiteDraw, two: SiteDraw) -> SiteDraw:
 
 
 def _change(one: Array, two: Array) -> float:
-    """Largest difference; NaN, as of a row of padding alone, tells nothing."""
+    """Maximum difference; NaN, as in a row of padding only, is ignored."""
     with np.errstate(invalid="ignore"):
         # In float64: bools have no difference, and those of unsigned numbers wrap.
         changes = np.abs(one.astype(np.float64) - two)

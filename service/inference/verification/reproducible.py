@@ -1,4 +1,4 @@
-"""A seed gives the same samples again, and another seed, or pass, gives others."""
+"""A seed reproduces its samples, and another seed or pass gives other samples."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ def reproducible_samples(sampler: Sampler, rows: Rows) -> Rows:
     """Output name to (PASSES, B, …) samples of a seed.
 
     Raises:
-        ProofError: they are others when drawn again.
+        ProofError: a second run gives other samples.
     """
     first, again = (sampler.sample(rows, PASSES, Draws(seed=1)) for _ in range(2))
     for name, samples in first.items():
@@ -24,12 +24,13 @@ def reproducible_samples(sampler: Sampler, rows: Rows) -> Rows:
 
 
 def require_variety(sampler: Sampler, rows: Rows) -> None:
-    """Each site draws differently by pass, and by seed.
+    """Check that the draws of each site differ between passes, and between seeds.
 
-    Looked at where it draws: an output may be the same in many passes, as behind a rare coin.
+    The draws are compared, not the outputs, because an output may be the same in many passes,
+    for example after a rare mask.
 
     Raises:
-        ProofError: naming the layer that does not.
+        ProofError: a site draws the same; the error names its layer.
     """
     block = sampler.first_block(rows)
     first, other = (sampler.runner.draw(block, range(PASSES), Draws(seed)) for seed in (1, 2))
