@@ -32,7 +32,9 @@ class OrderedSum(NamedTuple):
     def add(self, more: NDArray[np.float64]) -> "OrderedSum":
         """With (P, …) terms more."""
         count, shape = self.terms + len(more), self.rest.shape
-        begin, flat = self.rest.reshape(1, -1), more.reshape(len(more), -1)
+        # Along an axis that is contiguous in memory NumPy would add in pairs of pairs.
+        flat = np.ascontiguousarray(more).reshape(len(more), -1)
+        begin = self.rest.reshape(1, -1)
         # What there is of the block that was begun is its first term.
         left, x = BLOCK - self.terms % BLOCK, np.concatenate([begin, flat])
         sums = [
@@ -57,7 +59,7 @@ def _in_order(x: NDArray[np.float64]) -> NDArray[np.float64]:
     """(m,) sums of (n, m): (x[0] + x[1]) + x[2] …"""
     columns = x.shape[1]
     if columns == 1:
-        # Along a contiguous axis NumPy would add in pairs of pairs.
+        # As above: of one column, the axis of the terms is contiguous.
         x = np.repeat(x, 2, axis=1)
     total: NDArray[np.float64] = np.add.reduce(x, axis=0)
     return total[:columns]

@@ -33,6 +33,13 @@ def test_sum_does_not_depend_on_chunks(shape: tuple[int, ...], cuts: list[int], 
     np.testing.assert_array_equal(found.value, by_hand(terms))
 
 
+@pytest.mark.parametrize("shape", [(1,), (2, 1), (5, 3)])
+def test_a_sum_does_not_depend_on_how_its_terms_lie_in_memory(shape: tuple[int, ...]) -> None:
+    terms = np.random.default_rng(0).standard_normal((300, *shape))
+    found = OrderedSum.zero(shape).add(np.asfortranarray(terms))
+    np.testing.assert_array_equal(found.value, by_hand(terms))
+
+
 def test_rows_of_a_sum_are_sums_of_rows() -> None:
     terms = np.random.default_rng(0).standard_normal((300, 5, 2))
     whole = OrderedSum.zero((5, 2)).add(terms)
