@@ -22,6 +22,7 @@ from tests.error_table import Row, row_of, rows
 from tests.service.api.protocol import HEADER, packed, save_all_types, tensor
 from tests.service.api.test_arrays import npy, npz
 from tests.service.reference import save
+from tests.service.said import save_said
 from tests.service.server.test_endless import endless
 from tests.service.server.test_faults import in_flight, read_all
 from tests.service.text_model import save_text_model
@@ -34,6 +35,7 @@ UNSEEN = {
 }
 
 V1, V2 = "/v1/models/digits:predict", "/v2/models/digits/infer"
+CO2 = "/v1/models/co2:predict"
 ROW = [4.0] * 64
 X = np.full((1, 64), 4, np.float32)
 LONG = {"instances": [ROW] * 4, "passes": 200_000}
@@ -236,7 +238,10 @@ CASES = [
     v2("passes is …; this server allows", parameters={"passes": 10**9}),
     v1("samples; this server allows", (ROW, ROW), passes=999_999),
     v1("seed is", seed=-1),
-    Case("a model of task", "/v1/models/co2:predict", {"instances": [[1.0]], "measures": ENTROPY}),
+    Case("a model of task", CO2, {"instances": [[1.0]], "measures": ENTROPY}),
+    odd("has no labels", "unlabelled", (ROW,), measures=["label"]),
+    Case("noise of the model's targets", CO2, {"instances": [[1.0]], "measures": ["total"]}),
+    odd("and this model has no output", "bare", FOUR, measures=["deterministic"]),
     v1("measures has an object", measures=[{}]),
     v1("measures gives", measures=["predictive_entropy:1"]),
     v1("measures[…] is", measures=[1]),
@@ -250,11 +255,12 @@ CASES = [
     odd("it shares a switch with", "linked", FOUR, sites=["drop", "first"]),
     odd("its file has no switch for it", "bare", FOUR, sites=["drop"]),
     odd("draws once for all rows of a pass", "connect", FOUR, masks="per_row"),
-    odd("no output without random numbers", "bare", FOUR, training=False),
+    odd("no switch for them. Request passes", "bare", FOUR, training=False),
     odd("timeout is", "bare", FOUR, timeout=100),
     v1("timeout is", timeout=0),
     # outputs
     v2("name is …; the outputs are", outputs=[{"name": "x"}]),
+    v2("parameters.measures", outputs=[{"name": "mean"}], parameters={"measures": "std"}),
     v2("the name of an earlier output", outputs=[{"name": "mean"}] * 2),
     v2("which requires passes", outputs=[{"name": "mean"}], parameters={"training": False}),
     v2("'classification'", outputs=[{"name": "mean", "parameters": {"classification": 3}}]),
@@ -286,7 +292,7 @@ CASES = [
     keyed("has no right to", KEYS["predict"], "/v2/repository/models/co2/load"),
     keyed("has no right to", KEYS["control"], V1),
     # answers that fail
-    Case("has NaN or infinity", "/v1/models/co2:predict", {"instances": [[1.0], [3e38]]}),
+    Case("has NaN or infinity", CO2, {"instances": [[1.0], [3e38]]}),
     odd("internal error", "frail", [[1e9, 1e9]]),
     odd("is not ready (failed)", "broken", [[1.0]]),
     Case("no version that can answer", "/health/ready", method="GET", odd=True),
@@ -363,6 +369,7 @@ def save_odd(store: Path) -> None:
         save(body, path, constants, inputs, outputs)
     save_all_types(store / "several" / "1" / "model.onnx")
     save_text_model(store / "texts" / "1" / "model.onnx")
+    save_said(store / "unlabelled" / "1" / "model.onnx", labels=None)
     (store / "broken" / "1").mkdir(parents=True)
     (store / "broken" / "1" / "model.onnx").write_bytes(b"no model")
     for name in ("co2", "digits"):

@@ -160,10 +160,14 @@ def _table(name: str, one: OutputPrediction, found: Prediction, manifest: Manife
 def _of_element(values: NDArray[Any], element: int, count: int, first: bool) -> str:
     """A measure of an element; a single value per row is shown on its first line."""
     if values.size == 1:
-        return f"{values.item():.4g}" if first else ""
+        return _shown(values.item()) if first else ""
     if values.size % count:
         return "…" if first else ""  # of other elements than the output's: JSON has them
-    return ", ".join(f"{value:.4g}" for value in values.reshape(count, -1)[element])
+    return ", ".join(map(_shown, values.reshape(count, -1)[element].tolist()))
+
+
+def _shown(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.4g}"
 
 
 def _label(element: int, count: int, manifest: Manifest) -> str:

@@ -52,7 +52,7 @@ class AsyncClient:
         x: Any,
         passes: int | None = None,
         seed: int | None = None,
-        measures: Sequence[AskedMeasure] = (),
+        measures: Sequence[AskedMeasure] | None = None,
         *,
         masks: Masks = "shared",
         rate_scale: float = 1.0,

@@ -1,16 +1,21 @@
 """Types of the server's answers."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from numpy.typing import NDArray
 
 from service.client.faults import reading
 from service.client.steps import Reply
 from service.client.tensors import decode
 from service.protocol import prediction
-from service.protocol.options import AskedMeasure, measure_name, measure_text, quantity_name
+from service.protocol.datatypes import holds_strings
+from service.protocol.options import MOMENTS
 from service.protocol.prediction import OutputPrediction
+
+Array = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -64,20 +69,11 @@ class IndexEntry:
     reason: str
 
 
-def read_prediction(
-    reply: Reply, outputs: tuple[str, ...], measures: Sequence[AskedMeasure], request_id: str
-) -> Prediction:
+def read_prediction(reply: Reply, outputs: tuple[str, ...], request_id: str) -> Prediction:
     """Read a prediction from an answer with every quantity of every output."""
     head, arrays = decode(reply)
     with reading(reply):
-        found = {
-            output: OutputPrediction(
-                arrays[quantity_name(output, "mean")],
-                arrays[quantity_name(output, "variance")],
-                {measure_name(m): arrays[quantity_name(output, measure_text(m))] for m in measures},
-            )
-            for output in outputs
-        }
+        found = {output: _read_output(_quantities(arrays, output, outputs)) for output in outputs}
         return Prediction(
             found,
             int(head["parameters"]["passes"]),
@@ -86,6 +82,25 @@ def read_prediction(
             int(head["model_version"]),
             reply.headers.get("x-request-id", request_id),
         )
+
+
+def _quantities(
+    arrays: Mapping[str, Array], output: str, outputs: tuple[str, ...]
+) -> dict[str, Array]:
+    """The tensors of an output by quantity, whose names have no dot; of one, they may be bare."""
+    found = {
+        name.removeprefix(f"{output}."): array
+        for name, array in arrays.items()
+        if len(outputs) == 1 or name.startswith(f"{output}.")
+    }
+    return {quantity: array for quantity, array in found.items() if "." not in quantity}
+
+
+def _read_output(found: dict[str, Array]) -> OutputPrediction:
+    mean, variance = (found.pop(moment) for moment in MOMENTS)
+    # Strings as the library gives them; the protocol's are objects.
+    measures = {name: y.astype(str) if holds_strings(y) else y for name, y in found.items()}
+    return OutputPrediction(mean, variance, measures)
 
 
 def read_details(reply: Reply) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class Calls:
         told = timeout is not None
         ask = partial(question, options)
         reply, signature = yield from self._infer(target, x, ask, terms, told)
-        return read_prediction(reply, signature.outputs, options.measures, terms.request_id)
+        return read_prediction(reply, signature.outputs, terms.request_id)
 
     def predict_deterministic(
         self, target: Target, x: Any, timeout: float | None, request_id: str | None

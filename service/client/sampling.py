@@ -5,13 +5,7 @@ from typing import Any, TypeAlias
 
 from service.client.errors import InvalidCallError
 from service.client.signature import Signature
-from service.protocol.options import (
-    MOMENTS,
-    OptionError,
-    Options,
-    measure_text,
-    quantity_name,
-)
+from service.protocol.options import OptionError, Options, measure_text
 
 #: The parts of an inference request other than its inputs.
 Question: TypeAlias = Mapping[str, Any]
@@ -25,30 +19,25 @@ def read_options(**given: Any) -> Options:
     """
     try:
         options = Options(**given)
-        for measure in options.measures:
-            measure_text(measure)
+        measures = [measure_text(measure) for measure in options.measures or ()]
     except OptionError as error:
         raise InvalidCallError(str(error)) from error
-    for name in options.sites or ():
-        if "," in name:
-            raise InvalidCallError(f"the site {name!r} has a comma, and cannot be sent.")
+    for what, names in (("site", options.sites or ()), ("measure", measures)):
+        for name in (name for name in names if "," in name):
+            raise InvalidCallError(f"the {what} {name!r} has a comma, and cannot be sent.")
     return options
 
 
 def question(options: Options, signature: Signature) -> Question:
-    """Request every quantity of every output."""
-    measures = dict.fromkeys(map(measure_text, options.measures))
-    outputs = [
-        {"name": quantity_name(output, quantity)}
-        for output in signature.outputs
-        for quantity in (*MOMENTS, *measures)
-    ]
+    """Request mean, variance and measures of every output."""
     given = {"passes": options.passes, "seed": options.seed}
     parameters: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
     parameters |= {"masks": options.masks, "rate_scale": options.rate_scale}
+    if options.measures is not None:
+        parameters["measures"] = ",".join(dict.fromkeys(map(measure_text, options.measures)))
     if options.sites is not None:
         parameters["sites"] = ",".join(options.sites)
-    return {"outputs": outputs, "parameters": parameters}
+    return {"parameters": parameters}
 
 
 def deterministic(signature: Signature) -> Question:

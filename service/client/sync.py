@@ -67,7 +67,7 @@ class Client:
         x: Any,
         passes: int | None = None,
         seed: int | None = None,
-        measures: Sequence[AskedMeasure] = (),
+        measures: Sequence[AskedMeasure] | None = None,
         *,
         masks: Masks = "shared",
         rate_scale: float = 1.0,
@@ -85,7 +85,7 @@ class Client:
             seed: random seed, which makes the answer reproducible; by default a random one,
                 returned in the answer.
             measures: names of further measures, or objects of a name to its arguments; see
-                docs/reference.md.
+                docs/reference.md. None: the model's own; an empty list: none.
             masks: "shared": all rows of a pass share one mask. "per_row": each row has its own.
             rate_scale: multiplies every dropout rate.
             sites: names of the active sites, all others being off; by default all.

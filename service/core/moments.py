@@ -1,5 +1,6 @@
 """Mean and unbiased variance over passes, merged from chunk to chunk."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +36,10 @@ class Moments:
         """(…) float64, the Monte Carlo standard error of the mean, √(variance / P)."""
         error: NDArray[np.float64] = np.sqrt(self.variance / self.count)
         return error
+
+    def map(self, select: Callable[[NDArray[Any]], NDArray[Any]]) -> "Moments":
+        """Of elements that `select` takes or arranges anew."""
+        return Moments(self.count, select(self.mean), select(self.m2))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.measures.base import Measure, Needs
+from service.core.measures.base import Needs, Sampled
+from service.core.measures.bound import BoundMeasure, Source
 from service.core.moments import Moments, Sums, merge
 
 Array = NDArray[Any]
@@ -22,11 +23,13 @@ class Summary:
         moments: of (B, …) outputs.
         states: of the measures that need a stream.
         samples: (P, B, …), if a measure needs them.
+        off: (B, …) with dropout off, if a measure needs it.
     """
 
     moments: Moments
-    states: Mapping[Measure, Any] = field(default_factory=dict)
+    states: Mapping[BoundMeasure, Any] = field(default_factory=dict)
     samples: Array | None = None
+    off: Array | None = None
 
     def merge(self, other: "Summary") -> "Summary":
         """The summary of the samples of both, of which there are moments alone."""
@@ -34,11 +37,12 @@ class Summary:
 
     def rows(self, rows: Rows) -> "Summary":
         """Of some of the B rows; moments alone."""
-        return Summary(Moments(self.moments.count, self.moments.mean[rows], self.moments.m2[rows]))
+        return Summary(self.moments.map(lambda y: y[rows]))
 
-    def value(self, measure: Measure) -> Array:
-        """(B, …) float64, of a measure that the summary was made for."""
-        return measure.finalize(self.states.get(measure), self.moments, self.samples)
+    @property
+    def sampled(self) -> Sampled:
+        """What measures see of it."""
+        return Sampled(self.moments, self.samples, self.off)
 
     @property
     def kept_bytes(self) -> int:
@@ -62,14 +66,24 @@ class Running:
     """
 
     sums: Sums
-    states: Mapping[Measure, Any]
+    states: Mapping[BoundMeasure, Any]
     chunks: tuple[Array, ...] | None
 
     @classmethod
-    def start(cls, samples: Array, measures: Collection[Measure] = ()) -> "Running":
-        """Of no samples; (P, B, …) `samples` are the first that will be added."""
-        states = {m: m.init(samples) for m in measures if m.needs is Needs.STREAM}
-        return cls(Sums.start(samples), states, () if _keep_samples(measures) else None)
+    def start(
+        cls, source: Source, samples: Array, measures: Collection[BoundMeasure] = ()
+    ) -> "Running":
+        """Of no samples.
+
+        Args:
+            source: what they are of.
+            samples: (P, B, …), the first that will be added.
+            measures: of all outputs.
+        """
+        mine = [measure for measure in measures if source in measure.sources]
+        states = {m: m.init(samples) for m in mine if m.needs is Needs.STREAM}
+        keep = any(measure.needs is Needs.SAMPLES for measure in mine)
+        return cls(Sums.start(samples), states, () if keep else None)
 
     @property
     def kept_bytes(self) -> int:
@@ -95,17 +109,22 @@ class Running:
         return Summary(self.sums.moments(), self.states, samples)
 
 
-def constant(output: Array, passes: int, measures: Collection[Measure] = ()) -> Summary:
-    """Summary of an output (B, …) that is the same in all passes."""
-    mean = output.astype(np.float64)
-    one = Running.start(mean[None], measures).add(mean[None]).summary()
+def constant(
+    source: Source, values: Array, passes: int, measures: Collection[BoundMeasure] = ()
+) -> Summary:
+    """Summary of (B, …) values that are the same in all passes."""
+    mean = values.astype(np.float64)
+    one = Running.start(source, mean[None], measures).add(mean[None]).summary()
     return Summary(Moments(passes, mean, np.zeros_like(mean)), one.states, one.samples)
 
 
-def need_samples(measures: Iterable[Measure]) -> bool:
+def value(measure: BoundMeasure, summaries: Mapping[Source, Summary]) -> Array:
+    """(B, …) values of a measure, of summaries that were made for it."""
+    own = summaries[measure.output]
+    noise = None if measure.noise is None else summaries[measure.noise].sampled
+    return measure.finalize(own.states.get(measure), own.sampled, noise)
+
+
+def need_samples(measures: Iterable[BoundMeasure]) -> bool:
     """Whether moments do not suffice, so that samples may not be reduced in the graph."""
-    return any(measure.needs is not Needs.MOMENTS for measure in measures)
-
-
-def _keep_samples(measures: Iterable[Measure]) -> bool:
-    return any(measure.needs is Needs.SAMPLES for measure in measures)
+    return any(m.needs in (Needs.STREAM, Needs.SAMPLES) or m.noise for m in measures)

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.core.distributions import SiteDraw
-from service.core.measures import Measure, Needs
+from service.core.measures import BoundMeasure, Needs
+from service.core.measures.bound import Source
 from service.core.summary import Summary
 from service.errors import InputError
 from service.inference.runner import Draws, Rows, row_count
@@ -71,13 +72,20 @@ class SampleJob(Job):
         draws: what to draw.
         measures: in addition to mean and variance.
         kept_limit: maximum bytes of samples kept for the measures.
-        found: for each finished block of rows, output name to summary.
+        off: the pass with dropout off, if a measure needs it.
+        found: for each finished block of rows, the summary of each source.
     """
 
     draws: Draws
-    measures: tuple[Measure, ...] = ()
+    measures: tuple[BoundMeasure, ...] = ()
     kept_limit: float = math.inf
-    found: list[Mapping[str, Summary]] = field(default_factory=list, init=False)
+    off: "DeterministicJob | None" = field(default=None, init=False)
+    found: list[Mapping[Source, Summary]] = field(default_factory=list, init=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if any(measure.needs is Needs.OFF for measure in self.measures):
+            self.off = DeterministicJob(self.rows)
 
     @property
     def found_bytes(self) -> int:
@@ -89,6 +97,11 @@ class SampleJob(Job):
         """Whether its rows share masks, which a batch of several jobs has to repeat per row."""
         return self.count > 1 and self.draws.masks == "shared"
 
+    @property
+    def keeps_samples(self) -> bool:
+        """Whether a measure needs all samples at the end."""
+        return any(measure.needs is Needs.SAMPLES for measure in self.measures)
+
     def limit_kept(self, each: int) -> None:
         """Stop with an InputError if the samples that are kept to the end take too much.
 
@@ -97,7 +110,8 @@ class SampleJob(Job):
         """
         size = self.count * self.passes * each
         if size > self.kept_limit:
-            names = [measure.name for measure in self.measures if measure.needs is Needs.SAMPLES]
+            kept = (measure for measure in self.measures if measure.needs is Needs.SAMPLES)
+            names = list(dict.fromkeys(measure.name for measure in kept))
             self.stop(
                 InputError(
                     f"measures names {names}, for which all samples are kept to the end: those of "
@@ -106,7 +120,13 @@ class SampleJob(Job):
                 )
             )
 
-    def add(self, found: Mapping[str, Summary], rows: int) -> None:
+    def stop(self, fault: Exception) -> None:
+        """See `Job.stop`."""
+        super().stop(fault)
+        if self.off is not None:
+            self.off.stop(fault)
+
+    def add(self, found: Mapping[Source, Summary], rows: int) -> None:
         """Store the summary of the next `rows`."""
         self.found.append(found)
         self._rows_done += rows
@@ -115,6 +135,8 @@ class SampleJob(Job):
         """See `Job.restart`."""
         super().restart()
         self.found = []
+        if self.off is not None:
+            self.off.restart()
 
     def joins(self, other: "SampleJob") -> bool:
         """Whether both jobs may be in one batch.
@@ -154,7 +176,10 @@ class DeterministicJob(Job):
 
     def outputs(self) -> dict[str, Array]:
         """Output name to (B, …)."""
-        return {name: np.concatenate([p[name] for p in self._found]) for name in self._found[0]}
+        if len(self._found) > 1:
+            names = self._found[0]
+            self._found = [{n: np.concatenate([p[n] for p in self._found]) for n in names}]
+        return dict(self._found[0])
 
 
 @dataclass(frozen=True)

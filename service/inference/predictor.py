@@ -1,7 +1,7 @@
 """A loaded model: validates, samples and reduces. Independent of HTTP."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from math import prod
 from pathlib import Path
@@ -10,9 +10,12 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.measures import Measure, Needs, read_measures
-from service.core.summary import Summary
-from service.errors import InputError, OutputError
+from service.core.measures import BoundMeasure, Facts, measures_of, read_measures
+from service.core.measures.bound import Source
+from service.core.measures.facts import NO_OFF
+from service.core.summary import Summary, value
+from service.errors import ArtifactError, InputError, OutputError
+from service.facts import facts_of
 from service.graph.artifact import Artifact, read_artifact
 from service.inference.inputs import read_inputs
 from service.inference.jobs import DeterministicJob, Job, SampleJob
@@ -50,17 +53,19 @@ class Predictor:
     Attributes:
         manifest: of the artifact.
         planned: its sampler, and the results of load-time verification.
+        facts: of each output, for the measures.
     """
 
     def __init__(self, artifact: Artifact, planned: Planned, limits: Limits = Limits()) -> None:
         self.manifest = artifact.manifest
         self.planned = planned
+        self.facts = facts_of(artifact.manifest, artifact.has_off)
+        self._default_measures = _default_measures(artifact, self.facts)
         self._has_off = artifact.has_off
         self._sampler = planned.sampler
         self._limits = limits
         self._output_names = [spec.name for spec in artifact.manifest.outputs]
-        self._output_shapes = [spec.shape for spec in artifact.manifest.outputs]
-        self._numbers = sum(map(_numbers_of, self._output_shapes))
+        self._numbers = sum(_numbers_of(spec.shape) for spec in artifact.manifest.outputs)
 
     @property
     def verification(self) -> Verification:
@@ -87,6 +92,11 @@ class Predictor:
         # Each row may be an object of its inputs by name.
         return rows * (lists + 2 + len(specs)) + _BESIDE_ROWS
 
+    @cached_property
+    def measures(self) -> tuple[BoundMeasure, ...]:
+        """All measures that its outputs have, with their default arguments."""
+        return read_measures(measures_of(self.facts), self.facts)
+
     @property
     def sampler(self) -> Sampler:
         """The sampler that runs its jobs."""
@@ -97,7 +107,7 @@ class Predictor:
         x: Any,
         passes: int | None = None,
         seed: int | None = None,
-        measures: Sequence[AskedMeasure] = (),
+        measures: Sequence[AskedMeasure] | None = None,
         *,
         masks: Masks = "shared",
         rate_scale: float = 1.0,
@@ -144,7 +154,9 @@ class Predictor:
         passes = self.manifest.passes if options.passes is None else options.passes
         seed = _seeds.randrange(SEED_LIMIT) if options.seed is None else options.seed
         require_passes(passes, self._limits.passes)
-        measures = read_measures(options.measures, self.manifest.task)
+        measures = self._default_measures
+        if options.measures is not None:
+            measures = read_measures(options.measures, self.facts)
         sites = None if options.sites is None else frozenset(options.sites)
         draws = Draws(seed, options.masks, options.rate_scale, sites)
         require_draws(draws, self._sampler.plan)
@@ -155,10 +167,7 @@ class Predictor:
     def prepare_deterministic(self, x: Any) -> DeterministicJob:
         """The same, for one pass with dropout off."""
         if not self._has_off:
-            raise InputError(
-                "this model has no output without random numbers: its file has no switch for them. "
-                "Request passes."
-            )
+            raise InputError(f"{NO_OFF}. Request passes.")
         rows = read_inputs(x, self.manifest.inputs)
         require_samples(row_count(rows), 1, self._limits)
         return DeterministicJob(rows)
@@ -170,7 +179,7 @@ class Predictor:
             OutputError: the model answered with NaN or infinity.
         """
         outputs = {
-            name: _reduce(name, [block[name] for block in job.found], job.measures)
+            name: _reduce(name, job.found, [m for m in job.measures if m.output == name])
             for name in self._output_names
         }
         return Prediction(outputs, job.passes, job.draws.seed)
@@ -179,8 +188,8 @@ class Predictor:
         """Approximate bytes of a job's rows and answer until the client has read it."""
         numbers, kept = self._numbers, 0
         if isinstance(job, SampleJob):
-            shapes = (m.shape(output) for m in job.measures for output in self._output_shapes)
-            numbers = 2 * numbers + sum(map(_numbers_of, shapes))  # mean and variance
+            measured = sum(measure.elements(job.passes) for measure in job.measures)
+            numbers = 2 * numbers + measured  # mean and variance
             kept = _kept_bytes(job, self.manifest)
         return job.count * numbers * _NUMBER + kept + job.row_bytes
 
@@ -192,7 +201,7 @@ class Predictor:
         """
         outputs = job.outputs()
         for name, y in outputs.items():
-            _require_finite(name, y)
+            _require_finite(f"output {name!r}", y)
         return {name: outputs[name] for name in self._output_names}
 
     def _run(self, job: J) -> J:
@@ -205,7 +214,7 @@ class Predictor:
 
 def _kept_bytes(job: SampleJob, manifest: Manifest) -> int:
     """Bytes of the samples that a job keeps to its end; a dynamic axis counts as one."""
-    if all(measure.needs is not Needs.SAMPLES for measure in job.measures):
+    if not job.keeps_samples:
         return 0
     sizes = (_numbers_of(s.shape) * np.dtype(s.dtype).itemsize for s in manifest.outputs)
     return job.count * job.passes * sum(sizes)
@@ -216,25 +225,35 @@ def _numbers_of(shape: Shape) -> int:
     return prod(length or 1 for length in shape[1:])
 
 
-def _reduce(name: str, blocks: Sequence[Summary], measures: Sequence[Measure]) -> OutputPrediction:
-    """Combine the summaries of all blocks of rows for one output."""
-    mean = np.concatenate([block.moments.mean for block in blocks])
-    variance = np.concatenate([block.moments.variance for block in blocks])
+def _default_measures(artifact: Artifact, facts: Sequence[Facts]) -> tuple[BoundMeasure, ...]:
+    """Those of a request that names none."""
+    try:
+        return read_measures(artifact.manifest.measures, facts)
+    except InputError as error:
+        raise ArtifactError(f"{artifact.path} has a manifest whose {error}") from error
+
+
+def _reduce(
+    name: str, blocks: Sequence[Mapping[Source, Summary]], measures: Sequence[BoundMeasure]
+) -> OutputPrediction:
+    """Combine the summaries of all blocks of rows for one output, and its measures."""
+    mean = np.concatenate([block[name].moments.mean for block in blocks])
+    variance = np.concatenate([block[name].moments.variance for block in blocks])
     # A NaN sample makes the mean NaN.
-    _require_finite(name, mean + variance)
-    return OutputPrediction(
-        mean,
-        variance,
-        {m.name: np.concatenate([block.value(m) for block in blocks]) for m in measures},
-    )
+    _require_finite(f"output {name!r}", mean + variance)
+    found = {m.name: np.concatenate([value(m, block) for block in blocks]) for m in measures}
+    for measure, values in found.items():
+        if values.dtype.kind == "f":
+            _require_finite(f"measure {measure!r} of output {name!r}", values)
+    return OutputPrediction(mean, variance, found)
 
 
-def _require_finite(name: str, values: Array) -> None:
+def _require_finite(what: str, values: Array) -> None:
     if not np.isfinite(values).all():
         row = int(np.argwhere(~np.isfinite(values))[0][0])
         raise OutputError(
-            f"the answer for row {row} has NaN or infinity in output {name!r}. Check that the row "
-            f"is in the range of the training data."
+            f"the answer for row {row} has NaN or infinity in {what}. Check that the row is in the "
+            f"range of the training data."
         )
 
 

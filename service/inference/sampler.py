@@ -2,13 +2,15 @@
 
 import itertools
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.core.distributions import SiteDraw
-from service.core.measures import Measure
+from service.core.measures import BoundMeasure
+from service.core.measures.bound import Source, with_noise
 from service.core.moments import Moments
 from service.core.summary import Running, Summary, constant, need_samples
 from service.graph.plan import Layout
@@ -109,7 +111,9 @@ class Sampler:
         if not isinstance(job, SampleJob) or not isinstance(other, SampleJob):
             return False
         reduced_alike = need_samples(job.measures) == need_samples(other.measures)
-        alike = not self.plan.reduced or reduced_alike
+        # The samples of all rows of a batch are kept, or none.
+        kept_alike = job.keeps_samples == other.keeps_samples
+        alike = kept_alike and (not self.plan.reduced or reduced_alike)
         return not self.plan.layout.one_pass and alike and job.joins(other)
 
     def run(self, jobs: Sequence[Job], pace: Pace = UNHURRIED) -> Generator[Step, None, None]:
@@ -135,6 +139,9 @@ class Sampler:
             yield from self._run_on([job for job in jobs if isinstance(job, SampleJob)], pace)
 
     def _run_on(self, jobs: Sequence[SampleJob], pace: Pace) -> Iterator[Step]:
+        for job in jobs:
+            if job.off is not None:
+                yield from self._run_off(job.off, pace)
         rows = join_rows(jobs)
         sizes = self.sizing(rows)
         longest = max(job.passes for job in jobs)
@@ -165,7 +172,7 @@ class Sampler:
     ) -> Iterator[Step]:
         """All passes of the rows in one block."""
         trunk_rows = block.rows if block.whole else 0
-        done, found = 0, dict[str, Running | Summary]()
+        done, found = 0, dict[Source, Running | Summary]()
         while parts:
             going = [part.job.fault is None and part.job.passes > done for part in parts]
             if not all(going):
@@ -197,33 +204,40 @@ class Sampler:
         return self.runner.draw(block, passes, part.job.draws, own)
 
     def _finish(
-        self, block: Frontier, part: Part, mine: slice, found: Mapping[str, Running | Summary]
+        self, block: Frontier, part: Part, mine: slice, found: Mapping[Source, Running | Summary]
     ) -> None:
-        own = {name: running.rows(mine) for name, running in found.items()}
+        job = part.job
+        own = {source: running.rows(mine) for source, running in found.items()}
         summaries = {
-            name: one.summary() if isinstance(one, Running) else one for name, one in own.items()
+            source: one.summary() if isinstance(one, Running) else one
+            for source, one in own.items()
         }
-        for name, y in block.fixed.items():
-            summaries[name] = constant(y[mine], part.job.passes, part.job.measures)
-        part.job.add(summaries, part.real)
+        fixed = {name: y[mine] for name, y in block.fixed.items()}
+        for source, y in with_noise(fixed, job.measures).items():
+            summaries[source] = constant(source, y, job.passes, job.measures)
+        if job.off is not None:
+            for name, y in job.off.outputs().items():
+                off = y[part.first : part.first + part.real]
+                summaries[name] = replace(summaries[name], off=off)
+        job.add(summaries, part.real)
 
     def _run_chunk(
         self,
         block: Frontier,
         drawn: Sequence[SiteDraw],
         draws: Draws,
-        measures: tuple[Measure, ...],
-        found: Mapping[str, Running | Summary],
-    ) -> dict[str, Running | Summary]:
+        measures: tuple[BoundMeasure, ...],
+        found: Mapping[Source, Running | Summary],
+    ) -> dict[Source, Running | Summary]:
         """Update the summaries `found` with the passes of `drawn`."""
-        plan, added = self.plan, dict[str, Running | Summary]()
+        plan, added = self.plan, dict[Source, Running | Summary]()
         reduced = () if need_samples(measures) else plan.reduced
         whole = [name for name in plan.stochastic if name not in reduced]
         parts = [part(name) for name in reduced for part in (mean_output, m2_output)]
         samples = self.runner.run(block, drawn, draws.sites, [*whole, *parts])
-        for name in whole:
-            before = found.get(name) or Running.start(samples[name], measures)
-            added[name] = before.add(samples[name]) if isinstance(before, Running) else before
+        for source, y in with_noise({name: samples[name] for name in whole}, measures).items():
+            before = found.get(source) or Running.start(source, y, measures)
+            added[source] = before.add(y) if isinstance(before, Running) else before
         for name in reduced:
             mean, m2 = samples[mean_output(name)], samples[m2_output(name)]
             both = mean.astype(np.float64), np.maximum(m2, 0).astype(np.float64)

@@ -87,12 +87,13 @@ class Options:
             maximum=SEED_LIMIT - 1,
         ).as_metadata(),
     )
-    measures: Sequence[AskedMeasure] = field(
-        default=(),
+    measures: Sequence[AskedMeasure] | None = field(
+        default=None,
         metadata=Option(
             "measures",
-            "names of further measures, with arguments as in quantiles:0.05:0.95",
-            "none",
+            "names of further measures, with arguments as in quantiles:0.05:0.95; an empty list "
+            "for none",
+            "the model's own",
         ).as_metadata(),
     )
     masks: Masks = field(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +17,12 @@ class OutputPrediction:
     Attributes:
         mean: (B, …) float64, mean over passes.
         variance: (B, …) float64, unbiased sample variance over passes.
-        measures: name to (B, …) float64, as asked for.
+        measures: name to (B, …) float64, int64 or str, as asked for.
     """
 
     mean: Float64
     variance: Float64
-    measures: Mapping[str, Float64] = field(default_factory=dict)
+    measures: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, OutputPrediction):
@@ -74,7 +75,7 @@ class Prediction(Mapping[str, OutputPrediction]):
         return self._only().variance
 
     @property
-    def measures(self) -> Mapping[str, Float64]:
+    def measures(self) -> Mapping[str, NDArray[Any]]:
         """Measures of the only output."""
         return self._only().measures
 

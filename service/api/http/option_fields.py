@@ -53,7 +53,12 @@ def _whole(value: Any) -> Any:
 Whole = Annotated[StrictInt, BeforeValidator(_whole)]
 
 #: The same for flat values; items of lists are separated by commas.
-_FLAT: Mapping[Kind, Any] = {**_JSON, "whole number": Whole, "names": StrictStr}
+_FLAT: Mapping[Kind, Any] = {
+    **_JSON,
+    "whole number": Whole,
+    "names": StrictStr,
+    "measures": StrictStr,
+}
 
 
 def json_fields() -> Fields:
@@ -62,12 +67,13 @@ def json_fields() -> Fields:
 
 
 def flat_fields() -> Fields:
-    """All options except measures, as parameters of the Open Inference Protocol."""
-    return {
-        name: _field(name, option, _FLAT)
-        for name, option in OPTIONS.items()
-        if option.kind != "measures"  # they are outputs there
-    }
+    """All options, as parameters of the Open Inference Protocol."""
+    return {name: _field(name, option, _FLAT) for name, option in OPTIONS.items()}
+
+
+def flat_items(text: str) -> list[str]:
+    """The items of a list that is one text, separated by commas."""
+    return [item.strip() for item in text.split(",") if item.strip()]
 
 
 def refuse_options_without_passes(body: BaseModel, training: bool) -> None:
@@ -88,7 +94,7 @@ def _field(name: str, option: Option, types: Mapping[Kind, Any]) -> tuple[Any, F
     # Documented here, and checked later together with the model, with better texts.
     bounds = {"minimum": option.minimum, "maximum": option.maximum}
     info: Any = Field(
-        default=list(default) if isinstance(default, tuple) else default,
+        default=default,
         description=f"{option.description}; default: {option.default}",
         json_schema_extra={k: v for k, v in bounds.items() if v is not None},
     )

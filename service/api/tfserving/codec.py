@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
 import orjson
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from service.api.http.body import invalid, parse_json
 from service.api.http.errors import placed
+from service.api.http.json_arrays import dumps
+from service.api.http.option_fields import flat_items
 from service.api.tfserving.arrays import BINARY, read_binary
 from service.api.tfserving.schemas import PredictBody, PredictRequest
 from service.errors import InputError, Loc, place, shortened
@@ -90,7 +91,7 @@ def _from_query(query: Mapping[str, str]) -> PredictBody:
             text = f"unknown field {shortened(name)!r}; the known fields are {known}."
             raise InputError(f"the query string: {text}")
         fields[name] = (
-            text.split(",") if name in _LISTS else _plain(text) if name in _PLAIN else text
+            flat_items(text) if name in _LISTS else _plain(text) if name in _PLAIN else text
         )
     try:
         return PredictRequest.model_validate(fields)
@@ -164,7 +165,7 @@ def _quantities(output: OutputPrediction) -> dict[str, NDArray[Any]]:
 def write_json(head: Mapping[str, Any], columns: Columns, by_row: bool) -> bytes:
     """The body of the answer, beginning with `head`."""
     name, found = ("predictions", _by_row(columns)) if by_row else ("outputs", _only(columns))
-    return orjson.dumps({**head, name: found}, option=orjson.OPT_SERIALIZE_NUMPY)
+    return dumps({**head, name: found})
 
 
 def arrays_by_name(columns: Columns) -> dict[str, NDArray[Any]]:
@@ -175,10 +176,6 @@ def arrays_by_name(columns: Columns) -> dict[str, NDArray[Any]]:
 
 
 def _only(columns: Columns) -> Any:
-    columns = {
-        name: {key: np.ascontiguousarray(y) for key, y in found.items()}
-        for name, found in columns.items()
-    }
     return next(iter(columns.values())) if len(columns) == 1 else columns
 
 

@@ -1,9 +1,11 @@
 """Descriptions of models, in the native form and in TensorFlow Serving's."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from service.api.tfserving.schemas import (
     DeviceStatus,
+    MeasureDetails,
     ModelDetails,
     ModelList,
     ModelMetadata,
@@ -12,6 +14,7 @@ from service.api.tfserving.schemas import (
     ServingVersion,
     VersionStatus,
 )
+from service.core.measures import BoundMeasure
 from service.manifest import TensorSpec
 from service.protocol.datatypes import BY_DTYPE
 from service.repository.registry import Repository, State, Version
@@ -53,6 +56,8 @@ def model_details(
         update={
             **{key: getattr(manifest, key) for key in ("task", "passes")},
             **{key: list(getattr(manifest, key)) for key in ("inputs", "outputs", "sites")},
+            "measures": _measures(version.predictor.measures),
+            "default_measures": list(manifest.measures),
             "labels": None if manifest.labels is None else list(manifest.labels),
             "providers": list(version.predictor.providers),
             "device": DeviceStatus(asked=device.asked, got=device.got, why=device.why),
@@ -60,6 +65,16 @@ def model_details(
             "proof": version.predictor.verification,
         }
     )
+
+
+def _measures(measures: Sequence[BoundMeasure]) -> list[MeasureDetails]:
+    found: dict[str, MeasureDetails] = {}
+    for bound in measures:
+        about = {key: getattr(bound.measure, key) for key in ("name", "unit", "dtype")}
+        about |= {key: getattr(bound.measure, key)() for key in ("description", "arguments")}
+        details = found.setdefault(bound.name, MeasureDetails(**about, shapes={}))
+        details.shapes[bound.output] = bound.shape
+    return list(found.values())
 
 
 def _status(repository: Repository, version: Version) -> VersionStatus:

@@ -18,7 +18,7 @@ from service.core.measures import MEASURES
 from service.inference.options import read_options
 from service.inference.planner import PlanReport
 from service.inference.verification import Verification
-from service.manifest import InputSpec, OutputSpec, SiteSpec, Task
+from service.manifest import InputSpec, OutputSpec, Shape, SiteSpec, Task
 from service.protocol.options import OPTIONS, Options
 from service.repository.registry import State
 
@@ -150,6 +150,19 @@ class DeviceStatus(BaseModel):
     why: str
 
 
+class MeasureDetails(BaseModel):
+    """A measure that a model offers."""
+
+    name: str
+    description: str
+    unit: str = Field(description='"output" is the unit of the model\'s output')
+    dtype: Literal["float64", "int64", "string"]
+    arguments: dict[str, Any] = Field(description="with their defaults")
+    shapes: dict[str, Shape] = Field(
+        description="output to shape; axis 0 is the rows, null marks a dynamic axis"
+    )
+
+
 class ModelDetails(VersionStatus):
     """All details of one version; null if it is not ready."""
 
@@ -163,6 +176,10 @@ class ModelDetails(VersionStatus):
     outputs: list[OutputSpec] | None = None
     labels: list[str] | None = None
     passes: int | None = Field(default=None, description="default number of passes")
+    measures: list[MeasureDetails] | None = None
+    default_measures: list[str] | None = Field(
+        default=None, description="measures of a request that names none"
+    )
     sites: list[SiteSpec] | None = None
     providers: list[str] | None = Field(
         default=None, description="the device and execution provider of the model"

@@ -1,6 +1,6 @@
 """Inference requests, from the body to the answer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from service.api.http.app_state import context_of, state_of
 from service.api.http.body import parse_json, read_body
 from service.api.http.errors import placed
-from service.api.v2.outputs import Selected, select
-from service.api.v2.parameters import InferParameters
+from service.api.v2.outputs import Selected, default_outputs, select
+from service.api.v2.parameters import InferParameters, Parameters
 from service.api.v2.schemas import EXAMPLE, InferRequest
 from service.api.v2.tensors import Inputs, Output, decode_inputs, encode_answer, split_body
-from service.errors import Loc
+from service.errors import InputError, Loc
 from service.inference.predictor import Predictor
 from service.protocol.options import MOMENTS, Options
 from service.protocol.prediction import Prediction
@@ -127,12 +127,27 @@ def decode(body: bytes, header: str | None, predictor: Predictor) -> Decoded:
     content, binary = split_body(body, header)
     asked = parse_json(InferRequest, content, EXAMPLE, predictor.max_parts)
     parameters = asked.parameters or InferParameters()
-    outputs = select(
-        predictor.manifest, asked.outputs, parameters.training, parameters.binary_data_output
-    )
-    measures = tuple(dict.fromkeys(s.measure for s in outputs if s.measure is not None))
+    outputs, measures = _wanted(asked, parameters, predictor)
     inputs = decode_inputs(asked.inputs, binary)
     return Decoded(asked.id, inputs, outputs, parameters.options(measures), parameters.seconds)
+
+
+def _wanted(
+    asked: InferRequest, parameters: Parameters, predictor: Predictor
+) -> tuple[list[Selected], Sequence[str]]:
+    """The tensors of the answer, and the measures that it takes for them."""
+    how = parameters.training, parameters.binary_data_output
+    named = parameters.measure_names
+    if not asked.outputs:
+        measures = predictor.manifest.measures if named is None else named
+        return default_outputs(predictor, measures, *how), measures
+    if named is not None:
+        raise InputError(
+            "parameters.measures is for a request without outputs, and there are some: name the "
+            "measures as outputs."
+        )
+    outputs = select(predictor, asked.outputs, *how)
+    return outputs, list(dict.fromkeys(s.measure for s in outputs if s.measure is not None))
 
 
 def encode(asked: Decoded, answer: Answer, context: Context) -> Response:

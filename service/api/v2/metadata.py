@@ -6,11 +6,14 @@ from service.api.v2.outputs import offers
 from service.api.v2.schemas import (
     ConfigTensor,
     IndexEntry,
+    MeasureParameters,
     ModelConfig,
     ModelMetadata,
     ServerMetadata,
     TensorMetadata,
 )
+from service.core.measures import Measure
+from service.inference.predictor import Predictor
 from service.manifest import Manifest, Shape
 from service.protocol.datatypes import BY_DTYPE, BY_NAME
 from service.repository.registry import Repository, State
@@ -42,7 +45,7 @@ def model_metadata(repository: Repository, name: str, number: int | None = None)
         versions=[v.number_text for v in ready],
         platform=PLATFORM,
         inputs=_inputs(predictor.manifest),
-        outputs=_outputs(predictor.manifest),
+        outputs=_outputs(predictor),
     )
 
 
@@ -85,11 +88,22 @@ def _inputs(manifest: Manifest) -> list[TensorMetadata]:
     ]
 
 
-def _outputs(manifest: Manifest) -> list[TensorMetadata]:
+def _outputs(predictor: Predictor) -> list[TensorMetadata]:
     return [
-        TensorMetadata(name=name, datatype=offer.datatype, shape=_shape(offer.shape))
-        for name, offer in offers(manifest).items()
+        TensorMetadata(
+            name=name,
+            datatype=offer.datatype,
+            shape=_shape(offer.shape),
+            parameters=None if offer.measure is None else _about(offer.measure.measure),
+        )
+        for name, offer in offers(predictor).items()
     ]
+
+
+def _about(measure: Measure) -> MeasureParameters:
+    return MeasureParameters(
+        unit=measure.unit, description=measure.description(), arguments=measure.arguments()
+    )
 
 
 def _shape(shape: Shape) -> list[int]:

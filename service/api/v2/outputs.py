@@ -1,14 +1,16 @@
 """The tensors that may be requested from a model, by name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from service.api.v2.schemas import RequestedOutput
-from service.core.measures import MEASURES, measures_of
+from service.core.measures import BoundMeasure
 from service.errors import InputError
-from service.manifest import Manifest, OutputSpec, Shape
+from service.inference.predictor import Predictor
+from service.manifest import OutputSpec, Shape
 from service.protocol.datatypes import BY_DTYPE
-from service.protocol.options import MOMENTS, quantity_name
+from service.protocol.options import MOMENTS, AskedMeasure, measure_name, quantity_name
 
 
 @dataclass(frozen=True)
@@ -21,12 +23,14 @@ class Offer:
             dropout off.
         datatype: the protocol's name of its element type.
         shape: with the rows on axis 0; None marks a dynamic axis.
+        measure: with its default arguments; None: no measure.
     """
 
     output: str
     quantity: str | None
     datatype: str
     shape: Shape
+    measure: BoundMeasure | None = None
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Selected:
         name: as requested.
         offer: the tensor.
         binary: whether it is returned as bytes.
-        measure: as `Options` takes it; None: no measure.
+        measure: with its arguments, as `Options` takes it; None: not named, or no measure.
     """
 
     name: str
@@ -46,56 +50,81 @@ class Selected:
     measure: str | None = None
 
 
-def offers(manifest: Manifest) -> dict[str, Offer]:
+#: Made once for a model, as making them takes longer than a short request.
+_offers: WeakKeyDictionary[Predictor, Mapping[str, Offer]] = WeakKeyDictionary()
+
+
+def offers(predictor: Predictor) -> Mapping[str, Offer]:
     """All tensors that may be requested from a model, by name, in the order of the metadata.
 
-    With one output they are "mean", "variance", a classification's measures, and the
-    output's own name for what it gives with dropout off. With several, "<output>.mean" and so on.
-    A model's output that is itself called "mean" is behind `training` false. A measure's name
-    may have arguments behind it: "quantiles:0.05:0.95".
+    With one output they are "mean", "variance", its measures, and the output's own name for what
+    it gives with dropout off. With several, "<output>.mean" and so on. A model's output that is
+    itself called "mean" is behind `training` false; of one that is called like a measure, the
+    measure has the long name. A measure's name may have arguments behind it:
+    "quantiles:0.05:0.95".
     """
-    sampled = {
-        _name(manifest, offer): offer
-        for spec in manifest.outputs
-        for offer in _sampled(spec, manifest)
+    known = _offers.get(predictor)
+    if known is None:
+        specs = predictor.manifest.outputs
+        sampled = {
+            _name(offer.output, offer.quantity, predictor): offer
+            for spec in specs
+            for offer in _sampled(spec, predictor.measures)
+        }
+        known = sampled | {n: o for n, o in _deterministic(predictor).items() if n not in sampled}
+        _offers[predictor] = known
+    return known
+
+
+def _sampled(spec: OutputSpec, measures: Sequence[BoundMeasure]) -> Iterator[Offer]:
+    for moment in MOMENTS:
+        yield Offer(spec.name, moment, "FP64", spec.shape)
+    for one in (measure for measure in measures if measure.output == spec.name):
+        yield Offer(spec.name, one.name, BY_DTYPE[one.measure.dtype].name, one.shape, one)
+
+
+def _deterministic(predictor: Predictor) -> dict[str, Offer]:
+    return {
+        s.name: Offer(s.name, None, BY_DTYPE[s.dtype].name, s.shape)
+        for s in predictor.manifest.outputs
     }
-    return sampled | {n: o for n, o in _deterministic(manifest).items() if n not in sampled}
 
 
-def _sampled(spec: OutputSpec, manifest: Manifest) -> list[Offer]:
-    return [
-        *(Offer(spec.name, moment, "FP64", spec.shape) for moment in MOMENTS),
-        *(
-            Offer(spec.name, name, "FP64", MEASURES[name]().shape(spec.shape))
-            for name in measures_of(manifest.task)
-        ),
-    ]
+def _name(output: str, quantity: str | None, predictor: Predictor) -> str:
+    taken = quantity == output and quantity not in MOMENTS
+    single = len(predictor.manifest.outputs) == 1
+    return str(quantity) if single and not taken else quantity_name(output, str(quantity))
 
 
-def _deterministic(manifest: Manifest) -> dict[str, Offer]:
-    return {s.name: Offer(s.name, None, BY_DTYPE[s.dtype].name, s.shape) for s in manifest.outputs}
+def default_outputs(
+    predictor: Predictor, measures: Sequence[AskedMeasure], training: bool, binary: bool
+) -> list[Selected]:
+    """The tensors of an answer to a request that names none.
 
-
-def _name(manifest: Manifest, offer: Offer) -> str:
-    return str(offer.quantity) if len(manifest.outputs) == 1 else _long_name(offer)
-
-
-def _long_name(offer: Offer) -> str:
-    return quantity_name(offer.output, str(offer.quantity))
+    Args:
+        predictor: of the model.
+        measures: of the request, or the model's own.
+        training: whether passes are run. If so, they are mean, variance and measures of every
+            output of the model, else every output itself.
+        binary: whether they are returned as bytes.
+    """
+    if not training:
+        return [Selected(n, o, binary) for n, o in _deterministic(predictor).items()]
+    listed = offers(predictor)
+    asked = dict.fromkeys([*MOMENTS, *map(measure_name, measures)])
+    outputs = [spec.name for spec in predictor.manifest.outputs]
+    names = [_name(output, quantity, predictor) for output in outputs for quantity in asked]
+    return [Selected(name, listed[name], binary) for name in names if name in listed]
 
 
 def select(
-    manifest: Manifest,
-    requested: Sequence[RequestedOutput] | None,
-    training: bool,
-    binary: bool,
+    predictor: Predictor, requested: Sequence[RequestedOutput], training: bool, binary: bool
 ) -> list[Selected]:
-    """The tensors of an answer.
+    """The tensors of an answer to a request that names them.
 
     Args:
-        manifest: of the model.
-        requested: the request's outputs; without any, mean and variance of every output
-            of the model, or with `training` false every output itself.
+        predictor: of the model.
+        requested: the request's outputs.
         training: whether passes are run. If not, only the model's outputs themselves
             are available; if so, they are available as well.
         binary: default of `binary_data` for all outputs.
@@ -103,18 +132,15 @@ def select(
     Raises:
         InputError: a name is unknown or duplicate; with the known names.
     """
-    listed = offers(manifest) if training else _deterministic(manifest)
-    if not requested:
-        default = MOMENTS if training else (None,)
-        return [Selected(n, o, binary) for n, o in listed.items() if o.quantity in default]
-    long_names = {_long_name(o): o for o in listed.values() if o.quantity is not None}
-    known = long_names | listed
+    listed = offers(predictor) if training else _deterministic(predictor)
+    long = {quantity_name(o.output, o.quantity): o for o in listed.values() if o.quantity}
+    known = {**long, **listed}
     selected: dict[str, Selected] = {}
     for index, output in enumerate(requested):
         place = f"outputs[{index}].name is {output.name[:80]!r}"
         offer, measure = _find(output.name, known)
         if offer is None:
-            raise InputError(f"{place}{_why_unknown(output.name, manifest, listed)}")
+            raise InputError(f"{place}{_why_unknown(output.name, predictor, listed)}")
         if output.name in selected:
             raise InputError(f"{place}, the name of an earlier output. Request each output once.")
         own = output.parameters.binary_data if output.parameters else None
@@ -128,14 +154,13 @@ def _find(name: str, known: Mapping[str, Offer]) -> tuple[Offer | None, str | No
     base, colon, arguments = name.partition(":")
     # A model's own output may have a colon in its name.
     offer = known.get(name) or known.get(base)
-    is_measure = offer is not None and offer.quantity not in (None, *MOMENTS)
-    if offer is None or not is_measure:
+    if offer is None or offer.measure is None:
         return known.get(name), None
     return offer, f"{offer.quantity}{colon}{arguments}" if name not in known else offer.quantity
 
 
-def _why_unknown(name: str, manifest: Manifest, listed: Mapping[str, Offer]) -> str:
-    if name in offers(manifest):
+def _why_unknown(name: str, predictor: Predictor, listed: Mapping[str, Offer]) -> str:
+    if name in offers(predictor):
         return (
             ", which requires passes; 'training' is false. "
             f"Leave that out, or request {list(listed)}."

@@ -1,11 +1,17 @@
 """The parameters of a request: how to sample."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, StrictBool, create_model, model_validator
 
 from service.api.http.known import Known
-from service.api.http.option_fields import Whole, flat_fields, refuse_options_without_passes
+from service.api.http.option_fields import (
+    Whole,
+    flat_fields,
+    flat_items,
+    refuse_options_without_passes,
+)
 from service.inference.options import read_options
 from service.protocol.options import OPTIONS, AskedMeasure, Options
 
@@ -40,11 +46,17 @@ class Parameters(Known):
         """`timeout` in seconds; None is no limit of the request's own."""
         return self.timeout / 1e6 if self.timeout else None
 
-    def options(self, measures: tuple[AskedMeasure, ...]) -> Options:
-        """The sampler's options, with the measures that the outputs ask for."""
+    @property
+    def measure_names(self) -> list[str] | None:
+        """`measures` with their arguments; None: not given."""
+        given = getattr(self, "measures", None)
+        return None if given is None else flat_items(given)
+
+    def options(self, measures: Sequence[AskedMeasure]) -> Options:
+        """The sampler's options, with the measures of the answer."""
         given = {name: getattr(self, name, None) for name in OPTIONS}
         if given["sites"] is not None:
-            given["sites"] = [n.strip() for n in given["sites"].split(",") if n.strip()]
+            given["sites"] = flat_items(given["sites"])
         return read_options(**{**given, "measures": measures})
 
 

@@ -79,13 +79,17 @@ async def ready(request: Request) -> Ready:
     return Ready(ready=True)
 
 
-@router.get("/v2/models/{name}", response_model=ModelMetadata)
+@router.get("/v2/models/{name}", response_model=ModelMetadata, response_model_exclude_none=True)
 async def model(request: Request, name: Name) -> ModelMetadata:
     """Inputs of a model, and the outputs that may be requested."""
     return metadata.model_metadata(state_of(request).repository, name)
 
 
-@router.get("/v2/models/{name}/versions/{version}", response_model=ModelMetadata)
+@router.get(
+    "/v2/models/{name}/versions/{version}",
+    response_model=ModelMetadata,
+    response_model_exclude_none=True,
+)
 async def model_version(request: Request, name: Name, version: Number) -> ModelMetadata:
     """The same, of one version."""
     return metadata.model_metadata(state_of(request).repository, name, version)

@@ -106,7 +106,7 @@ class InferRequest(Known):
     inputs: Items[InferInput] = Field(min_length=1)
     outputs: Items[RequestedOutput] | None = Field(
         default=None,
-        description="default: mean and variance of every output of the model; with "
+        description="default: mean, variance and measures of every output of the model; with "
         "`training` false every output itself",
     )
 
@@ -163,12 +163,21 @@ class ServerMetadata(BaseModel):
     extensions: list[str]
 
 
+class MeasureParameters(BaseModel):
+    """What a measure is."""
+
+    unit: str = Field(description='"output" is the unit of the model\'s output')
+    description: str
+    arguments: dict[str, Any] = Field(description="with their defaults; they follow its name")
+
+
 class TensorMetadata(BaseModel):
     """One tensor of a model."""
 
     name: str
     datatype: str
     shape: list[int] = Field(description="axis 0 is the rows; -1 is any size")
+    parameters: MeasureParameters | None = Field(default=None, description="of a measure")
 
 
 class ModelMetadata(BaseModel):

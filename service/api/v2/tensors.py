@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-import numpy as np
-import orjson
 from numpy.typing import NDArray
 
+from service.api.http.json_arrays import dumps
 from service.api.v2.json_data import Where, from_json, nested_places, unravel
 from service.api.v2.schemas import InferInput
 from service.errors import InputError
@@ -140,7 +139,6 @@ def encode_answer(
             contents.append(content)
         else:
             said = tensors.describe(output.name, output.array)
-            said["data"] = np.ascontiguousarray(output.array).reshape(-1)
+            said["data"] = output.array.reshape(-1)
         described.append(said)
-    text = orjson.dumps({**head, "outputs": described}, option=orjson.OPT_SERIALIZE_NUMPY)
-    return tensors.join_body(text, contents)
+    return tensors.join_body(dumps({**head, "outputs": described}), contents)

@@ -3,61 +3,129 @@
 To add one, write its file and its test, and register it in `MEASURES`.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from service.core.measures.aleatoric import Aleatoric
 from service.core.measures.base import Measure, Needs
+from service.core.measures.bound import BoundMeasure
+from service.core.measures.confidence import Confidence
+from service.core.measures.deterministic import Deterministic
+from service.core.measures.epistemic import Epistemic
+from service.core.measures.expected_entropy import ExpectedEntropy
+from service.core.measures.facts import Facts
+from service.core.measures.interval import Interval
+from service.core.measures.label import Label
+from service.core.measures.margin import Margin
+from service.core.measures.max import Max
+from service.core.measures.min import Min
 from service.core.measures.mutual_information import MutualInformation
+from service.core.measures.predicted_class import PredictedClass
 from service.core.measures.predictive_entropy import PredictiveEntropy
+from service.core.measures.predictive_interval import PredictiveInterval
 from service.core.measures.quantiles import Quantiles
+from service.core.measures.samples import Samples
+from service.core.measures.standard_error import StandardError
+from service.core.measures.std import Std
+from service.core.measures.total import Total
 from service.core.measures.variation_ratio import VariationRatio
 from service.errors import InputError, shortened
 from service.protocol.options import AskedMeasure
 
-__all__ = ["MEASURES", "Measure", "Needs", "measures_of", "read_measures"]
+__all__ = [
+    "MEASURES",
+    "BoundMeasure",
+    "Facts",
+    "Measure",
+    "Needs",
+    "measures_of",
+    "read_measures",
+]
 
 MEASURES: Mapping[str, type[Measure]] = {
     measure.name: measure
     for measure in (
+        # Of a classification.
+        PredictedClass,
+        Label,
+        Confidence,
+        Margin,
         PredictiveEntropy,
+        ExpectedEntropy,
         MutualInformation,
         VariationRatio,
+        # Of a regression.
+        Epistemic,
+        Aleatoric,
+        Total,
+        PredictiveInterval,
+        # Of every model.
+        Std,
+        StandardError,
         Quantiles,
+        Interval,
+        Min,
+        Max,
+        Samples,
+        Deterministic,
     )
 }
 
 
-def measures_of(task: str) -> list[str]:
-    """Names of the measures that models of a task have."""
-    return [name for name, measure in MEASURES.items() if measure.applies(task)]
+def measures_of(outputs: Iterable[Facts]) -> list[str]:
+    """Names of the measures that some of a model's outputs have."""
+    outputs = tuple(outputs)
+    return [name for name, one in MEASURES.items() if any(_has(facts, one) for facts in outputs)]
 
 
-def read_measures(asked: Collection[AskedMeasure], task: str) -> tuple[Measure, ...]:
-    """The measures that a request selects, in its order.
+def read_measures(
+    asked: Collection[AskedMeasure], outputs: Collection[Facts]
+) -> tuple[BoundMeasure, ...]:
+    """The measures that a request selects, in its order, each of all outputs that have it.
 
     Args:
         asked: see `AskedMeasure`.
-        task: of the model.
+        outputs: of the model.
 
     Raises:
-        InputError: a measure is unknown for models of this task, or an argument is invalid.
+        InputError: no output of the model has a measure, or an argument is invalid.
     """
     if not asked:
         return ()
     pairs = [_name_and_arguments(item) for item in asked]
-    known = measures_of(task)
-    unknown = [name for name, _ in pairs if name not in known]
-    if unknown:
-        raise InputError(
-            f"measures names {shortened(unknown, 200)}; a model of task {task!r} has {known} in "
-            f"addition to mean and variance."
-        )
+    _require_known([name for name, _ in pairs], outputs)
     found = tuple(dict.fromkeys(MEASURES[name].read(arguments) for name, arguments in pairs))
     names = [measure.name for measure in found]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
         raise MEASURES[twice].refusal("arguments twice", "one set of them in a request")
-    return found
+    return tuple(
+        BoundMeasure(measure, facts)
+        for measure in found
+        for facts in outputs
+        if _has(facts, type(measure))
+    )
+
+
+def _has(facts: Facts, measure: type[Measure]) -> bool:
+    return measure.applies(facts) and measure.lacks(facts) is None
+
+
+def _require_known(names: Collection[str], outputs: Collection[Facts]) -> None:
+    known = measures_of(outputs)
+    for name in (name for name in names if name in MEASURES and name not in known):
+        lacking = (
+            MEASURES[name].lacks(facts) for facts in outputs if MEASURES[name].applies(facts)
+        )
+        if why := next(lacking, None):
+            raise InputError(f"measures names {name!r}, and {why}.")
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        task = next(facts.task for facts in outputs)
+        raise InputError(
+            f"measures names {shortened(unknown, 200)}; a model of task {task!r} has {known} in "
+            f"addition to mean and variance."
+        )
 
 
 def _name_and_arguments(item: AskedMeasure) -> tuple[str, Any]:

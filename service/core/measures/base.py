@@ -2,19 +2,23 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from enum import StrEnum
+from math import prod
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from service.core.measures.facts import NO_OFF, Facts, Shape
 from service.core.moments import Moments
 from service.errors import InputError, shortened
 
 Array = NDArray[Any]
 Rows = slice | NDArray[np.intp]
-Shape = tuple[int | None, ...]
+
+CLASSIFICATION = frozenset({"classification", "multilabel_classification"})
+REGRESSION = frozenset({"regression", "heteroscedastic_regression"})
 
 
 class Needs(StrEnum):
@@ -26,6 +30,28 @@ class Needs(StrEnum):
     STREAM = "stream"
     #: All samples at the end.
     SAMPLES = "samples"
+    #: The output with dropout off, for which one more pass is run.
+    OFF = "off"
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """What there is of an output after its last pass, as it is presented to a measure.
+
+    Attributes:
+        moments: of (B, …) outputs.
+        samples: (P, B, …), for a measure that needs them. For an output that is the same in all
+            passes there is one, and a state is that of one sample.
+        off: (B, …) with dropout off, for a measure that needs it.
+        noise: the same of the variance of the targets' noise, for a measure that reads it.
+        classes: see `Facts`.
+    """
+
+    moments: Moments
+    samples: Array | None = None
+    off: Array | None = None
+    noise: "Sampled | None" = None
+    classes: NDArray[np.str_] | None = None
 
 
 class Measure(ABC):
@@ -34,23 +60,34 @@ class Measure(ABC):
     Every field has a default, and `__post_init__` rejects invalid values with an `InputError`.
     A measure that needs a stream has a state: `init`, then `update` with each chunk, `take` when
     rows leave the batch, `finalize`. States are immutable. The result must not depend, bit for
-    bit, on how the passes are divided into chunks.
+    bit, on how the passes are divided into chunks, nor on the other rows of a batch.
+
+    Classes are on the last axis: (…, K) probabilities, or (…, 1), the probability of the second of
+    two. A multi-label output is presented as (…, 1) for each of its elements (see `Facts.view`).
 
     Attributes:
         name: in requests and answers.
-        unit: of its values: "nats", "1", or "output" for that of the model's output.
+        unit: of its values: "nats", "1", or "output" or "output²" for that of the model's output.
+        dtype: of its values: "float64", "int64", or "string" for str.
         tasks: of the models that support it; None: all.
         needs: see `Needs`.
+        reads_noise: whether it reads `Sampled.noise`; it then needs no stream.
     """
 
     name: ClassVar[str]
     unit: ClassVar[str]
+    dtype: ClassVar[str] = "float64"
     tasks: ClassVar[frozenset[str] | None] = None
     needs: ClassVar[Needs] = Needs.MOMENTS
+    reads_noise: ClassVar[bool] = False
 
     @abstractmethod
     def shape(self, output: Shape) -> Shape:
         """Shape of its values for an output's shape: rows on axis 0, None for a dynamic axis."""
+
+    def elements(self, output: Shape, passes: int) -> int:
+        """Number of values of a row after so many passes; a dynamic axis counts as one."""
+        return prod(size or 1 for size in self.shape(output)[1:])
 
     def init(self, samples: Array) -> Any:
         """The initial state; (P, B, …) `samples` are the first that will be added."""
@@ -65,23 +102,43 @@ class Measure(ABC):
         raise NotImplementedError(f"{self.name} keeps no state")
 
     @abstractmethod
-    def finalize(self, state: Any, moments: Moments, samples: Array | None) -> Array:
+    def finalize(self, state: Any, found: Sampled) -> Array:
         """The measure's values.
 
         Args:
             state: after all samples, for a measure that needs a stream.
-            moments: of (B, …) outputs.
-            samples: (P, B, …), for a measure that needs them. For an output that is the same
-                in all passes, P is 1, and `state` is that of one sample.
+            found: what else there is.
 
         Returns:
-            (B, …) float64, of `shape`.
+            (B, …) of `dtype` and `shape`.
         """
 
     @classmethod
-    def applies(cls, task: str) -> bool:
-        """Whether models of a task support it."""
-        return cls.tasks is None or task in cls.tasks
+    def description(cls) -> str:
+        """What it is, in one sentence."""
+        return (cls.__doc__ or "").partition("\n")[0]
+
+    @classmethod
+    def arguments(cls) -> dict[str, Any]:
+        """Its arguments and their defaults."""
+        return {field.name: field.default for field in fields(cls)}  # type: ignore[arg-type]
+
+    @classmethod
+    def applies(cls, facts: Facts) -> bool:
+        """Whether an output supports it."""
+        return cls.tasks is None or (facts.view is not None and facts.task in cls.tasks)
+
+    @classmethod
+    def lacks(cls, facts: Facts) -> str | None:
+        """What the model does not say and the measure requires, as a clause; None: nothing."""
+        if cls.needs is Needs.OFF and not facts.has_off:
+            return NO_OFF
+        if cls.reads_noise and facts.noise is None:
+            return (
+                "the noise of the model's targets is not known. Set it with mcdropout annotate "
+                "MODEL --noise-precision, or for a model that predicts its noise --noise"
+            )
+        return None
 
     @classmethod
     def read(cls, arguments: Any) -> Self:
@@ -94,7 +151,7 @@ class Measure(ABC):
         Raises:
             InputError: an argument is unknown or invalid; with what would be right.
         """
-        names = [field.name for field in fields(cls)]  # type: ignore[arg-type]
+        names = list(cls.arguments())
         if arguments is None:
             return cls()
         if not names:

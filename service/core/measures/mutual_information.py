@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from service.core.entropy import entropy
-from service.core.measures.base import Array, Measure, Needs, Rows, Shape
-from service.core.moments import Moments
+from service.core.measures.base import Array, Sampled
+from service.core.measures.expected_entropy import ExpectedEntropy
 from service.core.ordered_sum import OrderedSum
 
 
 @dataclass(frozen=True)
-class MutualInformation(Measure):
+class MutualInformation(ExpectedEntropy):
     """Mutual information of prediction and weights (BALD): epistemic uncertainty.
 
     H[E_p p(y|x, w_p)] - E_p H[p(y|x, w_p)] (Houlsby et al. 2011), from 0 to the predictive
@@ -19,27 +19,8 @@ class MutualInformation(Measure):
     """
 
     name = "mutual_information"
-    unit = "nats"
-    tasks = frozenset({"classification"})
-    needs = Needs.STREAM
 
-    def shape(self, output: Shape) -> Shape:
-        """(B, …) of (B, …, K) class probabilities."""
-        return output[:-1]
-
-    def init(self, samples: Array) -> OrderedSum:
-        """The sum of the entropies of each pass."""
-        return OrderedSum.zero(samples.shape[1:-1])
-
-    def update(self, state: OrderedSum, samples: Array) -> OrderedSum:
-        """See `Measure.update`."""
-        return state.add(entropy(samples))
-
-    def take(self, state: OrderedSum, rows: Rows) -> OrderedSum:
-        """See `Measure.take`."""
-        return state.rows(rows)
-
-    def finalize(self, state: OrderedSum, moments: Moments, samples: Array | None) -> Array:
+    def finalize(self, state: OrderedSum, found: Sampled) -> Array:
         """See `Measure.finalize`."""
-        expected = state.value / state.terms
-        return np.maximum(entropy(moments.mean) - expected, 0.0)
+        information: Array = entropy(found.moments.mean) - super().finalize(state, found)
+        return np.maximum(information, 0.0)

@@ -4,25 +4,26 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.core.entropy import entropy
-from service.core.measures.base import Array, Measure, Shape
-from service.core.moments import Moments
+from service.core.measures.base import CLASSIFICATION, Array, Measure, Sampled
+from service.core.measures.facts import Shape
 
 
 @dataclass(frozen=True)
 class PredictiveEntropy(Measure):
     """Entropy of the mean class probabilities: total uncertainty.
 
-    H[E_p p(y|x, w_p)] (Gal 2016, *Uncertainty in Deep Learning*, eq. 3.8); from 0 to ln K.
+    H[E_p p(y|x, w_p)] (Gal 2016, *Uncertainty in Deep Learning*, eq. 3.8); from 0 to ln K. It is
+    the sum of `expected_entropy` (aleatoric) and `mutual_information` (epistemic).
     """
 
     name = "predictive_entropy"
     unit = "nats"
-    tasks = frozenset({"classification"})
+    tasks = CLASSIFICATION
 
     def shape(self, output: Shape) -> Shape:
         """(B, …) of (B, …, K) class probabilities."""
         return output[:-1]
 
-    def finalize(self, state: Any, moments: Moments, samples: Array | None) -> Array:
+    def finalize(self, state: Any, found: Sampled) -> Array:
         """See `Measure.finalize`."""
-        return entropy(moments.mean)
+        return entropy(found.moments.mean)

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from service.core.measures.base import Array, Measure, Needs, Shape
-from service.core.moments import Moments
+from service.core.by_element import by_element
+from service.core.measures.base import Array, Measure, Needs, Sampled
+from service.core.measures.facts import Shape
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Quantiles(Measure):
         """
         given: Any = self.levels
         levels = tuple(given) if isinstance(given, list | tuple) else (given,)
-        if not levels or not all(_is_level(level) for level in levels):
+        if not levels or not all(is_level(level) for level in levels):
             raise self.refusal(f"levels {given!r:.40}", "numbers from 0 to 1")
         object.__setattr__(self, "levels", tuple(map(float, levels)))
 
@@ -43,13 +44,18 @@ class Quantiles(Measure):
         """(B, …, L), a quantile of each level for each element."""
         return (*output, len(self.levels))
 
-    def finalize(self, state: Any, moments: Moments, samples: Array | None) -> Array:
+    def finalize(self, state: Any, found: Sampled) -> Array:
         """See `Measure.finalize`."""
-        if samples is None:
-            raise ValueError("quantiles are made from all samples")
-        found = np.quantile(samples.astype(np.float64), self.levels, axis=0)
-        return np.moveaxis(found, 0, -1)
+        return quantiles(found, self.levels)
 
 
-def _is_level(level: Any) -> bool:
+def quantiles(found: Sampled, levels: Sequence[float]) -> Array:
+    """(B, …, L) float64, of an output whose samples are there."""
+    if found.samples is None:
+        raise ValueError("quantiles are made from all samples")
+    return by_element(lambda x: np.quantile(x, levels, axis=0).T, found.samples)
+
+
+def is_level(level: Any) -> bool:
+    """Whether an argument is a number from 0 to 1."""
     return isinstance(level, int | float) and not isinstance(level, bool) and 0 <= level <= 1

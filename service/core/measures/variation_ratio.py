@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.core.entropy import as_distribution
-from service.core.measures.base import Array, Measure, Needs, Rows, Shape
-from service.core.moments import Moments
+from service.core.measures.base import CLASSIFICATION, Array, Measure, Needs, Rows, Sampled
+from service.core.measures.facts import Shape
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class VariationRatio(Measure):
 
     name = "variation_ratio"
     unit = "1"
-    tasks = frozenset({"classification"})
+    tasks = CLASSIFICATION
     needs = Needs.STREAM
 
     def shape(self, output: Shape) -> Shape:
@@ -43,7 +43,7 @@ class VariationRatio(Measure):
         """See `Measure.take`."""
         return state[rows]
 
-    def finalize(self, state: NDArray[np.int64], moments: Moments, samples: Array | None) -> Array:
+    def finalize(self, state: NDArray[np.int64], found: Sampled) -> Array:
         """See `Measure.finalize`."""
         ratio: Array = 1.0 - state.max(axis=-1) / state.sum(axis=-1)
         return ratio

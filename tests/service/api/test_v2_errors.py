@@ -154,7 +154,7 @@ def parameters(**given: Any) -> dict[str, Any]:
         ),
         (
             outputs("x"),
-            "outputs[0].name is 'x'; the outputs are ['mean', 'variance', 'predictive_ent",
+            "outputs[0].name is 'x'; the outputs are ['mean', 'variance', 'predicted_clas",
         ),
         (
             outputs("mean", "mean"),
@@ -175,6 +175,13 @@ def parameters(**given: Any) -> dict[str, Any]:
             parameters(samples=5),
             "parameters: unknown field 'samples'; the known fields are ['training',",
         ),
+        (
+            outputs("mean") | {"parameters": {"measures": "std"}},
+            "parameters.measures is for a request without outputs, and there are some: name the "
+            "measures as outputs.",
+        ),
+        (parameters(measures=["std"]), "parameters.measures is a list: Input should be a valid st"),
+        (parameters(measures="std:1"), "measures gives 'std' arguments; it takes none."),
         (parameters(passes=1), "passes is 1; a variance needs at least 2."),
         (parameters(passes=10**9), "this server allows at most 1000000."),
         (parameters(passes=2.5), "parameters.passes is 2.5: Input should be a valid integer."),

@@ -12,10 +12,10 @@ import pytest
 from starlette.types import ASGIApp
 
 from scripts.local_server import local_server
-from service import load_model
+from service import Predictor, load_model
 from service.api.app import create_app
 from service.api.http.app_state import AppState
-from service.core.measures import MEASURES, measures_of
+from service.core.measures import Facts, measures_of
 from service.errors import StoppingError
 from service.repository.registry import Repository
 from service.runtime.device import choose_device
@@ -40,13 +40,26 @@ def test_health(client: httpx.Client) -> None:
     assert client.get("/v2/models/digits/versions/1/ready").json() == ready
 
 
-def test_model_metadata_lists_the_outputs(client: httpx.Client) -> None:
+def test_model_metadata_lists_the_outputs(client: httpx.Client, digits: Predictor) -> None:
     metadata = client.get("/v2/models/digits").json()
-    measures = [
-        (name, [-1 if n is None else n for n in MEASURES[name]().shape((None, 10))])
-        for name in measures_of("classification")
-    ]
-    assert ("predictive_entropy", [-1]) in measures
+    of_measures = metadata["outputs"][2:-1]
+    assert {"name": "samples", "datatype": "FP64", "shape": [-1, -1, 10]}.items() <= next(
+        output.items() for output in of_measures if output["name"] == "samples"
+    )
+    assert of_measures[0] == {
+        "name": "predicted_class",
+        "datatype": "INT64",
+        "shape": [-1],
+        "parameters": {
+            "unit": "1",
+            "description": "Index of the class with the largest mean probability.",
+            "arguments": {},
+        },
+    }
+    assert [output["name"] for output in of_measures] == measures_of(digits.facts)
+    assert {output["datatype"] for output in of_measures} == {"INT64", "BYTES", "FP64"}
+    arguments = {output["name"]: output["parameters"]["arguments"] for output in of_measures}
+    assert arguments["interval"] == {"level": 0.9}
     assert metadata == {
         "name": "digits",
         "versions": ["1"],
@@ -55,13 +68,13 @@ def test_model_metadata_lists_the_outputs(client: httpx.Client) -> None:
         "outputs": [
             {"name": "mean", "datatype": "FP64", "shape": [-1, 10]},
             {"name": "variance", "datatype": "FP64", "shape": [-1, 10]},
-            *({"name": name, "datatype": "FP64", "shape": shape} for name, shape in measures),
+            *of_measures,
             {"name": "probabilities", "datatype": "FP32", "shape": [-1, 10]},
         ],
     }
     assert client.get("/v2/models/digits/versions/1").json() == metadata
     outputs = client.get("/v2/models/co2").json()["outputs"]
-    named = ["mean", "variance", *measures_of("regression"), "ppm"]
+    named = ["mean", "variance", *measures_of([Facts("ppm", (None, 1), "regression")]), "ppm"]
     assert [output["name"] for output in outputs] == named
 
 
@@ -73,8 +86,11 @@ def test_all_listed_outputs_have_their_listed_form(client: httpx.Client, name: s
     rows = {**spec, "shape": [3, size], "data": [1.0] * 3 * size}
     outputs = [{"name": output["name"]} for output in metadata["outputs"]]
     response = client.post(f"/v2/models/{name}/infer", json={"inputs": [rows], "outputs": outputs})
-    found = [{k: o[k] for k in ("name", "datatype", "shape")} for o in response.json()["outputs"]]
-    assert found == [{**o, "shape": [3, *o["shape"][1:]]} for o in metadata["outputs"]]
+    passes = response.json()["parameters"]["passes"]
+    for found, said in zip(response.json()["outputs"], metadata["outputs"], strict=True):
+        assert (found["name"], found["datatype"]) == (said["name"], said["datatype"])
+        # Of what is dynamic there is the batch, and the passes of the samples.
+        assert found["shape"] == [3, *(passes if n == -1 else n for n in said["shape"][1:])]
 
 
 def test_config_has_the_form_of_triton(client: httpx.Client) -> None:

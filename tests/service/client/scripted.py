@@ -52,7 +52,7 @@ def inferred(seed: int = 7, **arrays: Array) -> Answer:
 
 #: How a request is answered.
 Deed: TypeAlias = "Answer | Callable[[Handler], None]"
-GOOD = inferred(y__mean=np.ones((1, 2)), y__variance=np.zeros((1, 2)))
+GOOD = inferred(mean=np.ones((1, 2)), variance=np.zeros((1, 2)))
 
 
 def signature(inputs: Mapping[str, tuple[str, list[int]]], outputs: list[str]) -> Answer:

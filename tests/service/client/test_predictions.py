@@ -151,7 +151,7 @@ def test_models_and_their_states(ask: Any) -> None:
         (
             {"measures": ["doubt"]},
             400,
-            "'probabilities.doubt'; the outputs are ['mean', 'variance',",
+            "measures names ['doubt']; a model of task 'classification' has ['predicted_class',",
         ),
         ({"sites": []}, 400, "sites is empty"),
         ({"sites": ["x"]}, 400, "sites names ['x']; the model has ['drop_maps',"),

@@ -20,10 +20,11 @@ from service.client.signature import Signature
         ({"rate_scale": "a"}, "rate_scale is 'a' of type str; it must be a number"),
         ({"rate_scale": True}, "rate_scale is True of type bool; it must be a number"),
         ({"measures": "mutual_information"}, r"give a list: \['mutual_information'\]"),
-        ({"measures": None}, "measures is None of type NoneType; it must be a list of names"),
+        ({"measures": 1}, "measures is 1 of type int; it must be a list of names"),
         ({"sites": "drop"}, r"sites is the string 'drop'; give a list: \['drop'\]"),
         ({"sites": [1]}, r"sites is \[1\] of type list; it must be a list of names"),
         ({"sites": ["a,b"]}, "the site 'a,b' has a comma"),
+        ({"measures": ["std,min"]}, "the measure 'std,min' has a comma"),
         ({"masks": 1}, "masks is 1 of type int; it must be a string"),
         ({"measures": [{"a": 1, "b": 2}]}, "give objects of one name and its argument"),
     ],
@@ -46,11 +47,11 @@ def test_numpy_numbers_are_sent_as_numbers() -> None:
 
 def test_measure_with_arguments_is_one_string() -> None:
     options = read_options(measures=["entropy", {"quantiles": [0.05, 0.95]}, {"interval": 0.9}])
-    sent = question(options, Signature((), ("y",)))["outputs"]
-    assert [output["name"] for output in sent] == [
-        "y.mean",
-        "y.variance",
-        "y.entropy",
-        "y.quantiles:0.05:0.95",
-        "y.interval:0.9",
-    ]
+    sent = question(options, Signature((), ("y",)))
+    assert sent["parameters"]["measures"] == "entropy,quantiles:0.05:0.95,interval:0.9"
+
+
+def test_without_measures_the_model_s_own_are_asked_for_and_with_an_empty_list_none() -> None:
+    signature = Signature((), ("y",))
+    assert "measures" not in question(read_options(), signature)["parameters"]
+    assert question(read_options(measures=[]), signature)["parameters"]["measures"] == ""

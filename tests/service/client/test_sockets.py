@@ -166,7 +166,7 @@ def test_tries_stop_at_the_deadline(kind: str) -> None:
         (Answer(200, b"<html>Sign in"), ServerFaultError, "the answer is not valid .*Sign in"),
         (Answer(200, b""), ServerFaultError, "the answer is not valid"),
         (Answer(200, b"no gzip", {"Content-Encoding": "gzip"}), ServerFaultError, "cannot be read"),
-        (inferred(z=np.ones(1)), ServerFaultError, r"KeyError\('y.mean'\)"),
+        (inferred(z=np.ones(1)), ServerFaultError, r"KeyError\('mean'\)"),
     ],
 )
 def test_other_failures_are_raised_at_once(
@@ -238,17 +238,24 @@ def test_content_of_requests(kind: str) -> None:
         assert seen.path == "/below/v2/models/a%20b%2F%C3%BC/versions/2/infer"
         assert seen.headers["Authorization"] == "Bearer secret"
         assert seen.headers["X-Request-ID"] == "mine-1"
-        assert [output["name"] for output in seen.head["outputs"]] == [
-            "y.mean",
-            "y.variance",
-            "y.m",
-        ]
+        assert "outputs" not in seen.head
         assert seen.head["parameters"] == {
             **{"passes": 50, "seed": 7, "masks": "per_row", "rate_scale": 0.5, "sites": "s,t"},
-            "binary_data_output": True,
+            **{"measures": "m", "binary_data_output": True},
         }
+        assert list(prediction["y"].measures) == ["m"]
         assert prediction.request_id == "mine-1"
         assert (prediction.model, prediction.version) == ("m", 3)
+
+
+@on_both
+def test_measures_are_of_the_outputs_that_have_them(kind: str) -> None:
+    moments = {f"{output}__{m}": ONES for output in ("y", "y.z") for m in ("mean", "variance")}
+    with scripted(inferred(7, **moments, y__total=ONES)) as server:
+        server.metadata[0] = signature({"x": ("DT_FLOAT", [-1, 2])}, ["y", "y.z"])
+        with asking(kind, server.url) as client:
+            found = client.predict("m", ROW, measures=["total"])
+        assert [list(found[output].measures) for output in ("y", "y.z")] == [["total"], []]
 
 
 @on_both
@@ -319,6 +326,7 @@ def test_invalid_arguments_are_refused_before_sending(kind: str) -> None:
             *({"timeout": 0}, {"timeout": float("nan")}, {"timeout": float("inf")}),
             *({"request_id": "a b"}, {"request_id": ""}, {"request_id": "x\r\nY: z"}),
             *({"measures": "mutual_information"}, {"sites": "drop"}, {"sites": ["a,b"]}),
+            {"measures": ["std,min"]},
         ):
             with pytest.raises(InvalidCallError, match=next(iter(options)).removesuffix("s")):
                 client.predict("m", ROW, **options)

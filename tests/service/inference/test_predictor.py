@@ -96,7 +96,7 @@ def test_prediction_is_a_mapping_of_outputs(digits: Predictor) -> None:
         ({"sites": [None]}, r"sites is \[None\] of type list; it must be a list of names"),
         ({"sites": 3}, "sites is 3 of type int; it must be a list of names"),
         ({"measures": "predictive_entropy"}, "measures is the string 'predictive_entropy'; give a"),
-        ({"measures": None}, "measures is None of type NoneType; it must be a list of names"),
+        ({"measures": 1}, "measures is 1 of type int; it must be a list of names"),
         ({"measures": ["kurtosis"]}, r"measures names \['kurtosis'\]; .*predictive_entropy"),
     ],
 )

@@ -39,15 +39,13 @@ def test_body_fields_are_the_options() -> None:
         assert fields[name]["description"] == f"{option.description}; default: {option.default}"
         assert fields[name].get("minimum") == option.minimum
         assert fields[name].get("maximum") == option.maximum
-        assert fields[name]["default"] == (
-            list(DEFAULTS[name]) if name == "measures" else DEFAULTS[name]
-        )
+        assert fields[name]["default"] == DEFAULTS[name]
 
 
-def test_v2_parameters_are_the_options_except_measures() -> None:
+def test_v2_parameters_are_the_options() -> None:
     fields = InferParameters.model_json_schema()["properties"]
-    assert set(OPTIONS) - set(fields) == {"measures"}
-    assert all(fields[name]["default"] == DEFAULTS[name] for name in set(OPTIONS) - {"measures"})
+    assert set(OPTIONS) <= set(fields)
+    assert all(fields[name]["default"] == DEFAULTS[name] for name in OPTIONS)
 
 
 def test_command_line_flags_are_the_options() -> None:

@@ -10,7 +10,7 @@ from service.core.measures.quantiles import Quantiles
 from service.errors import InputError
 from service.inference.options import Limits
 from tests.conftest import STORE
-from tests.service.core.measures.of_samples import measured
+from tests.service.core.measures.of_samples import PLAIN, measured
 
 ROWS = [[1985.0], [2010.0]]
 
@@ -54,9 +54,9 @@ def test_quantiles_need_memory_for_all_samples() -> None:
 )
 def test_levels_are_numbers_from_0_to_1(levels: Any) -> None:
     with pytest.raises(InputError, match=r"measures gives 'quantiles' .*; it takes "):
-        read_measures([{"quantiles": levels}], "regression")
+        read_measures([{"quantiles": levels}], [PLAIN])
 
 
 def test_two_sets_of_levels_in_a_request_are_refused() -> None:
     with pytest.raises(InputError, match="gives 'quantiles' arguments twice; it takes one set"):
-        read_measures(["quantiles:0.1", "quantiles:0.9"], "regression")
+        read_measures(["quantiles:0.1", "quantiles:0.9"], [PLAIN])
