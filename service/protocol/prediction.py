@@ -53,7 +53,9 @@ class Prediction(Mapping[str, OutputPrediction]):
     outputs: Mapping[str, OutputPrediction]
     passes: int
     seed: int
-    row_passes: NDArray[np.int64] | None = field(default=None, compare=False, repr=False)
+    row_passes: NDArray[np.int64] | None = field(
+        default=None, kw_only=True, compare=False, repr=False
+    )
 
     def __getitem__(self, name: str) -> OutputPrediction:
         return self.outputs[name]
