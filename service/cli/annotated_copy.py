@@ -26,8 +26,8 @@ def write_annotated(
     """Write a copy of a model file with annotations, if it passes load-time verification.
 
     Annotations that the file or a sidecar beside it has already are kept where `said` gives no
-    others. A file without a manifest gets no manifest, but annotations in its metadata: so a
-    server reads it as before, and as a later version reads other files.
+    others. A file without a manifest gets no manifest, but annotations in its metadata, so that
+    everything else is still read from its graph.
 
     Args:
         source: the model file.

@@ -45,9 +45,9 @@ class LinkPass(ir.passes.InPlacePass):
         """Change the model."""
         names = free_names(model.graph) if self._links else FreeNames()
         for index, value in enumerate(model.graph.outputs):
-            if value.name in self._links:
-                linked = _linked(model.graph, value, self._links[value.name], names)
-                model.graph.outputs[index] = linked
+            link = self._links.get(str(value.name))
+            if link is not None:
+                model.graph.outputs[index] = _linked(model.graph, value, link, names)
         return ir.passes.PassResult(model, modified=bool(self._links))
 
     def ensures(self, model: ir.Model) -> None:

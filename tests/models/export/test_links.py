@@ -1,5 +1,7 @@
 """Keras models of logits: probabilities are served, as Keras' own passes give them."""
 
+import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,12 +37,19 @@ def logits(units: int) -> keras.Model:
     )
 
 
+ABC = ["a", "b", "c"]
 #: Name of a model to its outputs, task, labels and link.
 CASES: dict[str, tuple[int, Any]] = {
-    "classes": (3, {"task": "classification", "labels": "abc", "link": "softmax"}),
-    "single": (1, {"task": "classification", "labels": "ny", "link": {"scores": "sigmoid"}}),
-    "each": (3, {"task": "multilabel_classification", "labels": "abc", "link": "sigmoid"}),
+    "classes": (3, {"task": "classification", "labels": ABC, "link": "softmax"}),
+    "single": (1, {"task": "classification", "labels": ["n", "y"], "link": {"scores": "sigmoid"}}),
+    "each": (
+        3,
+        {"task": "multilabel_classification", "labels": ABC, "link": "sigmoid"},
+    ),
 }
+
+#: What the sidecar of a copy of `classes` says.
+PLAIN = {"task": "regression", "labels": None, "link": "identity", "noise_precision": 4.0}
 
 
 def probabilities(y: NDArray[Any], link: Any) -> NDArray[Any]:
@@ -62,6 +71,8 @@ def store(keras_models: dict[str, keras.Model], tmp_path_factory: pytest.TempPat
     folder = tmp_path_factory.mktemp("store")
     for name, (_, said) in CASES.items():
         export_model(keras_models[name], folder / name / "1" / "model.onnx", **said)
+    shutil.copytree(folder / "classes", folder / "plain")
+    (folder / "plain" / "1" / "model.mcdropout.json").write_text(json.dumps(PLAIN))
     return folder
 
 
@@ -126,6 +137,10 @@ def test_details_say_task_labels_and_link(server: LocalServer) -> None:
     details = httpx.get(f"{server.url}/v1/models/single").json()
     assert (details["task"], details["labels"]) == ("classification", ["n", "y"])
     assert [output["link"] for output in details["outputs"]] == ["sigmoid"]
+    details = httpx.get(f"{server.url}/v1/models/plain").json()
+    assert {name: details[name] for name in PLAIN if name != "link"} | {
+        "link": details["outputs"][0]["link"]
+    } == PLAIN
 
 
 def test_noise_and_measures_are_written_and_told(tmp_path: Path) -> None:

@@ -113,8 +113,7 @@ def test_a_link_to_a_model_stays_one(path: Path, tmp_path: Path) -> None:
 def apart(path: Path) -> None:
     """Put the weights of a model into data files of their own."""
     model = onnx.load(path)
-    where = {"save_as_external_data": True, "location": "w.data", "size_threshold": 0}
-    onnx.save(model, path, **where)
+    onnx.save(model, path, save_as_external_data=True, location="w.data", size_threshold=0)
 
 
 def test_data_files_are_copied_and_their_references_kept(digits_path: Path, tmp_path: Path) -> None:

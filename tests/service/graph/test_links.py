@@ -19,6 +19,7 @@ from service.graph.plan import Layout, compile_plan
 from service.inference.runner import Draws
 from service.runtime.engine import CPU, Engine
 from tests.service.graph.adopt.foreign import graph
+from tests.service.graph.adopt.test_adopt import TORCH
 from tests.service.reference import save
 
 Array = NDArray[Any]
@@ -68,12 +69,12 @@ def test_everything_is_computed_of_probabilities(
     wanted = LINKS[link](logits(path)["y"])
     linked = load_model(path)
     found = linked.predict(X, PASSES, 7)["y"]
-    exact = {"rtol": 0, "atol": 2e-3 if dtype == "float16" else 1e-6}
-    np.testing.assert_allclose(found.mean, wanted.mean(axis=0), **exact)
-    np.testing.assert_allclose(found.variance, wanted.var(axis=0, ddof=1), **exact)
+    allowed = 2e-3 if dtype == "float16" else 1e-6
+    np.testing.assert_allclose(found.mean, wanted.mean(axis=0), rtol=0, atol=allowed)
+    np.testing.assert_allclose(found.variance, wanted.var(axis=0, ddof=1), rtol=0, atol=allowed)
     off = linked.predict_deterministic(X)["y"]
     assert off.dtype == np.dtype(dtype if dtype != "float" else "float32")
-    np.testing.assert_allclose(off, LINKS[link](2.0 * X.astype(np.float64)), **exact)
+    np.testing.assert_allclose(off, LINKS[link](2.0 * X.astype(np.float64)), rtol=0, atol=allowed)
 
 
 def test_measures_are_of_probabilities(tmp_path: Path) -> None:
@@ -168,3 +169,17 @@ def test_a_model_of_a_fixed_batch_is_linked(tmp_path: Path) -> None:
     wanted = softmax(logits(path)["y"]).mean(axis=0)
     path.with_name("m.mcdropout.json").write_text('{"link": "softmax"}')
     np.testing.assert_allclose(load_model(path).predict(X, PASSES, 7)["y"].mean, wanted, atol=1e-6)
+
+
+def test_a_file_of_pytorch_answers_with_probabilities(tmp_path: Path) -> None:
+    facts, path = np.load(TORCH / "mlp_dynamo.npz"), tmp_path / "m.onnx"
+    path.write_bytes((TORCH / "mlp_dynamo.onnx").read_bytes())
+    said = {"task": "classification", "link": "softmax", "labels": ["a", "b", "c"]}
+    path.with_name("m.mcdropout.json").write_text(json.dumps(said))
+    model, x = load_model(path), facts["x"][:2]
+    off = model.predict_deterministic(x)["y"]
+    np.testing.assert_allclose(off, softmax(facts["y_eval"][:2].astype(np.float64)), atol=1e-6)
+    found = model.predict(x, PASSES, 7, ["predictive_entropy"])
+    np.testing.assert_allclose(found["y"].mean.sum(axis=-1), 1, atol=1e-6)
+    entropies = found["y"].measures["predictive_entropy"]
+    np.testing.assert_allclose(entropies, entropy(found["y"].mean), atol=1e-12)
