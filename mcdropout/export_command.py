@@ -4,9 +4,8 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, cast, get_args
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -14,20 +13,17 @@ from rich.table import Table
 from rich.text import Text
 
 from mcdropout import require_own
+from service.annotations import Annotations
+from service.cli.annotation_flags import with_annotations
 from service.errors import ExportError, MCDropoutError
-from service.manifest import Checks, Manifest, Task
+from service.manifest import Checks, Manifest
 from service.repository.scan import MODEL_FILE, is_version
 
-TaskName = StrEnum("TaskName", {task: task for task in get_args(Task)})  # type: ignore[misc]
 ModelArgument = Annotated[
     str, typer.Argument(help="A .keras or .h5 file, or package.module:function.")
 ]
 Output = Annotated[
     Path, typer.Option(help=f"Folder to write {MODEL_FILE} into: <store>/<name>/<version>.")
-]
-Labels = Annotated[
-    str | None,
-    typer.Option(help="Class names separated by commas, or a file with one per line."),
 ]
 Example = Annotated[
     Path | None,
@@ -46,21 +42,18 @@ AllowUnsafeLambda = Annotated[
 ]
 
 
+@with_annotations
 def export(
     model: ModelArgument,
     *,
     output: Output,
-    task: Annotated[TaskName, typer.Option(help="What the outputs mean.")] = TaskName["other"],
-    labels: Labels = None,
     example: Example = None,
-    passes: Annotated[
-        int, typer.Option(min=2, help="Default number of passes of a request.")
-    ] = 100,
     opset: Annotated[int, typer.Option(help="ONNX opset of the file.")] = 18,
     custom_objects: CustomObjects = None,
     allow_unsafe_lambda: AllowUnsafeLambda = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
+    annotations: Annotations,
 ) -> None:
     """Export a Keras model to an ONNX file whose dropout is active.
 
@@ -79,13 +72,11 @@ def export(
         manifest = export_model(
             loaded,
             path,
-            task=cast(Task, task.value),
-            labels=_read_labels(labels),
             example=_read_example(example),
-            passes=passes,
             opset=opset,
             source=source,
             on_stage=lambda stage: status.update(f"{stage} …"),
+            **{"task": "other"} | annotations.given,
         )
     _report(path, manifest, as_json)
 
@@ -150,13 +141,6 @@ def _hidden_start_up_noise() -> Iterator[None]:
     finally:
         os.dup2(saved, 2)
         os.close(saved)
-
-
-def _read_labels(labels: str | None) -> list[str] | None:
-    if labels is None:
-        return None
-    text = Path(labels).read_text().splitlines() if Path(labels).is_file() else labels.split(",")
-    return [label.strip() for label in text if label.strip()]
 
 
 def _read_example(path: Path | None) -> Any:

@@ -5,7 +5,7 @@ ONNX file's metadata under `METADATA_KEY`, so that a model is always one file.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -24,6 +24,10 @@ Task = Literal[
 Link = Literal["identity", "softmax", "sigmoid"]
 NoiseForm = Literal["variance", "log_variance", "scale", "log_scale"]
 Shape = tuple[int | None, ...]
+#: The default number of passes of a request.
+Passes = Annotated[int, Field(ge=2, le=1_000_000)]
+#: The inverse of a variance.
+Precision = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class _Frozen(BaseModel):
@@ -175,18 +179,15 @@ class Manifest(_Frozen):
     noise: NoiseSpec | None = Field(
         default=None, description="of a heteroscedastic regression; null: not known"
     )
-    noise_precision: float | None = Field(
+    noise_precision: Precision | None = Field(
         default=None,
-        gt=0,
         description="inverse variance of the noise of a regression's targets (Gal's τ), in the "
         "inverse squared unit of the output",
     )
     measures: tuple[str, ...] = Field(
         default=(), description="measures of a request that names none, as in requests"
     )
-    passes: int = Field(
-        default=100, ge=2, le=1_000_000, description="default number of passes of a request"
-    )
+    passes: Passes = Field(default=100, description="default number of passes of a request")
     sites: tuple[SiteSpec, ...]
     kept_off: tuple[str, ...] = Field(
         default=(),

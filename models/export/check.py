@@ -15,8 +15,9 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from service.core.distributions import BY_KIND
+from service.core.probabilities import are_probabilities
 from service.core.rounding import Difference, difference, worst
-from service.core.tolerances import LOG_CHANCE, PROBABILITY_SUM
+from service.core.tolerances import LOG_CHANCE
 from service.errors import ExportError
 from service.manifest import (
     TRAINING_INPUT,
@@ -303,21 +304,20 @@ def _unusual_draws(site: SiteSpec, repeats: int) -> float:
     return count * _size(site) * BY_KIND[site.kind].share_unusual(site.rate)
 
 
-def require_probabilities(outputs: Iterable[Array]) -> None:
-    """Check that every row of every output is a distribution over classes.
+def require_probabilities(manifest: Manifest, outputs: Iterable[Array]) -> None:
+    """Check that the outputs of a classification are probabilities, where no link makes them so.
 
     Raises:
-        ExportError: a row is not.
+        ExportError: an output is not.
     """
-    for output in outputs:
-        values = output.astype(np.float64)
-        inside = bool((values >= 0).all() and (values <= 1).all())
-        whole = values.shape[-1] == 1 or bool(
-            np.allclose(values.sum(axis=-1), 1.0, atol=PROBABILITY_SUM)
-        )
-        if not (inside and whole):
+    if manifest.task not in ("classification", "multilabel_classification"):
+        return
+    for spec, output in zip(manifest.outputs, outputs, strict=True):
+        if spec.link == "identity" and not are_probabilities(output, manifest.task):
             raise ExportError(
-                "task 'classification' needs probabilities, and the model's outputs are not: "
-                "they leave [0, 1] or do not sum to 1, as logits would. End the model with a "
-                "softmax (or sigmoid) activation, or export it with task 'other'."
+                f"task {manifest.task!r} needs probabilities, and output {spec.name!r} of the "
+                "model is not: it leaves [0, 1] or does not sum to 1, as logits would. If they are "
+                'logits, export it with --link softmax (link="softmax"), or sigmoid of single '
+                "ones. End the model with a softmax (or sigmoid) activation, or export it with "
+                "task 'other'."
             )

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from models.export.private_api import installed_version
 from models.export.trace import Emitted
-from service.errors import ExportError
+from service.annotations import Annotations, annotated
+from service.errors import ArtifactError, ExportError
 from service.manifest import InputSpec, Manifest, OutputSpec
 
 Array = NDArray[Any]
@@ -127,24 +128,16 @@ def output_specs(
     )
 
 
-def check_labels(
-    labels: Sequence[str] | None, outputs: tuple[OutputSpec, ...]
-) -> tuple[str, ...] | None:
-    """The labels, if there is one for each value of every output's last axis.
+def with_annotations(manifest: Manifest, said: Annotations) -> Manifest:
+    """The manifest with what was said of the model.
 
     Raises:
-        ExportError: their number is wrong. A single sigmoid output takes two.
+        ExportError: it does not fit the outputs.
     """
-    if labels is None:
-        return None
-    for output in outputs:
-        classes = max(output.shape[-1] or 0, 2)
-        if len(labels) != classes:
-            raise ExportError(
-                f"{len(labels)} labels were given, and output {output.name!r} has {classes} "
-                "classes."
-            )
-    return tuple(labels)
+    try:
+        return annotated(manifest, said, "the model")
+    except ArtifactError as error:
+        raise ExportError(str(error)) from error
 
 
 def notes(manifest: Manifest) -> Iterator[str]:

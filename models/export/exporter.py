@@ -1,9 +1,7 @@
 """Export a Keras model to an artifact: trace, convert, lower, check, write."""
 
 import logging
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import onnx
 import onnx_ir as ir
 import tensorflow as tf
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from models.export import check, describe, text
 from models.export.convert import to_onnx
@@ -26,9 +25,11 @@ from models.export.reference import reference
 from models.export.source import fingerprint, float32_instead_of_bfloat16
 from models.export.trace import Draws, discover, emit, flag_signature, inference, still_training
 from service import load_model
+from service.annotations import Annotations, faulty_field
 from service.core.tolerances import LEAST, LEAST_OF_HALF
+from service.draft import draft_of
 from service.errors import ExportError, MCDropoutError
-from service.manifest import METADATA_KEY, Manifest, Source, Task
+from service.manifest import METADATA_KEY, Link, Manifest, NoiseSpec, Source, Task
 
 Array = NDArray[Any]
 
@@ -47,6 +48,10 @@ def export_model(
     *,
     task: Task,
     labels: Sequence[str] | None = None,
+    link: Link | Mapping[str, Link] = "identity",
+    noise: NoiseSpec | Mapping[str, str] | None = None,
+    noise_precision: float | None = None,
+    measures: Sequence[str] = (),
     example: Array | Mapping[str, Array] | None = None,
     passes: int = 100,
     opset: int = OPSETS[0],
@@ -61,8 +66,14 @@ def export_model(
         model: a built Keras model with at least one dropout.
         path: of the file to write; its folder is created. If a check fails, nothing is
             written and an existing file is kept.
-        task: what the outputs mean. "classification" needs probabilities.
-        labels: class names, one for each value of the output's last axis.
+        task: what the outputs mean. The classifications need probabilities, or a link.
+        labels: class names, one for each value of the output's last axis. A single sigmoid
+            takes two: those of its being 0, and 1.
+        link: what makes probabilities of the outputs, by name if they differ: "softmax" or
+            "sigmoid" of logits. The file gives logits still; a server applies it in every pass.
+        noise: of a heteroscedastic regression: the outputs with `mean` and `noise`, and its `form`.
+        noise_precision: inverse variance of the noise of a regression's targets (Gal's τ).
+        measures: of a request that names none, such as "quantiles:0.05:0.95".
         example: real rows, (rows, …) or {input name: (rows, …)}. The checks use
             up to 8 of them as they are, and the first row becomes the manifest's
             example. Without it the checks use standard normal numbers (0 and 1 for
@@ -78,6 +89,15 @@ def export_model(
     Raises:
         ExportError: the model cannot be exported, or the file failed a check.
     """
+    said = _annotations(
+        task=task,
+        labels=labels,
+        link=link,
+        noise=noise,
+        noise_precision=noise_precision,
+        measures=measures,
+        passes=passes,
+    )
     _require_exportable(model, opset)
     with float32_instead_of_bfloat16(model):
         interface = Interface(model, example)
@@ -86,8 +106,14 @@ def export_model(
         draws = discover(interface, interface.signature)
         rows = _checked_rows(model, interface, example, draws)
         attempt = _Attempt(model, interface, Path(path), rows, example is not None, opset, on_stage)
-        facts = {"task": task, "labels": labels, "passes": passes, "source": source or before}
-        return attempt.export(draws, facts, before)
+        return attempt.export(draws, said, before, source or before)
+
+
+def _annotations(**given: Any) -> Annotations:
+    try:
+        return Annotations(**given)
+    except ValidationError as error:
+        raise ExportError(f"the arguments: {faulty_field(error)}") from error
 
 
 def _checked_rows(
@@ -124,19 +150,19 @@ class _Attempt:
     opset: int
     on_stage: Callable[[str], None]
 
-    def export(self, draws: Draws, facts: dict[str, Any], before: Source) -> Manifest:
+    def export(self, draws: Draws, said: Annotations, before: Source, source: Source) -> Manifest:
         """Export with these draws, or else with custom layers run twice as a whole."""
         try:
-            return self._export(draws, facts, before)
+            return self._export(draws, said, before, source)
         except check.DifferenceError:
             whole = _custom_layers_twice(self.model, draws)
             if whole == draws:
                 raise
             # A custom layer may differ in training beyond its dropout. Then the whole layer is
             # run with training on and off, and the flag selects the result.
-            return self._export(whole, facts, before)
+            return self._export(whole, said, before, source)
 
-    def _export(self, draws: Draws, facts: dict[str, Any], before: Source) -> Manifest:
+    def _export(self, draws: Draws, said: Annotations, before: Source, source: Source) -> Manifest:
         """Emit, convert, check and write."""
         signature, interface = self.interface.signature, self.interface
         expected, names = self._expected(draws)
@@ -148,24 +174,23 @@ class _Attempt:
         lower(lowered, traced.sites, [spec.name for spec in signature], names)
         placed = with_places(lowered, list(traced.sites.values()), self.rows)
         self.on_stage(STAGES[3])
-        if facts["task"] == "classification":
-            check.require_probabilities(expected.off.outputs)
-        outputs = describe.output_specs(
-            names,
-            traced.function.get_concrete_function(*flagged).outputs,
-            outputs_after_sites(lowered),
-        )
         manifest = Manifest(
-            **facts
-            | {"labels": describe.check_labels(facts["labels"], outputs)}
-            | {"inputs": describe.input_specs(signature, self.rows, self.with_example)},
-            outputs=outputs,
+            task="other",
+            inputs=describe.input_specs(signature, self.rows, self.with_example),
+            outputs=describe.output_specs(
+                names,
+                traced.function.get_concrete_function(*flagged).outputs,
+                outputs_after_sites(lowered),
+            ),
             sites=placed,
             kept_off=draws.kept_off,
             same_seed=describe.same_seeds(traced),
             tools=describe.tool_versions(),
+            source=source,
         )
-        with _draft(self.path) as draft:
+        manifest = describe.with_annotations(manifest, said)
+        check.require_probabilities(manifest, expected.off.outputs)
+        with draft_of(self.path) as draft:
             onnx.save(ir.to_proto(lowered), draft)
             checks = check.check_artifact(draft, manifest, expected)
             if fingerprint(self.model) != before:
@@ -223,18 +248,6 @@ def _custom_layers_twice(model: keras.Model, draws: Draws) -> Draws:
         and not type(layer).__module__.startswith("keras.")
     ]
     return replace(draws, twice=draws.twice.union(own))
-
-
-@contextmanager
-def _draft(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`, and rename it to `path` if the block succeeds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
-    try:
-        yield draft
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _require_loadable(draft: Path) -> None:

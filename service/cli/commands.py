@@ -11,9 +11,12 @@ from typing import Annotated, Any
 
 import typer
 
+from service.annotations import Annotations
+from service.cli.annotation_flags import with_annotations
 from service.cli.option_flags import with_options
-from service.errors import MCDropoutError
+from service.errors import MCDropoutError, SetupError
 from service.extras import needs
+from service.repository.scan import MODEL_FILE
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -171,3 +174,49 @@ def inspect(
         console = Console(markup=False, emoji=False)  # names are not markup
         for table in inspection.as_tables(model):
             console.print(table)
+
+
+@app.command()
+@with_annotations
+def annotate(
+    file: Annotated[Path, typer.Argument(help="A model.onnx.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="File or folder to write the copy to, such as <store>/<name>/<version>. By "
+            "default the model itself, with --force."
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    activate_dropout: Annotated[
+        bool,
+        typer.Option("--activate-dropout", help="The server activates dropout that is off."),
+    ] = False,
+    *,
+    annotations: Annotations,
+) -> None:
+    """Write a copy of a model file that says its task, labels, links, noise or measures.
+
+    The copy is written only if it passes load-time verification.
+    """
+    with _errors_as_text():
+        from rich.console import Console
+
+        from service.cli import inspection
+        from service.cli.annotated_copy import write_annotated
+
+        target = _target(file, output)
+        if not annotations.given:
+            raise SetupError("nothing is said of the model: give --task, --labels or another flag.")
+        if target.exists() and not force:
+            raise SetupError(f"{target} already exists. Give another --output, or use --force.")
+        model = write_annotated(file, target, annotations, activate_dropout=activate_dropout)
+        Console(markup=False, emoji=False).print(inspection.description(model.manifest))
+    typer.echo(f"wrote {target}", err=True)
+
+
+def _target(file: Path, output: Path | None) -> Path:
+    """The file that a copy is written to; of a folder, the one that a server looks for."""
+    if output is None:
+        return file
+    return output if output.suffix == ".onnx" else output / MODEL_FILE

@@ -1,12 +1,16 @@
 """The contents of a model file, its plan and its verification, as tables or JSON."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from rich.table import Table
 
 from service.inference.predictor import Predictor
-from service.manifest import TensorSpec
+from service.manifest import Manifest, TensorSpec
+
+#: Maximum number of labels that a table shows.
+_MAX_LABELS = 20
 
 
 def as_json(model: Predictor) -> str:
@@ -23,7 +27,31 @@ def as_json(model: Predictor) -> str:
 
 def as_tables(model: Predictor) -> list[Table]:
     """The same as tables, without details for programs."""
-    return [_tensors(model), _sites(model), _plan(model)]
+    return [description(model.manifest), _tensors(model), _sites(model), _plan(model)]
+
+
+def description(manifest: Manifest) -> Table:
+    """What the outputs of a model mean."""
+    noise = manifest.noise
+    facts = {
+        "task": manifest.task,
+        "labels": _shortened(manifest.labels or ()),
+        "link": ", ".join(f"{s.name}: {s.link}" for s in manifest.outputs if s.link != "identity"),
+        "noise": f"{noise.form} in {noise.noise}, of the mean in {noise.mean}" if noise else "",
+        "noise precision": _number(manifest.noise_precision, "{:g}", ""),
+        "default measures": ", ".join(manifest.measures),
+        "default passes": f"{manifest.passes}",
+    }
+    table = _table("description", "", "")
+    for name, value in facts.items():
+        if value:
+            table.add_row(name, value)
+    return table
+
+
+def _shortened(labels: Sequence[str]) -> str:
+    more = len(labels) - _MAX_LABELS
+    return ", ".join(labels[:_MAX_LABELS]) + (f", and {more} more" if more > 0 else "")
 
 
 def _tensors(model: Predictor) -> Table:
@@ -73,8 +101,8 @@ def _plan(model: Predictor) -> Table:
     return table
 
 
-def _number(value: float | None, form: str) -> str:
-    return "unknown" if value is None else form.format(value)
+def _number(value: float | None, form: str, unknown: str = "unknown") -> str:
+    return unknown if value is None else form.format(value)
 
 
 def _table(title: str, *columns: str) -> Table:

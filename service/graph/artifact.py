@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +14,11 @@ from service.core.distributions.bernoulli import SMALLEST_RATE, is_drawable
 from service.core.tolerances import RATE
 from service.errors import ArtifactError
 from service.graph.adopt import adopt
+from service.graph.adopt.task import warn_of_logarithms
 from service.graph.dynamic_batch import DynamicBatchPass
+from service.graph.links import LinkPass
 from service.graph.model_file import no_onnx_file, read_model_file
+from service.graph.sidecar import with_annotations
 from service.manifest import (
     METADATA_KEY,
     TRAINING_INPUT,
@@ -78,30 +81,50 @@ def read_artifact(
     except Exception as error:  # protobuf, checker and IR each raise their own
         raise no_onnx_file(path, len(content), error) from error
     del proto  # its weights are in the model
-    text = model.metadata_props.get(METADATA_KEY)
-    if text is None:
+    if METADATA_KEY not in model.metadata_props:
         return _adopt(path, content, model, activate_dropout)
-    artifact = Artifact(path, content, model, parse_manifest(text, str(path)))
+    return _own(path, content, model)
+
+
+def _own(path: Path, content: bytes, model: ir.Model) -> Artifact:
+    manifest = parse_manifest(model.metadata_props[METADATA_KEY], str(path))
+    artifact = Artifact(path, content, model, manifest)
     _require_names(artifact)
     _require_shapes(artifact)
-    sites = find_sites(artifact.model, artifact.manifest, str(path))
+    sites = find_sites(model, manifest, str(path))
     _require_outputs(artifact, sites)
-    return artifact
+    manifest = with_annotations(manifest, path, model.metadata_props)
+    linked = _link(model, manifest)
+    return replace(artifact, manifest=manifest, content=_serialized(model) if linked else content)
 
 
 def _adopt(path: Path, content: bytes, model: ir.Model, activate_dropout: bool) -> Artifact:
     digest = hashlib.sha256(content).hexdigest()
     own = adopt(model, str(path), path.name, digest, activate_dropout)
-    find_sites(own.model, own.manifest, str(path))
+    manifest = with_annotations(own.manifest, path, model.metadata_props)
+    find_sites(own.model, manifest, str(path))
+    warn_of_logarithms(own.model.graph.outputs, manifest, str(path))
+    _link(own.model, manifest)
     return Artifact(
         path,
-        content=ir.to_proto(own.model).SerializeToString(),
+        content=_serialized(own.model),
         model=own.model if own.fixed_rows is None else DynamicBatchPass()(own.model).model,
-        manifest=own.manifest,
+        manifest=manifest,
         has_off=own.has_off,
         fixed_rows=own.fixed_rows,
         dead=own.dead,
     )
+
+
+def _link(model: ir.Model, manifest: Manifest) -> bool:
+    """Apply the links of the outputs; returns whether there are any."""
+    links = {spec.name: spec.link for spec in manifest.outputs if spec.link != "identity"}
+    return bool(LinkPass(links)(model).modified)
+
+
+def _serialized(model: ir.Model) -> bytes:
+    content: bytes = ir.to_proto(model).SerializeToString()
+    return content
 
 
 def find_sites(model: ir.Model, manifest: Manifest, where: str) -> dict[SiteSpec, ir.Node]:
@@ -199,12 +222,6 @@ def _require_shapes(artifact: Artifact) -> None:
         raise ArtifactError(
             f"{artifact.path} has a different type or shape of {wrong} in its graph than in its "
             "manifest. Export the model again."
-        )
-    last = manifest.outputs[0].shape[-1] if len(manifest.outputs) == 1 else None
-    if manifest.labels is not None and last is not None and len(manifest.labels) != last:
-        raise ArtifactError(
-            f"{artifact.path} has {len(manifest.labels)} labels in its manifest for {last} "
-            "classes. Export the model again."
         )
 
 

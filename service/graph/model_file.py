@@ -12,8 +12,9 @@ import os
 import re
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 import onnx
 
@@ -67,6 +68,11 @@ def read_model_file(path: Path, max_bytes: int | None) -> tuple[bytes, onnx.Mode
         raise no_onnx_file(path, len(content), error) from error
 
 
+def data_files(model: onnx.ModelProto) -> set[str]:
+    """Paths of a model's data files, relative to its folder, if its weights are not read."""
+    return set(map(_location, _external(model)))
+
+
 def no_onnx_file(path: Path, size: int, error: Exception) -> ArtifactError:
     """The error for content that cannot be understood."""
     lines = str(error).strip().splitlines()
@@ -80,14 +86,10 @@ def no_onnx_file(path: Path, size: int, error: Exception) -> ArtifactError:
 
 def _read(path: Path, max_bytes: int | None) -> bytes:
     try:
-        # Does not wait for a writer if it is a pipe.
-        opened = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with open(opened, "rb") as file:
-            found = os.fstat(opened)
-            if not stat.S_ISREG(found.st_mode):
-                raise ArtifactError(f"{path} is not a regular file. Put the model's file there.")
-            _require_size(path, found.st_size, max_bytes)
-            return file.read(found.st_size)
+        with opened(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            _require_size(path, size, max_bytes)
+            return file.read(size)
     except OSError as error:
         hint = ""
         if isinstance(error, FileNotFoundError):
@@ -95,6 +97,20 @@ def _read(path: Path, max_bytes: int | None) -> bytes:
         elif isinstance(error, IsADirectoryError):
             hint = f" Give a file, such as {path / 'model.onnx'}."
         raise ArtifactError(f"{path} cannot be read: {error.strerror}.{hint}") from error
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """A regular file, open for reading. It is not waited for a writer, if it is a pipe.
+
+    Raises:
+        OSError: it cannot be opened.
+        ArtifactError: it breaks rule 1.
+    """
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ArtifactError(f"{path} is not a regular file. Put the file itself there.")
+        yield file
 
 
 def _require_size(path: Path, size: int, max_bytes: int | None) -> None:

@@ -28,6 +28,10 @@ _SERVING_STATES = {
 }
 
 
+#: What the details of a model say as its manifest does.
+_FACTS = ("task", "passes", "noise", "noise_precision")
+
+
 def model_list(repository: Repository) -> ModelList:
     """All models and the state of their versions."""
     return ModelList(
@@ -54,7 +58,7 @@ def model_details(
     manifest = version.predictor.manifest
     return details.model_copy(
         update={
-            **{key: getattr(manifest, key) for key in ("task", "passes")},
+            **{key: getattr(manifest, key) for key in _FACTS},
             **{key: list(getattr(manifest, key)) for key in ("inputs", "outputs", "sites")},
             "measures": _measures(version.predictor.measures),
             "default_measures": list(manifest.measures),

@@ -18,7 +18,7 @@ from service.core.measures import MEASURES
 from service.inference.options import read_options
 from service.inference.planner import PlanReport
 from service.inference.verification import Verification
-from service.manifest import InputSpec, OutputSpec, Shape, SiteSpec, Task
+from service.manifest import InputSpec, NoiseSpec, OutputSpec, Shape, SiteSpec, Task
 from service.protocol.options import OPTIONS, Options
 from service.repository.registry import State
 
@@ -175,6 +175,12 @@ class ModelDetails(VersionStatus):
     inputs: list[InputSpec] | None = None
     outputs: list[OutputSpec] | None = None
     labels: list[str] | None = None
+    noise: NoiseSpec | None = Field(
+        default=None, description="where a heteroscedastic regression gives the noise"
+    )
+    noise_precision: float | None = Field(
+        default=None, description="inverse variance of the noise of a regression's targets"
+    )
     passes: int | None = Field(default=None, description="default number of passes")
     measures: list[MeasureDetails] | None = None
     default_measures: list[str] | None = Field(

@@ -23,6 +23,7 @@ from service.graph.adopt.random_nodes import (
 )
 from service.graph.adopt.standard_draws import StandardDrawsPass
 from service.graph.adopt.standard_form import standard_form
+from service.graph.adopt.task import detect_task
 from service.graph.remove_unread import RemoveUnreadPass
 from service.manifest import (
     TRAINING_INPUT,
@@ -88,7 +89,7 @@ def adopt(model: ir.Model, where: str, name: str, sha256: str, activate_dropout:
         raise ArtifactError(f"{where} has no input that takes rows. Export it with one.")
     inputs = [_spec(value, "input", where) for value in rows]
     manifest = Manifest(
-        task="other",
+        task=detect_task(own.graph.outputs),
         inputs=tuple(InputSpec(**dict(spec)) for spec in inputs),
         outputs=_outputs(own.graph, {site.name for site in random.sites}, where),
         sites=tuple(random.sites),

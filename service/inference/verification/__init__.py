@@ -13,7 +13,8 @@ machine and execution provider that will serve, that
    standard deviation of its distribution (`moments`);
 5. reproducible: the same seed gives the same samples (`reproducible`);
 6. variety: each site draws differently in another pass, and with another seed
-   (`reproducible`).
+   (`reproducible`);
+7. probabilities: the outputs of a classification are probabilities (`probabilities`).
 """
 
 from typing import Any
@@ -29,6 +30,7 @@ from service.inference.trials import trial_rows
 from service.inference.verification.agreement import difference_among_passes, difference_off
 from service.inference.verification.effects import site_effects
 from service.inference.verification.moments import drop_rates, noise_moments
+from service.inference.verification.probabilities import require_probabilities
 from service.inference.verification.reproducible import (
     PASSES,
     reproducible_samples,
@@ -76,6 +78,7 @@ def verify(artifact: Artifact, sampler: Sampler) -> Verification:
         raise LayoutError(f"the plan cannot run: {error}") from error
     effects = site_effects(sampler, rows)
     require_variety(sampler, rows)
+    require_probabilities(samples, artifact.manifest.task)
     return Verification(
         off_difference=off_difference,
         pass_difference=pass_difference,

@@ -20,6 +20,7 @@ from service.graph.forget_shapes import ForgetShapesPass
 from service.graph.frontier_inputs import FrontierInputsPass
 from service.graph.infer_shapes import InferShapesPass
 from service.graph.join import JoinTrunkPass
+from service.graph.links import LinkPass
 from service.graph.place import declared_place
 from service.graph.prune import PrunePass
 from service.graph.reductions import ReduceOverPassesPass
@@ -139,6 +140,10 @@ def with_function() -> ir.Model:
     return graph("y = own.twice(x)", functions=function)
 
 
+def whole_numbers() -> ir.Model:
+    return graph("[c] y = Cast <to = 7> (x)", outputs="int64[batch, 4] y")
+
+
 def unread_input() -> ir.Model:
     return graph("[r] y = Relu(x)", inputs="float[batch, 4] x, float[batch, 4] z")
 
@@ -158,6 +163,7 @@ CASES = [
         JoinTrunkPass(TrunkPass(CUT)(split()).model), tail, lambda: graph("y = Relu(x)", opset=19)
     ),
     Case(ReduceOverPassesPass({"y"}), tail, split),
+    Case(LinkPass({"y": "softmax"}), plain, whole_numbers),
     Case(PrunePass(), unread_input, without_outputs),
     Case(RemoveUnreadPass(), lambda: graph("u = Relu(x) y = Relu(x)"), without_outputs),
     Case(ForgetShapesPass(), plain, untyped),

@@ -44,7 +44,7 @@ def test_read_artifact_adopts_a_file_without_manifest(edit_artifact: EditArtifac
     artifact = read_artifact(edit_artifact(forget))
     rates = {site.name: site.rate for site in artifact.manifest.sites}
     assert rates == {"drop_maps": 0.1, "drop_features": 0.25, "drop_hidden": 0.5}
-    assert artifact.manifest.task == "other"
+    assert artifact.manifest.task == "classification"
 
 
 def test_read_artifact_reads_external_weights(digits_path: Path, tmp_path: Path) -> None:

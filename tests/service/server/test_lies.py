@@ -38,7 +38,7 @@ def lying(edit: EditArtifact, change: Callable[[dict[str, Any]], object]) -> Pat
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda m: m["labels"].pop(), "9 labels in its manifest for 10 classes"),
+        (lambda m: m["labels"].pop(), "labels: 9 labels were given, and output .* has 10 classes"),
         (lambda m: m["inputs"][0].update(dtype="complex64"), "a different type or shape"),
         (lambda m: m["inputs"][0].update(dtype="nonsense"), "a different type or shape"),
         (lambda m: m["inputs"][0].update(shape=[None, 65]), "a different type or shape"),
