@@ -1,4 +1,4 @@
-"""Jobs: the work of requests, and the joint draws of several jobs in a batch."""
+"""Jobs: the work of requests, and the joint rows of several jobs in a batch."""
 
 import math
 from abc import ABC, abstractmethod
@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.distributions import SiteDraw
 from service.core.measures import BoundMeasure, Needs
-from service.core.measures.bound import Source
-from service.core.summary import Summary
+from service.core.summary import need_samples
 from service.errors import InputError
+from service.inference.looks import Found, Observer, StoppingRule
 from service.inference.runner import Draws, Rows, row_count
 from service.inference.texts import max_letters, size_in_memory
 from service.runtime.memory import mib
@@ -27,18 +26,21 @@ class Job(ABC):
 
     Attributes:
         rows: B rows.
-        passes: P.
+        passes: P, at most.
         fault: the reason why the job must stop; None: it runs.
+        left: samples (rows × passes) still to run, at most.
         row_bytes: memory of the rows.
     """
 
     rows: Rows
     passes: int
     fault: Exception | None = field(default=None, init=False)
+    left: int = field(default=0, init=False)
     _rows_done: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self.row_bytes = sum(map(size_in_memory, self.rows.values()))
+        self.left = self.count * self.passes
 
     @property
     def count(self) -> int:
@@ -62,6 +64,7 @@ class Job(ABC):
     def restart(self) -> None:
         """Discard all results, so that the job can be run again."""
         self._rows_done = 0
+        self.left = self.count * self.passes
 
 
 @dataclass(eq=False)
@@ -72,15 +75,19 @@ class SampleJob(Job):
         draws: what to draw.
         measures: in addition to mean and variance.
         kept_limit: maximum bytes of samples kept for the measures.
+        rule: lets rows stop before they have had all passes.
+        observer: is shown running estimates. After the last pass there is the answer instead.
         off: the pass with dropout off, if a measure needs it.
-        found: for each finished block of rows, the summary of each source.
+        found: of the rows that have stopped, in any order.
     """
 
     draws: Draws
     measures: tuple[BoundMeasure, ...] = ()
     kept_limit: float = math.inf
+    rule: StoppingRule | None = None
+    observer: Observer | None = None
     off: "DeterministicJob | None" = field(default=None, init=False)
-    found: list[Mapping[Source, Summary]] = field(default_factory=list, init=False)
+    found: list[Found] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -90,7 +97,30 @@ class SampleJob(Job):
     @property
     def found_bytes(self) -> int:
         """See `Job.found_bytes`."""
-        return sum(summary.nbytes for block in self.found for summary in block.values())
+        return sum(summary.nbytes for part in self.found for summary in part.summaries.values())
+
+    @property
+    def tracked(self) -> tuple[BoundMeasure, ...]:
+        """The measures whose states are needed."""
+        return self.measures if self.rule is None else (*self.measures, *self.rule.measures)
+
+    @property
+    def needs_samples(self) -> bool:
+        """Whether samples may not be reduced in the graph.
+
+        That depends on the chunks by rounding, which may change what a rule decides.
+        """
+        return self.rule is not None or need_samples(self.measures)
+
+    @property
+    def in_step(self) -> bool:
+        """Whether all rows must have had the same passes at each look."""
+        return self.observer is not None or (self.rule is not None and self.rule.together)
+
+    def next_look(self, passes: int) -> int:
+        """The first number above `passes` at which its rows are looked at; at most all passes."""
+        looks = (look.next_look(passes) for look in (self.rule, self.observer) if look)
+        return min(self.passes, *looks, self.passes)
 
     @property
     def repeats_masks(self) -> bool:
@@ -126,10 +156,11 @@ class SampleJob(Job):
         if self.off is not None:
             self.off.stop(fault)
 
-    def add(self, found: Mapping[Source, Summary], rows: int) -> None:
-        """Store the summary of the next `rows`."""
+    def add(self, found: Found) -> None:
+        """Store what there is of rows that stop."""
         self.found.append(found)
-        self._rows_done += rows
+        self._rows_done += len(found.rows)
+        self.left -= len(found.rows) * (self.passes - found.passes)
 
     def restart(self) -> None:
         """See `Job.restart`."""
@@ -168,6 +199,7 @@ class DeterministicJob(Job):
         """Store the outputs of the next `rows`."""
         self._found.append(found)
         self._rows_done += rows
+        self.left -= rows
 
     def restart(self) -> None:
         """See `Job.restart`."""
@@ -182,52 +214,8 @@ class DeterministicJob(Job):
         return dict(self._found[0])
 
 
-@dataclass(frozen=True)
-class Part:
-    """The rows of one job in a block of rows that run together.
-
-    Attributes:
-        job: of the rows.
-        first: index of the first row in the job.
-        rows: number of rows that run.
-        real: number of rows that count; the others are padding.
-    """
-
-    job: SampleJob
-    first: int
-    rows: int
-    real: int
-
-
 def join_rows(jobs: Sequence[Job]) -> Rows:
     """The concatenated rows of all jobs."""
     if len(jobs) == 1:
         return jobs[0].rows
     return {name: np.concatenate([job.rows[name] for job in jobs]) for name in jobs[0].rows}
-
-
-def join_draws(drawn: Sequence[Sequence[SiteDraw]], rows: Sequence[int]) -> Sequence[SiteDraw]:
-    """Concatenate the draws of several parts to those of one block.
-
-    Args:
-        drawn: for each part, the draws of each site: (P, R, …), R being 1 or the part's rows.
-        rows: of each part.
-
-    Returns:
-        The draws of each site: (P, B, …), B being the sum of `rows`.
-    """
-    if len(drawn) == 1:
-        return drawn[0]
-    return [
-        SiteDraw(
-            np.concatenate(
-                [_for_each_row(d.numbers, n) for d, n in zip(site, rows, strict=True)], 1
-            ),
-            site[0].scale,
-        )
-        for site in zip(*drawn, strict=True)
-    ]
-
-
-def _for_each_row(numbers: Array, rows: int) -> Array:
-    return np.broadcast_to(numbers, (len(numbers), rows, *numbers.shape[2:]))

@@ -1,8 +1,8 @@
 """A loaded model: validates, samples and reduces. Independent of HTTP."""
 
 import random
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Sequence
+from functools import cached_property, partial
 from math import prod
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.core.measures import BoundMeasure, Facts, measures_of, read_measures
-from service.core.measures.bound import Source
 from service.core.measures.facts import NO_OFF
-from service.core.summary import Summary, value
+from service.core.summary import value
 from service.errors import ArtifactError, InputError, OutputError
 from service.facts import facts_of
 from service.graph.artifact import Artifact, read_artifact
 from service.inference.inputs import read_inputs
 from service.inference.jobs import DeterministicJob, Job, SampleJob
+from service.inference.looks import Found, in_order
 from service.inference.options import (
     Limits,
     read_options,
@@ -172,17 +172,18 @@ class Predictor:
         require_samples(row_count(rows), 1, self._limits)
         return DeterministicJob(rows)
 
-    def prediction(self, job: SampleJob) -> Prediction:
-        """Reduce the samples of a finished job.
+    def prediction(self, job: SampleJob, found: Sequence[Found] | None = None) -> Prediction:
+        """Reduce the samples of a finished job, or what an observer was shown of it.
 
         Raises:
             OutputError: the model answered with NaN or infinity.
         """
+        parts = job.found if found is None else found
         outputs = {
-            name: _reduce(name, job.found, [m for m in job.measures if m.output == name])
+            name: _reduce(name, parts, [m for m in job.measures if m.output == name])
             for name in self._output_names
         }
-        return Prediction(outputs, job.passes, job.draws.seed)
+        return Prediction(outputs, max(part.passes for part in parts), job.draws.seed)
 
     def bytes_of(self, job: Job) -> int:
         """Approximate bytes of a job's rows and answer until the client has read it."""
@@ -234,18 +235,22 @@ def _default_measures(artifact: Artifact, facts: Sequence[Facts]) -> tuple[Bound
 
 
 def _reduce(
-    name: str, blocks: Sequence[Mapping[Source, Summary]], measures: Sequence[BoundMeasure]
+    name: str, parts: Sequence[Found], measures: Sequence[BoundMeasure]
 ) -> OutputPrediction:
-    """Combine the summaries of all blocks of rows for one output, and its measures."""
-    mean = np.concatenate([block[name].moments.mean for block in blocks])
-    variance = np.concatenate([block[name].moments.variance for block in blocks])
+    """Combine the summaries of all rows for one output, and its measures."""
+    mean = in_order(parts, lambda part: part.summaries[name].moments.mean)
+    variance = in_order(parts, lambda part: part.summaries[name].moments.variance)
     # A NaN sample makes the mean NaN.
     _require_finite(f"output {name!r}", mean + variance)
-    found = {m.name: np.concatenate([value(m, block) for block in blocks]) for m in measures}
+    found = {m.name: in_order(parts, partial(_value, m)) for m in measures}
     for measure, values in found.items():
         if values.dtype.kind == "f":
             _require_finite(f"measure {measure!r} of output {name!r}", values)
     return OutputPrediction(mean, variance, found)
+
+
+def _value(measure: BoundMeasure, part: Found) -> Array:
+    return value(measure, part.summaries)
 
 
 def _require_finite(what: str, values: Array) -> None:

@@ -14,7 +14,7 @@ from service.graph.plan import Plan
 from service.graph.trunk import frontier_input, is_shape_input, shape_input
 from service.manifest import TRAINING_INPUT, SiteSpec, is_dropout
 from service.protocol.options import Masks
-from service.runtime.engine import Engine, Provider, as_array, tuning_of
+from service.runtime.engine import Engine, Provider, as_array, size_of, tuning_of
 
 Array = NDArray[Any]
 Rows = Mapping[str, Array]  # input name to (B, …)
@@ -68,6 +68,11 @@ class Frontier:
     rows: int
     first: int = 0
     whole: bool = False
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the tensors."""
+        return sum(map(size_of, self.feeds.values()))
 
     def take(self, index: Array) -> "Frontier":
         """The frontier of some of its rows, given by (R,) indices."""
@@ -158,11 +163,16 @@ class Runner:
         return shapes
 
     def draw(
-        self, frontier: Frontier, passes: range, draws: Draws, own: range | None = None
+        self,
+        frontier: Frontier,
+        passes: range,
+        draws: Draws,
+        own: Sequence[int] | None = None,
     ) -> list[SiteDraw]:
         """The draws of each site in `passes` for the rows `own` of a request; by default all."""
         found = []
-        own = own or range(frontier.first, frontier.first + frontier.rows)
+        if own is None:
+            own = range(frontier.first, frontier.first + frontier.rows)
         for index, (site, shape) in enumerate(zip(self._sites, frontier.shapes, strict=True)):
             if draws.sites is not None and site.name not in draws.sites:
                 found.append(site.distribution.still(len(passes), shape, site.dtype))

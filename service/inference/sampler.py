@@ -1,21 +1,17 @@
 """Runs passes over rows in chunks that fit into memory; each is reduced and discarded."""
 
-import itertools
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.core.distributions import SiteDraw
-from service.core.measures import BoundMeasure
-from service.core.measures.bound import Source, with_noise
 from service.core.moments import Moments
-from service.core.summary import Running, Summary, constant, need_samples
 from service.graph.plan import Layout
 from service.graph.reductions import m2_output, mean_output
-from service.inference.jobs import DeterministicJob, Job, Part, SampleJob, join_draws, join_rows
+from service.inference.blocks import Block, Part, join_draws, look_at
+from service.inference.jobs import DeterministicJob, Job, SampleJob, join_rows
 from service.inference.runner import Draws, Frontier, Rows, Runner, row_count
 from service.inference.sizes import Sizes, Sizing
 from service.inference.speed import Speed, Step
@@ -46,6 +42,17 @@ class Unhurried:
 
 
 UNHURRIED = Unhurried()
+#: The trunk's outputs of several blocks are held up to this part of the memory for passes, and
+#: made again beyond: at most four long jobs run at a time.
+_HELD = 1 / 4
+
+
+class _Cut(NamedTuple):
+    """Rows that run together: (B, …), from row `first` on; the last may be padding."""
+
+    rows: Rows
+    first: int
+    real: int
 
 
 class Sampler:
@@ -92,7 +99,9 @@ class Sampler:
         If `apart`, trunk and tail run in separate sessions.
         """
         parts, sizes = [], self.sizing(rows)
-        for block, count in self._blocks(rows, sizes, None if apart else passes):
+        for cut in self._cut(rows, sizes, UNHURRIED):
+            once = not apart and passes <= self._passes_at_a_time(row_count(cut.rows), sizes)
+            block = self.runner.frontier(cut.rows, cut.first, once=once)
             chunks = [
                 self.runner.run(block, drawn, draws.sites)
                 for drawn in self._drawn(block, sizes, range(first, first + passes), draws)
@@ -103,17 +112,17 @@ class Sampler:
             }
             for name, y in block.fixed.items():
                 found[name] = np.broadcast_to(y, (passes, *y.shape))
-            parts.append({name: y[:, :count] for name, y in found.items()})
+            parts.append({name: y[:, : cut.real] for name, y in found.items()})
         return {name: np.concatenate([p[name] for p in parts], axis=1) for name in parts[0]}
 
     def joins(self, job: Job, other: Job) -> bool:
         """Whether both jobs may be in one `run`, if their sizes allow."""
         if not isinstance(job, SampleJob) or not isinstance(other, SampleJob):
             return False
-        reduced_alike = need_samples(job.measures) == need_samples(other.measures)
         # The samples of all rows of a batch are kept, or none.
         kept_alike = job.keeps_samples == other.keeps_samples
-        alike = kept_alike and (not self.plan.reduced or reduced_alike)
+        reduced_alike = not self.plan.reduced or job.needs_samples == other.needs_samples
+        alike = kept_alike and reduced_alike
         return not self.plan.layout.one_pass and alike and job.joins(other)
 
     def run(self, jobs: Sequence[Job], pace: Pace = UNHURRIED) -> Generator[Step, None, None]:
@@ -144,154 +153,117 @@ class Sampler:
                 yield from self._run_off(job.off, pace)
         rows = join_rows(jobs)
         sizes = self.sizing(rows)
-        longest = max(job.passes for job in jobs)
-        alike = all(job.passes == longest for job in jobs)
-        once, several = longest if alike else None, len(jobs) > 1
-        for block, count in self._blocks(rows, sizes, once, pace=pace, together=several):
-            if several:
-                parts = [Part(job, 0, job.count, job.count) for job in jobs]
-            else:
-                parts = [Part(jobs[0], block.first, block.rows, count)]
-            if not block.whole and self.plan.trunk is not None:
-                yield Step(sizes, block.rows, 0, block.rows)
-            yield from self._run_block(block, parts, sizes, pace)
+        blocks = self._blocks_of(jobs, rows, sizes, pace)
+        if any(job.in_step for job in jobs):
+            yield from self._run_blocks([*blocks], sizes, pace)
+        else:
+            for block in blocks:
+                yield from self._run_blocks([block], sizes, pace)
 
     def _run_off(self, job: DeterministicJob, pace: Pace) -> Iterator[Step]:
         sizes = self.sizing(job.rows)
-        for block, count in self._blocks(job.rows, sizes, 1, training=False, pace=pace):
+        for cut in self._cut(job.rows, sizes, pace):
             if job.fault is not None:
                 return
+            block = self.runner.frontier(cut.rows, training=False, once=True)
             drawn = self.runner.neutral(block, passes=1)
             found = self.runner.run(block, drawn, on=frozenset())
             both = {name: y[0] for name, y in found.items()} | dict(block.fixed)
-            job.add({name: y[:count] for name, y in both.items()}, count)
+            job.add({name: y[: cut.real] for name, y in both.items()}, cut.real)
             yield Step(sizes, block.rows, 1, block.rows)
 
-    def _run_block(
-        self, block: Frontier, parts: Sequence[Part], sizes: Sizes, pace: Pace
-    ) -> Iterator[Step]:
-        """All passes of the rows in one block."""
-        trunk_rows = block.rows if block.whole else 0
-        done, found = 0, dict[Source, Running | Summary]()
-        while parts:
-            going = [part.job.fault is None and part.job.passes > done for part in parts]
-            if not all(going):
-                kept = np.flatnonzero(np.repeat(going, [part.rows for part in parts]))
-                block = block.take(kept)
-                found = {name: running.rows(kept) for name, running in found.items()}
-                parts = list(itertools.compress(parts, going))
-                continue
-            least = min(part.job.passes for part in parts) - done
-            passes = min(self._passes_at_a_time(block.rows, sizes, pace), least)
-            drawn = [self._draw(block, part, range(done, done + passes)) for part in parts]
-            numbers = join_draws(drawn, [part.rows for part in parts])
-            measures = tuple(dict.fromkeys(m for part in parts for m in part.job.measures))
-            found = self._run_chunk(block, numbers, parts[0].job.draws, measures, found)
-            if not done:
-                each = sum(r.kept_bytes for r in found.values()) // (passes * block.rows)
-                for part in parts:
-                    part.job.limit_kept(each)
-            done += passes
-            first = 0
-            for part in parts:
-                if part.job.passes == done:
-                    self._finish(block, part, slice(first, first + part.real), found)
-                first += part.rows
-            yield Step(sizes, block.rows, passes, trunk_rows)
+    def _blocks_of(
+        self, jobs: Sequence[SampleJob], rows: Rows, sizes: Sizes, pace: Pace
+    ) -> Iterator[Block]:
+        """The rows of jobs in blocks; those of several jobs are one block."""
+        if len(jobs) > 1:
+            yield Block(rows, [Part.of(job, range(job.count)) for job in jobs])
+            return
+        shrinks = self.plan.layout is not Layout.SERIAL
+        for cut in self._cut(rows, sizes, pace):
+            own = range(cut.first, cut.first + row_count(cut.rows))
+            yield Block(cut.rows, [Part.of(jobs[0], own, cut.real)], shrinks)
 
-    def _draw(self, block: Frontier, part: Part, passes: range) -> Sequence[SiteDraw]:
-        own = range(part.first, part.first + part.rows)
-        return self.runner.draw(block, passes, part.job.draws, own)
+    def _run_blocks(self, blocks: Sequence[Block], sizes: Sizes, pace: Pace) -> Iterator[Step]:
+        """All passes of some blocks: of each block up to the next look, then to the one after."""
+        while blocks := [block for block in blocks if block.drop_rows()]:
+            until = min(block.next_look for block in blocks)
+            for block in blocks:
+                if block.frontier is None:
+                    yield from self._begin(block, until, sizes, pace)
+                while block.drop_rows() and block.passes < until:
+                    step = self._run_chunk(block, until, sizes, pace)
+                    if block is blocks[-1] and block.passes == until:
+                        look_at(blocks)
+                    yield step
+                if sum(block.held for block in blocks) > _HELD * sizes.rows * sizes.row:
+                    block.frontier = None
 
-    def _finish(
-        self, block: Frontier, part: Part, mine: slice, found: Mapping[Source, Running | Summary]
-    ) -> None:
-        job = part.job
-        own = {source: running.rows(mine) for source, running in found.items()}
-        summaries = {
-            source: one.summary() if isinstance(one, Running) else one
-            for source, one in own.items()
-        }
-        fixed = {name: y[mine] for name, y in block.fixed.items()}
-        for source, y in with_noise(fixed, job.measures).items():
-            summaries[source] = constant(source, y, job.passes, job.measures)
-        if job.off is not None:
-            for name, y in job.off.outputs().items():
-                off = y[part.first : part.first + part.real]
-                summaries[name] = replace(summaries[name], off=off)
-        job.add(summaries, part.real)
+    def _begin(self, block: Block, until: int, sizes: Sizes, pace: Pace) -> Iterator[Step]:
+        """Run the trunk, unless it can run together with all passes."""
+        only = block.passes == 0 and all(part.job.passes == until for part in block.parts)
+        once = only and until <= self._passes_at_a_time(block.count, sizes, pace)
+        block.frontier = self.runner.frontier(block.rows, once=once)
+        block.fixed = block.frontier.fixed
+        if not block.frontier.whole and self.plan.trunk is not None:
+            yield Step(sizes, block.count, 0, block.count)
 
-    def _run_chunk(
-        self,
-        block: Frontier,
-        drawn: Sequence[SiteDraw],
-        draws: Draws,
-        measures: tuple[BoundMeasure, ...],
-        found: Mapping[Source, Running | Summary],
-    ) -> dict[Source, Running | Summary]:
-        """Update the summaries `found` with the passes of `drawn`."""
-        plan, added = self.plan, dict[Source, Running | Summary]()
-        reduced = () if need_samples(measures) else plan.reduced
-        whole = [name for name in plan.stochastic if name not in reduced]
-        parts = [part(name) for name in reduced for part in (mean_output, m2_output)]
-        samples = self.runner.run(block, drawn, draws.sites, [*whole, *parts])
-        for source, y in with_noise({name: samples[name] for name in whole}, measures).items():
-            before = found.get(source) or Running.start(source, y, measures)
-            added[source] = before.add(y) if isinstance(before, Running) else before
-        for name in reduced:
-            mean, m2 = samples[mean_output(name)], samples[m2_output(name)]
-            both = mean.astype(np.float64), np.maximum(m2, 0).astype(np.float64)
-            chunk = Summary(Moments(len(drawn[0].numbers), *both))
-            earlier = found.get(name)
-            added[name] = earlier.merge(chunk) if isinstance(earlier, Summary) else chunk
-        return added
+    def _run_chunk(self, block: Block, until: int, sizes: Sizes, pace: Pace) -> Step:
+        """Run some passes of a block, at most up to `until`."""
+        frontier = block.frontier or self.runner.frontier(block.rows)
+        last = min(until, block.passes + self._passes_at_a_time(block.count, sizes, pace))
+        passes = range(block.passes, last)
+        numbers = join_draws(
+            [self.runner.draw(frontier, passes, p.job.draws, p.rows.tolist()) for p in block.parts],
+            [len(part.rows) for part in block.parts],
+        )
+        reduced = frozenset[str]() if block.needs_samples else self.plan.reduced
+        whole = [name for name in self.plan.stochastic if name not in reduced]
+        names = [*whole, *(part(name) for name in reduced for part in (mean_output, m2_output))]
+        samples = self.runner.run(frontier, numbers, block.parts[0].job.draws.sites, names)
+        chunk = {name: _moments(samples, name, len(passes)) for name in reduced}
+        block.add(len(passes), {name: samples[name] for name in whole}, chunk)
+        return Step(sizes, block.count, len(passes), block.count if frontier.whole else 0)
 
     def first_block(self, rows: Rows) -> Frontier:
         """The frontier of the first block of rows."""
-        return next(self._blocks(rows, self.sizing(rows)))[0]
+        return self.runner.frontier(next(self._cut(rows, self.sizing(rows), UNHURRIED)).rows)
 
-    def _blocks(
-        self,
-        rows: Rows,
-        sizes: Sizes,
-        passes: int | None = None,
-        training: bool = True,
-        *,
-        pace: Pace = UNHURRIED,
-        together: bool = False,
-    ) -> Iterator[tuple[Frontier, int]]:
-        """The frontiers of blocks of rows, and the number of real rows; the others are padding.
-
-        With `passes`, how many there will be, a frontier may be one for a single run. Rows
-        that have to stay `together` are one block.
-        """
+    def _cut(self, rows: Rows, sizes: Sizes, pace: Pace) -> Iterator[_Cut]:
+        """Rows in blocks that fit."""
         count, first = row_count(rows), 0
         serial = self.plan.layout is Layout.SERIAL
         while first < count:
-            size = self._serial_rows if serial else count
-            if not serial and not together:
+            if serial:
+                size = self._serial_rows
+            else:
                 size = min(count - first, sizes.samples, sizes.rows, pace.rows(sizes))
             block, real = rows, count
             if size != count:
                 block = {name: x[first : first + size] for name, x in rows.items()}
                 real = row_count(block)
-            if real < size and serial:
+            if real < size:
                 block = {name: _filled_up(x, size) for name, x in block.items()}
-            once = passes is not None and passes <= self._passes_at_a_time(size, sizes, pace)
-            yield self.runner.frontier(block, first, training, once), real
+            yield _Cut(block, first, real)
             first += size
 
     def _drawn(
         self, block: Frontier, sizes: Sizes, passes: range, draws: Draws
     ) -> Iterator[Sequence[SiteDraw]]:
         """The draws of all chunks, one after the other."""
-        size = self._passes_at_a_time(block.rows, sizes, UNHURRIED)
+        size = self._passes_at_a_time(block.rows, sizes)
         for first in range(0, len(passes), size):
             yield self.runner.draw(block, passes[first : first + size], draws)
 
-    def _passes_at_a_time(self, rows: int, sizes: Sizes, pace: Pace) -> int:
+    def _passes_at_a_time(self, rows: int, sizes: Sizes, pace: Pace = UNHURRIED) -> int:
         samples = min(sizes.samples, pace.samples(sizes))
         return min(sizes.passes(samples, rows), self.tuning.max_passes)
+
+
+def _moments(samples: Mapping[str, Array], name: str, passes: int) -> Moments:
+    """Those of an output that the graph reduced over some passes."""
+    mean, m2 = samples[mean_output(name)], samples[m2_output(name)]
+    return Moments(passes, mean.astype(np.float64), np.maximum(m2, 0).astype(np.float64))
 
 
 def _filled_up(x: Array, size: int) -> Array:

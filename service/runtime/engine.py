@@ -253,6 +253,11 @@ def as_array(value: Held) -> Array:
     return array
 
 
+def size_of(value: Held) -> int:
+    """Bytes of what `Engine.hold` gave."""
+    return int(value.nbytes if isinstance(value, np.ndarray) else value.tensor_size_in_bytes())
+
+
 def _options_of_runs() -> Any:
     return getattr(_running, "options", None)
 

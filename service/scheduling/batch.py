@@ -71,7 +71,6 @@ class Batch:
         self.deadline = min(ticket.deadline for ticket in tickets)
         self.is_long = self.cost > 2 * TIME_SLICE and len(tickets) == 1
         self._label = tickets[0].label
-        self._samples = sum(t.job.count for t in tickets) * max(t.job.passes for t in tickets)
         self._sizes: Sizes | None = None  # of the last step, as its rows
         self._rows = 1
         self._begun = False
@@ -93,7 +92,7 @@ class Batch:
         """Predicted seconds for the remaining work."""
         if self._sizes is None:
             return self.cost
-        passes = max(self._samples, 0) / self._rows
+        passes = sum(ticket.job.left for ticket in self.tickets) / self._rows
         return self.sampler.speed.seconds_for(
             self._sizes, 0, round(self._sizes.work(self._rows, 1) * passes)
         )
@@ -113,7 +112,6 @@ class Batch:
             seconds += took
             if step:
                 self._sizes, self._rows = step.sizes, step.rows
-                self._samples -= step.rows * step.passes
                 if speed.known:
                     work = step.sizes.work(step.rows, step.passes)
                     foreseen += speed.seconds_for(step.sizes, step.trunk_rows, work)

@@ -36,10 +36,10 @@ def save(body: str, path: Path, constants: str, inputs: str, outputs: str, opset
 
 
 def moments_of(job: SampleJob) -> dict[str, Moments]:
-    """Output name to the moments of all rows of a finished job."""
+    """Output name to the moments of all rows of a finished job, with the same passes."""
     found = {}
-    for name in (source for source in job.found[0] if isinstance(source, str)):
-        blocks = [block[name].moments for block in job.found]
+    for name in (source for source in job.found[0].summaries if isinstance(source, str)):
+        blocks = [part.summaries[name].moments for part in job.found]
         mean, m2 = (np.concatenate([getattr(b, part) for b in blocks]) for part in ("mean", "m2"))
         found[name] = Moments(blocks[0].count, mean, m2)
     return found

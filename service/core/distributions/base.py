@@ -130,7 +130,7 @@ class Distribution(ABC):
         seed: int,
         site: int,
         passes: range,
-        rows: range,
+        rows: Sequence[int],
         shape: Sequence[int],
         *,
         dtype: DTypeLike,

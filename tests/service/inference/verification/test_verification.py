@@ -1,5 +1,6 @@
 """Break a loaded model in each way that Monte Carlo dropout can fail; verification refuses it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ class FrozenMasks(Runner):
     """Every pass has the masks of the first one, as in an export that folded them."""
 
     def draw(
-        self, frontier: Frontier, passes: range, draws: Draws, own: range | None = None
+        self, frontier: Frontier, passes: range, draws: Draws, own: Sequence[int] | None = None
     ) -> list[SiteDraw]:
         drawn = super().draw(frontier, range(1), draws)
         return [SiteDraw(np.repeat(d.numbers, len(passes), axis=0), d.scale) for d in drawn]
@@ -59,7 +60,7 @@ class NoMasks(Runner):
     """Dropout was optimized away."""
 
     def draw(
-        self, frontier: Frontier, passes: range, draws: Draws, own: range | None = None
+        self, frontier: Frontier, passes: range, draws: Draws, own: Sequence[int] | None = None
     ) -> list[SiteDraw]:
         return self.neutral(frontier, len(passes))
 
@@ -68,7 +69,7 @@ class OneSeed(Runner):
     """The request's seed is not used."""
 
     def draw(
-        self, frontier: Frontier, passes: range, draws: Draws, own: range | None = None
+        self, frontier: Frontier, passes: range, draws: Draws, own: Sequence[int] | None = None
     ) -> list[SiteDraw]:
         return super().draw(frontier, passes, Draws(seed=0))
 
@@ -77,7 +78,7 @@ class UnseededMasks(Runner):
     """The masks do not depend on the seed."""
 
     def draw(
-        self, frontier: Frontier, passes: range, draws: Draws, own: range | None = None
+        self, frontier: Frontier, passes: range, draws: Draws, own: Sequence[int] | None = None
     ) -> list[SiteDraw]:
         return super().draw(frontier, passes, Draws(int(np.random.default_rng().integers(1 << 50))))
 

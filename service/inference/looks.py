@@ -1,0 +1,82 @@
+"""Looks at a job while it runs, on a fixed grid of pass numbers: stopping rules, observers.
+
+How many passes run at a time depends on the speed of the machine and on the other jobs of a batch.
+Nothing that a client sees may depend on it, so jobs are looked at on their grids alone.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.core.measures import BoundMeasure
+from service.core.measures.bound import Source
+from service.core.summary import Running, Summary
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Found:
+    """Summaries of some rows of a job, which have had the same passes.
+
+    Attributes:
+        rows: (R,) their indices in the job.
+        passes: that they have had.
+        settled: (R,) whether the job's stopping rule was met; True without one.
+        summaries: of each source of samples.
+    """
+
+    rows: NDArray[np.intp]
+    passes: int
+    settled: NDArray[np.bool_]
+    summaries: Mapping[Source, Summary]
+
+
+def in_order(found: Sequence[Found], values: Callable[[Found], Array]) -> Array:
+    """(B, …) values of all rows, from (R, …) of those of each part."""
+    joined = np.concatenate([values(part) for part in found])
+    if len(found) == 1:
+        return joined
+    ordered = np.empty_like(joined)
+    ordered[np.concatenate([part.rows for part in found])] = joined
+    return ordered
+
+
+class Look(Protocol):
+    """Looks at a job after certain numbers of passes, its grid, at which chunks end."""
+
+    def next_look(self, passes: int) -> int:
+        """The first number of the grid above `passes`; any above the job's if there is none."""
+
+
+class StoppingRule(Look, Protocol):
+    """Which rows need no more passes.
+
+    Attributes:
+        together: whether the rows of a job stop together, after the first look at which all
+            of them are settled. Otherwise each row stops by itself, and the others go on.
+        measures: whose states it reads.
+    """
+
+    together: bool
+    measures: tuple[BoundMeasure, ...]
+
+    def settled(self, running: Mapping[Source, Running]) -> NDArray[np.bool_]:
+        """(R,), for each row, by the samples so far of each source."""
+
+
+class Observer(Look, Protocol):
+    """Is shown what there is of all rows of a job while it runs."""
+
+    def show(self, passes: int, found: Sequence[Found]) -> None:
+        """Called by the thread that runs the job. It must not raise.
+
+        If the job has to start again, the same numbers of passes follow again.
+
+        Args:
+            passes: of the rows that go on.
+            found: of all rows; those that have stopped have had fewer passes.
+        """
