@@ -1,6 +1,5 @@
 """What to do with a file that was just exported: commands to copy and paste."""
 
-import json
 import shlex
 import shutil
 import sys
@@ -8,7 +7,7 @@ from pathlib import Path
 
 from service.manifest import Manifest
 from service.repository.scan import is_version
-from service.server.banner import curl_command, example_rows
+from service.server.banner import curl_command
 
 #: Maximum length of a command with an example row, in characters.
 _LONGEST = 1000
@@ -24,7 +23,7 @@ def next_step(path: Path, manifest: Manifest) -> str:
         manifest: of the model.
     """
     folder = path.resolve().parent
-    steps = {"Query it": _predict(path, manifest)}
+    steps = {"Query it": f"{_program()} predict {shlex.quote(str(path))} --example"}
     if is_version(folder.name):
         store = shlex.quote(str(path.parent.parent.parent))
         steps["Serve it"] = f"{_program()} serve --models {store}"
@@ -38,17 +37,6 @@ def next_step(path: Path, manifest: Manifest) -> str:
             f"whole number. To serve it, export it with --output {path.parent / '1'}"
         )
     return text
-
-
-def _predict(path: Path, manifest: Manifest) -> str:
-    rows = {name: [row] for name, row in example_rows(manifest).items()}
-    sent = json.dumps(next(iter(rows.values())) if len(rows) == 1 else rows)
-    command = f"{_program()} predict {shlex.quote(str(path))}"
-    return (
-        f"echo {shlex.quote(sent)} | {command} -"
-        if len(sent) <= _LONGEST
-        else f"{command} ROWS.npy"
-    )
 
 
 def _program() -> str:

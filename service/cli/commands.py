@@ -4,7 +4,6 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +13,7 @@ import typer
 from service.annotations import Annotations
 from service.cli.annotation_flags import with_annotations
 from service.cli.option_flags import with_options
-from service.errors import MCDropoutError, SetupError
+from service.errors import InputError, MCDropoutError, SetupError
 from service.extras import needs
 from service.repository.scan import MODEL_FILE
 
@@ -110,42 +109,65 @@ def serve(
         process.serve(build(settings))
 
 
-class Output(StrEnum):
-    """Output format of `predict`."""
-
-    TABLE = "table"
-    JSON = "json"
-
-
 @app.command()
 @with_options
 def predict(
     file: Annotated[Path, typer.Argument(help="A model.onnx.")],
     rows: Annotated[
-        str, typer.Argument(help="Rows: a .json, .csv or .npy file, or - for JSON on stdin.")
-    ],
-    output: Annotated[Output, typer.Option(help="Output format.")] = Output.TABLE,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "cpu",
+        str | None,
+        typer.Argument(
+            help="Rows: a .csv, .tsv, .json, .npy or .npz file, or - for JSON on stdin.",
+            show_default=False,
+        ),
+    ] = None,
     *,
+    example: Annotated[
+        bool, typer.Option("--example", help="Predict the model's example row.")
+    ] = False,
+    header: Annotated[
+        bool | None,
+        typer.Option(
+            "--header/--no-header",
+            help="Whether the first line of a CSV is a header.",
+            show_default="detected",
+        ),
+    ] = None,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="Run one pass with dropout off.")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write everything to a .csv, .json, .npz or .parquet file.", show_default=False
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "cpu",
     options: Mapping[str, Any],
 ) -> None:
-    """Predict rows with a model file, without a server."""
-    with _errors_as_text():
-        from rich.console import Console
+    """Predict rows with a model file, without a server.
 
-        from service.cli import offline
+    Prints a table with a line for each row, and the standard deviation behind ±.
+    docs/predict.md describes it, the files it writes, and how it reads a CSV.
+    """
+    with _errors_as_text():
+        from service.cli.answers.answer import ask, ask_deterministic
+        from service.cli.answers.target import target_of
+        from service.cli.rows import read_example, read_rows
         from service.inference.predictor import load_model
         from service.runtime.device import choose_device
 
+        if example == (rows is not None):
+            raise InputError("give rows, which is a file or - for standard input, or --example.")
+        target = target_of(output, force, as_json)
         model = load_model(file, choose_device(device).providers)
-        x = offline.read_rows(rows, model.manifest.inputs)
-        found = model.predict(x, **options)
-        if output is Output.JSON:
-            typer.echo(offline.as_json(found))
-            return
-        console = Console(markup=False, emoji=False)  # names and labels are not markup
-        for table in offline.as_tables(found, model.manifest):
-            console.print(table)
+        given = (
+            read_example(model.manifest)
+            if rows is None
+            else read_rows(rows, model.manifest.inputs, header)
+        )
+        target.take((ask_deterministic if deterministic else ask)(model, given, options))
 
 
 @app.command()

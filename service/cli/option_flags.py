@@ -30,13 +30,20 @@ def with_options(command: Callable[..., T]) -> Callable[..., T]:
 
     @functools.wraps(command)
     def run(**given: Any) -> T:
-        options = {name: given.pop(name) for name in OPTIONS}
+        options = {name: _value(given.pop(name)) for name in OPTIONS}
         return command(**given, options={k: v for k, v in options.items() if v not in (None, [])})
 
     kept = [parameter for name, parameter in own.parameters.items() if name != "options"]
     run.__signature__ = own.replace(parameters=[*kept, *flags])  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in [*kept, *flags]}
     return run
+
+
+def _value(given: Any) -> Any:
+    """The items of a list may also be separated by commas."""
+    if not isinstance(given, list):
+        return given
+    return [item.strip() for text in given for item in text.split(",")]
 
 
 def _sentence(option: Option) -> str:
@@ -46,11 +53,13 @@ def _sentence(option: Option) -> str:
 
 
 def _flag(name: str, option: Option) -> inspect.Parameter:
-    several = option.kind in ("names", "measures")
-    flag = f"--{name.removesuffix('s') if several else name}".replace("_", "-")
-    again = "; may be repeated" if several else ""
+    flags = [f"--{name}".replace("_", "-")]
+    again = ""
+    if option.kind in ("names", "measures"):
+        flags.append(flags[0].removesuffix("s"))
+        again = "; separated by commas, or repeated"
     info = typer.Option(
-        flag,
+        *flags,
         help=f"{_sentence(option)}{again}.",
         show_default=option.default,
     )

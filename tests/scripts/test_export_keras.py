@@ -32,7 +32,7 @@ def test_keras_file_is_exported_with_a_summary(tmp_path: Path) -> None:
     assert model.manifest.source.name == "digits.keras"
     assert "To serve it, export it with --output out/1" in ended.stderr
     # The printed command works when pasted.
-    (command,) = re.findall(r"^  (echo .*)$", ended.stderr, re.MULTILINE)
+    (command,) = re.findall(r"^  (.* predict .* --example)$", ended.stderr, re.MULTILINE)
     asked = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True)
     assert "over 30 passes" in asked.stdout, asked.stderr
 

@@ -172,10 +172,10 @@ def test_command_predicts_texts(path: Path, tmp_path: Path, name: str, content: 
 
 
 def test_command_explains_uneven_lines(path: Path, tmp_path: Path) -> None:
-    (tmp_path / "rows.csv").write_text("good\nbad,film\n")
+    (tmp_path / "rows.csv").write_text("text\nbad,film\n")
     ended = CliRunner().invoke(app, ["predict", str(path), str(tmp_path / "rows.csv")])
     assert ended.exit_code == 2
-    assert "row 2 has 2 values, and the first has 1." in ended.output
+    assert "line 2 has 2 cells, and line 1 has 1." in ended.output
 
 
 def test_inspect_shows_strings(path: Path) -> None:

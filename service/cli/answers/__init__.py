@@ -1,0 +1,1 @@
+"""What `mcdropout predict` answers, on the terminal and in files."""

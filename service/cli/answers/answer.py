@@ -1,0 +1,83 @@
+"""What a model says of rows, by whichever way it was asked."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from service.api.tfserving.codec import sampled
+from service.cli.rows import Rows
+from service.errors import InputError
+from service.inference.predictor import Predictor
+from service.manifest import Manifest, OutputSpec
+
+Array = NDArray[Any]
+Quantities = Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model says of B rows.
+
+    Attributes:
+        columns: output name to quantity to (B, …) array: "mean", "variance" and measures, which
+            may be strings; with dropout off "output".
+        head: passes and seed; with dropout off none.
+        row_passes: (B,) int64, passes of each row, if a stopping rule chose them.
+        ids: (B,) cells of an index column, or the numbers of the rows from 0.
+        manifest: of the model.
+    """
+
+    columns: Mapping[str, Quantities]
+    head: Mapping[str, int]
+    row_passes: Array | None
+    ids: Sequence[str | int]
+    manifest: Manifest
+
+    def outputs(self) -> Iterator[tuple[OutputSpec, Quantities]]:
+        """Each output with its quantities."""
+        for spec in self.manifest.outputs:
+            yield spec, self.columns[spec.name]
+
+
+def ask(model: Predictor, rows: Rows, options: Mapping[str, Any]) -> Answer:
+    """Predict rows by stochastic passes.
+
+    Args:
+        model: that predicts.
+        rows: of its inputs.
+        options: see `Options`.
+
+    Raises:
+        InputError: rows or options do not suit the model.
+        OutputError: the model answered with NaN or infinity.
+    """
+    found = model.predict(rows.values, **options)
+    head = {"passes": found.passes, "seed": found.seed}
+    return _answer(model, rows, sampled(found), head, found.row_passes)
+
+
+def ask_deterministic(model: Predictor, rows: Rows, options: Mapping[str, Any]) -> Answer:
+    """Predict rows by one pass with dropout off.
+
+    Raises:
+        InputError: there are options, which are all for stochastic passes; or see `ask`.
+        OutputError: see `ask`.
+    """
+    if options:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in options)
+        raise InputError(f"--deterministic runs one pass with dropout off: leave out {flags}.")
+    found = model.predict_deterministic(rows.values)
+    return _answer(model, rows, {name: {"output": y} for name, y in found.items()}, {}, None)
+
+
+def _answer(
+    model: Predictor,
+    rows: Rows,
+    columns: Mapping[str, Quantities],
+    head: Mapping[str, int],
+    row_passes: Array | None,
+) -> Answer:
+    count = len(next(iter(next(iter(columns.values())).values())))
+    return Answer(columns, head, row_passes, rows.ids or range(count), model.manifest)

@@ -1,0 +1,217 @@
+"""What the table on the terminal shows of an output: columns of text."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.cells import cell_len
+
+from service.cli.answers.columns import output_axes
+from service.cli.names import element_names
+from service.errors import shortened
+from service.manifest import Manifest
+
+Array = NDArray[Any]
+
+#: Maximum number of values in a cell, of elements with a column, and of letters of a name.
+_VALUES, _ELEMENTS, LETTERS = 3, 12, 24
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table: its title, a cell for each row, and whether these are words."""
+
+    title: str
+    cells: Sequence[str]
+    has_words: bool = False
+
+    @property
+    def width(self) -> int:
+        """Places that it takes on a line, with the space to the next one."""
+        return max(map(cell_len, [self.title, *self.cells])) + 2
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The first R rows of an output.
+
+    Attributes:
+        mean: (R, E), or the output with dropout off.
+        deviation: (R, E); None with dropout off.
+        names: (E,) what the elements are called.
+        measures: name to (R, …).
+        shape: of a row.
+        task: of the model.
+    """
+
+    mean: Array
+    deviation: Array | None
+    names: Sequence[str]
+    measures: Mapping[str, Array]
+    shape: tuple[int, ...]
+    task: str
+
+    def value(self, row: int, element: int) -> str:
+        """The mean of an element, with its standard deviation."""
+        mean = float(self.mean[row, element])
+        if self.deviation is None:
+            return f"{mean:.4g}"
+        return _rounded(mean, float(self.deviation[row, element]))
+
+
+def first_rows(quantities: Mapping[str, Array], manifest: Manifest, count: int) -> Shown:
+    """The first rows of an output's quantities."""
+    first, *others = ((name, values[:count]) for name, values in quantities.items())
+    mean = first[1]
+    axes = output_axes(mean.shape[1:], manifest.labels)
+    names = axes[0] if len(axes) == 1 else element_names("", axes)
+    measures = dict(others)
+    variance = measures.pop("variance", None)
+    return Shown(
+        mean=mean.reshape(len(mean), -1),
+        deviation=None if variance is None else np.sqrt(variance).reshape(len(mean), -1),
+        names=[shortened(name, LETTERS) for name in names],
+        measures=measures,
+        shape=mean.shape[1:],
+        task=manifest.task,
+    )
+
+
+@dataclass(frozen=True)
+class _Main:
+    """Columns of the output itself.
+
+    Attributes:
+        columns: one or several.
+        chosen: (R,) the element of each row that they show; None: no one element.
+        left_out: what they do not show, in words.
+    """
+
+    columns: Sequence[Column]
+    chosen: Array | None = None
+    left_out: tuple[str, ...] = ()
+
+
+def fitting_columns(shown: Shown, room: int) -> tuple[list[Column], list[str]]:
+    """The columns of an output that fit into a line, and what was left out, in words.
+
+    Args:
+        shown: the rows.
+        room: places on a line.
+    """
+    fitting = [_with_measures(main, shown, room) for main in _mains(shown, room)]
+    columns, left_out = min(fitting, key=lambda one: len(one[1]))
+    if _has_one_class(shown) and not left_out:
+        second = _runner_up(shown)
+        if _width([*columns, second]) <= room:
+            columns.insert(2, second)
+    return columns, left_out
+
+
+def _mains(shown: Shown, room: int) -> Iterator[_Main]:
+    """Columns of the output, in the order of preference."""
+    count = len(shown.names)
+    if _has_one_class(shown):
+        yield _likeliest("class", shown)
+        return
+    if count == 1:
+        yield _Main([_element(shown, 0)], np.zeros(len(shown.mean), int))
+        return
+    if count <= _ELEMENTS:
+        elements = [_element(shown, element) for element in range(count)]
+        if _width(elements) <= room:
+            yield _Main(elements)
+    if shown.task == "multilabel_classification":
+        yield _likeliest("likeliest", shown)
+    else:
+        yield _summary(shown)
+
+
+def _with_measures(main: _Main, shown: Shown, room: int) -> tuple[list[Column], list[str]]:
+    """The columns with the measures that fit, and what was left out."""
+    found, left_out = list(main.columns), list(main.left_out)
+    for name, values in shown.measures.items():
+        column = _measure(name, values, shown, main.chosen)
+        if column is not None and _width([*found, column]) <= room:
+            found.append(column)
+        else:
+            left_out.append(name)
+    return found, left_out
+
+
+def _width(columns: Sequence[Column]) -> int:
+    return sum(column.width for column in columns)
+
+
+def _has_one_class(shown: Shown) -> bool:
+    """Whether each row has a probability for each of several classes."""
+    return shown.task == "classification" and len(shown.shape) == 1 and len(shown.names) > 1
+
+
+def _likeliest(title: str, shown: Shown) -> _Main:
+    best = np.argmax(shown.mean, axis=1)
+    names = [shown.names[element] for element in best]
+    values = [shown.value(row, element) for row, element in enumerate(best)]
+    columns = [Column(title, names, has_words=True), Column(_value_title(shown), values)]
+    return _Main(columns, best)
+
+
+def _runner_up(shown: Shown) -> Column:
+    seconds = np.argsort(-shown.mean, axis=1, kind="stable")[:, 1]
+    cells = [f"{shown.names[e]} {shown.mean[row, e]:.2g}" for row, e in enumerate(seconds)]
+    return Column("runner-up", cells, has_words=True)
+
+
+def _element(shown: Shown, element: int) -> Column:
+    name = shown.names[element]
+    if len(shown.names) == 1 and shown.task != "classification":
+        name = _value_title(shown)
+    elif len(shown.names) == 1:
+        name = f"P({name or 'class 1'})"
+    return Column(name, [shown.value(row, element) for row in range(len(shown.mean))])
+
+
+def _value_title(shown: Shown) -> str:
+    return "output" if shown.deviation is None else "mean ± deviation"
+
+
+def _summary(shown: Shown) -> _Main:
+    """The range of the means, and the largest deviation."""
+    low, high = shown.mean.min(axis=1), shown.mean.max(axis=1)
+    title = "output" if shown.deviation is None else "mean"
+    found = [
+        Column(f"lowest {title}", [_text(value) for value in low]),
+        Column(f"highest {title}", [_text(value) for value in high]),
+    ]
+    if shown.deviation is not None:
+        largest = shown.deviation.max(axis=1)
+        found.append(Column("largest deviation", [_text(value) for value in largest]))
+    return _Main(found, left_out=(f"all but a summary of {len(shown.names)} elements",))
+
+
+def _measure(name: str, values: Array, shown: Shown, chosen: Array | None) -> Column | None:
+    """A measure; of one with values for each element, those of the chosen ones. None: too many."""
+    own = len(shown.shape)
+    if chosen is not None and values.shape[1 : 1 + own] == shown.shape:
+        by_element = values.reshape(*shown.mean.shape, -1)
+        values = by_element[np.arange(len(by_element)), chosen]
+    flat = values.reshape(len(values), -1)
+    if flat.shape[1] > _VALUES:
+        return None
+    cells = [", ".join(map(_text, row)) for row in flat.tolist()]
+    return Column(name, cells, has_words=values.dtype.kind in "OU")
+
+
+def _text(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else shortened(value, LETTERS)
+
+
+def _rounded(mean: float, deviation: float) -> str:
+    """Both rounded to two significant digits of the deviation."""
+    if deviation <= 0 or not -9 <= math.log10(deviation) <= 9:
+        return f"{mean:.4g} ± {deviation:.2g}"
+    digits = max(0, 1 - math.floor(math.log10(deviation)))
+    return f"{mean:.{digits}f} ± {deviation:.{digits}f}"

@@ -1,0 +1,59 @@
+"""An answer on the terminal: a table for each output, with one line for each row."""
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from service.cli.answers.answer import Answer
+from service.cli.answers.shown import LETTERS, Column, first_rows, fitting_columns
+from service.cli.names import counted
+from service.errors import shortened
+
+#: Maximum number of rows.
+_ROWS = 40
+
+
+def print_table(answer: Answer, console: Console) -> None:
+    """Print a table for each output, no wider than the console, of at most 40 rows.
+
+    A row of a classification shows its likeliest class and, if there is room, the next one; a
+    row of another output all elements, or a summary. Below is said what is left out.
+    """
+    identity = [Column("row", [shortened(one, LETTERS) for one in answer.ids[:_ROWS]])]
+    if answer.row_passes is not None:
+        identity.append(Column("passes", [str(n) for n in answer.row_passes[:_ROWS]]))
+    room = console.width - sum(column.width for column in identity)
+    for name, quantities in answer.columns.items():
+        shown = first_rows(quantities, answer.manifest, _ROWS)
+        columns, left_out = fitting_columns(shown, room)
+        if len(answer.ids) > _ROWS:
+            left_out.insert(0, counted(len(answer.ids) - _ROWS, "more row"))
+        console.print(_title(name, answer), highlight=False)
+        console.print(_drawn([*identity, *columns], console.is_terminal))
+        if left_out:
+            text = f"Not shown: {', '.join(left_out)}. --output FILE.csv has everything."
+            console.print(text, highlight=False)
+
+
+def _title(name: str, answer: Answer) -> str:
+    if not answer.head:
+        return f"{name}: one pass with dropout off"
+    found = answer.row_passes
+    passes = answer.head["passes"] if found is None else f"{found.min()} to {found.max()}"
+    seed = answer.head["seed"]
+    return f"{name}: mean ± standard deviation over {passes} passes, seed {seed}"
+
+
+def _drawn(columns: Sequence[Column], is_terminal: bool) -> Table:
+    """The table; without a terminal, plain columns."""
+    line = box.SIMPLE_HEAD if is_terminal else None
+    table = Table(box=line, show_edge=False, pad_edge=False, collapse_padding=is_terminal)
+    for column in columns:
+        table.add_column(
+            column.title, justify="left" if column.has_words else "right", no_wrap=True
+        )
+    for cells in zip(*(column.cells for column in columns), strict=True):
+        table.add_row(*cells)
+    return table

@@ -1,0 +1,297 @@
+"""`mcdropout predict` on real files and models."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import numpy as np
+import onnx
+import pandas as pd
+import pytest
+from click.testing import Result
+from numpy.typing import NDArray
+from typer.testing import CliRunner
+
+from models.zoo.data import digits_splits
+from service import Predictor, load_model
+from service.cli import app
+from service.manifest import METADATA_KEY
+from tests.conftest import STORE, EditArtifact
+
+CO2 = STORE / "co2" / "1" / "model.onnx"
+DIGITS = STORE / "digits" / "1" / "model.onnx"
+YEARS = [[1985.0], [2010.0]]
+SEED = ("--passes", 50, "--seed", 7)
+
+
+def predict(*arguments: object, stdin: str = "") -> Result:
+    return CliRunner().invoke(app, ["predict", *map(str, arguments)], input=stdin)
+
+
+@pytest.fixture(scope="module")
+def co2() -> Predictor:
+    return load_model(CO2)
+
+
+@pytest.fixture(scope="module")
+def wanted(co2: Predictor) -> list[list[float]]:
+    mean: list[list[float]] = co2.predict(YEARS, 50, 7).mean.tolist()
+    return mean
+
+
+@pytest.fixture(scope="module")
+def images() -> NDArray[np.float32]:
+    return np.asarray(digits_splits()[1].x[:3], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("rows.json", json.dumps(YEARS)),
+        ("rows.json", json.dumps({"instances": YEARS})),
+        ("rows.json", json.dumps({"inputs": {"year": YEARS}})),
+        ("rows.csv", "year\n1985\n2010.0\n"),
+        ("rows.csv", "1985\n\n2010.0"),
+        ("rows.tsv", "\tyear\na\t1985\nb\t2010,0\n"),
+    ],
+)
+def test_rows_come_from_a_file(
+    tmp_path: Path, wanted: list[list[float]], name: str, content: str
+) -> None:
+    (tmp_path / name).write_text(content)
+    ended = predict(CO2, tmp_path / name, *SEED, "--output", "json")
+    assert ended.exit_code == 0, ended.stderr
+    found = json.loads(ended.stdout)
+    assert (found["passes"], found["seed"]) == (50, 7)
+    assert found["outputs"]["ppm"]["mean"] == wanted
+
+
+def test_rows_come_from_numpy_and_from_standard_input(
+    tmp_path: Path, wanted: list[list[float]]
+) -> None:
+    np.save(tmp_path / "rows.npy", np.array(YEARS))
+    np.savez(tmp_path / "rows.npz", year=np.array(YEARS))
+    for ended in (
+        predict(CO2, tmp_path / "rows.npy", *SEED, "--json"),
+        predict(CO2, tmp_path / "rows.npz", *SEED, "--json"),
+        predict(CO2, "-", *SEED, "--json", stdin=json.dumps(YEARS)),
+    ):
+        assert json.loads(ended.stdout)["outputs"]["ppm"]["mean"] == wanted
+
+
+def test_a_process_prints_json_alone(wanted: list[list[float]]) -> None:
+    command = [sys.executable, "-m", "mcdropout", "predict", CO2, "-", *SEED, "--json"]
+    ended = subprocess.run(
+        [*map(str, command)], input=json.dumps(YEARS), capture_output=True, text=True, timeout=60
+    )
+    assert json.loads(ended.stdout)["outputs"]["ppm"]["mean"] == wanted
+    assert ended.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("write", "flags"),
+    [
+        (lambda frame, path: frame.to_csv(path), []),
+        (lambda frame, path: frame.to_csv(path, index=False), ["--header"]),
+        (lambda frame, path: frame.to_csv(path, index=False, header=False), []),
+        (lambda frame, path: frame.to_csv(path, sep=";", decimal=",", encoding="utf-8-sig"), []),
+        (lambda frame, path: frame.add_prefix("pixel").to_csv(path, index=False, sep="\t"), []),
+    ],
+)
+def test_what_pandas_writes_is_predicted_row_by_row(
+    tmp_path: Path,
+    digits: Predictor,
+    images: NDArray[np.float32],
+    write: Callable[[pd.DataFrame, Path], None],
+    flags: list[str],
+) -> None:
+    path = tmp_path / "rows.csv"
+    write(pd.DataFrame(images), path)
+    ended = predict(DIGITS, path, *SEED, *flags, "--json")
+    assert ended.exit_code == 0, ended.stderr
+    mean = json.loads(ended.stdout)["outputs"]["probabilities"]["mean"]
+    assert mean == digits.predict(images, 50, 7).mean.tolist()
+
+
+def test_a_header_of_numbers_is_asked_for(tmp_path: Path, images: NDArray[np.float32]) -> None:
+    pd.DataFrame(images).to_csv(tmp_path / "rows.csv", index=False)
+    ended = predict(DIGITS, tmp_path / "rows.csv")
+    assert ended.exit_code == 2
+    assert ended.stdout == ""
+    assert "may be a header or a row. Say which with --header or --no-header." in ended.stderr
+
+
+def test_a_table_has_a_line_for_each_row(tmp_path: Path, digits: Predictor) -> None:
+    row = ",".join(["4"] * 64)
+    (tmp_path / "rows.csv").write_text(f"{row}\n{row}\n")
+    ended = predict(
+        DIGITS, tmp_path / "rows.csv", "--seed", 7, "--measures", "predictive_entropy,quantiles:0.5"
+    )
+    assert ended.exit_code == 0, ended.stderr
+    title, head, *lines = ended.stdout.splitlines()
+    assert title == "probabilities: mean ± standard deviation over 100 passes, seed 7"
+    assert head.split() == [
+        "row",
+        "class",
+        "mean",
+        "±",
+        "deviation",
+        "runner-up",
+        *(
+            "predictive_entropy",
+            "quantiles",
+        ),
+    ]
+    found = digits.predict([[4.0] * 64], seed=7, measures=["predictive_entropy"])
+    entropy = f"{found.measures['predictive_entropy'][0]:.4g}"
+    assert [line.split()[0] for line in lines] == ["0", "1"]
+    for line in lines:
+        assert line.split()[1] == str(found.mean[0].argmax())
+        assert line.split()[-2][:4] == entropy[:4]
+
+
+def test_every_option_is_a_flag(digits: Predictor) -> None:
+    options = {
+        "passes": 20,
+        "seed": 3,
+        "measures": ["variation_ratio", "quantiles:0.1:0.9"],
+        "masks": "per_row",
+        "rate_scale": 0.5,
+        "sites": [digits.manifest.sites[0].name, digits.manifest.sites[2].name],
+    }
+    example = [digits.manifest.inputs[0].example]
+    wanted = digits.predict(example, **options)
+    for together in (True, False):
+        flags = []
+        for name, value in options.items():
+            values = value if isinstance(value, list) else [value]
+            flag = f"--{name.replace('_', '-')}"
+            if together:
+                flags += [flag, ",".join(map(str, values))]
+            else:
+                single = flag.removesuffix("s") if isinstance(value, list) else flag
+                flags += [part for one in values for part in (single, one)]
+        ended = predict(DIGITS, "--example", "--json", *flags)
+        assert ended.exit_code == 0, ended.stderr
+        found = json.loads(ended.stdout)["outputs"]["probabilities"]
+        assert found["mean"] == wanted.mean.tolist()
+        for name, values in wanted.measures.items():
+            assert found[name] == values.tolist()
+
+
+def test_deterministic_runs_with_dropout_off(co2: Predictor) -> None:
+    ended = predict(CO2, "-", "--deterministic", "--json", stdin=json.dumps(YEARS))
+    wanted = co2.predict_deterministic(YEARS)["ppm"]
+    assert json.loads(ended.stdout) == {"outputs": {"ppm": {"output": wanted.tolist()}}}
+    ended = predict(CO2, "--example", "--deterministic", "--rate-scale", "0.5", "--seed", 7)
+    assert ended.exit_code == 2
+    assert ended.stderr == (
+        "error: --deterministic runs one pass with dropout off: leave out --seed, --rate-scale.\n"
+    )
+
+
+def test_output_goes_to_a_file_that_is_replaced_by_force_alone(
+    tmp_path: Path, co2: Predictor
+) -> None:
+    (tmp_path / "rows.csv").write_text(",year\nthen,1985\nnow,2010\n")
+    path = tmp_path / "found.csv"
+    arguments = (CO2, tmp_path / "rows.csv", "--passes", 20, "--seed", 7, "--output", path)
+    ended = predict(*arguments)
+    assert (ended.exit_code, ended.stdout) == (0, ""), ended.stderr
+    assert ended.stderr == f"wrote {path}: 2 rows, passes 20, seed 7\n"
+    frame = pd.read_csv(path, index_col="row", float_precision="round_trip")
+    wanted = co2.predict(YEARS, 20, 7)
+    assert frame.index.tolist() == ["then", "now"]
+    assert frame["mean"].tolist() == wanted.mean.ravel().tolist()
+    assert frame["variance"].tolist() == wanted.variance.ravel().tolist()
+    before = path.read_bytes()
+    ended = predict(*arguments, "--passes", 30)
+    assert ended.exit_code == 2
+    assert ended.stderr.endswith(
+        "already exists. Name another file, or use --force to replace it.\n"
+    )
+    assert path.read_bytes() == before
+    assert predict(*arguments, "--passes", 30, "--force").exit_code == 0
+    assert path.read_bytes() != before
+
+
+def test_json_files_are_the_answers_of_the_server(tmp_path: Path, client: httpx.Client) -> None:
+    path = tmp_path / "found.json"
+    ended = predict(CO2, "-", *SEED, "--output", path, stdin=json.dumps(YEARS))
+    assert ended.exit_code == 0, ended.stderr
+    body = {"instances": YEARS, "passes": 50, "seed": 7}
+    answer = client.post("/v1/models/co2:predict", json=body).json()
+    assert json.loads(path.read_text()) == {
+        key: value for key, value in answer.items() if key not in ("model", "version")
+    }
+
+
+def test_the_example_is_that_of_the_model(co2: Predictor) -> None:
+    ended = predict(CO2, "--example", *SEED, "--json")
+    mean = json.loads(ended.stdout)["outputs"]["ppm"]["mean"]
+    assert mean == co2.predict([co2.manifest.inputs[0].example], 50, 7).mean.tolist()
+    assert ended.stderr == ""
+
+
+def test_a_model_without_an_example_predicts_zeros_and_says_so(
+    edit_artifact: EditArtifact, digits: Predictor
+) -> None:
+    def forget(model: onnx.ModelProto) -> None:
+        (entry,) = (e for e in model.metadata_props if e.key == METADATA_KEY)
+        manifest = json.loads(entry.value)
+        del manifest["inputs"][0]["example"]
+        entry.value = json.dumps(manifest)
+
+    ended = predict(edit_artifact(forget), "--example", *SEED, "--json")
+    assert ended.stderr == "The model has no example row; this is one of zeros.\n"
+    mean = json.loads(ended.stdout)["outputs"]["probabilities"]["mean"]
+    assert mean == digits.predict([[0.0] * 64], 50, 7).mean.tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("rows.txt", "", "rows.txt is not a .npy, .npz, .json, .csv or .tsv file."),
+        ("rows.json", "{", "rows.json is not JSON: Expecting property name"),
+        ("rows.csv", "1985\nx\n", "rows.csv, line 2, column 1 is 'x'; the model expects float32."),
+        ("rows.csv", "1985\n1,2\n", "rows.csv, line 2 has 2 cells, and line 1 has 1."),
+        ("rows.csv", "1,2\n", "rows.csv, line 1 has 2 columns; the model expects 1, the elements"),
+        ("rows.npy", "no", "rows.npy cannot be read: "),
+        ("rows.npz", "PK\x03\x04", "rows.npz cannot be read: "),
+        (
+            "rows.json",
+            "[[1e39]]",
+            "x[0][0] is 1e+39; the model expects float32, which cannot represent",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said(
+    tmp_path: Path, name: str, content: str, message: str
+) -> None:
+    (tmp_path / name).write_text(content)
+    ended = predict(CO2, tmp_path / name)
+    assert ended.exit_code == 2
+    assert message in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["no.onnx", "--example"], "error: no.onnx cannot be read: No such file"),
+        ([CO2, "no.json"], "error: no.json cannot be read: No such file or directory."),
+        ([CO2], "error: give rows, which is a file or - for standard input, or --example."),
+        ([CO2, "-", "--example"], "error: give rows, which is a file or - for standard input, or"),
+        ([CO2, "-", "--header"], "error: --header and --no-header are about the first line of a"),
+        ([CO2, "--example", "--output", "x.txt"], "error: --output is x.txt; it must end in .csv"),
+        ([CO2, "--example", "--sites", "a,,b"], "error: sites names ['', 'a', 'b']; the model has"),
+        ([CO2, "--example", "--passes", "1"], "error: passes is 1; a variance needs at least 2."),
+    ],
+)
+def test_wrong_arguments_are_said(arguments: list[object], message: str) -> None:
+    ended = predict(*arguments)
+    assert ended.exit_code == 2
+    assert ended.stderr.startswith(message)
+    assert ended.stdout == ""
