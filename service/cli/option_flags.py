@@ -31,7 +31,7 @@ def with_options(command: Callable[..., T]) -> Callable[..., T]:
     @functools.wraps(command)
     def run(**given: Any) -> T:
         options = {name: _value(given.pop(name)) for name in OPTIONS}
-        return command(**given, options={k: v for k, v in options.items() if v not in (None, [])})
+        return command(**given, options={k: v for k, v in options.items() if v is not None})
 
     kept = [parameter for name, parameter in own.parameters.items() if name != "options"]
     run.__signature__ = own.replace(parameters=[*kept, *flags])  # type: ignore[attr-defined]
@@ -40,10 +40,10 @@ def with_options(command: Callable[..., T]) -> Callable[..., T]:
 
 
 def _value(given: Any) -> Any:
-    """The items of a list may also be separated by commas."""
+    """A value as `Options` takes it: lists may be separated by commas, and "" is an empty one."""
     if not isinstance(given, list):
         return given
-    return [item.strip() for text in given for item in text.split(",")]
+    return [item.strip() for text in given if text for item in text.split(",")]
 
 
 def _sentence(option: Option) -> str:
