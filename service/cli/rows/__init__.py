@@ -58,13 +58,10 @@ def read_example(manifest: Manifest) -> Rows:
     return Rows({name: [row] for name, row in example_rows(manifest).items()})
 
 
-def _from_npz(path: Path) -> Any:
-    with np.load(path, allow_pickle=False) as arrays:
-        return dict(arrays)
-
-
-def _from_npy(path: Path) -> Any:
-    return np.load(path, allow_pickle=False)
+def _from_numpy(path: Path) -> Any:
+    with path.open("rb") as file:
+        found = np.load(file, allow_pickle=False)
+        return dict(found) if isinstance(found, np.lib.npyio.NpzFile) else found
 
 
 def _from_file(path: Path) -> Any:
@@ -82,7 +79,7 @@ def _from_json(text: str, what: str) -> Any:
 
 
 _READERS: Mapping[str, Callable[[Path], Any]] = {
-    ".npy": _from_npy,
-    ".npz": _from_npz,
+    ".npy": _from_numpy,
+    ".npz": _from_numpy,
     ".json": _from_file,
 }

@@ -98,9 +98,9 @@ class _Reading:
             raise error.at(self._place) from error
 
     def _place(self, loc: Loc) -> str:
-        """Where in the file a value came from."""
+        """Where in the file a value came from: an input's name, the row, and indices in it."""
         name, row, *index = loc
-        layout = self._layout
-        element = int(np.ravel_multi_index(index, layout.shapes[name])) if index else 0
-        column = layout.column(layout.places[name][element])
-        return f"{self._text.path}, line {self._lines[row]}, {column}"
+        shape, places = self._layout.shapes[str(name)], self._layout.places[str(name)]
+        element = int(np.ravel_multi_index([*map(int, index)], shape)) if index else 0
+        column = self._layout.column(places[element])
+        return f"{self._text.path}, line {self._lines[int(row)]}, {column}"

@@ -86,7 +86,7 @@ class CsvText:
         sizes = {delimiter: _sizes(lines, delimiter) for delimiter in _DELIMITERS}
         present = [one for one, found in sizes.items() if found and found[0] > 1]
         even = [one for one in present if len(set(sizes[one])) == 1]
-        best, *rivals = even or present[:1] or ","
+        best, *rivals = even or present[:1] or [","]
         return best, rivals
 
     def _undecodable(self) -> InputError:

@@ -5,15 +5,15 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
 import onnx
 import pandas as pd
 import pytest
-from click.testing import Result
 from numpy.typing import NDArray
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from models.zoo.data import digits_splits
 from service import Predictor, load_model
@@ -154,7 +154,7 @@ def test_a_table_has_a_line_for_each_row(tmp_path: Path, digits: Predictor) -> N
 
 
 def test_every_option_is_a_flag(digits: Predictor) -> None:
-    options = {
+    options: dict[str, Any] = {
         "passes": 20,
         "seed": 3,
         "measures": ["variation_ratio", "quantiles:0.1:0.9"],
@@ -165,7 +165,7 @@ def test_every_option_is_a_flag(digits: Predictor) -> None:
     example = [digits.manifest.inputs[0].example]
     wanted = digits.predict(example, **options)
     for together in (True, False):
-        flags = []
+        flags: list[str] = []
         for name, value in options.items():
             values = value if isinstance(value, list) else [value]
             flag = f"--{name.replace('_', '-')}"
@@ -173,13 +173,13 @@ def test_every_option_is_a_flag(digits: Predictor) -> None:
                 flags += [flag, ",".join(map(str, values))]
             else:
                 single = flag.removesuffix("s") if isinstance(value, list) else flag
-                flags += [part for one in values for part in (single, one)]
+                flags += [part for one in values for part in (single, str(one))]
         ended = predict(DIGITS, "--example", "--json", *flags)
         assert ended.exit_code == 0, ended.stderr
         found = json.loads(ended.stdout)["outputs"]["probabilities"]
         assert found["mean"] == wanted.mean.tolist()
-        for name, values in wanted.measures.items():
-            assert found[name] == values.tolist()
+        for name, measured in wanted.measures.items():
+            assert found[name] == measured.tolist()
 
 
 def test_deterministic_runs_with_dropout_off(co2: Predictor) -> None:

@@ -1,7 +1,6 @@
 """The table on the terminal, of answers whose numbers are known."""
 
 import io
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,13 +26,13 @@ def printed(found: Answer, width: int = 80, is_terminal: bool = False) -> list[s
     return [line.rstrip() for line in lines]
 
 
-def classes(labels: Sequence[str] | None = LABELS, **measures: Any) -> Answer:
+def classes(*labels: str, **measures: Any) -> Answer:
     quantities = {"mean": MEANS, "variance": VARIANCES, **measures}
-    return answer("classification", {"p": quantities}, labels)
+    return answer("classification", {"p": quantities}, labels or None)
 
 
 def test_a_classification_shows_its_likeliest_class_and_the_next() -> None:
-    assert printed(classes(predictive_entropy=[0.9])) == [
+    assert printed(classes(*LABELS, predictive_entropy=[0.9])) == [
         "p: mean ± standard deviation over 100 passes, seed 7",
         "row  class  mean ± deviation  runner-up  predictive_entropy",
         "  0  dog       0.600 ± 0.020  bird 0.3                  0.9",
@@ -41,11 +40,12 @@ def test_a_classification_shows_its_likeliest_class_and_the_next() -> None:
 
 
 def test_classes_without_labels_have_numbers() -> None:
-    assert printed(classes(None))[2].split() == ["0", "1", "0.600", "±", "0.020", "2", "0.3"]
+    assert printed(classes())[2].split() == ["0", "1", "0.600", "±", "0.020", "2", "0.3"]
 
 
 def test_measures_of_elements_are_those_of_the_class_shown() -> None:
     found = classes(
+        *LABELS,
         std=[[0.1, 0.02, 0.01, 0.0]],
         interval=[[[0, 1], [0.56, 0.64], [2, 3], [4, 5]]],
         label=["dog"],
@@ -59,7 +59,7 @@ def test_measures_of_elements_are_those_of_the_class_shown() -> None:
 
 def test_what_has_no_room_is_named() -> None:
     measures = {f"a_measure_with_a_long_name_{n}": [0.5] for n in range(3)}
-    lines = printed(classes(**measures, samples=[shaped(9, 4)]))
+    lines = printed(classes(*LABELS, **measures, samples=[shaped(9, 4)]))
     assert lines[1].startswith("row  class  mean ± deviation  a_measure_with_a_long_name_0")
     assert " ".join(lines[3:]) == (
         "Not shown: a_measure_with_a_long_name_1, a_measure_with_a_long_name_2, samples. "
