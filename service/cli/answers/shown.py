@@ -58,7 +58,7 @@ class Shown:
         """The mean of an element, with its standard deviation."""
         mean = float(self.mean[row, element])
         if self.deviation is None:
-            return f"{mean:.4g}"
+            return f"{mean:.6g}"
         return _rounded(mean, float(self.deviation[row, element]))
 
 

@@ -1,6 +1,7 @@
 """`mcdropout predict` on real files and models."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from models.zoo.data import digits_splits
 from service import Predictor, load_model
 from service.cli import app
 from service.manifest import METADATA_KEY
-from tests.conftest import STORE, EditArtifact
+from tests.conftest import ROOT, STORE, EditArtifact
 
 CO2 = STORE / "co2" / "1" / "model.onnx"
 DIGITS = STORE / "digits" / "1" / "model.onnx"
@@ -151,6 +152,18 @@ def test_a_table_has_a_line_for_each_row(tmp_path: Path, digits: Predictor) -> N
     for line in lines:
         assert line.split()[1] == str(found.mean[0].argmax())
         assert line.split()[-2][:4] == entropy[:4]
+
+
+def test_the_guide_shows_what_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for the numbers, which depend on the machine."""
+    guide = (ROOT / "docs" / "predict.md").read_text()
+    monkeypatch.chdir(ROOT)
+    command, shown = re.findall(r"```(?:sh)?\n(.*?)```", guide, re.DOTALL)[:2]
+    ended = predict(*command.split()[2:])
+    assert [line.split()[:2] for line in ended.stdout.splitlines()] == [
+        line.split()[:2] for line in shown.splitlines()
+    ]
+    assert ended.stdout.splitlines()[1] == shown.splitlines()[1]
 
 
 def test_every_option_is_a_flag(digits: Predictor) -> None:
