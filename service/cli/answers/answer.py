@@ -1,4 +1,4 @@
-"""What a model says of rows, by whichever way it was asked."""
+"""The answer of a model, from stochastic passes or with dropout off."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Quantities = Mapping[str, Array]
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model says of B rows.
+    """The answer of a model for B rows.
 
     Attributes:
         columns: output name to quantity to (B, …) array: "mean", "variance" and measures, which

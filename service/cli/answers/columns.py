@@ -1,4 +1,4 @@
-"""An answer as a table of single values: a column for each element of each quantity."""
+"""Converts an answer to a table with a column for each element of each quantity."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from service.protocol.options import quantity_name
 
 
 def flat_columns(answer: Answer) -> dict[str, Array | Sequence[str | int]]:
-    """Column name to (B,) values, the rows' own first.
+    """Column name to (B,) values; the first column is `row`.
 
     An element of `mean` is `mean[cat]` if the model has a label for it, or `mean[3]`; a quantity
     with one value for each row is `mean`. With several outputs it is `<output>.mean[cat]`.
@@ -30,7 +30,7 @@ def flat_columns(answer: Answer) -> dict[str, Array | Sequence[str | int]]:
 def value_axes(
     shape: Sequence[int], output: Sequence[int], labels: Sequence[str] | None
 ) -> list[Sequence[str]]:
-    """What to call the indices of a quantity's axes.
+    """Names of the indices of a quantity's axes.
 
     Args:
         shape: of the quantity of a row.
@@ -46,7 +46,7 @@ def value_axes(
 
 
 def output_axes(output: Sequence[int], labels: Sequence[str] | None) -> list[Sequence[str]]:
-    """What to call the indices of an output's axes; the element of a single sigmoid is class 1."""
+    """Names of the indices of an output's axes; a single sigmoid has the second label."""
     if labels is None or not output or len(set(labels)) < len(labels):
         return [*numbered(output)]
     if output[-1] == 1 and len(labels) == 2:

@@ -27,12 +27,12 @@ def as_json(answer: Answer) -> str:
 
 
 def require_writable(path: Path, force: bool) -> None:
-    """Check that `write` can write a file, before there is an answer.
+    """Check before a prediction that `write` will be able to write a file.
 
     Raises:
-        InputError: its suffix has no format, it exists and is not to be replaced, or its folder
-            does not take files.
-        MissingExtraError: its format needs a package that is not installed.
+        InputError: the suffix is unknown, the file exists and `force` is false, or its folder is
+            not writable.
+        MissingExtraError: the format needs a package that is not installed.
     """
     if path.suffix not in _WRITERS:
         *others, last = _WRITERS
@@ -47,7 +47,7 @@ def require_writable(path: Path, force: bool) -> None:
 
 
 def write(path: Path, answer: Answer) -> None:
-    """Write an answer in the format of the file's suffix; there is a whole file or none.
+    """Write an answer in the format of the file's suffix, replacing the file atomically.
 
     - .csv and .parquet: see `flat_columns`. Numbers of a CSV are float64 to the last bit.
     - .json: as the server answers to `instances`, without model and version.

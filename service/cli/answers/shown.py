@@ -1,4 +1,4 @@
-"""What the table on the terminal shows of an output: columns of text."""
+"""Selects what the printed table shows of an output, as columns of text."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ _VALUES, _ELEMENTS, LETTERS = 3, 12, 24
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the table: its title, a cell for each row, and whether these are words."""
+    """A column of the table: title, a cell for each row, and whether the cells are words."""
 
     title: str
     cells: Sequence[str]
@@ -30,7 +30,7 @@ class Column:
 
     @property
     def width(self) -> int:
-        """Places that it takes on a line, with the space to the next one."""
+        """Width in characters, with the space before the next column."""
         return max(map(cell_len, [self.title, *self.cells])) + 2
 
 
@@ -41,7 +41,7 @@ class Shown:
     Attributes:
         mean: (R, E), or the output with dropout off.
         deviation: (R, E); None with dropout off.
-        names: (E,) what the elements are called.
+        names: (E,) names of the elements.
         measures: name to (R, …).
         shape: of a row.
         task: of the model.
@@ -63,7 +63,7 @@ class Shown:
 
 
 def first_rows(quantities: Mapping[str, Array], manifest: Manifest, count: int) -> Shown:
-    """The first rows of an output's quantities."""
+    """The first `count` rows of an output."""
     first, *others = ((name, values[:count]) for name, values in quantities.items())
     mean = first[1]
     axes = output_axes(mean.shape[1:], manifest.labels)
@@ -86,8 +86,8 @@ class _Main:
 
     Attributes:
         columns: one or several.
-        chosen: (R,) the element of each row that they show; None: no one element.
-        left_out: what they do not show, in words.
+        chosen: (R,) index of the element that they show; None: they show no single element.
+        left_out: descriptions of what they do not show.
     """
 
     columns: Sequence[Column]
@@ -96,11 +96,11 @@ class _Main:
 
 
 def fitting_columns(shown: Shown, room: int) -> tuple[list[Column], list[str]]:
-    """The columns of an output that fit into a line, and what was left out, in words.
+    """The columns that fit in a line, and descriptions of what was left out.
 
     Args:
         shown: the rows.
-        room: places on a line.
+        room: characters in a line.
     """
     fitting = [_with_measures(main, shown, room) for main in _mains(shown, room)]
     columns, left_out = min(fitting, key=lambda one: len(one[1]))
@@ -112,10 +112,10 @@ def fitting_columns(shown: Shown, room: int) -> tuple[list[Column], list[str]]:
 
 
 def _mains(shown: Shown, room: int) -> Iterator[_Main]:
-    """Columns of the output, in the order of preference."""
+    """Possible columns of the output, the preferred ones first."""
     count = len(shown.names)
     if _has_one_class(shown):
-        yield _likeliest("class", shown)
+        yield _most_likely("class", shown)
         return
     if count == 1:
         yield _Main([_element(shown, 0)], np.zeros(len(shown.mean), int))
@@ -125,7 +125,7 @@ def _mains(shown: Shown, room: int) -> Iterator[_Main]:
         if _width(elements) <= room:
             yield _Main(elements)
     if shown.task == "multilabel_classification":
-        yield _likeliest("likeliest", shown)
+        yield _most_likely("most likely", shown)
     else:
         yield _summary(shown)
 
@@ -151,7 +151,7 @@ def _has_one_class(shown: Shown) -> bool:
     return shown.task == "classification" and len(shown.shape) == 1 and len(shown.names) > 1
 
 
-def _likeliest(title: str, shown: Shown) -> _Main:
+def _most_likely(title: str, shown: Shown) -> _Main:
     best = np.argmax(shown.mean, axis=1)
     names = [shown.names[element] for element in best]
     values = [shown.value(row, element) for row, element in enumerate(best)]
@@ -193,7 +193,7 @@ def _summary(shown: Shown) -> _Main:
 
 
 def _measure(name: str, values: Array, shown: Shown, chosen: Array | None) -> Column | None:
-    """A measure; of one with values for each element, those of the chosen ones. None: too many."""
+    """A measure, of the chosen elements if it has values per element; None: too many values."""
     own = len(shown.shape)
     if chosen is not None and values.shape[1 : 1 + own] == shown.shape:
         by_element = values.reshape(*shown.mean.shape, -1)

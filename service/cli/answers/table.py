@@ -1,4 +1,4 @@
-"""An answer on the terminal: a table for each output, with one line for each row."""
+"""Prints answers as tables, with one line for each row."""
 
 from collections.abc import Sequence
 
@@ -18,8 +18,8 @@ _ROWS = 40
 def print_table(answer: Answer, console: Console) -> None:
     """Print a table for each output, no wider than the console, of at most 40 rows.
 
-    A row of a classification shows its likeliest class and, if there is room, the next one; a
-    row of another output all elements, or a summary. Below is said what is left out.
+    A classification shows the most likely class and, if it fits, the runner-up; other outputs
+    show all elements, or a summary. A note below names what is left out.
     """
     identity = [Column("row", [shortened(one, LETTERS) for one in answer.ids[:_ROWS]])]
     if answer.row_passes is not None:
@@ -47,7 +47,7 @@ def _title(name: str, answer: Answer) -> str:
 
 
 def _drawn(columns: Sequence[Column], is_terminal: bool) -> Table:
-    """The table; without a terminal, plain columns."""
+    """The table; plain columns if the output is not a terminal."""
     line = box.SIMPLE_HEAD if is_terminal else None
     table = Table(box=line, show_edge=False, pad_edge=False, collapse_padding=is_terminal)
     for column in columns:

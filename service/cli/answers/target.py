@@ -1,4 +1,4 @@
-"""Where an answer goes: the terminal, standard output as JSON, or a file."""
+"""Writes answers to their destination: a table or JSON on standard output, or a file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,17 +11,17 @@ from service.cli.answers.files import as_json, require_writable, write
 from service.cli.answers.table import print_table
 from service.cli.names import counted
 
-#: What --output took before it took files.
+#: Values of --output from before it took files.
 _TABLE, _JSON = Path("table"), Path("json")
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where an answer goes.
+    """Destination of an answer.
 
     Attributes:
         path: of a file; None: to standard output.
-        is_json: whether standard output gets JSON, and not a table.
+        is_json: whether JSON is printed instead of a table.
     """
 
     path: Path | None
@@ -46,12 +46,12 @@ class Target:
 
 
 def target_of(output: Path | None, force: bool, is_json: bool) -> Target:
-    """Where the answer is to go, checked before there is one.
+    """Validate the destination before the prediction.
 
     Args:
-        output: a file; or "json" or "table" for standard output, as before it could be a file.
-        force: whether the file may replace another one.
-        is_json: whether standard output gets JSON.
+        output: a file; or "json" or "table", the values from before it took files.
+        force: whether an existing file may be replaced.
+        is_json: whether to print JSON.
 
     Raises:
         InputError, MissingExtraError: see `require_writable`.

@@ -1,4 +1,4 @@
-"""Rows of `mcdropout predict`: of a file, of standard input, or the model's example."""
+"""Reads the rows of `mcdropout predict`: from a file, standard input, or the model's example."""
 
 import json
 import sys
@@ -29,14 +29,14 @@ def read_rows(source: str, specs: Sequence[InputSpec], header: bool | None = Non
             "-" for JSON on standard input. JSON is rows, {"instances": rows}, or {"inputs":
             {input name: rows}}.
         specs: the model's inputs.
-        header: whether the first line of a CSV is a header; None: to be found out.
+        header: whether the first line of a CSV is a header; None: detect it.
 
     Raises:
         InputError: it cannot be read in the format of its suffix.
     """
     path = Path(source)
     if header is not None and path.suffix not in _CSV:
-        raise InputError("--header and --no-header are about the first line of a .csv file.")
+        raise InputError("--header and --no-header apply only to .csv and .tsv files.")
     if source == "-":
         return Rows(_from_json(sys.stdin.read(), "standard input"))
     if path.suffix not in (*_READERS, *_CSV):
@@ -52,7 +52,7 @@ def read_rows(source: str, specs: Sequence[InputSpec], header: bool | None = Non
 
 
 def read_example(manifest: Manifest) -> Rows:
-    """The model's example row; if it has none a row of zeros, which standard error then says."""
+    """The model's example row; without one, a row of zeros and a note on standard error."""
     if any(spec.example is None for spec in manifest.inputs):
         typer.echo("The model has no example row; this is one of zeros.", err=True)
     return Rows({name: [row] for name, row in example_rows(manifest).items()})

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from service.errors import shortened
 from service.manifest import InputSpec
 
-#: A whole number beyond it may not be the one that was written, once it is a float.
+#: Larger integers are not exact as floats.
 _EXACT = 1 << 53
 _BOOLS = {"true": 1, "false": 0, "1": 1, "0": 0}
-#: What may be a number written in another form, or with a unit.
+#: Numbers, also in forms that are not accepted.
 _LIKE_A_NUMBER = re.compile(r"[+-]?(?=\D*\d)[\d.,_'\s]+([eE][+-]?\d+)?\s*%?")
 #: Words for a missing value.
 _MISSING = {"", "-", "na", "n/a", "#n/a", "<na>", "null", "none"}
@@ -69,10 +69,10 @@ class BadCellError(ValueError):
 
 
 class DecimalCommas:
-    """Reads decimal commas, in files where commas do not delimit cells.
+    """Reads decimal commas in files with another delimiter.
 
-    A file has decimal commas or decimal points. 1,500 may also be 1500 with a thousands
-    separator, so one comma at least has to be decimal for certain.
+    A file has either decimal commas or decimal points. Because 1,500 may also be 1500 with a
+    thousands separator, at least one number must be unambiguous.
     """
 
     def __init__(self) -> None:
@@ -86,14 +86,14 @@ class DecimalCommas:
         return [self._with_point(line, cell) for cell in cells] if "," in joined else cells
 
     def doubt(self) -> tuple[int, str] | None:
-        """The line of a number that may mean another one, and why; None: there is none."""
+        """Line and description of an ambiguous number; None: there is none."""
         if self._first is None or (self._is_certain and not self._has_points):
             return None
         line, cell = self._first
         why = (
             "others have a decimal point"
             if self._has_points
-            else "this may be a decimal comma or a thousands separator"
+            else "it may be a decimal comma or a thousands separator"
         )
         return line, f"{shortened(cell)!r} has a comma, and {why}. Write decimal points everywhere."
 
@@ -110,7 +110,7 @@ class CellReader:
 
     Args:
         spec: the input.
-        commas: reads decimal commas; None: commas delimit cells.
+        commas: reads decimal commas; None: the delimiter is a comma.
     """
 
     def __init__(self, spec: InputSpec, commas: DecimalCommas | None = None) -> None:
@@ -129,7 +129,7 @@ class CellReader:
         """
         if self._commas is not None:
             cells = self._commas.with_points(line, cells)
-        if self._is_number and "_" in "".join(cells):  # which Python reads in numbers
+        if self._is_number and "_" in "".join(cells):  # which Python accepts in numbers
             raise self._refusal(cells)
         try:
             self._values.extend(map(self._read, cells))
@@ -144,8 +144,7 @@ class CellReader:
         return found.view(bool) if self._kind == "b" else found
 
     def is_name(self, cell: str) -> bool:
-        """Whether a cell can only be the name of a column: no number in whatever form, and not
-        missing."""
+        """Whether a cell can only be the name of a column, not a number or a missing value."""
         cell = cell.strip()
         like_a_value = _LIKE_A_NUMBER.fullmatch(cell) or cell.lower() in _MISSING
         return not like_a_value and not self._accepts(cell)

@@ -1,7 +1,7 @@
-"""What the columns of a CSV file are: decides on its header, and matches names with inputs.
+"""Detects the header of a CSV file and matches its columns with the inputs.
 
-A line of numbers is never guessed to be a header, nor dropped: where it may be one, the error
-asks for `--header` or `--no-header`.
+If it is not certain whether the first line is a header, the error asks for `--header` or
+`--no-header`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -15,18 +15,18 @@ from service.cli.rows.csv_text import CsvText
 from service.errors import InputError, shortened
 from service.manifest import InputSpec
 
-#: Names of an index column: as pandas writes it, and as it writes one that it had read.
+#: Names of an index column as pandas writes it, first and after reading it again.
 _INDEX = ("", "Unnamed: 0")
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What the columns of a file are.
+    """The meaning of a file's columns.
 
     Attributes:
         width: number of columns.
         names: of the columns; None: there is no header.
-        has_index: whether the first column identifies the rows.
+        has_index: whether the first column is an index.
         places: input name to the positions of its columns, in the order of its elements.
         shapes: input name to the shape of a row.
     """
@@ -38,21 +38,21 @@ class Layout:
     shapes: Mapping[str, tuple[int, ...]]
 
     def column(self, position: int) -> str:
-        """A column in the words of an error."""
+        """A column, as errors name it."""
         name = self.names[position] if self.names else ""
         return f"column {position + 1}" + (f" ({name!r})" if name else "")
 
 
 def read_layout(text: CsvText, specs: Sequence[InputSpec], header: bool | None) -> Layout:
-    """Decide what the columns of a file are.
+    """Detect the meaning of a file's columns.
 
     Args:
         text: the file.
         specs: the model's inputs.
-        header: whether its first line is a header; None: to be found out.
+        header: whether its first line is a header; None: detect it.
 
     Raises:
-        InputError: that cannot be told, or the columns are not those of the inputs.
+        InputError: it is ambiguous, or the columns do not match the inputs.
     """
     first = text.first
     names = [cell.strip() for cell in first.cells]
@@ -82,29 +82,29 @@ def read_layout(text: CsvText, specs: Sequence[InputSpec], header: bool | None) 
 
 
 def _names_inputs(own: Mapping[int, str], specs: Sequence[InputSpec]) -> bool:
-    """Whether the columns go by the names of inputs."""
+    """Whether the columns are matched with the inputs by name."""
     wanted = (column for spec in specs for column in _columns(spec, own.values()))
     return len(specs) > 1 or not set(wanted).isdisjoint(own.values())
 
 
 def _columns(spec: InputSpec, names: Collection[str]) -> list[str]:
-    """What the columns of an input are called, among columns of these names."""
+    """Names of an input's columns; `names` are those of all columns."""
     count = sum(name.startswith(f"{spec.name}[") for name in names)
     return element_names(spec.name, numbered(_row_shape(spec, count)))
 
 
 def _row_shape(spec: InputSpec, count: int) -> tuple[int, ...]:
-    """The shape of a row; the length of a dynamic axis follows from the number of columns."""
+    """The shape of a row, with the length of a dynamic axis from the number of columns."""
     known = prod(size for size in spec.shape[1:] if size is not None)
     return tuple(max(1, count // known) if size is None else size for size in spec.shape[1:])
 
 
 def _require_width(text: CsvText, count: int, spec: InputSpec, has_index: bool) -> None:
-    """Check the number of columns that are taken in their order."""
+    """Check the number of columns that are taken in order."""
     if spec.shape[1:].count(None) > 1:
         raise InputError(
             f"{text.path}: a line of a CSV does not give the shape of a row of {spec.name!r}, "
-            f"which has {spec.shape[1:].count(None)} dynamic axes. Give a .npy or .json file."
+            f"which has {spec.shape[1:].count(None)} dynamic axes. Use a .npy or .json file."
         )
     wanted = prod(_row_shape(spec, count))
     if count == wanted:
@@ -112,7 +112,7 @@ def _require_width(text: CsvText, count: int, spec: InputSpec, has_index: bool) 
     index = " beside the index column" if has_index else ""
     hint = ""
     if count == wanted + 1:
-        hint = " A column that only numbers the rows is the first, without a name in the header."
+        hint = " An index column must be the first, without a name in the header."
     elif count == 1:
         hint = " Cells are delimited by commas, semicolons, tabs or |."
     raise text.refusal(
@@ -123,7 +123,7 @@ def _require_width(text: CsvText, count: int, spec: InputSpec, has_index: bool) 
 
 
 def _is_header(text: CsvText, cells: Sequence[str], has_index: bool, spec: InputSpec) -> bool:
-    """Whether the first line is a header; none of its cells is the name of an input."""
+    """Whether the first line is a header, given that it names no input."""
     names = [spec.dtype != "string" and CellReader(spec).is_name(cell) for cell in cells]
     if all(names):
         return True
@@ -131,7 +131,7 @@ def _is_header(text: CsvText, cells: Sequence[str], has_index: bool, spec: Input
         may_be_names = _may_be_names(cells)
         if not has_index and not may_be_names:
             return False
-        # As a row it would have a cell too many.
+        # It cannot be a row, which has one cell less.
         if has_index and may_be_names and None not in spec.shape[1:]:
             return True
     line = shortened(text.delimiter.join(text.first.cells))
@@ -144,8 +144,8 @@ def _is_header(text: CsvText, cells: Sequence[str], has_index: bool, spec: Input
 def _may_be_names(cells: Sequence[str]) -> bool:
     """Whether numbers may be the names of columns, as those of a table without names are.
 
-    They may if they are whole and distinct, of which a single one has to be 0; or if they are
-    three or more and increase.
+    They may if all are distinct non-negative integers (a single one only if it is 0), or if
+    they are three or more increasing numbers.
     """
     if len(cells) == 1:
         return cells[0] == "0"
@@ -159,7 +159,7 @@ def _may_be_names(cells: Sequence[str]) -> bool:
 
 
 def _are_numbers(names: Collection[str]) -> bool:
-    """Whether columns are called 0, 1, 2 …, in any order."""
+    """Whether columns are named 0, 1, 2 …, in any order."""
     return set(names) == {str(number) for number in range(len(names))}
 
 
@@ -169,7 +169,7 @@ def _require_distinct(text: CsvText, names: Sequence[str]) -> None:
         places = [position + 1 for position, name in enumerate(names) if name == twice]
         raise text.refusal(
             text.first.line,
-            f" calls columns {' and '.join(map(str, places))} {twice!r}. Give each its own name.",
+            f" names columns {' and '.join(map(str, places))} {twice!r}. Give each its own name.",
         )
 
 
@@ -190,5 +190,5 @@ def _by_name(
 
 
 def _in_order(own: Mapping[int, str]) -> list[int]:
-    """Positions of the columns in the order of elements: by their numbers, if those are names."""
+    """Positions of the columns in the order of elements; columns named by numbers are sorted."""
     return sorted(own, key=lambda p: int(own[p])) if _are_numbers(own.values()) else list(own)

@@ -1,4 +1,4 @@
-"""Reads the rows of a CSV file: each line is one row, or none at all."""
+"""Reads the rows of a CSV file."""
 
 from array import array
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ from service.manifest import InputSpec
 
 
 def read_csv(path: Path, specs: Sequence[InputSpec], header: bool | None = None) -> Rows:
-    """Read the rows of a CSV file, with memory in proportion to their values.
+    """Read the rows of a CSV file by the rules in docs/predict.md.
 
-    docs/predict.md has the rules.
+    It needs memory in proportion to the values, not to the text.
 
     Args:
         path: of the file.
         specs: the model's inputs.
-        header: whether its first line is a header; None: to be found out.
+        header: whether its first line is a header; None: detect it.
 
     Raises:
         InputError: with file, line, column and what would be right.
@@ -36,13 +36,13 @@ def read_csv(path: Path, specs: Sequence[InputSpec], header: bool | None = None)
 
 
 class _Reading:
-    """The rows of a file, line by line."""
+    """Collects the rows of a file line by line."""
 
     def __init__(self, text: CsvText, layout: Layout, specs: Sequence[InputSpec]) -> None:
         self._text, self._layout, self._specs = text, layout, specs
         self._commas = None if text.delimiter == "," else DecimalCommas()
         self._readers = {spec.name: CellReader(spec, self._commas) for spec in specs}
-        self._lines = array("q")  # on which each row begins
+        self._lines = array("q")  # first line of each row
         self._ids: list[str] = []
 
     def rows(self) -> Rows:
@@ -66,7 +66,9 @@ class _Reading:
             raise self._uneven(record)
         if layout.has_index:
             if not cells[0].strip():
-                raise self._text.refusal(line, f", {layout.column(0)} is the index, and is empty.")
+                raise self._text.refusal(
+                    line, f", {layout.column(0)} is the index column, and is empty."
+                )
             self._ids.append(cells[0])
         for name, places in layout.places.items():
             try:
@@ -86,7 +88,7 @@ class _Reading:
         )
 
     def _values(self) -> ReadRows:
-        """The values as the model takes them."""
+        """The values as arrays of the inputs."""
         shapes = self._layout.shapes
         arrays = {
             name: reader.array().reshape(len(self._lines), *shapes[name])
@@ -98,7 +100,7 @@ class _Reading:
             raise error.at(self._place) from error
 
     def _place(self, loc: Loc) -> str:
-        """Where in the file a value came from: an input's name, the row, and indices in it."""
+        """Line and column of a value; `loc` is input name, row, and indices in the row."""
         name, row, *index = loc
         shape, places = self._layout.shapes[str(name)], self._layout.places[str(name)]
         element = int(np.ravel_multi_index([*map(int, index)], shape)) if index else 0

@@ -1,4 +1,4 @@
-"""The records of a CSV file: its encoding, its delimiter, and the line of each record."""
+"""Reads the records of a CSV file: detects its encoding and delimiter, and counts lines."""
 
 import codecs
 import csv
@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from service.errors import InputError
 
-#: Delimiters, in the order of preference: a number may contain the last, but none of the others.
+#: Delimiters by preference: numbers may contain a comma, but none of the others.
 _DELIMITERS = "\t;|,"
-#: Number of lines that decide on the delimiter.
+#: Number of lines from which the delimiter is detected.
 _SAMPLE = 100
 #: Encodings: UTF-8 with or without a byte order mark, and the marks of UTF-16.
 _UTF8 = "utf-8-sig"
@@ -32,7 +32,7 @@ class CsvText:
     Attributes:
         path: of the file.
         delimiter: between its cells.
-        rivals: others that also give each of the first lines the same number of cells.
+        rivals: other delimiters that also split the first lines into equal numbers of cells.
         first: the first record.
 
     Raises:
@@ -50,7 +50,7 @@ class CsvText:
         self.first = first
 
     def records(self) -> Iterator[Record]:
-        """All records; blank lines are not among them.
+        """All records, without blank lines.
 
         Raises:
             InputError: a line is not text, or not CSV.
@@ -66,8 +66,8 @@ class CsvText:
             except csv.Error as error:
                 raise self.refusal(
                     line,
-                    f" is not CSV: {error}. A cell that begins with a quotation mark ends with "
-                    "one, and has its own quotation marks twice.",
+                    f" is not CSV: {error}. A quoted cell must end with a quotation mark, and "
+                    "quotation marks in it must be doubled.",
                 ) from error
             except UnicodeError as error:
                 raise self._undecodable() from error
@@ -102,13 +102,13 @@ class CsvText:
 
 
 def _encoding(path: Path) -> str:
-    """UTF-8 with or without a byte order mark, or UTF-16 with one, as spreadsheets write it."""
+    """UTF-8 with or without a byte order mark, or UTF-16 with one."""
     with path.open("rb") as file:
         return "utf-16" if file.read(2) in _UTF16 else _UTF8
 
 
 def _sizes(lines: Sequence[str], delimiter: str) -> list[int]:
-    """Numbers of cells of the records, without the last one if more lines may belong to it."""
+    """Number of cells of each record, except the last one if it may be incomplete."""
     found = []
     with suppress(csv.Error):  # reported when the file is read
         found = [len(c) for c in csv.reader(lines, delimiter=delimiter) if not _is_blank(c)]
@@ -116,5 +116,5 @@ def _sizes(lines: Sequence[str], delimiter: str) -> list[int]:
 
 
 def _is_blank(cells: Sequence[str]) -> bool:
-    """Whether a line has nothing on it; a quoted empty cell is something."""
+    """Whether a line is blank; a quoted empty cell is not."""
     return not cells or (len(cells) == 1 and cells[0].isspace())

@@ -1,4 +1,4 @@
-"""Rows to predict, and what identifies them."""
+"""Rows to predict, with their index."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""`mcdropout predict` on real files and models."""
+"""`mcdropout predict` on files, with the demo models."""
 
 import json
 import re
@@ -83,7 +83,7 @@ def test_rows_come_from_numpy_and_from_standard_input(
         assert json.loads(ended.stdout)["outputs"]["ppm"]["mean"] == wanted
 
 
-def test_a_process_prints_json_alone(wanted: list[list[float]]) -> None:
+def test_process_prints_only_json(wanted: list[list[float]]) -> None:
     command = [sys.executable, "-m", "mcdropout", "predict", CO2, "-", *SEED, "--json"]
     ended = subprocess.run(
         [*map(str, command)], input=json.dumps(YEARS), capture_output=True, text=True, timeout=60
@@ -102,7 +102,7 @@ def test_a_process_prints_json_alone(wanted: list[list[float]]) -> None:
         (lambda frame, path: frame.add_prefix("pixel").to_csv(path, index=False, sep="\t"), []),
     ],
 )
-def test_what_pandas_writes_is_predicted_row_by_row(
+def test_pandas_files_are_predicted_row_by_row(
     tmp_path: Path,
     digits: Predictor,
     images: NDArray[np.float32],
@@ -117,7 +117,7 @@ def test_what_pandas_writes_is_predicted_row_by_row(
     assert mean == digits.predict(images, 50, 7).mean.tolist()
 
 
-def test_a_header_of_numbers_is_asked_for(tmp_path: Path, images: NDArray[np.float32]) -> None:
+def test_numeric_header_is_refused(tmp_path: Path, images: NDArray[np.float32]) -> None:
     pd.DataFrame(images).to_csv(tmp_path / "rows.csv", index=False)
     ended = predict(DIGITS, tmp_path / "rows.csv")
     assert ended.exit_code == 2
@@ -125,7 +125,7 @@ def test_a_header_of_numbers_is_asked_for(tmp_path: Path, images: NDArray[np.flo
     assert "may be a header or a row. Say which with --header or --no-header." in ended.stderr
 
 
-def test_a_table_has_a_line_for_each_row(tmp_path: Path, digits: Predictor) -> None:
+def test_table_has_a_line_for_each_row(tmp_path: Path, digits: Predictor) -> None:
     row = ",".join(["4"] * 64)
     (tmp_path / "rows.csv").write_text(f"{row}\n{row}\n")
     ended = predict(
@@ -154,8 +154,8 @@ def test_a_table_has_a_line_for_each_row(tmp_path: Path, digits: Predictor) -> N
         assert line.split()[-2][:4] == entropy[:4]
 
 
-def test_the_guide_shows_what_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """But for the numbers, which depend on the machine."""
+def test_guide_shows_printed_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Except for the numbers, which depend on the machine."""
     guide = (ROOT / "docs" / "predict.md").read_text()
     monkeypatch.chdir(ROOT)
     command, shown = re.findall(r"```(?:sh)?\n(.*?)```", guide, re.DOTALL)[:2]
@@ -206,9 +206,7 @@ def test_deterministic_runs_with_dropout_off(co2: Predictor) -> None:
     )
 
 
-def test_output_goes_to_a_file_that_is_replaced_by_force_alone(
-    tmp_path: Path, co2: Predictor
-) -> None:
+def test_output_file_is_replaced_only_with_force(tmp_path: Path, co2: Predictor) -> None:
     (tmp_path / "rows.csv").write_text(",year\nthen,1985\nnow,2010\n")
     path = tmp_path / "found.csv"
     arguments = (CO2, tmp_path / "rows.csv", "--passes", 20, "--seed", 7, "--output", path)
@@ -242,14 +240,14 @@ def test_json_files_are_the_answers_of_the_server(tmp_path: Path, client: httpx.
     }
 
 
-def test_the_example_is_that_of_the_model(co2: Predictor) -> None:
+def test_example_is_that_of_the_model(co2: Predictor) -> None:
     ended = predict(CO2, "--example", *SEED, "--json")
     mean = json.loads(ended.stdout)["outputs"]["ppm"]["mean"]
     assert mean == co2.predict([co2.manifest.inputs[0].example], 50, 7).mean.tolist()
     assert ended.stderr == ""
 
 
-def test_a_model_without_an_example_predicts_zeros_and_says_so(
+def test_model_without_example_predicts_zeros_with_a_note(
     edit_artifact: EditArtifact, digits: Predictor
 ) -> None:
     def forget(model: onnx.ModelProto) -> None:
@@ -281,9 +279,7 @@ def test_a_model_without_an_example_predicts_zeros_and_says_so(
         ),
     ],
 )
-def test_what_is_wrong_with_a_file_is_said(
-    tmp_path: Path, name: str, content: str, message: str
-) -> None:
+def test_invalid_files_are_explained(tmp_path: Path, name: str, content: str, message: str) -> None:
     (tmp_path / name).write_text(content)
     ended = predict(CO2, tmp_path / name)
     assert ended.exit_code == 2
@@ -297,13 +293,16 @@ def test_what_is_wrong_with_a_file_is_said(
         ([CO2, "no.json"], "error: no.json cannot be read: No such file or directory."),
         ([CO2], "error: give rows, which is a file or - for standard input, or --example."),
         ([CO2, "-", "--example"], "error: give rows, which is a file or - for standard input, or"),
-        ([CO2, "-", "--header"], "error: --header and --no-header are about the first line of a"),
+        (
+            [CO2, "-", "--header"],
+            "error: --header and --no-header apply only to .csv",
+        ),
         ([CO2, "--example", "--output", "x.txt"], "error: --output is x.txt; it must end in .csv"),
         ([CO2, "--example", "--sites", "a,,b"], "error: sites names ['', 'a', 'b']; the model has"),
         ([CO2, "--example", "--passes", "1"], "error: passes is 1; a variance needs at least 2."),
     ],
 )
-def test_wrong_arguments_are_said(arguments: list[object], message: str) -> None:
+def test_invalid_arguments_are_explained(arguments: list[object], message: str) -> None:
     ended = predict(*arguments)
     assert ended.exit_code == 2
     assert ended.stderr.startswith(message)

@@ -1,4 +1,4 @@
-"""Answers of models that there are not."""
+"""Answers with given numbers, without a model."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ def answer(
     labels: Sequence[str] | None = None,
     **others: Any,
 ) -> Answer:
-    """An answer to as many rows as each quantity of `outputs` has."""
+    """An answer with the quantities of each output."""
     columns = {
         name: {quantity: np.array(values) for quantity, values in quantities.items()}
         for name, quantities in outputs.items()
@@ -41,5 +41,5 @@ def answer(
 
 
 def shaped(*shape: int) -> np.ndarray[Any, Any]:
-    """Different numbers from 0 to 1."""
+    """Evenly spaced numbers from 0 to 1."""
     return np.linspace(0, 1, int(np.prod(shape))).reshape(shape)

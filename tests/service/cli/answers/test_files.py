@@ -1,4 +1,4 @@
-"""Files of answers, read again."""
+"""Files of answers, read by other libraries."""
 
 import csv
 import json
@@ -44,7 +44,7 @@ COLUMNS = [
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
-def test_a_table_has_a_column_for_each_element(tmp_path: Path, found: Answer, suffix: str) -> None:
+def test_table_has_a_column_for_each_element(tmp_path: Path, found: Answer, suffix: str) -> None:
     path = tmp_path / f"found.{suffix}"
     write(path, found)
     read = pd.read_csv if suffix == "csv" else pd.read_parquet
@@ -60,7 +60,7 @@ def test_a_table_has_a_column_for_each_element(tmp_path: Path, found: Answer, su
             np.testing.assert_array_equal(read_again, values)
 
 
-def test_columns_of_several_outputs_begin_with_their_names(tmp_path: Path) -> None:
+def test_columns_of_several_outputs_begin_with_output_name(tmp_path: Path) -> None:
     one = {"mean": [[0.2]], "variance": [[0.1]], "std": [[0.3]]}
     path = tmp_path / "found.csv"
     write(
@@ -74,13 +74,13 @@ def test_columns_of_several_outputs_begin_with_their_names(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("task", ["regression", "other"])
-def test_a_single_element_needs_no_index(tmp_path: Path, task: str) -> None:
+def test_single_element_has_no_index(tmp_path: Path, task: str) -> None:
     path = tmp_path / "found.csv"
     write(path, answer(task, {"y": {"mean": [[0.2]], "variance": [[0.1]], "q": [[[1.0, 2.0]]]}}))
     assert path.read_text() == "row,mean,variance,q[0],q[1]\n0,0.2,0.1,1.0,2.0\n"
 
 
-def test_json_is_the_answer_of_a_server(tmp_path: Path, found: Answer) -> None:
+def test_json_has_the_form_of_a_server(tmp_path: Path, found: Answer) -> None:
     path = tmp_path / "found.json"
     write(path, found)
     read = json.loads(path.read_text())
@@ -104,7 +104,7 @@ def test_npz_has_an_array_for_each_quantity(tmp_path: Path, found: Answer) -> No
         np.testing.assert_array_equal(read[name], values)
 
 
-def test_what_cannot_be_written_is_said_before_there_is_an_answer(tmp_path: Path) -> None:
+def test_invalid_outputs_are_refused_before_prediction(tmp_path: Path) -> None:
     there = tmp_path / "there.csv"
     there.write_text("precious")
     for path, said in (
@@ -118,7 +118,7 @@ def test_what_cannot_be_written_is_said_before_there_is_an_answer(tmp_path: Path
     assert there.read_text() == "precious"
 
 
-def test_a_file_that_fails_leaves_the_old_one(
+def test_failed_write_keeps_existing_file(
     tmp_path: Path, found: Answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "found.npz"
@@ -134,7 +134,7 @@ def test_a_file_that_fails_leaves_the_old_one(
     assert path.read_text() == "precious"
 
 
-def test_a_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingExtraError, match=r'pip install "mcdropout\[parquet\]"'):
         require_writable(tmp_path / "found.parquet", force=False)

@@ -1,4 +1,4 @@
-"""The table on the terminal, of answers whose numbers are known."""
+"""The table that is printed for answers with known numbers."""
 
 import io
 from typing import Any
@@ -31,7 +31,7 @@ def classes(*labels: str, **measures: Any) -> Answer:
     return answer("classification", {"p": quantities}, labels or None)
 
 
-def test_a_classification_shows_its_likeliest_class_and_the_next() -> None:
+def test_classification_shows_most_likely_class_and_runner_up() -> None:
     assert printed(classes(*LABELS, predictive_entropy=[0.9])) == [
         "p: mean ± standard deviation over 100 passes, seed 7",
         "row  class  mean ± deviation  runner-up  predictive_entropy",
@@ -43,7 +43,7 @@ def test_classes_without_labels_have_numbers() -> None:
     assert printed(classes())[2].split() == ["0", "1", "0.600", "±", "0.020", "2", "0.3"]
 
 
-def test_measures_of_elements_are_those_of_the_class_shown() -> None:
+def test_measures_of_elements_are_those_of_shown_class() -> None:
     found = classes(
         *LABELS,
         std=[[0.1, 0.02, 0.01, 0.0]],
@@ -57,7 +57,7 @@ def test_measures_of_elements_are_those_of_the_class_shown() -> None:
     ]
 
 
-def test_what_has_no_room_is_named() -> None:
+def test_columns_that_do_not_fit_are_named() -> None:
     measures = {f"a_measure_with_a_long_name_{n}": [0.5] for n in range(3)}
     lines = printed(classes(*LABELS, **measures, samples=[shaped(9, 4)]))
     assert lines[1].startswith("row  class  mean ± deviation  a_measure_with_a_long_name_0")
@@ -71,14 +71,14 @@ def test_what_has_no_room_is_named() -> None:
     ("labels", "title"),
     [(["ham", "spam"], "P(spam)"), (None, "P(class 1)"), (LABELS, "P(class 1)")],
 )
-def test_a_single_sigmoid_is_the_probability_of_class_1(
+def test_single_sigmoid_is_probability_of_second_label(
     labels: list[str] | None, title: str
 ) -> None:
     found = answer("classification", {"p": {"mean": [[0.2]], "variance": [[0.0001]]}}, labels)
     assert printed(found)[1:] == [f"row{title.rjust(15)}", "  0  0.200 ± 0.010"]
 
 
-def test_a_regression_shows_all_elements_that_fit() -> None:
+def test_regression_shows_all_elements_that_fit() -> None:
     one = answer("regression", {"y": {"mean": [[2.5]], "variance": [[0.25]], "std": [[0.5]]}})
     assert printed(one)[1:] == ["row  mean ± deviation  std", "  0       2.50 ± 0.50  0.5"]
     three = answer("regression", {"y": {"mean": [[1.0, 2, 3]], "variance": [[1.0, 4, 9]]}})
@@ -88,7 +88,7 @@ def test_a_regression_shows_all_elements_that_fit() -> None:
     ]
 
 
-def test_an_output_of_many_elements_has_a_summary() -> None:
+def test_large_output_has_a_summary() -> None:
     found = answer(
         "other",
         {"map": {"mean": shaped(1, 8, 8, 2), "variance": shaped(1, 8, 8, 2), "max": [0.125]}},
@@ -100,19 +100,19 @@ def test_an_output_of_many_elements_has_a_summary() -> None:
     ]
 
 
-def test_labels_that_do_not_exclude_each_other_are_all_shown_or_the_likeliest() -> None:
+def test_multilabel_shows_all_labels_or_the_most_likely() -> None:
     few = answer("multilabel_classification", {"p": {"mean": MEANS, "variance": VARIANCES}}, LABELS)
     assert printed(few)[1].split() == ["row", *LABELS]
     many = [f"label {n}" for n in range(30)]
     quantities = {"mean": shaped(1, 30), "variance": shaped(1, 30), "std": shaped(1, 30)}
     lines = printed(answer("multilabel_classification", {"p": quantities}, many))
     assert lines[1:] == [
-        "row  likeliest  mean ± deviation  std",
-        "  0  label 29          1.0 ± 1.0    1",
+        "row  most likely  mean ± deviation  std",
+        "  0  label 29            1.0 ± 1.0    1",
     ]
 
 
-def test_outputs_with_dropout_off_have_no_deviation() -> None:
+def test_deterministic_outputs_have_no_deviation() -> None:
     found = answer(
         "classification", {"p": {"output": MEANS}, "y": {"output": [[0.125]]}}, LABELS, head={}
     )
@@ -126,14 +126,14 @@ def test_outputs_with_dropout_off_have_no_deviation() -> None:
     ]
 
 
-def test_a_long_table_is_cut_and_says_so() -> None:
+def test_long_table_is_cut_with_a_note() -> None:
     found = answer("regression", {"y": {"mean": shaped(45, 1), "variance": shaped(45, 1)}})
     lines = printed(found)
     assert len(lines) == 1 + 1 + 40 + 1
     assert lines[-1] == "Not shown: 5 more rows. --output FILE.csv has everything."
 
 
-def test_rows_have_their_ids_and_passes() -> None:
+def test_rows_have_ids_and_passes() -> None:
     quantities = {"mean": shaped(2, 1), "variance": shaped(2, 1)}
     found = answer(
         "regression", {"y": quantities}, ids=["first", "b" * 50], row_passes=np.array([32, 512])
@@ -145,7 +145,7 @@ def test_rows_have_their_ids_and_passes() -> None:
     assert second.split()[:2] == ["b" * 23 + "…", "512"]
 
 
-def test_a_terminal_gets_a_line_below_the_titles() -> None:
+def test_terminal_gets_a_line_below_titles() -> None:
     lines = printed(classes(), is_terminal=True)
     assert set(lines[2]) == {"─"}
     assert len(lines) == 4

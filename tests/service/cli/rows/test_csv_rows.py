@@ -1,4 +1,4 @@
-"""CSV files as pandas, spreadsheets and people write them: right rows, or an error."""
+"""CSV files of pandas, spreadsheets and text editors: their rows, or an error."""
 
 import tracemalloc
 from collections.abc import Sequence
@@ -65,9 +65,7 @@ def refusal(
         {"index": False, "header": ["x[0]", "x[1]", "x[2]"]},
     ],
 )
-def test_what_pandas_writes_is_read_to_the_last_bit(
-    tmp_path: Path, arguments: dict[str, Any]
-) -> None:
+def test_pandas_files_are_read_exactly(tmp_path: Path, arguments: dict[str, Any]) -> None:
     FRAME.to_csv(tmp_path / "rows.csv", **arguments)
     rows = read_rows(str(tmp_path / "rows.csv"), [THREE])
     np.testing.assert_array_equal(rows.values["x"], NUMBERS)
@@ -76,7 +74,7 @@ def test_what_pandas_writes_is_read_to_the_last_bit(
 
 @pytest.mark.parametrize("index", [None, ["first", "second"], [7, 3]])
 @pytest.mark.parametrize("columns", [["a", "b", "c"], None])
-def test_an_index_column_names_the_rows(
+def test_index_column_identifies_rows(
     tmp_path: Path, index: Sequence[Any] | None, columns: Sequence[str] | None
 ) -> None:
     frame = pd.DataFrame(NUMBERS, index=index, columns=columns)
@@ -84,7 +82,7 @@ def test_an_index_column_names_the_rows(
     rows = read_rows(str(tmp_path / "rows.csv"), [THREE])
     np.testing.assert_array_equal(rows.values["x"], NUMBERS)
     assert rows.ids == [str(one) for one in frame.index]
-    # Read and written again, the index has a name.
+    # pandas names the index when it reads the file.
     pd.read_csv(tmp_path / "rows.csv").to_csv(tmp_path / "again.csv", index=False)
     again = read_rows(str(tmp_path / "again.csv"), [THREE], header=True)
     np.testing.assert_array_equal(again.values["x"], NUMBERS)
@@ -92,7 +90,7 @@ def test_an_index_column_names_the_rows(
 
 
 @pytest.mark.parametrize("columns", [None, [1990, 2000, 2010], [10, 25, 70], [0.5, 1.0, 2.7]])
-def test_a_header_of_numbers_is_no_row(tmp_path: Path, columns: Sequence[Any] | None) -> None:
+def test_numeric_header_is_not_read_as_row(tmp_path: Path, columns: Sequence[Any] | None) -> None:
     path = tmp_path / "rows.csv"
     pd.DataFrame(NUMBERS, columns=columns).to_csv(path, index=False)
     with pytest.raises(InputError, match=r"line 1, '.*', may be a header or a row. Say which with"):
@@ -101,7 +99,7 @@ def test_a_header_of_numbers_is_no_row(tmp_path: Path, columns: Sequence[Any] | 
     assert len(read_rows(str(path), [THREE], header=False).values["x"]) == 3
 
 
-def test_columns_called_by_their_numbers_come_in_any_order(tmp_path: Path) -> None:
+def test_numbered_columns_are_reordered(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     pd.DataFrame(NUMBERS)[[2, 0, 1]].to_csv(path)
     np.testing.assert_array_equal(read_rows(str(path), [THREE]).values["x"], NUMBERS)
@@ -121,7 +119,7 @@ def test_columns_called_by_their_numbers_come_in_any_order(tmp_path: Path) -> No
         ("-1e-3\n+.5\n", [[-0.001], [0.5]]),
     ],
 )
-def test_a_column_is_read(tmp_path: Path, content: str, rows: list[list[float]]) -> None:
+def test_single_column_is_read(tmp_path: Path, content: str, rows: list[list[float]]) -> None:
     assert read(tmp_path, content, ONE).values["year"].tolist() == rows
 
 
@@ -141,8 +139,8 @@ def test_a_column_is_read(tmp_path: Path, content: str, rows: list[list[float]])
         ("1.5,x,3\n1,2,3\n", ", line 1, '1.5,x,3', may be a header or a row. Say which with"),
         (",1.5,2\n1,2,3\n", ", line 1 has 2 columns beside the index column; the model expects 3"),
         (",2.5,1.5,4\n1,2,3,4\n", ", line 1, ',2.5,1.5,4', may be a header or a row."),
-        (",a,b,c\n,1,2,3\n", ", line 2, column 1 is the index, and is empty."),
-        ("a,a,c\n1,2,3\n", ", line 1 calls columns 1 and 2 'a'. Give each its own name."),
+        (",a,b,c\n,1,2,3\n", ", line 2, column 1 is the index column, and is empty."),
+        ("a,a,c\n1,2,3\n", ", line 1 names columns 1 and 2 'a'. Give each its own name."),
         ("id,a,b,c\n7,1,2,3\n", ", line 1 has 4 columns; the model expects 3, the elements of 'x'"),
         ("1.5,2\n", ", line 1 has 2 columns; the model expects 3, the elements of 'x'."),
         ("1 2 3\n4 5 6\n", ", line 1 has 1 column; the model expects 3, the elements of 'x'. Cell"),
@@ -160,26 +158,33 @@ def test_a_column_is_read(tmp_path: Path, content: str, rows: list[list[float]])
         ),
         ("a,b,c\n1_000,2,3\n", ", line 2, column 1 ('a') is '1_000'; the model expects float64. "),
         ("a;b;c\n1.234,5;2;3\n", ", line 2, column 1 ('a') is '1.234,5'; the model expects float"),
-        ("a;b;c\n1,500;2;3\n", ", line 2: '1,500' has a comma, and this may be a decimal comma or"),
+        ("a;b;c\n1,500;2;3\n", ", line 2: '1,500' has a comma, and it may be a decimal comma or"),
         ("a;b;c\n1,5;2;3\n1.5;2;3", ", line 2: '1,5' has a comma, and others have a decimal point"),
-        ('a,b,c\n1,2,"3\n', ", line 2 is not CSV: unexpected end of data. A cell that begins with"),
+        (
+            'a,b,c\n1,2,"3\n',
+            ", line 2 is not CSV: unexpected end of data. A quoted cell must e",
+        ),
         ('a,b,c\n1,2,"3"4\n', ", line 2 is not CSV: ',' expected after"),
         (b"a,b,c\n1,2,\xff\n", ", line 2 is not UTF-8 (invalid start byte). Save the file as UTF"),
         (b"\xff\xfea\x00\x00", " is not complete UTF-16. Save it as UTF-8."),
         ("a,b,c\n" + "1,2,3\n" * 200 + "1,2\n", ", line 202 has 2 cells, and line 1 has 3."),
     ],
 )
-def test_what_is_no_row_is_refused(tmp_path: Path, content: str | bytes, said: str) -> None:
+def test_invalid_files_are_refused_with_line_and_column(
+    tmp_path: Path, content: str | bytes, said: str
+) -> None:
     assert refusal(tmp_path, content, THREE).startswith(said)
 
 
-def test_decimal_commas_need_one_that_is_certain(tmp_path: Path) -> None:
+def test_decimal_commas_need_an_unambiguous_one(tmp_path: Path) -> None:
     rows = read(tmp_path, "a;b;c\n1,500;2;3\n0,5;1;1\n", THREE)
     assert rows.values["x"].tolist() == [[1.5, 2.0, 3.0], [0.5, 1.0, 1.0]]
 
 
 @pytest.mark.parametrize(("content", "first"), [("0\n1.5\n", 0.0), ("7,8,9\n1,2,3\n", 7.0)])
-def test_the_flags_decide_on_the_first_line(tmp_path: Path, content: str, first: float) -> None:
+def test_header_flags_decide_ambiguous_first_line(
+    tmp_path: Path, content: str, first: float
+) -> None:
     one = ONE if "," not in content else THREE
     assert "may be a header or a row" in refusal(tmp_path, content, one)
     (with_header,) = read(tmp_path, content, one, header=True).values.values()
@@ -209,7 +214,7 @@ def test_several_inputs_are_matched_by_name(tmp_path: Path) -> None:
         ("age,name,place[0],place[1]\n1,a,2,inf\n", None, ", line 2, column 4 ('place[1]') is in"),
     ],
 )
-def test_columns_of_several_inputs_that_do_not_match_are_refused(
+def test_unmatched_columns_of_several_inputs_are_refused(
     tmp_path: Path, content: str, header: bool | None, said: str
 ) -> None:
     assert refusal(tmp_path, content, *SEVERAL, header=header).startswith(said)
@@ -224,7 +229,7 @@ def test_columns_of_several_inputs_that_do_not_match_are_refused(
         ('text\nso "good"; really\n" ""bad"""\n', ['so "good"; really', ' "bad"']),
     ],
 )
-def test_texts_are_read_as_they_are(tmp_path: Path, content: str, texts: list[str]) -> None:
+def test_texts_are_read_unchanged(tmp_path: Path, content: str, texts: list[str]) -> None:
     assert read(tmp_path, content, TEXT).values["text"].ravel().tolist() == texts
 
 
@@ -237,18 +242,18 @@ def test_texts_are_read_as_they_are(tmp_path: Path, content: str, texts: list[st
         ("id,text\n1,good\n", ", line 1 has the unknown columns ['id']; the model takes ['text']."),
     ],
 )
-def test_what_is_no_text_is_refused(tmp_path: Path, content: str, said: str) -> None:
+def test_invalid_text_files_are_refused(tmp_path: Path, content: str, said: str) -> None:
     assert refusal(tmp_path, content, TEXT).startswith(said)
 
 
-def test_texts_with_two_delimiters_are_refused(tmp_path: Path) -> None:
+def test_ambiguous_delimiter_of_texts_is_refused(tmp_path: Path) -> None:
     two = spec("text", 2, dtype="string")
     assert refusal(tmp_path, "a;b,c\nd;e,f\n", two).startswith(
         ", line 1 may be delimited by any of [';', ',']. Put quotation marks around the texts."
     )
 
 
-def test_whole_numbers_stay_exact(tmp_path: Path) -> None:
+def test_integers_are_exact(tmp_path: Path) -> None:
     whole = spec("id", 2, dtype="int64")
     rows = read(tmp_path, "a,b\n9007199254740993,3.0\n", whole)
     assert rows.values["id"].tolist() == [[9007199254740993, 3]]
@@ -268,13 +273,13 @@ def test_bools_are_words_or_digits(tmp_path: Path) -> None:
     )
 
 
-def test_a_line_has_the_shape_of_a_row(tmp_path: Path) -> None:
+def test_line_is_reshaped_to_row(tmp_path: Path) -> None:
     image, steps = spec("image", 2, 2, 1), spec("steps", None, 2)
     line = "2.5,2,3,4\n"
     assert read(tmp_path, line, image).values["image"].tolist() == [[[[2.5], [2]], [[3], [4]]]]
     assert read(tmp_path, line, steps).values["steps"].tolist() == [[[2.5, 2], [3, 4]]]
     assert "has 3 columns; the model expects 2" in refusal(tmp_path, "1.5,2,3\n", steps)
-    assert "a row of 'open', which has 2 dynamic axes. Give a .npy or .json file" in refusal(
+    assert "a row of 'open', which has 2 dynamic axes. Use a .npy or .json file" in refusal(
         tmp_path, line, spec("open", None, None)
     )
     named = "image[1][1],image[1][0],image[0][1],image[0][0]\n4,3,2,1\n"
@@ -295,7 +300,7 @@ def test_a_line_has_the_shape_of_a_row(tmp_path: Path) -> None:
     encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
     places=st.sampled_from([None, "%.3f", "%d"]),
 )
-def test_a_file_gives_its_rows_or_an_error(
+def test_pandas_files_give_their_rows_or_an_error(
     tmp_path_factory: pytest.TempPathFactory,
     numbers: list[list[float]],
     names: Any,
@@ -305,7 +310,7 @@ def test_a_file_gives_its_rows_or_an_error(
     encoding: str,
     places: str | None,
 ) -> None:
-    """Never other rows, whichever way pandas writes them."""
+    """Whatever the options of `to_csv`, no other rows are read."""
     path = tmp_path_factory.getbasetemp() / "property.csv"
     separator, decimal = delimiter
     frame = pd.DataFrame(numbers, columns=names or None)
@@ -327,8 +332,8 @@ def test_a_file_gives_its_rows_or_an_error(
     np.testing.assert_array_equal(rows.values["x"], written)
 
 
-def test_memory_is_in_proportion_to_the_values(tmp_path: Path) -> None:
-    """Python's own numbers would take several times as much."""
+def test_memory_is_proportional_to_values(tmp_path: Path) -> None:
+    """A list of Python numbers would take several times as much."""
     wide = spec("x", 64)
     small, large = tmp_path / "small.csv", tmp_path / "large.csv"
     for path, count in ((small, 2), (large, 4000)):
