@@ -19,6 +19,7 @@ from typer.testing import CliRunner, Result
 from models.zoo.data import digits_splits
 from service import Predictor, load_model
 from service.cli import app
+from service.core.measures import measures_of
 from service.manifest import METADATA_KEY
 from tests.conftest import ROOT, STORE, EditArtifact
 
@@ -227,6 +228,32 @@ def test_output_file_is_replaced_only_with_force(tmp_path: Path, co2: Predictor)
     assert path.read_bytes() == before
     assert predict(*arguments, "--passes", 30, "--force").exit_code == 0
     assert path.read_bytes() != before
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json", "npz", "parquet"])
+def test_output_files_have_every_measure(tmp_path: Path, digits: Predictor, suffix: str) -> None:
+    """Strings, integers and floats, and several axes."""
+    measures = measures_of(digits.facts)
+    path = tmp_path / f"found.{suffix}"
+    flags = ("--measures", ",".join(measures), "--output", path)
+    ended = predict(DIGITS, "--example", *SEED, *flags)
+    assert ended.exit_code == 0, ended.stderr
+    example = [digits.manifest.inputs[0].example]
+    wanted = digits.predict(example, 50, 7, measures).measures
+    if suffix == "json":
+        (found,) = json.loads(path.read_text())["predictions"]
+        assert {name: found[name] for name in measures} == {
+            name: values[0].tolist() for name, values in wanted.items()
+        }
+    elif suffix == "npz":
+        with np.load(path) as arrays:
+            for name, values in wanted.items():
+                np.testing.assert_array_equal(arrays[name], values)
+    else:
+        frame = pd.read_parquet(path) if suffix == "parquet" else pd.read_csv(path)
+        for name, values in wanted.items():
+            columns = [column for column in frame if column.partition("[")[0] == name]
+            assert len(columns) == values.size
 
 
 def test_json_files_are_the_answers_of_the_server(tmp_path: Path, client: httpx.Client) -> None:
