@@ -52,7 +52,8 @@ def test_command_line_flags_are_the_options() -> None:
     command: Any = typer.main.get_command(app)
     flags = {p.name: p for p in command.commands["predict"].params}
     assert set(OPTIONS) < set(flags)
-    assert [flags[name].opts for name in ("rate_scale", "sites")] == [["--rate-scale"], ["--site"]]
+    names = [flags[name].opts for name in ("rate_scale", "sites")]
+    assert names == [["--rate-scale"], ["--sites", "--site"]]
 
 
 def test_values_are_converted_to_their_types() -> None:
