@@ -36,13 +36,25 @@ class Found:
 
 
 def in_order(found: Sequence[Found], values: Callable[[Found], Array]) -> Array:
-    """(B, …) values of all rows, from (R, …) of those of each part."""
-    joined = np.concatenate([values(part) for part in found])
+    """(B, …) values of all rows, from (R, …) of those of each part.
+
+    Where values have an axis of passes, those of rows with fewer passes end with NaN.
+    """
+    joined = np.concatenate(_of_one_length([values(part) for part in found]))
     if len(found) == 1:
         return joined
     ordered = np.empty_like(joined)
     ordered[np.concatenate([part.rows for part in found])] = joined
     return ordered
+
+
+def _of_one_length(parts: Sequence[Array]) -> Sequence[Array]:
+    """(R, P, …) values, with NaN behind those of fewer passes."""
+    if len({y.shape[1:] for y in parts}) == 1:
+        return parts
+    longest = max(y.shape[1] for y in parts)
+    ends = [[(0, 0), (0, longest - y.shape[1]), *[(0, 0)] * (y.ndim - 2)] for y in parts]
+    return [np.pad(y, end, constant_values=np.nan) for y, end in zip(parts, ends, strict=True)]
 
 
 class Look(Protocol):

@@ -242,20 +242,23 @@ def _reduce(
     variance = in_order(parts, lambda part: part.summaries[name].moments.variance)
     # A NaN sample makes the mean NaN.
     _require_finite(f"output {name!r}", mean + variance)
-    found = {m.name: in_order(parts, partial(_value, m)) for m in measures}
-    for measure, values in found.items():
-        if values.dtype.kind == "f":
-            _require_finite(f"measure {measure!r} of output {name!r}", values)
-    return OutputPrediction(mean, variance, found)
+    return OutputPrediction(
+        mean, variance, {m.name: in_order(parts, partial(_value, m)) for m in measures}
+    )
 
 
 def _value(measure: BoundMeasure, part: Found) -> Array:
-    return value(measure, part.summaries)
+    values = value(measure, part.summaries)
+    if values.dtype.kind == "f":
+        _require_finite(f"measure {measure.name!r} of output {measure.output!r}", values, part.rows)
+    return values
 
 
-def _require_finite(what: str, values: Array) -> None:
+def _require_finite(what: str, values: Array, rows: NDArray[np.intp] | None = None) -> None:
+    """Check (R, …) values of some rows, by default of all."""
     if not np.isfinite(values).all():
-        row = int(np.argwhere(~np.isfinite(values))[0][0])
+        index = int(np.argwhere(~np.isfinite(values))[0][0])
+        row = index if rows is None else rows[index]
         raise OutputError(
             f"the answer for row {row} has NaN or infinity in {what}. Check that the row is in the "
             f"range of the training data."

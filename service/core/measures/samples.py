@@ -16,7 +16,8 @@ class Samples(Measure):
 
     f(x, w_p), for quantities that no measure gives. With the same seed, more passes begin with
     the fewer. The answer grows with the number of passes and must fit into the server's limit on
-    rows and answer. If all passes agree, all samples are equal.
+    rows and answer. Of a row that a stopping rule ended, NaN (null in JSON) follows its last
+    pass. If all passes agree, all samples are equal.
     """
 
     name = "samples"

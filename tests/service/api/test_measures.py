@@ -1,6 +1,7 @@
 """Measures over both protocols and the client, by a real server process."""
 
 import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from service.client import Client
 from service.core.measures import measures_of
 from service.manifest import NoiseSpec
 from tests.service.api.protocol import tensor
+from tests.service.reference import save
 from tests.service.said import save_said
 
 X = digits_splits()[1].x[:4].astype(np.float32)
@@ -28,6 +30,18 @@ SAID: dict[str, dict[str, Any]] = {
     },
     "noisy": {"task": "heteroscedastic_regression", "labels": None, "noise": NOISE},
 }
+#: A file of another framework, which gives the mean and the scale of the noise, and more.
+TWO = (
+    "[drop] k = Dropout(x, half, on) mean = Mul(k, two) scale = Abs(k) rest = Neg(x)",
+    "float half = {0.5}, bool on = {1}, float two = {2}",
+    "float[batch, 3] x",
+    "float[batch, 3] mean, float[batch, 3] scale, float[batch, 3] rest",
+)
+SIDECAR = {
+    "task": "heteroscedastic_regression",
+    "noise": {"mean": "mean", "noise": "scale", "form": "scale"},
+    "measures": ["total"],
+}
 OPTIONS: dict[str, Any] = {"passes": 20, "seed": 7}
 
 
@@ -36,6 +50,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     for name, fields in SAID.items():
         save_said(folder / name / "1" / "model.onnx", **fields)
+    (folder / "two" / "1").mkdir(parents=True)
+    path = save(TWO[0], folder / "two" / "1" / "model.onnx", *TWO[1:])
+    path.with_suffix(".mcdropout.json").write_text(json.dumps(SIDECAR))
     return folder
 
 
@@ -97,6 +114,26 @@ def test_the_client_has_what_the_library_has(
             assert found["probabilities"] == wanted["probabilities"]
             kinds = {key: y.dtype for key, y in wanted.measures.items()}
             assert {key: y.dtype for key, y in found.measures.items()} == kinds
+
+
+def test_noise_of_another_output_is_measured_with_the_mean(
+    client: httpx.Client, said: LocalServer, store: Path
+) -> None:
+    x = np.array([[1.0, 2.0, 3.0], [-1.0, 0.5, 0.0]], np.float32)
+    wanted = load_model(store / "two" / "1" / "model.onnx").predict({"x": x}, **OPTIONS)
+    assert [list(one.measures) for one in wanted.values()] == [["total"], [], []]
+    total = wanted["mean"].measures["total"]
+    by_row = answer(
+        client.post("/v1/models/two:predict", json={"instances": x.tolist(), **OPTIONS})
+    )["predictions"]
+    assert [row["mean"]["total"] for row in by_row] == total.tolist()
+    asked = {"inputs": [tensor("x", x)], "parameters": OPTIONS}
+    outputs = answer(client.post("/v2/models/two/infer", json=asked))["outputs"]
+    moments = [f"{name}.{moment}" for name in wanted for moment in ("mean", "variance")]
+    assert [o["name"] for o in outputs] == [*moments[:2], "mean.total", *moments[2:]]
+    assert outputs[2]["data"] == total.ravel().tolist()
+    with Client(said.url) as other:
+        assert dict(other.predict("two", x, 20, 7)) == dict(wanted)
 
 
 def test_measures_come_as_arrays(client: httpx.Client, models: dict[str, Predictor]) -> None:

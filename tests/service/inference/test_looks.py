@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from service import load_model
 from service.core.measures import BoundMeasure, Facts
 from service.core.measures.bound import Source
 from service.core.measures.quantiles import Quantiles
@@ -19,6 +20,7 @@ from service.inference.looks import Found, in_order
 from service.inference.runner import Draws, Runner
 from service.inference.sampler import Sampler
 from service.inference.sizes import Sizes, Sizing
+from service.protocol.options import Options
 from service.runtime.engine import CPU
 from tests.conftest import STORE
 from tests.service.reference import sample_moments
@@ -252,6 +254,23 @@ def test_samples_that_a_measure_keeps_are_those_of_the_row_s_passes(sampler: Sam
     for part in stopping.found:
         wanted = np.median(samples[: part.passes, part.rows].astype(np.float64), axis=0)
         np.testing.assert_array_equal(value(measure, part.summaries)[..., 0], wanted)
+
+
+def test_samples_of_rows_that_stopped_end_with_nan() -> None:
+    model = load_model(STORE / "co2" / "1" / "model.onnx")
+    stopping = model.prepare(YEARS, Options(passes=120, seed=7, measures=["samples", "max"]))
+    stopping.rule = Tolerance(0.12)
+    run(model.sampler, [stopping])
+    found = model.prediction(stopping).measures
+    whole = model.predict(YEARS, 120, 7, ["samples"]).measures["samples"]
+    assert found["samples"].shape[1] == max(part.passes for part in stopping.found)
+    assert len({part.passes for part in stopping.found}) > 1
+    for part in stopping.found:
+        for row in part.rows:
+            own = whole[row, : part.passes]
+            np.testing.assert_array_equal(found["samples"][row, : part.passes], own)
+            assert np.isnan(found["samples"][row, part.passes :]).all()
+            assert found["max"][row] == own.max()
 
 
 def test_a_job_that_starts_again_comes_to_the_same(sampler: Sampler) -> None:
