@@ -13,7 +13,7 @@ UV := $(BIN)/uv
 # Suppresses uv's output on each install; failures are still shown.
 UV_QUIET ?= --quiet
 
-.PHONY: help serve test test-fast lint format models evaluate loadtest soak goodput hostile bench serverbench export keras2 supported docs lock clean
+.PHONY: help serve test test-fast lint format models evaluate uncertainty loadtest soak goodput hostile bench serverbench export keras2 supported docs lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -57,32 +57,35 @@ lint: $(VENV)/dev.stamp  ## style, layers, types, Dockerfile, compose file, work
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/feature.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 
-format: $(VENV)/dev.stamp  ## put the code into its style
+format: $(VENV)/dev.stamp  ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 models: $(VENV)/dev.stamp  ## train the demo models again and export them
 	$(BIN)/python -m scripts.train_demo_models
 
-evaluate: $(VENV)/dev.stamp  ## what the demo models' uncertainty is worth; draws the figures
+evaluate: $(VENV)/dev.stamp  ## evaluate the uncertainty of the demo models; draws figures
 	$(BIN)/python -m scripts.evaluate_demo_models --figures docs/images
 
-loadtest: $(VENV)/dev.stamp  ## 1 to 32 clients against a server of its own; takes a minute
+uncertainty: $(VENV)/dev.stamp  ## numbers and figures of docs/uncertainty.md; takes two minutes
+	$(BIN)/python -m scripts.uncertainty_figures --figures docs/images
+
+loadtest: $(VENV)/dev.stamp  ## load a local server with 1 to 32 clients; takes a minute
 	$(BIN)/python -m scripts.load_test $(ARGS)
 
-soak: $(VENV)/dev.stamp  ## 32 clients for MINUTES=10, and what becomes of the server's memory
+soak: $(VENV)/dev.stamp  ## load a local server with 32 clients for MINUTES=10, and check its memory
 	$(BIN)/python -m scripts.load_test soak --minutes $(MINUTES) $(ARGS)
 
-hostile: $(VENV)/dev.stamp  ## COUNT=100000 malformed requests, and what becomes of the server
+hostile: $(VENV)/dev.stamp  ## send COUNT=100000 malformed requests to a local server
 	$(BIN)/python -m scripts.hostile --count $(COUNT) $(ARGS)
 
-goodput: $(VENV)/dev.stamp  ## answers in time at 1 to 8 times the server's capacity; takes a minute
+goodput: $(VENV)/dev.stamp  ## measure answers in time at 1 to 8 times the server's capacity; takes a minute
 	$(BIN)/python -m scripts.goodput --figures docs/images $(ARGS)
 
-bench: $(VENV)/dev.stamp  ## the server's way against others, in one run; takes a quarter of an hour
+bench: $(VENV)/dev.stamp  ## compare with other implementations in one run; takes a quarter of an hour
 	$(BIN)/python -m scripts.benchmark --figures docs/images $(ARGS)
 
-serverbench: $(VENV)/dev.stamp  ## the server against a plain FastAPI app; takes five minutes
+serverbench: $(VENV)/dev.stamp  ## compare the server with a plain FastAPI app; takes five minutes
 	$(BIN)/python -m scripts.server_benchmark --figures docs/images $(ARGS)
 
 export: $(VENV)/dev.stamp  ## export a Keras model: make export ARGS="model.keras --output DIR"

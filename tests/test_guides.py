@@ -7,8 +7,21 @@ from typing import Any
 import pytest
 
 import models  # noqa: F401  sets what TensorFlow reads when it is first imported
+from models.zoo.data import digits_splits
 from service import load_model
 from tests.conftest import ROOT
+
+
+def test_uncertainty(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (ROOT / "docs" / "uncertainty.md").read_text()
+    monkeypatch.chdir(ROOT)
+    _, test = digits_splits()
+    names: dict[str, Any] = {"x": test.x[:40], "y": test.y[:40]}
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(block, names)
+    assert names["entropy"].shape == names["risk"].shape == (40,)
+    assert names["passes"].shape == (40, 1000, 10)
+    assert names["risk"][-1] == names["wrong"].mean()
 
 
 def test_new_stochastic_layer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -145,12 +145,6 @@ def test_settings_file_of_the_guide_is_valid(
     assert read_settings().max_queue == 64
 
 
-@pytest.mark.parametrize("path", ["docs/operations.md", "SECURITY.md"])
-def test_linked_files_exist(path: str) -> None:
-    for target in re.findall(r"\]\((?!http)([^)#]+)(?:#[^)]*)?\)", (ROOT / path).read_text()):
-        assert (ROOT / path).parent.joinpath(target).exists(), target
-
-
 def test_panels_have_titles_and_descriptions() -> None:
     ids = [panel["id"] for panel in DASHBOARD["panels"]]
     assert len(set(ids)) == len(ids)

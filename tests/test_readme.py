@@ -1,9 +1,10 @@
-"""The commands of the README do what it says."""
+"""The commands of the README do what it says, and links of all pages lead somewhere."""
 
 import inspect
 import json
 import re
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from scripts.local_server import LocalServer
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def block(language: str, containing: str) -> str:
@@ -60,6 +62,16 @@ def test_every_setting_is_in_the_table() -> None:
         assert row in README
 
 
-def test_every_linked_file_exists() -> None:
-    for target in re.findall(r"\]\((?!http)([^)]+)\)", README):
-        assert (ROOT / target).is_file(), target
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_linked_file_and_heading_exists(page: Path) -> None:
+    for target in re.findall(r"\]\((?!http)([^)\s]+)\)", page.read_text()):
+        name, _, heading = target.partition("#")
+        file = page.parent / name if name else page
+        assert file.exists(), target
+        assert not heading or heading in anchors(file), target
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub gives the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", text.lower()).replace(" ", "-") for text in headings}

@@ -21,7 +21,7 @@ def encode(arrays: Mapping[str, Array], rest: Mapping[str, Any]) -> tuple[bytes,
 
     Args:
         arrays: input name to (B, …) array, of a dtype in `service.protocol.datatypes`.
-        rest: what the JSON says beside the inputs; numpy's numbers count as numbers.
+        rest: further fields of the JSON; NumPy's numbers count as numbers.
     """
     parts = [tensors.describe_binary(name, array) for name, array in arrays.items()]
     inputs = [described for described, _ in parts]
@@ -36,10 +36,10 @@ def _plain(value: Any) -> Any:
 
 
 def decode(reply: Reply) -> tuple[dict[str, Any], dict[str, Array]]:
-    """The JSON of an answer, and its outputs by name as arrays that may be written to.
+    """The JSON of an answer, and its outputs by name as writable arrays.
 
     Raises:
-        ServerFaultError: it is not what the protocol says.
+        ServerFaultError: it does not conform to the protocol.
     """
     with reading(reply):
         text, binary = tensors.split_body(reply.content, reply.headers.get(HEADER.lower()))

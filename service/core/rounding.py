@@ -1,11 +1,11 @@
-"""How far apart two computations of the same thing may lie in floating point.
+"""How much two floating-point computations of the same value may differ.
 
-A fixed share of the output's scale is too little for a deep network, whose own
-error may be ten times that, and much for a shallow one. So the reference itself is
-asked: by how much does its output move when its input moves by two units in the last
-place, or when a row is computed alone? Right conversions of networks with realistic
-statistics, from 64 to 224 pixels, differed by at most 3.7 times that; ones with a
-kernel in float16 by 146 times and more, with all kernels × (1 + 1e-5) by 50.
+A fixed share of the output's scale is too little for a deep network, whose own error may be
+ten times that, and much for a shallow one. Therefore the tolerance is measured on the
+reference: how much its output changes when its input changes by two units in the last place,
+or when a row is computed alone. Right conversions of networks with realistic statistics, from
+64 to 224 pixels, differed by at most 3.7 times that; ones with a kernel in float16 by 146
+times and more, with all kernels × (1 + 1e-5) by 50.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Difference:
-    """The difference of the row that comes nearest to what is allowed, or exceeds it most.
+    """The difference of the row that is closest to its tolerance, or exceeds it the most.
 
     Attributes:
         found: relative to the largest output of that row.
@@ -38,7 +38,7 @@ class Difference:
 
 
 def neighbor(x: Array, seed: int) -> Array:
-    """`x` with each number two units in the last place up or down; what is no float as it is."""
+    """`x` with each number moved by two units in the last place; integers are unchanged."""
     if not np.issubdtype(x.dtype, np.floating):
         return x
     signs = np.random.default_rng(seed).choice(np.array([-2, 2], x.dtype), x.shape)
@@ -47,12 +47,12 @@ def neighbor(x: Array, seed: int) -> Array:
 
 
 def allowed(wanted: Array, variants: Sequence[Array], least: float) -> NDArray[np.float64]:
-    """The largest difference of each row that is rounding.
+    """The tolerance for rounding of each row.
 
     Args:
         wanted: (B, …) of the reference.
-        variants: (B, …) of the reference each, with its input or its batch changed a little.
-        least: share of a row's largest output that counts as rounding anyway.
+        variants: (B, …) each, of the reference with a slightly changed input or batch.
+        least: share of a row's largest output that always counts as rounding.
 
     Returns:
         (B,), in the unit of `wanted`.
@@ -65,7 +65,7 @@ def allowed(wanted: Array, variants: Sequence[Array], least: float) -> NDArray[n
 
 
 def share_of(relative: float) -> float:
-    """The `least` by which a relative difference is just allowed."""
+    """The `least` with which a relative difference is just allowed."""
     return relative / FACTOR
 
 
@@ -79,12 +79,12 @@ def difference(found: Array, wanted: Array, limits: NDArray[np.float64]) -> Diff
 
 
 def worst(differences: Sequence[Difference]) -> Difference:
-    """The one that exceeds most what is allowed, or comes nearest to it."""
+    """The difference that exceeds its tolerance the most, or is closest to it."""
     return max(differences, key=lambda one: one.found / (one.allowed or np.finfo(float).tiny))
 
 
 def _by_row(found: Array, wanted: Array) -> NDArray[np.float64]:
-    """(B,) largest difference, infinite where just one of two is NaN."""
+    """(B,) maximum difference; infinite where only one of the two is NaN."""
     a, b = (y.astype(np.float64).reshape(len(y), -1) for y in (found, wanted))
     same = (a == b) | (np.isnan(a) & np.isnan(b))
     with np.errstate(invalid="ignore"):
@@ -96,7 +96,7 @@ def _by_row(found: Array, wanted: Array) -> NDArray[np.float64]:
 
 
 def _scale(wanted: Array) -> NDArray[np.float64]:
-    """(B,) largest output."""
+    """(B,) maximum absolute output."""
     sizes = np.abs(wanted.astype(np.float64).reshape(len(wanted), -1))
     own = np.max(sizes, axis=1, initial=0.0, where=np.isfinite(sizes))
     scale: NDArray[np.float64] = np.maximum(own, SHARE * own.max(initial=0.0))

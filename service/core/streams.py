@@ -2,8 +2,8 @@
 
 A draw is a pure function of (seed, site, pass, row): Philox (Salmon et al. 2011,
 "Parallel random numbers: as easy as 1, 2, 3") is keyed by seed and site, and a
-pass owns a fixed range of its counter. So it does not matter which passes are
-drawn together, in which order, or on which machine.
+pass owns a fixed range of its counter. Therefore draws do not depend on which passes
+are drawn together, on their order, or on the machine.
 
 The counter has 256 bits: pass and number in the lower 128, the plane in the next
 64, the row in the upper 64.
@@ -23,7 +23,7 @@ _TYPES = {name: np.dtype(f"<{name}") for name in ("u1", "u2", "u4")}
 
 
 class _Generator(threading.local):
-    """A Philox of each thread, whose state is set; making one costs five times as much."""
+    """A Philox per thread, whose state is set; creating one takes five times as long."""
 
     def __init__(self) -> None:
         self._philox = np.random.Philox(0)

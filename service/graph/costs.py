@@ -27,7 +27,7 @@ _NUMBERS = ("raw_data", "float_data", "int32_data", "int64_data", "double_data",
 
 @dataclass(frozen=True)
 class Costs:
-    """Of one run.
+    """The cost of one run.
 
     Attributes:
         multiply_adds: of matrix products, convolutions and recurrent layers.
@@ -46,7 +46,7 @@ class Costs:
         return Costs(more, self.bytes - other.bytes, outputs)
 
     def over(self, count: int) -> "Costs":
-        """The part of each of `count`."""
+        """The cost divided by `count`."""
         outputs = {name: size // count for name, size in self.outputs.items()}
         return Costs(self.multiply_adds // count, self.bytes // count, outputs)
 
@@ -60,7 +60,7 @@ class CostModel:
     """
 
     def __init__(self, model: bytes) -> None:
-        """Of a serialized model."""
+        """Parse a serialized model."""
         self._model = onnx.load_model_from_string(model)
         self.inputs = frozenset(value.name for value in self._model.graph.input)
         self.splits_text = any(n.op_type == "StringSplit" for n in self._model.graph.node)
@@ -101,7 +101,7 @@ def _with_shapes(model: onnx.ModelProto, feeds: Mapping[str, NDArray[Any]]) -> i
 
 
 def _dims(value: ir.Value | None) -> tuple[int, ...] | None:
-    """The shape, where all of it is known."""
+    """The shape if it is completely known; otherwise None."""
     if value is not None and value.const_value is not None:
         return tuple(value.const_value.shape.numpy())
     if value is None or value.shape is None:
@@ -157,7 +157,7 @@ _OPERATORS = {
 
 
 def _turns(node: ir.Node) -> int:
-    """Number of iterations of a loop if it is known; else 1."""
+    """Number of iterations of a loop if it is known; otherwise 1."""
     if node.op_type == "Loop" and node.inputs[0] is not None:
         tensor = ir.convenience.get_const_tensor(node.inputs[0])
         return 1 if tensor is None else int(tensor.numpy())

@@ -42,7 +42,7 @@ def where_draws_meet_data(tail: bytes, site: SiteSpec) -> bytes:
 
 
 def _is_of_values(node: ir.Node) -> bool:
-    """Whether what a node makes depends on the values it reads, and not on their sizes alone."""
+    """Whether the outputs of a node depend on the values it reads, not only on their sizes."""
     return node.op_type != "Shape"
 
 

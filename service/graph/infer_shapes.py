@@ -9,11 +9,11 @@ from service.nodes.conditions import ensure, require
 class InferShapesPass(ir.passes.FunctionalPass):
     """Infer types and shapes of values.
 
-    onnx_ir's own pass makes tensors of sequences, and warns where this is silent.
+    onnx_ir's own pass treats sequences as tensors, and warns where this pass is silent.
 
     Precondition: the inputs have types.
-    Postcondition: inputs and outputs have types. Where ONNX cannot infer anything, as for an
-    operator whose attributes it cannot make sense of, the model is as it was.
+    Postcondition: inputs and outputs have types. Where ONNX cannot infer anything, for example for
+    an operator with attributes that it does not know, the model is unchanged.
     """
 
     def requires(self, model: ir.Model) -> None:

@@ -83,7 +83,7 @@ def _carry(new: NodeBuilder, value: ir.Value, name: str) -> ir.Value:
 
 
 def _measure(new: NodeBuilder, shape: ir.Value, name: str) -> ir.Value:
-    """The whole shape of what a Shape node measures a part of."""
+    """The whole shape of a tensor for which a Shape node gives a part."""
     node = shape.producer()
     whole = new.add("Shape", node.inputs[0] if node else None)
     whole.name, whole.shape, whole.type = name, ir.Shape([None]), ir.TensorType(ir.DataType.INT64)

@@ -22,7 +22,7 @@ _KINDS = {"bool": "b", "string": "OUST"}
 
 
 class ReadRows(dict[str, Array]):
-    """Rows that `read_inputs` gave for the inputs of the model that they go to."""
+    """Rows that `read_inputs` returned for the inputs of the same model."""
 
 
 def read_inputs(value: Any, specs: Sequence[InputSpec]) -> ReadRows:

@@ -59,25 +59,25 @@ class Sizes:
         return self.sample * self.work(1, 1)
 
     def work(self, rows: int, passes: int) -> int:
-        """What passes of so many rows take, counted in samples."""
+        """The work of passes over rows, in samples."""
         return passes * (rows + self.shared)
 
     def passes(self, samples: int, rows: int) -> int:
-        """How many passes of so many rows take no more than `samples` do; at least one."""
+        """Number of passes over rows whose work is at most `samples`; at least one."""
         return max(1, samples // self.work(rows, 1))
 
     @classmethod
     def within(
         cls, memory: int, sample: int, row: int, shared: int = 0, tuning: Tuning = ON_CPU
     ) -> "Sizes":
-        """Those that a budget of `memory` bytes allows; at least one.
+        """The sizes that fit into `memory` bytes; at least one row and one sample.
 
         Args:
             memory: bytes.
             sample: bytes of one.
             row: bytes of one, in the trunk or in a pass of the tail.
             shared: see above.
-            tuning: of what runs them.
+            tuning: of the execution provider.
         """
         budget = memory / tuning.memory_margin
         samples = max(1, min(int(budget / sample), tuning.max_samples))
@@ -86,14 +86,14 @@ class Sizes:
 
 
 class Sizing:
-    """The sizes of a model. Safe to use from several threads."""
+    """The sizes of a model. Thread-safe."""
 
     def __init__(self, sizes: Sizes, find: Callable[[Rows], Sizes] | None = None) -> None:
-        """Tell sizes.
+        """Compute sizes.
 
         Args:
-            sizes: of rows of static shapes.
-            find: finds those of the given rows; None where all shapes are static.
+            sizes: for rows of static shapes.
+            find: computes those of the given rows; None if all shapes are static.
         """
         self._sizes = sizes
         self._find = find
@@ -138,23 +138,23 @@ class Measure:
         self._shapes = CostModel(runner.plan.shapes) if runner.plan.shapes else None
 
     def row(self, rows: Rows) -> Costs:
-        """Of one row in the trunk; nothing runs."""
+        """Memory of one row in the trunk; nothing runs."""
         if self._trunk is None:
             return Costs(0, 0, {})
         return _with_text(self._trunk(_stubs(rows, _ROWS)).over(_ROWS), rows, self._trunk)
 
     def sample(self, rows: Rows) -> Costs:
-        """Of one row of one pass in the tail; the trunk runs for a row."""
+        """Memory of one row of one pass in the tail; the trunk runs for one row."""
         few = self._tail_of(rows, self._fewest, 1)
         if not self.runner.plan.layout.one_pass:
             few = self._tail_of(rows, self._fewest, 1 + _MORE).minus(few).over(_MORE)
         return _with_text(few, rows, self._tail)
 
     def sizes(self, memory: int, rows: Rows, row: Costs, sample: Costs) -> Sizes:
-        """What fits, where a row and a sample cost so much."""
+        """The sizes if a row and a sample take this memory."""
         each, shared = self._bytes(sample), 0
         if self.runner.plan.layout is Layout.BY_PASS:
-            # A draw for all rows is made once for each pass, and not for each row of it.
+            # A draw shared by all rows is made once per pass, not once per row.
             whole, each = each, self._bytes(self._tail_of(rows, 2, 1).minus(sample))
             shared = max(whole - each, 0) // each
         return Sizes.within(memory, each, max(row.bytes, each), shared, self.runner.tuning)
@@ -186,7 +186,7 @@ class Measure:
 
 
 def _with_text(costs: Costs, rows: Rows, model: CostModel) -> Costs:
-    """Those of one row in a graph, with what its strings take there."""
+    """Memory of one row in a graph, including its strings."""
     letters = sum(
         math.prod(x.shape[1:]) * max_letters(x) for name, x in rows.items() if name in model.inputs
     )
@@ -209,7 +209,7 @@ def _size_text(x: NDArray[Any]) -> str:
 
 
 def _stubs(rows: Rows, count: int) -> dict[str, NDArray[Any]]:
-    """`count` such rows, and the training flag, in arrays that take no memory."""
+    """`count` such rows and the training flag, as arrays without memory of their own."""
     feeds: dict[str, NDArray[Any]] = {
         name: np.broadcast_to(np.zeros((), x.dtype), (count, *x.shape[1:]))
         for name, x in rows.items()

@@ -1,8 +1,8 @@
 """Estimates the duration of a model's passes from every step that runs.
 
 Times are stored per byte of a sample's memory, not per sample: with a dynamic axis the samples
-of one model differ in size (measured from 8 to 512 steps:
-2.9 to 3.7 ns a byte of an LSTM, 2.0 to 3.5 of an attention, whose bytes grow with the square).
+of one model differ in size (measured from 8 to 512 steps: 2.9 to 3.7 ns per byte for an LSTM,
+2.0 to 3.5 for attention, whose bytes grow with the square).
 """
 
 import math
@@ -31,7 +31,7 @@ class Speed:
     """
 
     def __init__(self, tuning: Tuning = ON_CPU) -> None:
-        """`tuning` of what runs the steps."""
+        """`tuning` of the execution provider."""
         self._tuning = tuning
         self._row = self._sample = math.inf  # seconds a byte
         self._steps = 0
@@ -55,7 +55,7 @@ class Speed:
             if samples >= tuning.few_samples or seconds > tuning.hiccup_seconds or not self.known:
                 self._steps += 1
                 each = max(seconds - fixed, seconds / 10) / (samples * sizes.sample)
-                # With a trunk in it, a step shows the most that its samples took.
+                # A step with a trunk gives an upper limit for its samples.
                 self._sample = min(each, self._sample * (1.0 if step.trunk_rows else 1.1))
             tail = samples * sizes.sample * self._sample
         if step.trunk_rows:
@@ -63,20 +63,20 @@ class Speed:
             self._row = min(rest / (step.trunk_rows * sizes.row), 1.1 * self._row)
 
     def seconds_for(self, sizes: Sizes, rows: int, samples: int) -> float:
-        """For rows in the trunk, and the work of so many samples in the tail (see `Sizes`)."""
+        """Seconds for rows in the trunk and for the work of samples in the tail (see `Sizes`)."""
         row = self._row if self._row < math.inf else 0.0
         fixed = self._tuning.step_seconds
         return fixed + rows * sizes.row * row + samples * sizes.sample * self._sample
 
     def samples_in(self, sizes: Sizes, seconds: float) -> int:
-        """How many samples take so many seconds; at least one."""
+        """Number of samples that take this many seconds; at least one."""
         return max(1, int(seconds / (sizes.sample * self._sample)))
 
     def rows_in(self, sizes: Sizes, seconds: float) -> int:
-        """How many rows, each with one pass, take so many seconds; at least one.
+        """Number of rows, each with one pass, that take this many seconds; at least one.
 
-        Where rows share a pass's draws, at least as many as these count: fewer rows at a time
-        would have them drawn too often.
+        If rows share the draws of a pass, at least as many rows as these draws cost: with fewer
+        rows at a time, they would be drawn too often.
         """
         fixed = self._tuning.step_seconds
         each, draws = (self.seconds_for(sizes, rows, 1) - fixed for rows in (1, 0))

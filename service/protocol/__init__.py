@@ -1,4 +1,4 @@
-"""What client and server share: element types, bytes of tensors, predictions, names of options.
+"""What client and server share: datatypes, binary tensors, predictions, options.
 
-Needs numpy alone, so that the client runs where the server is not installed.
+Needs NumPy only, so that the client runs without the server's packages.
 """

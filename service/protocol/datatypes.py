@@ -1,4 +1,4 @@
-"""Element types of tensors, by every name that they go by."""
+"""Element types of tensors, and their names in each format."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ class Datatype:
 
     Attributes:
         name: in the Open Inference Protocol.
-        dtype: in the manifest, which takes numpy's names.
+        dtype: in the manifest, which uses NumPy's names.
         onnx: in ONNX, of `TensorProto.DataType`.
         tensorflow: in TensorFlow, of `DataType`.
-        size: bytes of an element; None: each has its own.
+        size: bytes of an element; None: variable.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Datatype:
 
     @cached_property
     def numpy(self) -> "np.dtype[Any]":
-        """Of the arrays that hold such elements; of strings they hold `str`."""
+        """NumPy dtype of arrays of such elements; for strings, object with `str` elements."""
         return np.dtype(object if self is STRINGS else self.dtype)
 
     @property
@@ -47,7 +47,7 @@ def _whole_number(bits: int, sign: str) -> Datatype:
     return Datatype(name, name.lower(), name, f"DT_{name}", bits // 8)
 
 
-#: Arrays of numpy's own string types count as such, too.
+#: Arrays of NumPy's own string types count as strings, too.
 STRINGS = Datatype("BYTES", "string", "STRING", "DT_STRING", None)
 
 DATATYPES = (
@@ -67,7 +67,7 @@ BY_TENSORFLOW: Mapping[str, Datatype] = {one.tensorflow: one for one in DATATYPE
 
 
 def datatype_of(array: "np.ndarray[Any, Any]") -> Datatype:
-    """That of an array's elements.
+    """The datatype of an array's elements.
 
     Raises:
         KeyError: there is none.

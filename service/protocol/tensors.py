@@ -1,8 +1,8 @@
-"""Tensors as bytes: the binary tensor extension of the Open Inference Protocol.
+"""Binary tensors: the binary tensor extension of the Open Inference Protocol.
 
-A body is JSON that describes tensors, and behind it the elements of those that have a
+A body is JSON that describes tensors, followed by the elements of those that have a
 `binary_data_size`, in their order: little-endian and row-major, so that a float64 arrives
-as it was sent, to the last bit. Strings are UTF-8, each behind its length in four bytes.
+bit for bit as it was sent. Strings are UTF-8, each preceded by its length in four bytes.
 """
 
 from collections.abc import Sequence
@@ -17,20 +17,20 @@ from service.protocol.datatypes import STRINGS, Datatype, datatype_of
 
 Array = NDArray[Any]
 
-#: The header that says how many bytes of a body are its JSON.
+#: The header with the number of bytes of the JSON in a body.
 HEADER = "Inference-Header-Content-Length"
 JSON, BINARY = "application/json", "application/octet-stream"
 
 
-#: What stands before each string: how many bytes of UTF-8 it has.
+#: The length of a string in bytes of UTF-8, which precedes it.
 _LENGTH = Struct("<I")
 
 
 class TensorError(ValueError):
-    """Bytes are not the tensor that they are said to be.
+    """Bytes do not match the description of their tensor.
 
     Attributes:
-        index: of the element that is wrong, in row-major order; None: of none in particular.
+        index: of the wrong element, in row-major order; None: no particular element.
     """
 
     def __init__(self, message: str, index: int | None = None) -> None:
@@ -59,14 +59,14 @@ def join_body(head: bytes, tensors: Sequence[bytes]) -> tuple[bytes, dict[str, s
 
 
 def split_body(body: bytes, header: str | None) -> tuple[bytes, memoryview | None]:
-    """The JSON of a body and the bytes behind it, None without a header.
+    """The JSON of a body and the bytes after it; None without a header.
 
     Raises:
-        TensorError: the header is no length of this body.
+        TensorError: the header is not a valid length for this body.
     """
     if header is None:
         return body, None
-    # Digits first: int() takes a sign and spaces, and refuses what is too long.
+    # Check for digits first: int() accepts a sign and spaces, and refuses long numbers.
     if not (header.isascii() and header.isdigit() and len(header) < 19):
         raise TensorError(f"the header {HEADER} is {header[:40]!r}; it must be a number of bytes.")
     length = int(header)
@@ -79,10 +79,10 @@ def split_body(body: bytes, header: str | None) -> tuple[bytes, memoryview | Non
 
 
 def encode(array: Array) -> bytes:
-    """The elements of an array.
+    """The elements of an array as bytes.
 
     Raises:
-        TensorError: a string is none, as with a surrogate that has no partner.
+        TensorError: a string is invalid, for example a surrogate without its pair.
     """
     datatype = datatype_of(array)
     if datatype is STRINGS:
@@ -92,7 +92,7 @@ def encode(array: Array) -> bytes:
 
 
 def decode(content: bytes | memoryview, datatype: Datatype, shape: Sequence[int]) -> Array:
-    """The array of so many elements.
+    """The array for some bytes.
 
     Args:
         content: the elements.
@@ -100,10 +100,10 @@ def decode(content: bytes | memoryview, datatype: Datatype, shape: Sequence[int]
         shape: of the array.
 
     Returns:
-        An array of the shape, aligned; a view of `content` where that is.
+        An aligned array of the shape; a view of `content` if that is aligned.
 
     Raises:
-        TensorError: they are fewer or more, or one is nothing of the datatype.
+        TensorError: there are fewer or more elements, or one is invalid for the datatype.
     """
     if datatype.size is None:
         return _decode_strings(memoryview(content), prod(shape)).reshape(shape)
@@ -116,7 +116,7 @@ def decode(content: bytes | memoryview, datatype: Datatype, shape: Sequence[int]
     if datatype.name == "BOOL":
         _require_bools(content)
     array = np.frombuffer(content, datatype.little).astype(datatype.numpy, copy=False)
-    # What comes before it has any length, and ONNX Runtime reads whole elements.
+    # The bytes begin at any offset, and ONNX Runtime requires alignment.
     return np.require(array, requirements="A").reshape(shape)
 
 
@@ -128,9 +128,9 @@ def _utf8(index: int, text: str | bytes) -> bytes:
 
 
 def _decode_strings(content: memoryview, count: int) -> Array:
-    """(count,) array of strings, before each of which its length stands.
+    """(count,) array of strings, each preceded by its length.
 
-    No claimed count is ever allocated.
+    Memory is not allocated for a claimed count.
     """
     texts: list[str] = []
     end = 0
@@ -161,7 +161,7 @@ def _decode_strings(content: memoryview, count: int) -> Array:
 
 
 def _require_bools(content: bytes | memoryview) -> None:
-    """Of bytes other than 0 and 1 no meaning is defined."""
+    """Check that the bytes are 0 or 1; others have no defined meaning."""
     wrong = np.flatnonzero(np.frombuffer(content, np.uint8) > 1)
     if len(wrong):
         index = int(wrong[0])

@@ -145,7 +145,7 @@ class Repository(Listing):
             )
 
     def _wanted(self, name: str) -> list[Version]:
-        """The versions that the policy selects; of a model without any, what stands for it."""
+        """The versions that the policy selects; for a model without versions, its placeholder."""
         versions = self._models[name]
         numbers = self._policy.of(name).selected(n for n in versions if n is not None)
         return [versions[number] for number in numbers] or [*versions.values()]
@@ -188,7 +188,7 @@ class Repository(Listing):
             self._seen = seen
 
     def _look_at(self, name: str, there: bool) -> dict[int, Files] | None:
-        """Follow what has become of a model's folder; returns what is in it."""
+        """Follow changes of a model's folder; returns its versions."""
         found = self._scan(name) if there else None
         self._poll_model(name, found)
         return found
@@ -256,7 +256,7 @@ class Repository(Listing):
         return found
 
     def _poll_model(self, name: str, found: dict[int, Files] | None) -> None:
-        """Follow what has become of a model's folder; None: it is gone."""
+        """Follow changes of a model's folder; None: it was removed."""
         before = self._seen.get(name)
         if found is None:
             # Between two polls its folder may be in the process of being replaced.
@@ -288,12 +288,12 @@ class Repository(Listing):
             ready += tried[number].predictor is not None
         self._put(name, all_versions(tried, name, found, rule, self.folder / name))
         changed = before != self._models[name]
-        del before  # it keeps the unloaded versions alive
+        del before  # otherwise it would keep the unloaded versions in memory
         if changed and any(v.predictor or v.tried is not None for v in tried.values()):
             self.on_change()
 
     def _bring_up(self, name: str, number: int, files: Files, may: _May) -> Version:
-        """A version as it is, or reloaded if its files have changed and may be loaded."""
+        """A version unchanged, or reloaded if its files have changed and may be loaded."""
         old = self._models.get(name, {}).get(number)
         if old is not None and old.predictor is not None and old.files == files:
             return replace(old, reason="", tried=None)
@@ -310,9 +310,9 @@ class Repository(Listing):
         return version
 
     def _put_one(self, version: Version) -> None:
-        """Show a version, and the others as they are."""
+        """Replace one version in the snapshot."""
         versions = {**self._models.get(version.name, {}), version.number: version}
-        versions.pop(None, None)  # it stood for a model without any
+        versions.pop(None, None)  # the placeholder of a model without versions
         self._put(version.name, versions)
 
     def _forget(self, name: str) -> None:

@@ -44,7 +44,7 @@ class Version:
 
     @property
     def numbered(self) -> str:
-        """What follows the model's name in a message: " version 3"; nothing without a number."""
+        """The version in a message after the model's name: " version 3", or "" without a number."""
         return "" if self.number is None else f" version {self.number}"
 
     @property
@@ -53,7 +53,7 @@ class Version:
         return str(self.number or 0)
 
 
-#: The versions of a model by number. Of a model that has none: what stands for it, under None.
+#: The versions of a model by number; a model without versions has a placeholder under None.
 Versions = Mapping[int | None, Version]
 
 

@@ -87,14 +87,14 @@ def _share_arena() -> None:
 
 
 def _options(tuning: Tuning) -> Any:
-    """Of a session."""
+    """Options of a session."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.enable_mem_pattern = tuning.memory_pattern
     options.add_session_config_entry("session.force_spinning_stop", str(int(not tuning.spins)))
     if tuning.shares_arena:  # see `_share_arena`
         options.add_session_config_entry("session.use_env_allocators", "1")
-        # Weights are there until the model goes, and would hold what lies around them.
+        # Weights stay until the model is unloaded, and would keep the memory around them.
         options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
     return options
 
@@ -113,9 +113,9 @@ _share_arena()
 
 
 class Stop:
-    """Breaks off runs from another thread, such as one of a loop without end.
+    """Terminates runs from another thread, such as a run of an endless loop.
 
-    A run ends at its next operator. Loading a graph is not a run, and goes on.
+    A run ends at its next operator. Loading a graph is not a run, and cannot be terminated.
     """
 
     def __init__(self) -> None:
@@ -126,10 +126,10 @@ class Stop:
         self._options.terminate = True
 
     def over(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What `work` returns; the runs that it makes on this thread can be stopped.
+        """The result of `work`, whose runs on this thread can be stopped.
 
         Raises:
-            ModelError: they were.
+            ModelError: they were stopped.
         """
         before = getattr(_running, "options", None)
         _running.options = self._options
@@ -139,7 +139,7 @@ class Stop:
             _running.options = before
 
 
-#: Of this thread: the options of runs.
+#: Run options of this thread.
 _running = threading.local()
 
 
@@ -184,7 +184,7 @@ class Engine:
 
     @property
     def providers(self) -> tuple[str, ...]:
-        """The execution providers that really run, the preferred one first."""
+        """The execution providers that are in use, the preferred one first."""
         return tuple(self._session.get_providers())
 
     def run(
@@ -193,11 +193,11 @@ class Engine:
         """Run the graph once: input name to tensor, to output name to array.
 
         Args:
-            feeds: arrays, and what `hold` gave.
-            outputs: names of the outputs to get; by default all.
+            feeds: arrays, and results of `hold`.
+            outputs: names of the outputs to compute; by default all.
 
         Raises:
-            ModelError: ONNX Runtime fails, for example for want of memory.
+            ModelError: ONNX Runtime fails, for example because memory runs out.
         """
         names = self.outputs if outputs is None else tuple(outputs)
         if self._bound and not _has_strings(feeds):
@@ -208,7 +208,7 @@ class Engine:
         return dict(zip(names, found, strict=True))
 
     def hold(self, feeds: Mapping[str, Array]) -> dict[str, Held]:
-        """As `run`, but the outputs stay on the device, to be fed to another engine's `run`."""
+        """Like `run`, but the outputs stay on the device as inputs of another engine's `run`."""
         if not self._bound:
             return dict(self.run(feeds))
         if _has_strings(feeds):
@@ -219,7 +219,7 @@ class Engine:
         return dict(zip(self.outputs, values, strict=True))
 
     def _bind(self, feeds: Mapping[str, Array | Held], outputs: Sequence[str], device: str) -> Any:
-        """Run with inputs and outputs bound, so that what lies on the GPU stays there."""
+        """Run with bound inputs and outputs, so that tensors on the GPU stay there."""
         binding = self._session.io_binding()
         for name, value in feeds.items():
             if isinstance(value, onnxruntime.OrtValue):
@@ -243,12 +243,12 @@ class Engine:
 
 
 def _has_strings(feeds: Mapping[str, Array | Held]) -> bool:
-    """Whether some are strings, which live on the CPU and cannot be bound."""
+    """Whether some tensors hold strings, which are on the CPU and cannot be bound."""
     return any(isinstance(x, np.ndarray) and x.dtype == object for x in feeds.values())
 
 
 def as_array(value: Held) -> Array:
-    """The array of what `Engine.hold` gave."""
+    """The array of a tensor that `Engine.hold` returned."""
     array: Array = value.numpy() if isinstance(value, onnxruntime.OrtValue) else value
     return array
 
@@ -267,7 +267,7 @@ def _name(provider: Provider) -> str:
 
 
 def tuning_of(providers: Sequence[Provider]) -> Tuning:
-    """How work is cut for execution providers, the preferred one first."""
+    """The tuning constants for execution providers, the preferred one first."""
     return ON_CPU if _name(providers[0]) == CPU else ON_CUDA
 
 
@@ -287,7 +287,7 @@ def require_providers(providers: Sequence[Provider]) -> None:
 
 
 def cuda_fault(provider: Provider) -> str | None:
-    """Why no graph can run with a CUDA provider here; None: one just did."""
+    """The reason why no graph can run with a CUDA provider here; None: one just did."""
     if CUDA not in onnxruntime.get_available_providers():
         return (
             "this ONNX Runtime was built without it; install 'mcdropout[gpu]' in place of "

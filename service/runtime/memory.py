@@ -1,6 +1,6 @@
-"""How much memory there is, and whether what is to be loaded fits.
+"""Available memory, and its release to the operating system.
 
-Without this, a model that is too large ends the process, and with it all others.
+Without a check, a model that is too large would end the process, and with it all other models.
 """
 
 import ctypes
@@ -21,34 +21,34 @@ _V2 = ("memory.max", "memory.current", "inactive_file")
 _V1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
 #: The option's number in glibc's malloc.h.
 _ARENA_MAX = -8
-#: Bytes of growth that are worth giving back.
+#: Minimum growth in bytes for which memory is released.
 _WORTH = 8 << 20
-#: Looks at the memory that are left out at most, after it was given back and has grown again.
+#: Maximum number of checks that are skipped after memory has grown again at once.
 _LONGEST_PAUSE = 7
-#: What else is called to give memory back.
+#: Further functions that release memory.
 _keepers: list[Callable[[], object]] = []
 
 
 def available_memory(root: Path = Path("/")) -> int:
-    """Bytes that this process can still take: what the machine has, or its container's limit.
+    """Bytes that this process can still allocate, limited by the machine and its container.
 
     Args:
-        root: under which `proc` and `sys` lie.
+        root: folder that contains `proc` and `sys`.
     """
     free: int = psutil.virtual_memory().available
     return max(0, min([free, *_rooms(root)]))
 
 
 def require_memory(needed: int, what: str, why: str) -> None:
-    """Check that there is memory.
+    """Check that enough memory is available.
 
     Args:
         needed: bytes.
-        what: needs it.
-        why: so much.
+        what: name of what needs the memory, for the error.
+        why: reason for that much, for the error.
 
     Raises:
-        ModelError: there is less.
+        ModelError: less is available.
     """
     if needed <= available_memory():
         return
@@ -68,32 +68,32 @@ def mib(size: int) -> int:
 
 
 def trim() -> None:
-    """Give memory that is no longer used back to the system, as far as the C library can.
+    """Return unused memory to the system, as far as the C library can.
 
-    Loading a model of 64 MiB takes 8 to 13 times as much for a moment. Graphs refer to
-    themselves, so that they wait for the collector, and glibc keeps what is freed.
+    Loading a model of 64 MiB takes 8 to 13 times as much temporarily. Graphs contain reference
+    cycles, which only the garbage collector frees, and glibc keeps freed memory.
     """
     gc.collect()
     give_back()
 
 
 def use_one_heap() -> None:
-    """Let all threads take memory from the same heap; to be called before there are threads.
+    """Let all threads allocate from the same heap; must be called before threads start.
 
-    glibc makes up to eight for each processor. What is free at the end of such a heap stays:
-    up to 64 MiB, and `malloc_trim` does not touch it.
+    glibc creates up to eight heaps per processor, and keeps up to 64 MiB of free memory at the
+    end of each, which `malloc_trim` does not release.
     """
     with suppress(AttributeError, OSError, TypeError):  # not glibc
         _c_library().mallopt(_ARENA_MAX, 1)
 
 
 def give_back_also(release: Callable[[], object]) -> None:
-    """Have `give_back` call `release`, which frees what it keeps for later."""
+    """Let `give_back` also call `release`, which frees cached memory."""
     _keepers.append(release)
 
 
 def give_back() -> None:
-    """Give what is free back to the system: ONNX Runtime and glibc keep what was large."""
+    """Return free memory to the system, which ONNX Runtime and glibc keep after large requests."""
     for release in _keepers:
         release()
     with suppress(AttributeError, OSError, TypeError):  # not glibc
@@ -115,17 +115,17 @@ class Level:
     """
 
     def __init__(self, taken: Callable[[], int] | None = None) -> None:
-        """`taken` tells the bytes that the process has; by default those of this one."""
+        """`taken` returns the memory of the process in bytes; by default that of this one."""
         self._taken = taken or _resident
-        self._pause = self._skip = 0  # looks to leave out
+        self._pause = self._skip = 0  # checks to skip
         self.reset()
 
     def reset(self) -> None:
-        """What there is now is wanted; to be called when models were loaded or dropped."""
+        """Take the current memory as needed; to be called after models were loaded or unloaded."""
         self._least = self._taken()
 
     def restore(self) -> None:
-        """Look how much there is, and give back if that is by so much more that it is worth it."""
+        """Check the memory, and release some if it has grown enough."""
         taken = self._taken()
         self._least = min(self._least, taken)
         if taken <= self._least + _WORTH:
@@ -133,7 +133,7 @@ class Level:
         elif self._skip:
             self._skip -= 1
         else:
-            # What a request holds just now stays, and must not count as wanted.
+            # The memory of running requests is not released, and must not count as needed.
             give_back()
             self._pause = self._skip = min(2 * self._pause + 1, _LONGEST_PAUSE)
 
@@ -143,7 +143,7 @@ def _resident() -> int:
 
 
 def _rooms(root: Path) -> Iterator[int]:
-    """What is left below the limit of each control group that holds this process."""
+    """The bytes left below the limit of each control group of this process."""
     mounted = root / "sys" / "fs" / "cgroup"
     try:
         lines = (root / "proc" / "self" / "cgroup").read_text().splitlines()

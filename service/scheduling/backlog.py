@@ -19,14 +19,14 @@ from service.errors import DeadlineError, QueueFullError
 from service.inference.jobs import SampleJob
 from service.scheduling.batch import TIME_SLICE, Batch, Ticket, TimeSlice
 
-#: Long jobs that share the machine. Each holds memory, and each makes the others later.
+#: Maximum number of long jobs that share the machine. Each takes memory and delays the others.
 _MAX_BEGUN = 4
-#: They share it as long as each would end in this part of its time: what was foreseen is not
-#: sure, and jobs that end together are late together.
+#: They share it if each would end within this share of its time, since predictions are
+#: uncertain, and jobs that end together are late together.
 _SLACK = 2.0
-#: A job is taken in if it would be done in this part of its time.
+#: A job is admitted if it would be done within this share of its time.
 _SURE = 0.8
-#: A job of so many seconds is done in its first time slice.
+#: Maximum seconds of a job that ends in its first time slice.
 _SHORT = 2 * TIME_SLICE
 #: Maximum seconds of a batch of several jobs: the trunk of all is one slice.
 _TOGETHER = 4 * TIME_SLICE
@@ -46,7 +46,7 @@ class Batching:
 
 
 class Drag:
-    """The ratio of measured to predicted time, which includes whatever else runs."""
+    """The ratio of measured to predicted time, which includes the effect of other processes."""
 
     def __init__(self) -> None:
         self.value = 1.0
@@ -58,7 +58,7 @@ class Drag:
 
 
 class Backlog:
-    """Not safe to use from several threads."""
+    """The jobs that wait or run. Not thread-safe."""
 
     def __init__(self, batching: Batching) -> None:
         self._batching = batching

@@ -130,7 +130,7 @@ def _loads(content: bytes, example: str, max_parts: int | None) -> Any:
 
 
 def _require_few_values(content: bytes, max_parts: int | None) -> None:
-    """Refuse a body with more values than its size, or any valid request to the model, explains."""
+    """Refuse a body with too many values for its size, or for any valid request to the model."""
     lists = content.count(b"[") + 2 * content.count(b"{")
     max_lists = LISTS + len(content) // LIST_BYTES
     if lists > max_lists:

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from service.api.http.errors import error_answer, error_response
 from service.api.http.versions import version_number
 
-#: What the routers do not agree on: a pattern's end is also before a last newline.
+#: Routers treat these differently: a pattern's `$` also matches before a final newline.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _NO_CONTROL = "the path has a control character, such as %0A for a line feed; remove it."
 
@@ -31,7 +31,7 @@ class Direct:
         self._routes = [route for route in routes if isinstance(route, APIRoute)]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or pass it on."""
+        """Answer, or call the application."""
         if scope["type"] == "http" and _CONTROL.search(scope["path"]):
             await error_response(400, _NO_CONTROL)(scope, receive, send)
             return

@@ -98,7 +98,7 @@ class RequireKey:
         self._keys = keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass it on with its rights, or answer 401."""
+        """Call the application with the rights of the key, or answer 401."""
         if scope["type"] == "http" and not _OPEN.fullmatch(scope["path"]):
             scope[_OF_KEY] = rights = self._rights(_presented(scope))
             if rights is None:

@@ -62,7 +62,7 @@ def _read_npz(content: bytes) -> dict[str, Array]:
         members = _members(content)
     except InputError:
         raise
-    except Exception as error:  # zipfile's parser of what may be anything has no common base
+    except Exception as error:  # zipfile raises exceptions without a common base
         raise InputError(
             f"the body is not an .npz file ({shortened(error, 80)}). Write it with numpy.savez."
         ) from error
@@ -98,7 +98,7 @@ def _read_npy(content: bytes, what: str) -> Array:
         }[version]
         shape, fortran, dtype = read(file)
         _require_shape(shape)
-    except Exception as error:  # NumPy's parser of what may be anything has no common base
+    except Exception as error:  # NumPy raises exceptions without a common base
         raise InputError(
             f"{what} is not an .npy file. Write it with numpy.save(file, array)."
         ) from error
@@ -113,7 +113,7 @@ def _read_npy(content: bytes, what: str) -> Array:
 
 
 def _strings(content: bytes, dtype: "np.dtype[Any]", shape: tuple[int, ...], what: str) -> Array:
-    """(N,) array of numpy's strings of one width."""
+    """(N,) array of NumPy's strings of one width."""
     wanted = prod(shape) * dtype.itemsize
     if len(content) != wanted:
         raise InputError(
@@ -138,7 +138,7 @@ def _require_letters(
 
 
 def _require_shape(shape: tuple[int, ...]) -> None:
-    """Check that it is one; NumPy's header may hold True and more than an array can have."""
+    """Check the shape; NumPy's header may contain True, or more than an array can have."""
     sizes = all(type(size) is int and size >= 0 for size in shape)
     if not sizes or len(shape) > _AXES or prod(size or 1 for size in shape) >= _ELEMENTS:
         raise ValueError(shape)

@@ -1,4 +1,4 @@
-"""Numbers in JSON, flat or nested, as the array that their datatype says."""
+"""Numbers in JSON, flat or nested, as an array of their datatype."""
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
@@ -14,11 +14,11 @@ from service.errors import place as place_below
 from service.protocol.datatypes import BY_NAME
 
 Array = NDArray[Any]
-#: What an element of a tensor is called, from its indices; () is the tensor.
+#: Renders the place of an element from its indices; () is the tensor.
 Where = Callable[[tuple[int, ...]], str]
 V = TypeVar("V")
 
-#: Python's types of the values that a datatype takes, and what they are called.
+#: Python types of the values of a datatype, and their name in messages.
 _NUMBERS: tuple[set[type], str] = {int, float}, "numbers"
 _TAKEN: Mapping[str, tuple[set[type], str]] = {
     "BOOL": ({bool}, "true or false"),
@@ -32,14 +32,14 @@ def from_json(tensor: InferInput, place: str) -> tuple[Array, Where]:
 
     Args:
         tensor: with its data.
-        place: what to call it in messages.
+        place: of the tensor, for messages.
 
     Returns:
-        Array of the tensor's shape and datatype, and what its elements are called.
+        Array of the tensor's shape and datatype, and the renderer of places of its elements.
 
     Raises:
-        InputError: naming the first number that its datatype cannot hold as it is, or
-            what its shape takes.
+        InputError: with the first number that its datatype cannot represent, or the number of
+            values that its shape takes.
     """
     data = tensor.data or []
     where = nested_places(place)
@@ -60,7 +60,7 @@ def from_json(tensor: InferInput, place: str) -> tuple[Array, Where]:
 
 
 def _flatten(data: list[Any], shape: Sequence[int], where: Where) -> list[Any]:
-    """The numbers of lists that are nested as `shape` says."""
+    """The numbers of lists nested according to `shape`."""
     level: list[Any] = [data]
     for depth, size in enumerate(shape):
         for index, item in enumerate(level):
@@ -74,7 +74,7 @@ def _flatten(data: list[Any], shape: Sequence[int], where: Where) -> list[Any]:
 
 
 def _as_array(values: list[Any], datatype: str, named: Callable[[int], str]) -> Array:
-    """(N,) array of the values, each of which the datatype has to hold as it is."""
+    """(N,) array of the values, each of which the datatype must represent exactly."""
     dtype = BY_NAME[datatype].numpy
     kinds, takes = _TAKEN.get(datatype, _NUMBERS)
     if not kinds.issuperset(map(type, values)):
@@ -91,7 +91,7 @@ def _as_array(values: list[Any], datatype: str, named: Callable[[int], str]) -> 
         raise InputError(_beyond(named(index), values[index], datatype)) from None
     with np.errstate(over="ignore"):
         array = wide.astype(dtype)
-    # What is not finite as it was sent is the model's to refuse.
+    # Values that are sent as infinite or NaN are refused later, by the model's inputs.
     lost = np.flatnonzero(np.isinf(array) & np.isfinite(wide))
     if len(lost):
         raise InputError(_beyond(named(int(lost[0])), values[int(lost[0])], datatype))
@@ -132,7 +132,7 @@ def unravel(index: int, shape: Sequence[int]) -> tuple[int, ...]:
 
 
 def nested_places(place: str) -> Where:
-    """Places in nested data, and in bytes: the tensor's own without indices."""
+    """Renders places in nested data and in bytes; without indices, that of the tensor."""
     return lambda indices: place_below(f"{place}.data", indices) if indices else place
 
 

@@ -1,4 +1,4 @@
-"""The plan computes what the artifact does, and a row of a pass does not depend on others."""
+"""Verify that the plan computes the artifact, and that a row of a pass depends on no other."""
 
 from collections.abc import Sequence
 
@@ -28,7 +28,7 @@ def difference_off(artifact: Artifact, sampler: Sampler, rows: Rows) -> float | 
     None if the artifact has no such output.
 
     Raises:
-        LayoutError: it is more than rounding.
+        LayoutError: the difference is more than rounding.
     """
     if not artifact.has_off:
         return None
@@ -48,7 +48,7 @@ def difference_among_passes(artifact: Artifact, sampler: Sampler, rows: Rows) ->
     """Relative difference of one row of one pass alone from the same row in a batch.
 
     Raises:
-        LayoutError: it is more than rounding.
+        LayoutError: the difference is more than rounding.
     """
     together, seen = sampler.sample(rows, 3, Draws(seed=1), apart=True), []
     for index in range(3):
@@ -75,7 +75,7 @@ def _neighbors(rows: Rows, seed: int) -> Rows:
 
 
 def _worst(artifact: Artifact, found: Rows, wanted: Rows, others: Sequence[Rows]) -> Difference:
-    """The difference of (B, …) outputs from `wanted`, which moves to `others` by rounding."""
+    """The difference of (B, …) outputs from `wanted`, which rounding changes to `others`."""
     least = _least(artifact)
     limits = {
         name: allowed(y, [other[name] for other in others], least) for name, y in wanted.items()
@@ -86,7 +86,7 @@ def _worst(artifact: Artifact, found: Rows, wanted: Rows, others: Sequence[Rows]
 def _least(artifact: Artifact) -> float:
     """Share of a row's largest output that counts as rounding (see `service.core.rounding`).
 
-    What the export was checked to; by default, more where something is float16.
+    It is that of the export's check; without one, it is larger if something is float16.
     """
     manifest = artifact.manifest
     if manifest.checks:
@@ -96,7 +96,7 @@ def _least(artifact: Artifact) -> float:
 
 
 def _off(artifact: Artifact, engine: Engine, rows: Rows) -> Rows:
-    """The artifact's own output with dropout off, by as many rows at a time as it takes."""
+    """The artifact's own output with dropout off, with as many rows per run as it takes."""
     feeds = {name: x for name, x in rows.items() if name in engine.inputs}
     if TRAINING_INPUT in engine.inputs:
         feeds[TRAINING_INPUT] = np.array(False)

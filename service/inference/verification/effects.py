@@ -1,4 +1,4 @@
-"""Each site changes the output, of the pass that it draws for and of no other."""
+"""Verify that each site changes the output of its own pass, and of no other pass."""
 
 import itertools
 from collections.abc import Sequence
@@ -18,13 +18,13 @@ Array = NDArray[Any]
 
 
 def site_effects(sampler: Sampler, rows: Rows) -> dict[str, float]:
-    """Largest change of an output when one site draws something else: by the site's name.
+    """Name of a site to the maximum change of an output when its draws change.
 
-    0 where that changes nothing whatever the rows (see `service.graph.idle`).
+    0 if its draws change nothing for any rows (see `service.graph.idle`).
 
     Raises:
-        LayoutError: an output depends on what a site draws in another pass.
-        ProofError: with the layer whose draws do not reach any output.
+        LayoutError: an output depends on a site's draws in another pass.
+        ProofError: the draws of a site do not reach any output; the error names its layer.
     """
     runner, block = sampler.runner, sampler.first_block(rows)
     baselines = _baselines(runner, block)
@@ -83,7 +83,7 @@ def _effect(
 def _require_idle(
     runner: Runner, block: Frontier, site: SiteSpec, drawn: Sequence[SiteDraw]
 ) -> None:
-    """A site that changes no output is one whose draws end before they meet data."""
+    """Check that the draws of a site without effect end before they meet data."""
     distribution = BY_KIND[site.kind]
     probed = [draw for p in distribution.probes for draw in distribution.pair(drawn[0], p)]
     first, *ends = runner.before_data(block, site, [*drawn, *probed])
@@ -108,11 +108,11 @@ def _change(one: Array, two: Array) -> float:
 
 
 def _require_own_draws(site: SiteSpec, both: Rows, alone: tuple[Rows, Rows]) -> None:
-    """Each of two passes gets its own draw of a site, as it does alone."""
+    """Check that each of two passes uses its own draws of a site, as it does alone."""
     for name, one in alone[0].items():
         effect = _change(one, alone[1][name])
         moved = max(_change(both[name][index], y[name][0]) for index, y in enumerate(alone))
-        # Rounding moves less than what was drawn, where that is more than rounding itself.
+        # Rounding changes an output less than draws do, unless the draws' effect is below rounding.
         if moved > 0.5 * effect and effect > EFFECT * _change(one, np.zeros_like(one)):
             raise LayoutError(
                 f"a pass's answer changes by {moved:.1e} with what layer {site.layer!r} draws in "
