@@ -13,7 +13,7 @@ UV := $(BIN)/uv
 # Suppresses uv's output on each install; failures are still shown.
 UV_QUIET ?= --quiet
 
-.PHONY: help serve test test-fast lint format models evaluate uncertainty loadtest soak goodput hostile bench serverbench export keras2 supported docs lock clean
+.PHONY: help serve test test-fast lint format models evaluate uncertainty loadtest soak goodput hostile bench serverbench stratified export keras2 supported docs lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -87,6 +87,9 @@ bench: $(VENV)/dev.stamp  ## compare with other implementations in one run; take
 
 serverbench: $(VENV)/dev.stamp  ## compare the server with a plain FastAPI app; takes five minutes
 	$(BIN)/python -m scripts.server_benchmark --figures docs/images $(ARGS)
+
+stratified: $(VENV)/dev.stamp  ## measure the cost and gain of stratified passes in one run; takes six minutes
+	$(BIN)/python -m scripts.stratified --output benchmarks $(ARGS)
 
 export: $(VENV)/dev.stamp  ## export a Keras model: make export ARGS="model.keras --output DIR"
 	$(BIN)/mcdropout export $(ARGS)

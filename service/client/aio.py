@@ -16,7 +16,7 @@ from service.client.faults import failure
 from service.client.retries import Policy
 from service.client.sampling import read_options
 from service.client.steps import Flow, Outcome, Send, Step, T
-from service.protocol.options import AskedMeasure, Masks
+from service.protocol.options import DEFAULT_SAMPLING, AskedMeasure, Masks, Sampling
 
 Array = NDArray[Any]
 
@@ -55,6 +55,7 @@ class AsyncClient:
         measures: Sequence[AskedMeasure] | None = None,
         *,
         masks: Masks = "shared",
+        sampling: Sampling = DEFAULT_SAMPLING,
         rate_scale: float = 1.0,
         sites: Sequence[str] | None = None,
         version: int | None = None,
@@ -67,6 +68,7 @@ class AsyncClient:
             seed=seed,
             measures=measures,
             masks=masks,
+            sampling=sampling,
             rate_scale=rate_scale,
             sites=sites,
         )

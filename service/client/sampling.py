@@ -32,7 +32,7 @@ def question(options: Options, signature: Signature) -> Question:
     """Request mean, variance and measures of every output."""
     given = {"passes": options.passes, "seed": options.seed}
     parameters: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
-    parameters |= {"masks": options.masks, "rate_scale": options.rate_scale}
+    parameters |= {name: getattr(options, name) for name in ("masks", "sampling", "rate_scale")}
     if options.measures is not None:
         parameters["measures"] = ",".join(dict.fromkeys(map(measure_text, options.measures)))
     if options.sites is not None:

@@ -1,6 +1,5 @@
 """Sums that are the same to the bit however their terms come in chunks."""
 
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -31,18 +30,10 @@ class OrderedSum(NamedTuple):
 
     def add(self, more: NDArray[np.float64]) -> "OrderedSum":
         """With (P, …) terms more."""
-        count, shape = self.terms + len(more), self.rest.shape
-        # Along an axis that is contiguous in memory NumPy would add in pairs of pairs.
-        flat = np.ascontiguousarray(more).reshape(len(more), -1)
-        begin = self.rest.reshape(1, -1)
-        # What there is of the block that was begun is its first term.
-        left, x = BLOCK - self.terms % BLOCK, np.concatenate([begin, flat])
-        sums = [
-            _in_order(x[a:b]) for a, b in pairwise([0, *range(1 + left, len(x), BLOCK), len(x)])
-        ]
-        rest = sums.pop() if count % BLOCK else np.zeros(flat.shape[1])
-        blocks = _in_order(np.stack([self.blocks.reshape(-1), *sums]))
-        return OrderedSum(count, blocks.reshape(shape), rest.reshape(shape))
+        sums, rest = sums_by_block(self.rest, more, BLOCK, self.terms % BLOCK)
+        shape, blocks = rest.shape, np.concatenate([self.blocks[None], sums])
+        whole = in_order(blocks.reshape(len(blocks), -1)).reshape(shape)
+        return OrderedSum(self.terms + len(more), whole, rest)
 
     def rows(self, rows: slice | NDArray[np.intp]) -> "OrderedSum":
         """Of some elements of axis 0."""
@@ -55,11 +46,42 @@ class OrderedSum(NamedTuple):
         return total
 
 
-def _in_order(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(m,) sums of (n, m): (x[0] + x[1]) + x[2] …"""
-    columns = x.shape[1]
+def sums_by_block(
+    begun: NDArray[np.float64], more: NDArray[np.float64], size: int, terms: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Add terms to the blocks that they belong to, in their order.
+
+    Args:
+        begun: (…), sum of the terms that the first block has already.
+        more: (P, …) terms.
+        size: terms of a block.
+        terms: number of the terms in `begun`, less than `size`.
+
+    Returns:
+        (K, …) sums of the blocks that are now whole, and (…), the sum of the terms after them.
+    """
+    # Along an axis that is contiguous in memory NumPy would add in pairs of pairs.
+    shape, flat = begun.shape, np.ascontiguousarray(more).reshape(len(more), -1)
+    first = 0
+    if terms:
+        first = min(size - terms, len(flat))
+        head = in_order(np.concatenate([begun.reshape(1, -1), flat[:first]]))
+        if terms + first < size:
+            return np.zeros((0, *shape)), head.reshape(shape)
+    whole = (len(flat) - first) // size
+    last = first + whole * size
+    blocks = flat[first:last].reshape(whole, size, flat.shape[1])
+    sums = in_order(blocks.swapaxes(0, 1))
+    if terms:
+        sums = np.concatenate([head[None], sums])
+    return sums.reshape(-1, *shape), in_order(flat[last:]).reshape(shape)
+
+
+def in_order(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(…, m) sums of (n, …, m): (x[0] + x[1]) + x[2] …"""
+    columns = x.shape[-1]
     if columns == 1:
         # As above: of one column, the axis of the terms is contiguous.
-        x = np.repeat(x, 2, axis=1)
+        x = np.repeat(x, 2, axis=-1)
     total: NDArray[np.float64] = np.add.reduce(x, axis=0)
-    return total[:columns]
+    return total[..., :columns]

@@ -1,12 +1,13 @@
 """What is kept of the samples of one output, chunk after chunk, for mean, variance, measures."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from service.core.block_sum import BlockSum
 from service.core.measures.base import Needs, Sampled
 from service.core.measures.bound import BoundMeasure, Source
 from service.core.moments import Moments, Sums, merge
@@ -30,14 +31,6 @@ class Summary:
     states: Mapping[BoundMeasure, Any] = field(default_factory=dict)
     samples: Array | None = None
     off: Array | None = None
-
-    def merge(self, other: "Summary") -> "Summary":
-        """The summary of the samples of both, of which there are moments alone."""
-        return Summary(merge(self.moments, other.moments))
-
-    def rows(self, rows: Rows) -> "Summary":
-        """Of some of the B rows; moments alone."""
-        return Summary(self.moments.map(lambda y: y[rows]))
 
     @property
     def sampled(self) -> Sampled:
@@ -71,7 +64,11 @@ class Running:
 
     @classmethod
     def start(
-        cls, source: Source, samples: Array, measures: Collection[BoundMeasure] = ()
+        cls,
+        source: Source,
+        samples: Array,
+        measures: Collection[BoundMeasure] = (),
+        block: int = 1,
     ) -> "Running":
         """Of no samples.
 
@@ -79,11 +76,12 @@ class Running:
             source: what they are of.
             samples: (P, B, …), the first that will be added.
             measures: of all outputs.
+            block: number of passes that are coupled.
         """
         mine = [measure for measure in measures if source in measure.sources]
         states = {m: m.init(samples) for m in mine if m.needs is Needs.STREAM}
         keep = any(measure.needs is Needs.SAMPLES for measure in mine)
-        return cls(Sums.start(samples), states, () if keep else None)
+        return cls(Sums.start(samples, block), states, () if keep else None)
 
     @property
     def kept_bytes(self) -> int:
@@ -107,6 +105,49 @@ class Running:
         """Of all samples so far."""
         samples = None if self.chunks is None else np.concatenate(self.chunks)
         return Summary(self.sums.moments(), self.states, samples)
+
+
+@dataclass(frozen=True)
+class Merged:
+    """A summary in progress, of chunks that the graph reduced to their moments.
+
+    Attributes:
+        first: (B, …) float64, mean of the first chunk.
+        moments: so far, as if all passes were independent.
+        total: of differences from `first`; None: passes are independent.
+    """
+
+    first: NDArray[np.float64]
+    moments: Moments
+    total: BlockSum | None
+
+    @classmethod
+    def start(cls, chunk: Moments, block: int = 1) -> "Merged":
+        """Of no samples; `chunk` is the first that will be added, `block` as in `Running`."""
+        zero = np.zeros_like(chunk.mean)
+        total = BlockSum.zero(zero.shape, block) if block > 1 else None
+        return cls(chunk.mean, Moments(0, zero, zero), total)
+
+    def add(self, chunk: Moments) -> "Merged":
+        """With the moments of (B, …) samples more, all of one block."""
+        sums = chunk.count * (chunk.mean - self.first)
+        total = self.total and self.total.add_sum(sums, chunk.count)
+        return Merged(self.first, merge(self.moments, chunk), total)
+
+    def rows(self, rows: Rows) -> "Merged":
+        """Of some of the B rows."""
+        moments = self.moments.map(lambda y: y[rows])
+        return Merged(self.first[rows], moments, self.total and self.total.rows(rows))
+
+    def summary(self) -> Summary:
+        """Of all samples so far."""
+        coupled = self.total and self.total.estimates(self.moments.m2)
+        return Summary(replace(self.moments, coupled=coupled))
+
+    @property
+    def kept_bytes(self) -> int:
+        """No samples are kept."""
+        return 0
 
 
 def constant(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from service.core.distributions import SiteDraw
 from service.core.measures.bound import Source, with_noise
 from service.core.moments import Moments
-from service.core.summary import Running, Summary, constant
+from service.core.summary import Merged, Running, constant
 from service.inference.jobs import SampleJob
 from service.inference.looks import Found, Look
 from service.inference.runner import Frontier, Rows
@@ -59,12 +59,17 @@ class Block:
     frontier: Frontier | None = None
     fixed: Mapping[str, Array] = field(default_factory=dict)
     passes: int = 0
-    found: Mapping[Source, Running | Summary] = field(default_factory=dict)
+    found: Mapping[Source, Running | Merged] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
         """B."""
         return sum(len(part.rows) for part in self.parts)
+
+    @property
+    def coupled(self) -> int:
+        """Number of passes that are coupled, of all jobs."""
+        return self.parts[0].job.draws.block
 
     @property
     def next_look(self) -> int:
@@ -92,14 +97,17 @@ class Block:
             reduced: of further outputs, their moments over these passes.
         """
         measures = tuple(dict.fromkeys(m for part in self.parts for m in part.job.tracked))
-        found = dict[Source, Running | Summary]()
+        found = dict[Source, Running | Merged]()
         for source, y in with_noise(samples, measures).items():
             before = self.found.get(source)
-            running = before if isinstance(before, Running) else Running.start(source, y, measures)
-            found[source] = running.add(y)
-        for name, moments in reduced.items():
-            before, chunk = self.found.get(name), Summary(moments)
-            found[name] = before.merge(chunk) if isinstance(before, Summary) else chunk
+            if not isinstance(before, Running):
+                before = Running.start(source, y, measures, self.coupled)
+            found[source] = before.add(y)
+        for name, chunk in reduced.items():
+            merged = self.found.get(name)
+            if not isinstance(merged, Merged):
+                merged = Merged.start(chunk, self.coupled)
+            found[name] = merged.add(chunk)
         each = sum(one.kept_bytes for one in found.values()) // (passes * self.count)
         for part in self.parts:
             if not self.passes:
@@ -158,10 +166,7 @@ class _View:
     def _take(self, some: NDArray[np.bool_], settled: NDArray[np.bool_]) -> Found:
         block, job, where = self.block, self.part.job, self._where[some]
         rows = self.part.rows[where - self.first]
-        summaries = {
-            source: one.summary() if isinstance(one, Running) else one
-            for source, one in self._found(where).items()
-        }
+        summaries = {source: one.summary() for source, one in self._found(where).items()}
         fixed = {name: y[where] for name, y in block.fixed.items()}
         for source, y in with_noise(fixed, job.measures).items():
             summaries[source] = constant(source, y, block.passes, job.measures)
@@ -174,7 +179,7 @@ class _View:
     def _where(self) -> NDArray[np.intp]:
         return self.first + np.flatnonzero(self.part.live)
 
-    def _found(self, where: NDArray[np.intp]) -> Mapping[Source, Running | Summary]:
+    def _found(self, where: NDArray[np.intp]) -> Mapping[Source, Running | Merged]:
         found = self.block.found
         if len(where) == self.block.count:
             return found

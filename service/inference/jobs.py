@@ -175,7 +175,7 @@ class SampleJob(Job):
         Their seeds and passes may differ, but not the other inputs of the graphs.
         """
         a, b = self.draws, other.draws
-        alike = a.rate_scale == b.rate_scale and a.sites == b.sites
+        alike = (a.rate_scale, a.sites, a.sampling) == (b.rate_scale, b.sites, b.sampling)
         return alike and self._row_shapes() == other._row_shapes()
 
     def _row_shapes(self) -> dict[str, tuple[int, ...]]:

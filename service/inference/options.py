@@ -6,12 +6,13 @@ from typing import Any
 
 from service.core.distributions import BY_KIND
 from service.core.distributions.bernoulli import SMALLEST_RATE, is_drawable
+from service.core.strata import BLOCK
 from service.core.tolerances import WHOLE_RATE
 from service.errors import InputError
 from service.graph.plan import Plan
 from service.inference.runner import Draws
 from service.manifest import SiteSpec
-from service.protocol.options import OPTIONS, SEED_LIMIT, OptionError, Options
+from service.protocol.options import OPTIONS, SEED_LIMIT, OptionError, Options, Sampling
 
 
 def read_options(**given: Any) -> Options:
@@ -77,6 +78,14 @@ def require_samples(rows: int, passes: int, limits: Limits) -> None:
         )
 
 
+def sampling_of(passes: int, asked: Sampling) -> Sampling:
+    """How passes are sampled.
+
+    Of passes of only one block there is no unbiased variance, so they are independent.
+    """
+    return asked if passes > BLOCK else "independent"
+
+
 def require_draws(draws: Draws, plan: Plan) -> None:
     """Check the seed, and that a plan can draw so.
 
@@ -85,10 +94,11 @@ def require_draws(draws: Draws, plan: Plan) -> None:
     """
     if not 0 <= draws.seed < SEED_LIMIT:
         raise InputError(f"seed is {draws.seed}; it must be from 0 to {SEED_LIMIT - 1}.")
-    choices = OPTIONS["masks"].choices
-    if draws.masks not in choices:
-        allowed = " or ".join(f'"{choice}"' for choice in choices)
-        raise InputError(f"masks is {draws.masks!r:.40}; it must be {allowed}.")
+    for name, value in (("masks", draws.masks), ("sampling", draws.sampling)):
+        choices = OPTIONS[name].choices
+        if value not in choices:
+            allowed = " or ".join(f'"{choice}"' for choice in choices)
+            raise InputError(f"{name} is {value!r:.40}; it must be {allowed}.")
     _require_rates(draws, plan)
     if draws.sites is not None:
         _require_sites(draws, draws.sites, plan)

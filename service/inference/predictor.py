@@ -25,13 +25,21 @@ from service.inference.options import (
     require_draws,
     require_passes,
     require_samples,
+    sampling_of,
 )
 from service.inference.planner import Planned, plan_model
 from service.inference.runner import Draws, row_count
 from service.inference.sampler import Sampler
 from service.inference.verification import Verification
 from service.manifest import Manifest, Shape
-from service.protocol.options import SEED_LIMIT, AskedMeasure, Masks, Options
+from service.protocol.options import (
+    DEFAULT_SAMPLING,
+    SEED_LIMIT,
+    AskedMeasure,
+    Masks,
+    Options,
+    Sampling,
+)
 from service.protocol.prediction import OutputPrediction, Prediction
 from service.runtime.engine import CPU, Provider
 
@@ -110,6 +118,7 @@ class Predictor:
         measures: Sequence[AskedMeasure] | None = None,
         *,
         masks: Masks = "shared",
+        sampling: Sampling = DEFAULT_SAMPLING,
         rate_scale: float = 1.0,
         sites: Sequence[str] | None = None,
     ) -> Prediction:
@@ -117,7 +126,7 @@ class Predictor:
 
         Args:
             x: (B, …) array or nested lists, or {input name: rows}.
-            passes, seed, measures, masks, rate_scale, sites: see `Options`.
+            passes, seed, measures, masks, sampling, rate_scale, sites: see `Options`.
 
         Raises:
             InputError: with what is wrong, where, and what would be right.
@@ -128,6 +137,7 @@ class Predictor:
             seed=seed,
             measures=measures,
             masks=masks,
+            sampling=sampling,
             rate_scale=rate_scale,
             sites=sites,
         )
@@ -158,7 +168,8 @@ class Predictor:
         if options.measures is not None:
             measures = read_measures(options.measures, self.facts)
         sites = None if options.sites is None else frozenset(options.sites)
-        draws = Draws(seed, options.masks, options.rate_scale, sites)
+        sampling = sampling_of(passes, options.sampling)
+        draws = Draws(seed, options.masks, options.rate_scale, sites, sampling)
         require_draws(draws, self._sampler.plan)
         rows = read_inputs(x, self.manifest.inputs)
         require_samples(row_count(rows), passes, self._limits)

@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.core.distributions import BY_KIND, SiteDraw
+from service.core.strata import BLOCK
 from service.graph.idle import where_draws_meet_data
 from service.graph.place import ROWS_INPUT, Place, draw_input, scale_input
 from service.graph.plan import Plan
 from service.graph.trunk import frontier_input, is_shape_input, shape_input
 from service.manifest import TRAINING_INPUT, SiteSpec, is_dropout
-from service.protocol.options import Masks
+from service.protocol.options import Masks, Sampling
 from service.runtime.engine import Engine, Provider, as_array, size_of, tuning_of
 
 Array = NDArray[Any]
@@ -39,12 +40,19 @@ class Draws:
             thinned network, or each row has its own, as in `model(x, training=True)`.
         rate_scale: multiplies every dropout rate.
         sites: names of the active sites; all others are off. None: all are active.
+        sampling: whether passes are independent, or coupled in blocks (see `strata`).
     """
 
     seed: int
     masks: Masks = "shared"
     rate_scale: float = 1.0
     sites: frozenset[str] | None = None
+    sampling: Sampling = "independent"
+
+    @property
+    def block(self) -> int:
+        """Passes of a block; blocks are independent."""
+        return BLOCK if self.sampling == "stratified" else 1
 
 
 @dataclass(frozen=True)
@@ -180,7 +188,14 @@ class Runner:
             rows = own if draws.masks == "per_row" and site.rows_apart else _SHARED
             rate = None if site.rate is None else min(site.rate * draws.rate_scale, 1.0)
             drawn = site.distribution.draw(
-                draws.seed, index, passes, rows, shape, dtype=site.dtype, rate=rate
+                draws.seed,
+                index,
+                passes,
+                rows,
+                shape,
+                dtype=site.dtype,
+                rate=rate,
+                sampling=draws.sampling,
             )
             found.append(drawn)
         return found

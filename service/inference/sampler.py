@@ -202,7 +202,7 @@ class Sampler:
     def _begin(self, block: Block, until: int, sizes: Sizes, pace: Pace) -> Iterator[Step]:
         """Run the trunk, unless it can run together with all passes."""
         only = block.passes == 0 and all(part.job.passes == until for part in block.parts)
-        once = only and until <= self._passes_at_a_time(block.count, sizes, pace)
+        once = only and until <= self._passes_of(block, sizes, pace)
         block.frontier = self.runner.frontier(block.rows, once=once)
         block.fixed = block.frontier.fixed
         if not block.frontier.whole and self.plan.trunk is not None:
@@ -211,7 +211,7 @@ class Sampler:
     def _run_chunk(self, block: Block, until: int, sizes: Sizes, pace: Pace) -> Step:
         """Run some passes of a block, at most up to `until`."""
         frontier = block.frontier or self.runner.frontier(block.rows)
-        last = min(until, block.passes + self._passes_at_a_time(block.count, sizes, pace))
+        last = min(until, block.passes + self._passes_of(block, sizes, pace))
         passes = range(block.passes, last)
         numbers = join_draws(
             [self.runner.draw(frontier, passes, p.job.draws, p.rows.tolist()) for p in block.parts],
@@ -254,6 +254,14 @@ class Sampler:
         size = self._passes_at_a_time(block.rows, sizes)
         for first in range(0, len(passes), size):
             yield self.runner.draw(block, passes[first : first + size], draws)
+
+    def _passes_of(self, block: Block, sizes: Sizes, pace: Pace) -> int:
+        """Maximum passes of the next chunk."""
+        passes, coupled = self._passes_at_a_time(block.count, sizes, pace), block.coupled
+        if coupled > 1 and self.plan.reduced and not block.needs_samples:
+            # The graph reduces over the chunk, which may not cross the end of a block of passes.
+            return min(passes, coupled - block.passes % coupled)
+        return passes
 
     def _passes_at_a_time(self, rows: int, sizes: Sizes, pace: Pace = UNHURRIED) -> int:
         samples = min(sizes.samples, pace.samples(sizes))

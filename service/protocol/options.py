@@ -15,6 +15,11 @@ from typing import Any, Literal, TypeAlias, get_args
 Masks: TypeAlias = Literal["shared", "per_row"]
 MASKS: tuple[Masks, ...] = get_args(Masks)
 
+#: Whether passes are independent, or coupled in blocks.
+Sampling: TypeAlias = Literal["independent", "stratified"]
+SAMPLINGS: tuple[Sampling, ...] = get_args(Sampling)
+DEFAULT_SAMPLING: Sampling = "independent"
+
 #: A measure's name, optionally followed by arguments ("quantiles:0.05:0.95"), or an object of its
 #: name to them ({"quantiles": [0.05, 0.95]}).
 AskedMeasure: TypeAlias = str | Mapping[str, Any]
@@ -104,6 +109,16 @@ class Options:
             "per_row: each row has its own mask, as in Keras' model(x, training=True)",
             "shared",
             choices=MASKS,
+        ).as_metadata(),
+    )
+    sampling: Sampling = field(
+        default=DEFAULT_SAMPLING,
+        metadata=Option(
+            "choice",
+            "independent: the passes are independent; stratified: blocks of 20 passes share out "
+            "their random numbers evenly, which takes fewer passes for the same error of the mean",
+            DEFAULT_SAMPLING,
+            choices=SAMPLINGS,
         ).as_metadata(),
     )
     rate_scale: float = field(

@@ -14,6 +14,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from service import Predictor, load_model
+from service.core.block_sum import Coupled
 from service.core.distributions import BY_KIND
 from service.core.moments import Moments
 from service.graph.artifact import Artifact, find_sites, read_artifact
@@ -41,7 +42,9 @@ def moments_of(job: SampleJob) -> dict[str, Moments]:
     for name in (source for source in job.found[0].summaries if isinstance(source, str)):
         blocks = [part.summaries[name].moments for part in job.found]
         mean, m2 = (np.concatenate([getattr(b, part) for b in blocks]) for part in ("mean", "m2"))
-        found[name] = Moments(blocks[0].count, mean, m2)
+        coupled = [b.coupled for b in blocks if b.coupled is not None]
+        both = [np.concatenate(part) for part in zip(*coupled, strict=True)]
+        found[name] = Moments(blocks[0].count, mean, m2, Coupled(*both) if both else None)
     return found
 
 

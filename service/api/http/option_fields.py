@@ -1,7 +1,7 @@
 """Fields of request bodies, generated from `Options`."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 
 from service.api.http.known import Items
 from service.core.measures import MEASURES
-from service.protocol.options import DEFAULTS, OPTIONS, Kind, Masks, Option
+from service.protocol.options import DEFAULTS, OPTIONS, Kind, Option
 
 Fields = Mapping[str, tuple[Any, FieldInfo]]
 
@@ -39,7 +39,7 @@ def _measure(value: Any) -> Any:
 _JSON: Mapping[Kind, Any] = {
     "whole number": StrictInt,
     "number": StrictFloat,
-    "choice": Masks,
+    "choice": StrictStr,
     "names": Items[StrictStr],
     "measures": Items[Annotated[Any, AfterValidator(_measure), WithJsonSchema(_MEASURE)]],
 }
@@ -91,6 +91,8 @@ def refuse_options_without_passes(body: BaseModel, training: bool) -> None:
 
 def _field(name: str, option: Option, types: Mapping[Kind, Any]) -> tuple[Any, FieldInfo]:
     kind, default = types[option.kind], DEFAULTS[name]
+    if option.choices:
+        kind = Literal[option.choices]
     # Documented here, and checked later together with the model, with better texts.
     bounds = {"minimum": option.minimum, "maximum": option.maximum}
     info: Any = Field(

@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from service.core.streams import Stream
 from service.core.tolerances import SIGMAS
+from service.protocol.options import Sampling
 
 Array = NDArray[Any]
 
@@ -88,6 +89,17 @@ class Distribution(ABC):
         """
 
     @abstractmethod
+    def stratified(
+        self, stream: Stream, shape: Sequence[int], dtype: DTypeLike, rate: float | None
+    ) -> Array:
+        """The same as `row`, for passes that are coupled in blocks.
+
+        Each pass alone is a draw of the distribution. It is made from the numbers of `strata`,
+        which are uniform, by a function that never decreases (or never increases): the
+        distribution's inverse distribution function, or a comparison with a threshold.
+        """
+
+    @abstractmethod
     def moments(self, rate: float | None = None) -> PopulationMoments:
         """Moments of the numbers of a site with this rate."""
 
@@ -135,6 +147,7 @@ class Distribution(ABC):
         *,
         dtype: DTypeLike,
         rate: float | None = None,
+        sampling: Sampling = "independent",
     ) -> SiteDraw:
         """Draw for each pass and each of `rows`.
 
@@ -146,14 +159,16 @@ class Distribution(ABC):
             shape: of one draw.
             dtype: of the site.
             rate: of the site, as the request scaled it.
+            sampling: whether the passes are independent.
 
         Returns:
             (P, R, *shape) numbers, and their scale.
         """
+        draw = self.stratified if sampling == "stratified" else self.row
         if len(rows) == 1:
             stream = Stream(seed, site, passes, rows[0])
-            return SiteDraw(self.row(stream, shape, dtype, rate)[:, None], self.scale(rate))
-        drawn = [self.row(Stream(seed, site, passes, row), shape, dtype, rate) for row in rows]
+            return SiteDraw(draw(stream, shape, dtype, rate)[:, None], self.scale(rate))
+        drawn = [draw(Stream(seed, site, passes, row), shape, dtype, rate) for row in rows]
         return SiteDraw(np.stack(drawn, axis=1), self.scale(rate))
 
     def still(self, passes: int, shape: Sequence[int], dtype: DTypeLike) -> SiteDraw:

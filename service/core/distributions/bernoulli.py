@@ -16,6 +16,7 @@ from service.core.distributions.base import (
     PopulationMoments,
     SiteDraw,
 )
+from service.core.strata import below
 from service.core.streams import Stream
 from service.core.tolerances import LOG_CHANCE
 
@@ -79,6 +80,16 @@ class Bernoulli(Distribution):
             width = _BITS if bits <= _BITS else _FINE_BITS
             numbers = stream.numbers(size, f"u{width // 8}")
             masks = (numbers < keep << width - bits).view(np.uint8)
+        return masks.reshape(len(stream.passes), *shape)
+
+    def stratified(
+        self, stream: Stream, shape: Sequence[int], dtype: DTypeLike, rate: float | None
+    ) -> NDArray[np.uint8]:
+        """See `Distribution`."""
+        keep, bits = _threshold(rate or 0.0)
+        if bits == 0:  # all are kept, or all are dropped
+            return self.row(stream, shape, dtype, rate)
+        masks = below(stream, math.prod(shape), keep, bits)
         return masks.reshape(len(stream.passes), *shape)
 
     def moments(self, rate: float | None = None) -> PopulationMoments:

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from service.core.distributions.base import Array, Distribution, Operator, PopulationMoments
+from service.core.distributions.inverse_normal import inverse_normal
+from service.core.strata import uniform
 from service.core.streams import Stream
 
 
@@ -14,7 +16,8 @@ class Normal(Distribution):
     """Standard normal numbers, by Box & Muller (1958).
 
     A pair of uniforms u on (0, 1] and v on [0, 1) gives √(-2 ln u) cos 2πv and
-    √(-2 ln u) sin 2πv. With u of 32 bits the largest is √(64 ln 2) ≈ 6.66.
+    √(-2 ln u) sin 2πv. With u of 32 bits the largest is √(64 ln 2) ≈ 6.66. Stratified numbers are
+    the inverse distribution function of uniform ones; the largest is 6.79.
     """
 
     kinds = ("normal",)
@@ -32,6 +35,13 @@ class Normal(Distribution):
         radius = np.sqrt(-2.0 * np.log((numbers[:, :pairs] + 1.0) * 2.0**-32))
         angle = 2.0 * math.pi * 2.0**-32 * numbers[:, pairs:]
         normal = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=1)[:, :size]
+        return normal.astype(dtype).reshape(len(stream.passes), *shape)
+
+    def stratified(
+        self, stream: Stream, shape: Sequence[int], dtype: DTypeLike, rate: float | None = None
+    ) -> Array:
+        """See `Distribution`."""
+        normal = inverse_normal(uniform(stream, math.prod(shape)))
         return normal.astype(dtype).reshape(len(stream.passes), *shape)
 
     def moments(self, rate: float | None = None) -> PopulationMoments:

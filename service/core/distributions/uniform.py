@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from service.core.distributions.base import Array, Distribution, Operator, PopulationMoments
+from service.core.strata import uniform
 from service.core.streams import Stream
 
 #: Graphs often compare a uniform number with a rate, which they alone know; taken for it.
@@ -29,8 +30,16 @@ class Uniform(Distribution):
         self, stream: Stream, shape: Sequence[int], dtype: DTypeLike, rate: float | None = None
     ) -> Array:
         """See `Distribution`."""
-        bits = min(np.finfo(np.dtype(dtype).name).nmant + 1, 24)
+        bits = _bits(dtype)
         numbers = stream.numbers(math.prod(shape), "u4") >> np.uint32(32 - bits)
+        return (numbers * 2.0**-bits).astype(dtype).reshape(len(stream.passes), *shape)
+
+    def stratified(
+        self, stream: Stream, shape: Sequence[int], dtype: DTypeLike, rate: float | None = None
+    ) -> Array:
+        """See `Distribution`."""
+        bits = _bits(dtype)
+        numbers = np.floor(uniform(stream, math.prod(shape)) * 2.0**bits)
         return (numbers * 2.0**-bits).astype(dtype).reshape(len(stream.passes), *shape)
 
     def moments(self, rate: float | None = None) -> PopulationMoments:
@@ -44,3 +53,8 @@ class Uniform(Distribution):
     def share_unusual(self, rate: float | None) -> float:
         """Of numbers below a rate that is not known."""
         return _RATE
+
+
+def _bits(dtype: DTypeLike) -> int:
+    """Bits of a number that the significand of a float holds, at most 24."""
+    return min(np.finfo(np.dtype(dtype).name).nmant + 1, 24)

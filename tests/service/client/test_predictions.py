@@ -77,6 +77,7 @@ def logged(server: LocalServer, number: str | None) -> str:
         {"measures": (MEASURES[1],), "passes": 30},
         {"masks": "per_row", "passes": 30},
         {"rate_scale": 0.5, "passes": 30},
+        {"sampling": "stratified", "passes": 30},
         {"rate_scale": 0, "passes": 2},
         {"sites": ["drop_maps"], "passes": 30},
         {"sites": ("drop_hidden", "drop_maps"), "passes": 30},

@@ -9,6 +9,7 @@ import pytest
 from service.client.errors import InvalidCallError
 from service.client.sampling import question, read_options
 from service.client.signature import Signature
+from service.protocol.options import DEFAULT_SAMPLING
 
 
 @pytest.mark.parametrize(
@@ -41,6 +42,7 @@ def test_numpy_numbers_are_sent_as_numbers() -> None:
         "passes": 5,
         "seed": 7,
         "masks": "shared",
+        "sampling": DEFAULT_SAMPLING,
         "rate_scale": 0.5,
     }
 

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.moments import merge, moments
+from service.core.moments import Sums, merge, moments
+from tests.conftest import SIGMAS
 
 
 def test_moments_match_numpy_in_float64() -> None:
@@ -60,3 +61,66 @@ def test_merged_moments_are_those_of_all_samples(
     # The mean is rounded to the 16 digits of float64, some of which its magnitude takes.
     digits = 1e-15 * abs(offset) / spread
     np.testing.assert_allclose(merged.variance, whole.variance, rtol=1e-9 + 10 * digits)
+
+
+def coupled_samples(blocks: int, rest: int, repeats: int) -> np.ndarray:
+    """(P, repeats) of x² + z, x stratified on [0, 2): mean 4/3, variance 64/45 + 1."""
+    rng = np.random.default_rng(0)
+    order = rng.permuted(np.tile(np.arange(20.0), (blocks + 1, repeats, 1)), axis=2)
+    x = (order + rng.random(order.shape)) / 10
+    y = (x**2 + rng.standard_normal(order.shape)).swapaxes(1, 2).reshape(-1, repeats)
+    return y[: 20 * blocks + rest]
+
+
+@pytest.mark.parametrize(("blocks", "rest"), [(1, 1), (1, 15), (2, 0), (3, 7), (5, 0)])
+def test_moments_of_coupled_passes_are_unbiased(blocks: int, rest: int) -> None:
+    repeats = 20_000
+    samples = coupled_samples(blocks, rest, repeats)
+    found = moments(samples, 20)
+    assert found.coupled is not None
+    for estimates, wanted in ((found.mean, 4 / 3), (found.variance, 64 / 45 + 1)):
+        error = SIGMAS * estimates.std() / np.sqrt(repeats)
+        assert abs(estimates.mean() - wanted) < error
+    if blocks > 1:
+        of_mean, wanted = found.coupled.of_mean, found.mean.var()
+        # The variance that it is compared with is an estimate itself.
+        error = of_mean.std() / np.sqrt(repeats) + wanted * np.sqrt(2 / repeats)
+        assert abs(of_mean.mean() - wanted) < SIGMAS * error
+    assert (found.variance >= 0).all()
+    if blocks < 3:
+        biased = samples.var(axis=0, ddof=1)
+        assert biased.mean() > 64 / 45 + 1 + SIGMAS * biased.std() / np.sqrt(repeats)
+
+
+def test_the_standard_error_of_coupled_passes_is_that_of_their_mean() -> None:
+    found = moments(coupled_samples(5, 0, 20_000), 20)
+    assert np.mean(found.standard_error**2) == pytest.approx(found.mean.var(), rel=0.06)
+    assert np.mean(found.variance / found.count) > 1.8 * found.mean.var()
+    assert found.degrees_of_freedom == 4
+
+
+def test_the_standard_error_of_few_coupled_passes_is_an_upper_limit() -> None:
+    found = moments(coupled_samples(2, 0, 20_000), 20)
+    np.testing.assert_allclose(found.standard_error**2, found.variance / 40 * 20 / 19)
+    assert np.mean(found.standard_error**2) > 1.8 * found.mean.var()
+    assert found.degrees_of_freedom == 39
+
+
+def test_coupled_passes_that_agree_have_no_variance_and_no_error() -> None:
+    found = moments(np.full((60, 2), 0.1, np.float32), 20)
+    assert found.variance.tolist() == found.standard_error.tolist() == [0.0, 0.0]
+
+
+def test_the_variance_of_one_block_is_nan() -> None:
+    assert np.isnan(moments(np.arange(20.0)[:, None], 20).variance).all()
+
+
+@given(cuts=st.lists(st.integers(1, 99), unique=True, max_size=6).map(sorted))
+def test_moments_of_coupled_passes_are_the_same_to_the_bit_in_any_chunks(cuts: list[int]) -> None:
+    samples = coupled_samples(4, 11, 3)
+    sums = Sums.start(samples, 20)
+    for part in np.split(samples, [cut for cut in cuts if cut < len(samples)]):
+        sums = sums.add(part)
+    found, whole = sums.moments(), moments(samples, 20)
+    for name in ("mean", "variance", "standard_error"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(whole, name))

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from service import Predictor
 from service.core.distributions.bernoulli import quantised_rate
+from service.core.moments import moments
 from service.inference.runner import Draws
+from service.protocol.options import SAMPLINGS, Masks
 from tests.conftest import SIGMAS
 from tests.service.reference import loaded, save
 
@@ -122,6 +124,45 @@ def test_double_and_two_outputs(tmp_path: Path) -> None:
     require(samples["z"], variance(0.3, 0.5))
 
 
+@pytest.mark.parametrize("masks", ["shared", "per_row"])
+@pytest.mark.parametrize("rate", [0.5, 0.25])
+def test_the_stratified_mean_of_a_linear_network_is_exact(
+    tmp_path: Path, rate: float, masks: Masks
+) -> None:
+    """In a block each element is kept as often as its rate says, and y is additive in them."""
+    model = linear(tmp_path, rate)
+    found = model.predict(X, passes=100, seed=7, masks=masks, sampling="stratified")
+    np.testing.assert_allclose(found.mean, X @ W[:, None], rtol=1e-5)
+    assert (found.variance > 0.1 * variance(rate)).all()
+
+
+@pytest.mark.parametrize("rates", [(0.5,), (0.3, 0.5)])
+@pytest.mark.parametrize("passes", [33, 100])
+def test_stratified_answers_are_unbiased(
+    tmp_path: Path, rates: tuple[float, ...], passes: int
+) -> None:
+    """Over answers of different seeds."""
+    model, answers = linear(tmp_path, *rates), 400
+    found = [model.predict(X, passes, seed, sampling="stratified") for seed in range(answers)]
+    mean, spread = (np.array([getattr(y, name) for y in found]) for name in ("mean", "variance"))
+    for values, wanted in ((mean, X @ W[:, None]), (spread, variance(*rates))):
+        error = SIGMAS * values.std(axis=0) / np.sqrt(answers) + 1e-5
+        assert (np.abs(values.mean(axis=0) - wanted) < error).all()
+    # The usual variance is more than is left of it.
+    assert (mean.var(axis=0) < 0.7 * variance(*rates) / passes).all()
+
+
+@pytest.mark.parametrize("rate", [1e-3, 1e-5, 1 - 1e-5])
+def test_stratified_masks_keep_the_fine_bits_of_a_rate(tmp_path: Path, rate: float) -> None:
+    samples = linear(tmp_path, rate)._sampler.sample(
+        {"x": np.ones((1, 8), np.float32)}, 200_000, Draws(7, sampling="stratified")
+    )["y"]
+    usual = W.sum() / (1 - quantised_rate(rate)) if rate < 0.5 else 0.0
+    found = (~np.isclose(samples, usual, rtol=1e-5, atol=1e-6)).mean()
+    rare = 1 - (1 - min(rate, 1 - rate)) ** 8
+    assert abs(found - rare) < SIGMAS * np.sqrt(rare / 200_000)
+
+
 @pytest.mark.parametrize("axes", ["", "[batch, 64, 64, 1]"])
 def test_large_output_reduced_in_the_graph_has_the_same_moments(tmp_path: Path, axes: str) -> None:
     """The outputs are far from 0, where float32 loses precision."""
@@ -133,8 +174,10 @@ def test_large_output_reduced_in_the_graph_has_the_same_moments(tmp_path: Path, 
     assert model.planned.sampler.plan.reduced == {"y"}
     x = np.random.default_rng(0).standard_normal((2, 64, 64, 1)).astype(np.float32)
     x = x if axes else x.reshape(2, 4096)
-    found = model.predict(x, passes=5000, seed=7)
-    samples = model._sampler.sample({"x": x}, 5000, Draws(7))["y"].astype(np.float64)
-    np.testing.assert_allclose(found.mean, samples.mean(axis=0), rtol=1e-6)
-    wanted = samples.var(axis=0, ddof=1)
-    np.testing.assert_allclose(found.variance, wanted, rtol=1e-4, atol=1e-6)
+    for sampling in SAMPLINGS:
+        found = model.predict(x, passes=2013, seed=7, sampling=sampling)
+        draws = Draws(7, sampling=sampling)
+        samples = model._sampler.sample({"x": x}, 2013, draws)["y"]
+        wanted = moments(samples, draws.block)
+        np.testing.assert_allclose(found.mean, wanted.mean, rtol=1e-6)
+        np.testing.assert_allclose(found.variance, wanted.variance, rtol=1e-4, atol=1e-6)

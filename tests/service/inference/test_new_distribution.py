@@ -33,6 +33,11 @@ class Signed(Distribution):
     ) -> Any:
         return Uniform().row(stream, shape, dtype) * 2 - 1
 
+    def stratified(
+        self, stream: Stream, shape: Sequence[int], dtype: DTypeLike, rate: float | None = None
+    ) -> Any:
+        return Uniform().stratified(stream, shape, dtype) * 2 - 1
+
     def moments(self, rate: float | None = None) -> PopulationMoments:
         return PopulationMoments(mean=0.0, variance=1 / 3, kurtosis=1.8)
 

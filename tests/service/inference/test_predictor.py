@@ -11,7 +11,7 @@ from service.errors import InputError, OutputError
 from service.graph.artifact import read_artifact
 from service.inference.options import Limits
 from service.inference.runner import Draws
-from service.protocol.options import SEED_LIMIT
+from service.protocol.options import SAMPLINGS, SEED_LIMIT
 from tests.conftest import STORE
 
 ROWS = digits_splits()[1].x[:5]
@@ -72,6 +72,7 @@ def test_prediction_is_a_mapping_of_outputs(digits: Predictor) -> None:
         ({"seed": -1}, "seed is -1; it must be from 0"),
         ({"seed": SEED_LIMIT}, f"it must be from 0 to {SEED_LIMIT - 1}"),
         ({"masks": "own"}, "masks is 'own'; it must be"),
+        ({"sampling": "sobol"}, 'sampling is \'sobol\'; it must be "independent" or "stratified"'),
         ({"rate_scale": -1.0}, "rate_scale is -1.0; it must be 0 or more"),
         ({"rate_scale": math.nan}, "rate_scale is nan; it must be"),
         (
@@ -117,6 +118,13 @@ def test_predict_accepts_numpy_numbers_and_any_iterable_of_names(digits: Predict
     wanted = digits.predict(ROWS, 5, 7, ["predictive_entropy"], rate_scale=0.5, sites=[site])
     assert found == wanted
     assert (type(found.passes), type(found.seed)) == (int, int)
+
+
+def test_stratified_passes_of_one_block_are_independent(digits: Predictor) -> None:
+    one, other = (digits.predict(ROWS, 20, 7, sampling=sampling) for sampling in SAMPLINGS)
+    assert one == other
+    one, other = (digits.predict(ROWS, 21, 7, sampling=sampling) for sampling in SAMPLINGS)
+    assert one != other
 
 
 def test_predictions_are_equal_if_their_numbers_are(digits: Predictor) -> None:

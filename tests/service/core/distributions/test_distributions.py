@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 
 from service.core.distributions import BY_KIND, DISTRIBUTIONS, Distribution, SiteDraw
 from service.core.streams import Stream
+from service.protocol.options import SAMPLINGS, Sampling
 from tests.conftest import SIGMAS
 
 DTYPES = [np.float16, np.float32, np.float64]
 COUNT = 100_000
 
 every = pytest.mark.parametrize("one", DISTRIBUTIONS, ids=lambda one: one.kinds[0])
+each_sampling = pytest.mark.parametrize("sampling", SAMPLINGS)
 
 
 def rate_of(one: Distribution) -> float | None:
@@ -29,14 +31,19 @@ def numbers_of(
     site: int = 0,
     row: int = 0,
     dtype: type = np.float32,
+    sampling: Sampling = "independent",
 ) -> NDArray[Any]:
-    return one.row(Stream(seed, site, passes, row), shape, dtype, rate_of(one))
+    draw = one.stratified if sampling == "stratified" else one.row
+    return draw(Stream(seed, site, passes, row), shape, dtype, rate_of(one))
 
 
 @every
+@each_sampling
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_numbers_have_the_moments_of_the_distribution(one: Distribution, dtype: type) -> None:
-    numbers = numbers_of(one, dtype=dtype)
+def test_numbers_have_the_moments_of_the_distribution(
+    one: Distribution, dtype: type, sampling: Sampling
+) -> None:
+    numbers = numbers_of(one, dtype=dtype, sampling=sampling)
     values, (mean, variance, kurtosis) = numbers.astype(np.float64), one.moments(rate_of(one))
     assert numbers.dtype == one.number_type(dtype)
     step = 2.0**-11 if dtype is np.float16 else 0.0
@@ -62,23 +69,39 @@ def test_numbers_with_other_moments_do_not_agree(one: Distribution) -> None:
 
 
 @every
+@each_sampling
 @pytest.mark.parametrize("size", [1, 7, 8, 33])
-def test_numbers_do_not_depend_on_chunks(one: Distribution, size: int) -> None:
-    whole = numbers_of(one, range(40), (size,), site=1)
-    parts = [numbers_of(one, range(at, at + 20), (size,), site=1) for at in (0, 20)]
+def test_numbers_do_not_depend_on_chunks(one: Distribution, size: int, sampling: Sampling) -> None:
+    whole = numbers_of(one, range(40), (size,), site=1, sampling=sampling)
+    parts = [
+        numbers_of(one, range(first, last), (size,), site=1, sampling=sampling)
+        for first, last in ((0, 7), (7, 27), (27, 40))
+    ]
     np.testing.assert_array_equal(whole, np.concatenate(parts))
     assert (whole != whole[:1]).any()
 
 
 @every
+@each_sampling
 @pytest.mark.parametrize(
     "other", [{"seed": 8}, {"site": 1}, {"row": 1}, {"passes": range(2000, 4000)}]
 )
 def test_seeds_sites_rows_and_passes_are_uncorrelated(
-    one: Distribution, other: dict[str, int]
+    one: Distribution, other: dict[str, int], sampling: Sampling
 ) -> None:
-    pair = numbers_of(one).ravel(), numbers_of(one, **other).ravel()  # type: ignore[arg-type]
-    assert abs(np.corrcoef(*pair)[0, 1]) < SIGMAS / math.sqrt(COUNT)
+    numbers = numbers_of(one, sampling=sampling).ravel()
+    others = numbers_of(one, sampling=sampling, **other).ravel()  # type: ignore[arg-type]
+    assert abs(np.corrcoef(numbers, others)[0, 1]) < SIGMAS / math.sqrt(COUNT)
+
+
+@every
+def test_stratified_passes_of_a_block_have_nearly_the_mean_of_the_distribution(
+    one: Distribution,
+) -> None:
+    """Of monotonic numbers at least 95 % of the variance lies between the strata."""
+    mean, variance, _ = one.moments(rate_of(one))
+    by_block = numbers_of(one, sampling="stratified").astype(float).reshape(100, 20, 50).mean(1)
+    assert ((by_block - mean) ** 2).mean() < 0.05 * variance / 20
 
 
 @every
@@ -100,9 +123,12 @@ def test_neutral_draw_is_the_neutral_number(one: Distribution) -> None:
 
 
 @every
-def test_draws_of_a_row_do_not_depend_on_other_rows(one: Distribution) -> None:
+@each_sampling
+def test_draws_of_a_row_do_not_depend_on_other_rows(one: Distribution, sampling: Sampling) -> None:
     rows, alone = (
-        one.draw(7, 0, range(5), rows, (40,), dtype=np.float32, rate=rate_of(one)).numbers
+        one.draw(
+            7, 0, range(5), rows, (40,), dtype=np.float32, rate=rate_of(one), sampling=sampling
+        ).numbers
         for rows in (range(4), range(2, 3))
     )
     np.testing.assert_array_equal(rows[:, 2:3], alone)
