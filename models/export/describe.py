@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from models.export.private_api import installed_version
 from models.export.trace import Emitted
 from service.annotations import Annotations, annotated
+from service.core.measures import measures_of
 from service.errors import ArtifactError, ExportError
-from service.manifest import InputSpec, Manifest, OutputSpec
+from service.facts import facts_of
+from service.manifest import InputSpec, Manifest, OutputSpec, Task
 
 Array = NDArray[Any]
 
@@ -20,6 +22,11 @@ Array = NDArray[Any]
 _MAX_EXAMPLE_VALUES = 1024
 #: Size of a dynamic axis in the checks, by rank of the input: a sequence, an image, a volume.
 _DYNAMIC_SIZES = {3: 16, 4: 64, 5: 16}
+#: Measures of a request that names none. All are made of mean and variance, which takes no time.
+_DEFAULT_MEASURES: Mapping[Task, tuple[str, ...]] = {
+    "classification": ("predicted_class", "label", "confidence", "predictive_entropy"),
+    "regression": ("std",),
+}
 
 
 def check_rows(
@@ -129,15 +136,20 @@ def output_specs(
 
 
 def with_annotations(manifest: Manifest, said: Annotations) -> Manifest:
-    """The manifest with what was said of the model.
+    """The manifest with what was said of the model, and the default measures of its task.
 
     Raises:
         ExportError: it does not fit the outputs.
     """
     try:
-        return annotated(manifest, said, "the model")
+        changed = annotated(manifest, said, "the model")
     except ArtifactError as error:
         raise ExportError(str(error)) from error
+    if "measures" in said.given:
+        return changed
+    offered = measures_of(facts_of(changed))
+    wanted = _DEFAULT_MEASURES.get(changed.task, ())
+    return changed.model_copy(update={"measures": tuple(n for n in wanted if n in offered)})
 
 
 def notes(manifest: Manifest) -> Iterator[str]:

@@ -51,7 +51,7 @@ def export_model(
     link: Link | Mapping[str, Link] = "identity",
     noise: NoiseSpec | Mapping[str, str] | None = None,
     noise_precision: float | None = None,
-    measures: Sequence[str] = (),
+    measures: Sequence[str] | None = None,
     example: Array | Mapping[str, Array] | None = None,
     passes: int = 100,
     opset: int = OPSETS[0],
@@ -73,7 +73,8 @@ def export_model(
             "sigmoid" of logits. The file gives logits still; a server applies it in every pass.
         noise: of a heteroscedastic regression: the outputs with `mean` and `noise`, and its `form`.
         noise_precision: inverse variance of the noise of a regression's targets (Gal's τ).
-        measures: of a request that names none, such as "quantiles:0.05:0.95".
+        measures: of a request that names none, such as "quantiles:0.05:0.95". By default those
+            of the task that take no time, such as "confidence"; () for none.
         example: real rows, (rows, …) or {input name: (rows, …)}. The checks use
             up to 8 of them as they are, and the first row becomes the manifest's
             example. Without it the checks use standard normal numbers (0 and 1 for
@@ -95,8 +96,8 @@ def export_model(
         link=link,
         noise=noise,
         noise_precision=noise_precision,
-        measures=measures,
         passes=passes,
+        **{} if measures is None else {"measures": measures},
     )
     _require_exportable(model, opset)
     with float32_instead_of_bfloat16(model):

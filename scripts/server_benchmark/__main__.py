@@ -43,7 +43,7 @@ _EXPORT = """
 import sys
 from models.export import export_model
 from scripts.benchmark.networks import dense
-export_model(dense().model, sys.argv[1], task="classification")
+export_model(dense().model, sys.argv[1], task="classification", measures=())
 """
 
 

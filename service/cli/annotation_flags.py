@@ -74,10 +74,15 @@ def _annotations(
             "repeated."
         ),
     ] = None,
+    no_measures: Annotated[
+        bool, typer.Option("--no-measures", help="No measures, unless a request names some.")
+    ] = False,
     passes: Annotated[
         int | None, typer.Option(help="Default number of passes of a request.")
     ] = None,
 ) -> Annotations:
+    if no_measures and measure:
+        raise _ended("give one of --measure and --no-measures.")
     names = {"mean": noise_mean, "noise": noise, "form": noise_form}
     values = {
         "task": task,
@@ -85,7 +90,7 @@ def _annotations(
         "link": dict(map(_link, link or ())) or None,
         "noise": names if any(names.values()) else None,
         "noise_precision": noise_precision,
-        "measures": measure or None,
+        "measures": () if no_measures else measure or None,
         "passes": passes,
     }
     try:

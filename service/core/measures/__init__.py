@@ -124,7 +124,8 @@ def _require_known(names: Collection[str], outputs: Collection[Facts]) -> None:
         task = next(facts.task for facts in outputs)
         raise InputError(
             f"measures names {shortened(unknown, 200)}; a model of task {task!r} has {known} in "
-            f"addition to mean and variance."
+            "addition to mean and variance. The task is set with mcdropout annotate MODEL --task, "
+            "or in a sidecar file."
         )
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from models.export import export_model
 from scripts.local_server import LocalServer, local_server
+from service import load_model
 from service.core.entropy import entropy
 from tests.conftest import SIGMAS
 from tests.models.export.test_exporter import refused
@@ -49,7 +50,8 @@ CASES: dict[str, tuple[int, Any]] = {
 }
 
 #: What the sidecar of a copy of `classes` says.
-PLAIN = {"task": "regression", "labels": None, "link": "identity", "noise_precision": 4.0}
+PLAIN = {"task": "regression", "labels": None, "noise_precision": 4.0}
+PLAIN_TOO = {"link": "identity", "measures": []}
 
 
 def probabilities(y: NDArray[Any], link: Any) -> NDArray[Any]:
@@ -72,7 +74,7 @@ def store(keras_models: dict[str, keras.Model], tmp_path_factory: pytest.TempPat
     for name, (_, said) in CASES.items():
         export_model(keras_models[name], folder / name / "1" / "model.onnx", **said)
     shutil.copytree(folder / "classes", folder / "plain")
-    (folder / "plain" / "1" / "model.mcdropout.json").write_text(json.dumps(PLAIN))
+    (folder / "plain" / "1" / "model.mcdropout.json").write_text(json.dumps(PLAIN | PLAIN_TOO))
     return folder
 
 
@@ -138,9 +140,9 @@ def test_details_say_task_labels_and_link(server: LocalServer) -> None:
     assert (details["task"], details["labels"]) == ("classification", ["n", "y"])
     assert [output["link"] for output in details["outputs"]] == ["sigmoid"]
     details = httpx.get(f"{server.url}/v1/models/plain").json()
-    assert {name: details[name] for name in PLAIN if name != "link"} | {
-        "link": details["outputs"][0]["link"]
-    } == PLAIN
+    assert details["outputs"][0]["link"] == "identity"
+    assert details["default_measures"] == []
+    assert {name: details[name] for name in PLAIN} == PLAIN
 
 
 def test_noise_and_measures_are_written_and_told(tmp_path: Path) -> None:
@@ -154,6 +156,15 @@ def test_noise_and_measures_are_written_and_told(tmp_path: Path) -> None:
     assert manifest.noise is not None
     assert manifest.noise.form == "log_variance"
     assert manifest.measures == ("quantiles:0.1:0.9",)
+
+
+def test_default_measures_are_those_of_the_task(store: Path, tmp_path: Path) -> None:
+    measures = {name: load_model(store / name / "1" / "model.onnx").manifest for name in CASES}
+    classes = ("predicted_class", "label", "confidence", "predictive_entropy")
+    assert measures["classes"].measures == measures["single"].measures == classes
+    assert measures["each"].measures == ()
+    plain = export_model(logits(1), tmp_path / "model.onnx", task="regression")
+    assert plain.measures == ("std",)
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,13 @@ def test_an_artifact_gets_another_manifest(digits_path: Path, tmp_path: Path) ->
     assert json.loads(metadata(copy)[METADATA_KEY])["measures"] == ["predictive_entropy"]
 
 
+def test_default_measures_can_be_taken_away(digits_path: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "1.onnx", tmp_path / "2.onnx"
+    written(digits_path, "--measure", "confidence", "--output", first)
+    assert written(first, "--no-measures", "--output", second).measures == ()
+    assert "one of --measure and --no-measures" in refused(first, "--no-measures", "--measure", "x")
+
+
 def test_a_second_time_adds_to_the_first(path: Path, tmp_path: Path) -> None:
     first, second = tmp_path / "1.onnx", tmp_path / "2.onnx"
     written(path, *CLASSES, "--output", first)

@@ -17,6 +17,7 @@ from service.inference.options import Limits
 from service.inference.planner import plan_model
 from service.inference.runner import Draws
 from service.manifest import NoiseSpec
+from service.protocol.options import Options
 from service.runtime.engine import CPU
 from tests.conftest import STORE
 from tests.service.reference import save
@@ -141,6 +142,29 @@ def test_measures_are_the_same_in_any_blocks_of_rows_and_passes(digits: Predicto
     names = ["deterministic", "samples", "min", "mutual_information", "label", "interval"]
     narrow = load_model(STORE / "digits" / "1" / "model.onnx", limits=Limits(memory=1 << 20))
     assert narrow.predict(ROWS, 50, 7, names) == digits.predict(ROWS, 50, 7, names)
+
+
+def test_measures_do_not_depend_on_the_other_jobs_of_a_batch(digits: Predictor) -> None:
+    asked = [
+        (ROWS[:1], Options(passes=50, seed=7, measures=["deterministic", "min", "label"])),
+        (ROWS[1:2], Options(passes=30, seed=8, measures=["mutual_information", "std"])),
+    ]
+    jobs = [digits.prepare(*one) for one in asked]
+    assert digits.sampler.joins(*jobs)
+    for _ in digits.sampler.run(jobs):
+        pass
+    for (x, options), job in zip(asked, jobs, strict=True):
+        alone = digits.predict(x, options.passes, options.seed, options.measures)
+        assert digits.prediction(job) == alone
+
+
+def test_jobs_that_keep_samples_are_in_no_batch_with_others(digits: Predictor) -> None:
+    """Whose samples would have to be kept, too."""
+    kept, other = (
+        digits.prepare(ROWS[:1], Options(measures=[name])) for name in ("interval", "min")
+    )
+    assert not digits.sampler.joins(kept, other)
+    assert digits.sampler.joins(kept, kept)
 
 
 def test_a_request_without_measures_has_the_model_s_own(said: Said) -> None:
