@@ -25,7 +25,7 @@ def block(language: str, containing: str) -> str:
 
 
 def test_first_request_gives_the_shown_answer(server: LocalServer) -> None:
-    command = block("sh", "curl").replace("http://127.0.0.1:8000", server.url)
+    command = block("sh", "curl -s ").replace("http://127.0.0.1:8000", server.url)
     ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
     found, shown = json.loads(ended.stdout), json.loads(block("json", "co2"))
     rows, rows_shown = found.pop("predictions"), shown.pop("predictions")
@@ -33,6 +33,14 @@ def test_first_request_gives_the_shown_answer(server: LocalServer) -> None:
     for row, row_shown in zip(rows, rows_shown, strict=True):
         for key, values in row_shown.items():
             assert row[key] == pytest.approx(values, rel=1e-4)
+
+
+def test_stream_gives_estimates_and_the_answer_last(server: LocalServer) -> None:
+    command = block("sh", "curl -N").replace("http://127.0.0.1:8000", server.url)
+    ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    *estimates, last = map(json.loads, ended.stdout.splitlines())
+    assert [line["passes"] for line in estimates] == [32 << n for n in range(12)]
+    assert (last["passes"], last["final"]) == (100_000, True)
 
 
 def test_python_example_runs() -> None:

@@ -2,7 +2,8 @@
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self
 
@@ -11,11 +12,12 @@ from numpy.typing import NDArray
 
 from service.client.answers import IndexEntry, Prediction, VersionStatus
 from service.client.calls import Calls, Target
-from service.client.connection import arguments, reply_of, settings
+from service.client.connection import settings
+from service.client.exchange import AsyncExchange
 from service.client.faults import failure
 from service.client.retries import Policy
 from service.client.sampling import read_options
-from service.client.steps import Flow, Outcome, Send, Step, T
+from service.client.steps import Flow, Give, Line, Outcome, Send, Stream, T, Wait
 from service.protocol.options import DEFAULT_SAMPLING, AskedMeasure, Masks, Sampling
 
 Array = NDArray[Any]
@@ -74,6 +76,36 @@ class AsyncClient:
         )
         return await self._run(
             self._calls.predict(Target(model, version), x, options, timeout, request_id)
+        )
+
+    def stream(
+        self,
+        model: str,
+        x: Any,
+        passes: int | None = None,
+        seed: int | None = None,
+        measures: Sequence[AskedMeasure] | None = None,
+        *,
+        masks: Masks = "shared",
+        sampling: Sampling = DEFAULT_SAMPLING,
+        rate_scale: float = 1.0,
+        sites: Sequence[str] | None = None,
+        version: int | None = None,
+        timeout: float | None = None,
+        request_id: str | None = None,
+    ) -> AsyncIterator[Prediction]:
+        """See `Client.stream`; for `async for`."""
+        options = read_options(
+            passes=passes,
+            seed=seed,
+            measures=measures,
+            masks=masks,
+            sampling=sampling,
+            rate_scale=rate_scale,
+            sites=sites,
+        )
+        return self._stream(
+            self._calls.stream(Target(model, version), x, options, timeout, request_id)
         )
 
     async def predict_deterministic(
@@ -138,21 +170,34 @@ class AsyncClient:
 
     async def _run(self, flow: Flow[T]) -> T:
         outcome: Outcome = None
-        while True:
-            try:
-                step = flow.send(outcome)
-            except StopIteration as end:
-                found: T = end.value
-                return found
-            outcome = await self._do(step)
+        async with aclosing(AsyncExchange(self._http)) as exchange:
+            while True:
+                try:
+                    step = flow.send(outcome)
+                except StopIteration as end:
+                    found: T = end.value
+                    return found
+                outcome = await self._do(step, exchange)
 
-    async def _do(self, step: Step) -> Outcome:
-        if not isinstance(step, Send):
+    async def _stream(self, stream: Stream[T]) -> AsyncIterator[T]:
+        outcome: Outcome = None
+        async with aclosing(AsyncExchange(self._http)) as exchange:
+            while True:
+                try:
+                    step = stream.send(outcome)
+                except StopIteration:
+                    return
+                if isinstance(step, Give):
+                    yield step.value
+                    outcome = None
+                else:
+                    outcome = await self._do(step, exchange)
+
+    async def _do(self, step: Send | Line | Wait, exchange: AsyncExchange) -> Outcome:
+        if isinstance(step, Wait):
             await self._sleep(step.seconds)
             return None
         try:
-            async with asyncio.timeout(step.seconds):
-                response = await self._http.request(**arguments(step))
+            return await exchange.do(step)
         except (httpx.HTTPError, TimeoutError) as error:
             return failure(error, self._url)
-        return reply_of(response, response.content)

@@ -73,7 +73,7 @@ def read_prediction(reply: Reply, outputs: tuple[str, ...], request_id: str) -> 
     """Read a prediction from an answer with every quantity of every output."""
     head, arrays = decode(reply)
     with reading(reply):
-        found = {output: _read_output(_quantities(arrays, output, outputs)) for output in outputs}
+        found = {output: read_output(_quantities(arrays, output, outputs)) for output in outputs}
         return Prediction(
             found,
             int(head["parameters"]["passes"]),
@@ -96,7 +96,8 @@ def _quantities(
     return {quantity: array for quantity, array in found.items() if "." not in quantity}
 
 
-def _read_output(found: dict[str, Array]) -> OutputPrediction:
+def read_output(found: dict[str, Array]) -> OutputPrediction:
+    """What is said of one output, from (B, …) arrays by quantity."""
     mean, variance = (found.pop(moment) for moment in MOMENTS)
     # Strings as the library gives them; the protocol's are objects.
     measures = {name: y.astype(str) if holds_strings(y) else y for name, y in found.items()}

@@ -30,7 +30,8 @@ from service.client.retries import Policy, Terms
 from service.client.rows import read_rows
 from service.client.sampling import Question, deterministic, question
 from service.client.signature import Signature, read_signature
-from service.client.steps import Build, Flow, Reply, Request, Wait
+from service.client.steps import Build, Flow, Give, Reply, Request, Stream, Wait
+from service.client.streams import read_event, stream_request
 from service.client.tensors import decode, encode
 from service.protocol.options import REQUEST_ID, Options
 
@@ -72,17 +73,36 @@ class Calls:
     ) -> Flow[Prediction]:
         """See `Client.predict`."""
         terms = self._terms(timeout, request_id)
-        told = timeout is not None
-        ask = partial(question, options)
-        reply, signature = yield from self._infer(target, x, ask, terms, told)
+        build = partial(_inference, target, x, partial(question, options), timeout is not None)
+        reply, signature = yield from self._infer(target, build, terms)
         return read_prediction(reply, signature.outputs, terms.request_id)
+
+    def stream(
+        self,
+        target: Target,
+        x: Any,
+        options: Options,
+        timeout: float | None,
+        request_id: str | None,
+    ) -> Stream[Prediction]:
+        """See `Client.stream`."""
+        terms = self._terms(timeout, request_id)
+        build = partial(_streaming, target, x, options, timeout is not None)
+        reply, signature = yield from self._infer(target, build, terms)
+        while True:
+            found = read_event(reply, signature.outputs, terms.request_id)
+            yield Give(found)
+            if found.final:
+                return
+            reply = yield from self._policy.next_line(terms)
 
     def predict_deterministic(
         self, target: Target, x: Any, timeout: float | None, request_id: str | None
     ) -> Flow[dict[str, Array]]:
         """See `Client.predict_deterministic`."""
         terms = self._terms(timeout, request_id)
-        reply, _ = yield from self._infer(target, x, deterministic, terms, timeout is not None)
+        build = partial(_inference, target, x, deterministic, timeout is not None)
+        reply, _ = yield from self._infer(target, build, terms)
         return decode(reply)[1]
 
     def models(self) -> Flow[dict[str, list[VersionStatus]]]:
@@ -146,14 +166,13 @@ class Calls:
         return None
 
     def _infer(
-        self, target: Target, x: Any, ask: Ask, terms: Terms, told: bool
+        self, target: Target, build: Callable[[Signature], Build], terms: Terms
     ) -> Flow[tuple[Reply, Signature]]:
         """The answer to rows, and the signature used for the request."""
         known = self._signatures.get(target)
         signature = known or (yield from self._learn(target, terms))
         try:
-            build = _inference(target, x, ask, signature, told)
-            return (yield from self._policy.answered(build, terms)), signature
+            return (yield from self._policy.answered(build(signature), terms)), signature
         except (InvalidCallError, RefusedError) as error:
             # The model may have changed.
             if known is None or error.status not in (None, 400, 404):
@@ -162,8 +181,7 @@ class Calls:
             signature = yield from self._learn(target, terms)
             if signature == known:
                 raise
-        build = _inference(target, x, ask, signature, told)
-        return (yield from self._policy.answered(build, terms)), signature
+        return (yield from self._policy.answered(build(signature), terms)), signature
 
     def _learn(self, target: Target, terms: Terms) -> Flow[Signature]:
         request = Request("GET", f"{target.path('v1')}/metadata")
@@ -189,7 +207,7 @@ class Calls:
         return Terms(self._policy.clock() + seconds, seconds, chosen, idempotent)
 
 
-def _inference(target: Target, x: Any, ask: Ask, signature: Signature, told: bool) -> Build:
+def _inference(target: Target, x: Any, ask: Ask, told: bool, signature: Signature) -> Build:
     """Build an inference request; if `told`, with the remaining time as its deadline."""
     arrays, question = read_rows(x, signature), ask(signature)
     path = f"{target.path('v2')}/infer"
@@ -203,6 +221,12 @@ def _inference(target: Target, x: Any, ask: Ask, signature: Signature, told: boo
         return Request("POST", path, body, headers)
 
     return build
+
+
+def _streaming(target: Target, x: Any, options: Options, told: bool, signature: Signature) -> Build:
+    """The same for a request whose answer is a stream."""
+    arrays, path = read_rows(x, signature), f"{target.path('v1')}:predict"
+    return lambda left: stream_request(path, arrays, options, left if told else None)
 
 
 def _post(path: str, body: dict[str, Any]) -> Request:

@@ -2,12 +2,12 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 
 from service.client.errors import ClientError, UnavailableError, UnreachableError
 from service.client.faults import fault_of, out_of_time
-from service.client.steps import Build, Flow, Reply, Send, Wait
+from service.client.steps import Build, Flow, Line, Outcome, Reply, Send, Wait
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,18 @@ class Policy:
                 raise _named(fault, terms)
             yield Wait(wait)
             number += 1
+
+    def next_line(self, terms: Terms) -> Generator[Line, Outcome, Reply]:
+        """Read a further line of an answer. It is not sent again.
+
+        Raises:
+            ClientError: there is none.
+        """
+        left = terms.end - self.clock()
+        outcome = (yield Line(left)) if left > 0 else None
+        if not isinstance(outcome, Reply):
+            raise _named(outcome or out_of_time(terms.seconds), terms)
+        return outcome
 
     def _again(self, number: int, fault: ClientError, terms: Terms) -> bool:
         if number >= self.retries:

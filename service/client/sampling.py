@@ -30,6 +30,11 @@ def read_options(**given: Any) -> Options:
 
 def question(options: Options, signature: Signature) -> Question:
     """Request mean, variance and measures of every output."""
+    return {"parameters": flat_options(options)}
+
+
+def flat_options(options: Options) -> dict[str, Any]:
+    """The options as numbers and strings; the items of a list are separated by commas."""
     given = {"passes": options.passes, "seed": options.seed}
     parameters: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
     parameters |= {name: getattr(options, name) for name in ("masks", "sampling", "rate_scale")}
@@ -37,7 +42,7 @@ def question(options: Options, signature: Signature) -> Question:
         parameters["measures"] = ",".join(dict.fromkeys(map(measure_text, options.measures)))
     if options.sites is not None:
         parameters["sites"] = ",".join(options.sites)
-    return {"parameters": parameters}
+    return parameters
 
 
 def deterministic(signature: Signature) -> Question:

@@ -2,7 +2,8 @@
 
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from types import TracebackType
 from typing import Any, Self
 
@@ -11,11 +12,12 @@ from numpy.typing import NDArray
 
 from service.client.answers import IndexEntry, Prediction, VersionStatus
 from service.client.calls import Calls, Target
-from service.client.connection import arguments, reply_of, settings
+from service.client.connection import settings
+from service.client.exchange import Exchange
 from service.client.faults import failure
 from service.client.retries import Policy
 from service.client.sampling import read_options
-from service.client.steps import Flow, Outcome, Reply, Send, Step, T
+from service.client.steps import Flow, Give, Line, Outcome, Send, Stream, T, Wait
 from service.protocol.options import DEFAULT_SAMPLING, AskedMeasure, Masks, Sampling
 
 Array = NDArray[Any]
@@ -110,6 +112,44 @@ class Client:
             self._calls.predict(Target(model, version), x, options, timeout, request_id)
         )
 
+    def stream(
+        self,
+        model: str,
+        x: Any,
+        passes: int | None = None,
+        seed: int | None = None,
+        measures: Sequence[AskedMeasure] | None = None,
+        *,
+        masks: Masks = "shared",
+        sampling: Sampling = DEFAULT_SAMPLING,
+        rate_scale: float = 1.0,
+        sites: Sequence[str] | None = None,
+        version: int | None = None,
+        timeout: float | None = None,
+        request_id: str | None = None,
+    ) -> Iterator[Prediction]:
+        """Running estimates while the passes run, and the answer last.
+
+        Each is the prediction of the first 32, 64, 128 … passes, the same bit for bit as an
+        answer of so many; `final` is whether it is the answer. A client that reads slowly may
+        miss some of the others. To stop the work early, close the iterator, or leave its loop.
+        Nothing is sent before the first is asked for, nor again after it.
+
+        Args: see `predict`.
+        """
+        options = read_options(
+            passes=passes,
+            seed=seed,
+            measures=measures,
+            masks=masks,
+            sampling=sampling,
+            rate_scale=rate_scale,
+            sites=sites,
+        )
+        return self._stream(
+            self._calls.stream(Target(model, version), x, options, timeout, request_id)
+        )
+
     def predict_deterministic(
         self,
         model: str,
@@ -177,30 +217,35 @@ class Client:
 
     def _run(self, flow: Flow[T]) -> T:
         outcome: Outcome = None
-        while True:
-            try:
-                # A generator must be started with None, the first outcome.
-                step = flow.send(outcome)
-            except StopIteration as end:
-                found: T = end.value
-                return found
-            outcome = self._do(step)
+        with closing(Exchange(self._http)) as exchange:
+            while True:
+                try:
+                    # A generator must be started with None, the first outcome.
+                    step = flow.send(outcome)
+                except StopIteration as end:
+                    found: T = end.value
+                    return found
+                outcome = self._do(step, exchange)
 
-    def _do(self, step: Step) -> Outcome:
-        if not isinstance(step, Send):
+    def _stream(self, stream: Stream[T]) -> Iterator[T]:
+        outcome: Outcome = None
+        with closing(Exchange(self._http)) as exchange:
+            while True:
+                try:
+                    step = stream.send(outcome)
+                except StopIteration:
+                    return
+                if isinstance(step, Give):
+                    yield step.value
+                    outcome = None
+                else:
+                    outcome = self._do(step, exchange)
+
+    def _do(self, step: Send | Line | Wait, exchange: Exchange) -> Outcome:
+        if isinstance(step, Wait):
             self._sleep(step.seconds)
             return None
         try:
-            return self._exchange(step)
+            return exchange.do(step)
         except httpx.HTTPError as error:
             return failure(error, self._url)
-
-    def _exchange(self, step: Send) -> Reply:
-        """Send a request; the deadline is checked between chunks of the answer."""
-        end, chunks = time.monotonic() + step.seconds, []
-        with self._http.stream(**arguments(step)) as response:
-            for chunk in response.iter_bytes():
-                chunks.append(chunk)
-                if time.monotonic() > end:
-                    raise httpx.ReadTimeout("the answer takes too long", request=response.request)
-        return reply_of(response, b"".join(chunks))

@@ -1,7 +1,8 @@
 """A loaded model: validates, samples and reduces. Independent of HTTP."""
 
 import random
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 from math import prod
 from pathlib import Path
@@ -16,6 +17,7 @@ from service.core.summary import value
 from service.errors import ArtifactError, InputError, OutputError
 from service.facts import facts_of
 from service.graph.artifact import Artifact, read_artifact
+from service.inference.estimates import Doubling
 from service.inference.inputs import read_inputs
 from service.inference.jobs import DeterministicJob, Job, SampleJob
 from service.inference.looks import Found, in_order
@@ -143,6 +145,37 @@ class Predictor:
         )
         return self.prediction(self._run(self.prepare(x, options)))
 
+    def stream(
+        self,
+        x: Any,
+        passes: int | None = None,
+        seed: int | None = None,
+        measures: Sequence[AskedMeasure] | None = None,
+        *,
+        masks: Masks = "shared",
+        sampling: Sampling = DEFAULT_SAMPLING,
+        rate_scale: float = 1.0,
+        sites: Sequence[str] | None = None,
+    ) -> Iterator[Prediction]:
+        """Running estimates while the passes run, and the answer last.
+
+        Each is the prediction of the first 32, 64, 128 … passes, the same bit for bit as
+        `predict` gives with so many; `final` is whether it is the answer. Passes run while the
+        next is asked for: whoever stops asking stops the work.
+
+        Args and errors: see `predict`. The arguments are checked at once.
+        """
+        options = read_options(
+            passes=passes,
+            seed=seed,
+            measures=measures,
+            masks=masks,
+            sampling=sampling,
+            rate_scale=rate_scale,
+            sites=sites,
+        )
+        return self._stream(self.prepare(x, options))
+
     def predict_deterministic(self, x: Any) -> dict[str, Array]:
         """The inference output of the Keras model, with dropout off: output name to (B, …)."""
         return self.outputs(self._run(self.prepare_deterministic(x)))
@@ -194,7 +227,8 @@ class Predictor:
             name: _reduce(name, parts, [m for m in job.measures if m.output == name])
             for name in self._output_names
         }
-        return Prediction(outputs, max(part.passes for part in parts), job.draws.seed)
+        passes = max(part.passes for part in parts)
+        return Prediction(outputs, passes, job.draws.seed, final=found is None)
 
     def bytes_of(self, job: Job) -> int:
         """Approximate bytes of a job's rows and answer until the client has read it."""
@@ -215,6 +249,16 @@ class Predictor:
         for name, y in outputs.items():
             _require_finite(f"output {name!r}", y)
         return {name: outputs[name] for name in self._output_names}
+
+    def _stream(self, job: SampleJob) -> Iterator[Prediction]:
+        estimates = deque[Sequence[Found]]()
+        job.observer = Doubling(estimates.append)
+        for _ in self._sampler.run([job]):
+            if estimates:
+                yield self.prediction(job, estimates.popleft())
+        if job.fault is not None:
+            raise job.fault
+        yield self.prediction(job)
 
     def _run(self, job: J) -> J:
         for _ in self._sampler.run([job]):

@@ -48,6 +48,7 @@ class Prediction(Mapping[str, OutputPrediction]):
         passes: that were run; of the row with the most.
         seed: ask with it again for the same answer.
         row_passes: (B,) int64, passes of each row, if they were chosen by a stopping rule.
+        final: whether it is the answer; else it is a running estimate, after the first `passes`.
     """
 
     outputs: Mapping[str, OutputPrediction]
@@ -56,6 +57,7 @@ class Prediction(Mapping[str, OutputPrediction]):
     row_passes: NDArray[np.int64] | None = field(
         default=None, kw_only=True, compare=False, repr=False
     )
+    final: bool = field(default=True, kw_only=True, compare=False, repr=False)
 
     def __getitem__(self, name: str) -> OutputPrediction:
         return self.outputs[name]

@@ -24,6 +24,7 @@ class Context:
         held: bytes that it holds of the memory for in-flight requests.
         tickets: of its answered jobs.
         answer: the prediction, and the manifest of its model.
+        fault: what ended a streamed answer after it had begun.
     """
 
     id: str = ""
@@ -35,6 +36,7 @@ class Context:
     held: int = 0
     tickets: list[Ticket] = field(default_factory=list)
     answer: tuple[Manifest, Prediction] | None = None
+    fault: Exception | None = None
 
     @property
     def deadline(self) -> float:

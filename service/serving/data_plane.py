@@ -11,7 +11,7 @@ If a task is canceled or its client disconnects, its work stops.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from service.errors import CancelledError, MCDropoutError, StoppingError
 from service.guarded import guarded
-from service.inference.jobs import Job
+from service.inference.estimates import Doubling
+from service.inference.jobs import Job, SampleJob
 from service.inference.predictor import Predictor
 from service.protocol.options import Options
 from service.protocol.prediction import Prediction
@@ -27,6 +28,7 @@ from service.repository.registry import Repository
 from service.scheduling.batch import Ticket
 from service.scheduling.scheduler import Scheduler
 from service.serving.context import Context
+from service.serving.mailbox import Mailbox
 from service.serving.metrics import Metrics
 from service.serving.offload import offload
 from service.serving.pending_memory import PendingMemory
@@ -123,9 +125,45 @@ class DataPlane:
         """
         job = await offload(context, context.held, predictor.prepare, x, options)
         await self._run(predictor, job, context)
-        found = await offload(context, job.found_bytes, predictor.prediction, job)
-        context.answer = (predictor.manifest, found)
-        return found
+        return await self._reduce(predictor, job, context)
+
+    async def stream(
+        self,
+        predictor: Predictor,
+        x: Any,
+        options: Options,
+        context: Context,
+    ) -> AsyncGenerator[Prediction, None]:
+        """The same, with running estimates while the passes run.
+
+        Close the generator to stop the work.
+
+        Args:
+            predictor, x, options, context: see `predict`.
+
+        Yields:
+            Predictions of the first 32, 64, 128 … passes, each the same bit for bit as an
+            answer of so many; and the answer last (see `Prediction.final`). A reader that is
+            slow may miss some of the former.
+
+        Raises:
+            MCDropoutError: as `predict` does, at any time.
+        """
+        job = await offload(context, context.held, predictor.prepare, x, options)
+        # An estimate takes as much as the answer, and may be read while that is made.
+        self.memory.hold(context, predictor.bytes_of(job))
+        mailbox = Mailbox()
+        job.observer = Doubling(mailbox.put)
+        running = asyncio.ensure_future(self._run(predictor, job, context))
+        running.add_done_callback(lambda _: mailbox.close())
+        try:
+            async for found, size in mailbox:
+                yield await offload(context, size, predictor.prediction, job, found)
+            await running
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+        yield await self._reduce(predictor, job, context)
 
     async def predict_deterministic(
         self,
@@ -137,6 +175,11 @@ class DataPlane:
         job = await offload(context, context.held, predictor.prepare_deterministic, x)
         await self._run(predictor, job, context)
         return await offload(context, job.found_bytes, predictor.outputs, job)
+
+    async def _reduce(self, predictor: Predictor, job: SampleJob, context: Context) -> Prediction:
+        found = await offload(context, job.found_bytes, predictor.prediction, job)
+        context.answer = (predictor.manifest, found)
+        return found
 
     async def _run(self, predictor: Predictor, job: Job, context: Context) -> None:
         """Run a job to its end."""

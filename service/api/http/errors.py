@@ -65,13 +65,22 @@ def error_answer(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, HTTPException):
         _forget_frames(error)
         return _http(request, error)
-    status = next((STATUS[c] for c in type(error).__mro__ if c in STATUS), None)
-    if status is None:
+    status, text = status_of(error), error_text(request, error)
+    seconds = getattr(error, "retry_after", None)
+    return error_response(status, text, {"Retry-After": str(seconds)} if seconds else None)
+
+
+def status_of(error: Exception) -> int:
+    """The HTTP status of an error."""
+    return next((STATUS[c] for c in type(error).__mro__ if c in STATUS), 500)
+
+
+def error_text(request: Request, error: Exception) -> str:
+    """What a client may read of an error; the log has the details of an internal one."""
+    if status_of(error) == 500:
         return _internal(request, error)
     _forget_frames(error)
-    seconds = getattr(error, "retry_after", None)
-    text = state_of(request).repository.without_folder(str(error))
-    return error_response(status, text, {"Retry-After": str(seconds)} if seconds else None)
+    return shortened(state_of(request).repository.without_folder(str(error)), _LONGEST)
 
 
 @contextmanager
@@ -104,11 +113,11 @@ def _http(request: Request, error: HTTPException) -> JSONResponse:
     return error_response(error.status_code, f"{place}: {text}", error.headers)
 
 
-def _internal(request: Request, error: Exception) -> JSONResponse:
+def _internal(request: Request, error: Exception) -> str:
     """Log the details of an internal error, which the client does not see."""
     number = context_of(request).id
     log.error("internal error %s", number, exc_info=error, extra={"request_id": number})
-    return error_response(500, f"internal error {number}; the server's log has the details.")
+    return f"internal error {number}; the server's log has the details."
 
 
 def _wrong_method(error: HTTPException) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.http.app_state import AppState
+from service.api.http.errors import status_of
 from service.guarded import guarded
 from service.protocol.options import REQUEST_ID
 from service.serving.context import Context
@@ -75,6 +76,8 @@ class Observe:
         finally:
             # The client has its answer and does not wait for this.
             seconds = time.perf_counter() - start
+            if context.fault is not None:
+                answer.status = status_of(context.fault)
             if span is not None:
                 guarded("traces", self._end_span, span, scope, context, answer)
             guarded("metrics", self._plane.metrics.ended, *context.label, answer.status, seconds)

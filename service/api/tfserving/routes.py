@@ -1,19 +1,19 @@
 """The native protocol under /v1, in TensorFlow Serving's REST form."""
 
 from typing import Annotated, Any
-from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Request, Response
 from starlette.convertors import StringConvertor, register_url_convertor
 
+from service.api.http.accept import preferred
 from service.api.http.app_state import context_of, state_of
 from service.api.http.body import content_type, describe_body, read_body
-from service.api.http.errors import placed
 from service.api.http.keys import needs
 from service.api.http.schemas import ERRORS, Error
 from service.api.http.versions import Number
 from service.api.tfserving import codec, models
-from service.api.tfserving.arrays import BINARY, NPZ, write_npz
+from service.api.tfserving.arrays import BINARY, NPZ
+from service.api.tfserving.question import Question
 from service.api.tfserving.schemas import (
     ModelDetails,
     ModelList,
@@ -21,17 +21,38 @@ from service.api.tfserving.schemas import (
     PredictRequest,
     PredictResponse,
 )
+from service.api.tfserving.streams import FORMS, NDJSON, SSE, respond
 from service.serving.offload import offload
 
-#: What a header's value may hold as it is; the rest of a model's name is percent-encoded.
-_PLAIN = "".join(map(chr, range(ord(" "), ord("~")))).replace("%", "")
+JSON = "application/json"
+#: Media types of answers.
+ANSWERED = (JSON, NPZ, *FORMS)
 _BYTES = {"type": "string", "format": "binary"}
+_LINES = """\
+{"model":"co2","version":"1","passes":32,"seed":7,"final":false,"predictions":[…]}
+{"model":"co2","version":"1","passes":50,"seed":7,"final":true,"predictions":[…]}
+"""
+_EVENTS = """\
+event: estimate
+data: {"model":"co2","version":"1","passes":32,"seed":7,"final":false,"predictions":[…]}
+
+event: final
+data: {"model":"co2","version":"1","passes":50,"seed":7,"final":true,"predictions":[…]}
+
+"""
 _PREDICT: dict[str, Any] = {
     "response_model": PredictResponse,
     "responses": {
         200: {
-            "content": {NPZ: {"schema": _BYTES}},
-            "description": "in the format that Accept requests",
+            "content": {
+                NPZ: {"schema": _BYTES},
+                SSE: {"schema": {"type": "string"}, "example": _EVENTS},
+                NDJSON: {"schema": {"type": "string"}, "example": _LINES},
+            },
+            "description": "in the format that Accept requests: the answer, or a stream of running "
+            "estimates after 32, 64, 128 … passes and the answer last, each an object like the "
+            'answer with the field "final". An error after the first of them is the last event, '
+            '{"error": …, "status": …}',
         },
         413: {"model": Error, "description": "the body is too large"},
         429: {
@@ -120,23 +141,10 @@ async def _predict(request: Request, name: str, version: int | None) -> Response
     asked = await offload(context, len(content), codec.decode, predictor, kind, query, content)
     del content
     context.limit(asked.timeout)
-    head: dict[str, Any] = {"model": context.model, "version": context.version}
-    columns: codec.Columns
-    with placed(asked.place):
-        if asked.options is not None:
-            found = await plane.predict(predictor, asked.rows, asked.options, context)
-            head |= {"passes": found.passes, "seed": found.seed}
-            columns = codec.sampled(found)
-        else:
-            outputs = await plane.predict_deterministic(predictor, asked.rows, context)
-            columns = {output: {"output": y} for output, y in outputs.items()}
-    size = sum(y.nbytes for found in columns.values() for y in found.values())
-    kind, extra = "application/json", {}
-    if request.headers.get("accept", "") == NPZ:
-        kind = NPZ
-        extra = {f"x-mcdropout-{key}": quote(str(value), _PLAIN) for key, value in head.items()}
-        body = await offload(context, size, write_npz, codec.arrays_by_name(columns))
-    else:
-        body = await offload(context, size, codec.write_json, head, columns, asked.by_row)
+    question = Question(plane, predictor, asked, context)
+    wanted = preferred(request.headers.get("accept", ""), ANSWERED, default=JSON)
+    if wanted in FORMS:
+        return await respond(request, wanted, question.events())
+    body, extra = await (question.npz() if wanted == NPZ else question.json())
     context.require_time()
-    return Response(body, media_type=kind, headers=extra)
+    return Response(body, media_type=wanted, headers=extra)

@@ -102,6 +102,9 @@ class PredictResponse(BaseModel):
     seed: int | None = Field(
         default=None, description="random seed; the same seed reproduces the answer"
     )
+    final: bool | None = Field(
+        default=None, description="of an event of a stream: whether it is the answer"
+    )
     predictions: list[Answer] | None = None
     outputs: Answer | None = None
 

@@ -1,7 +1,7 @@
 """Both clients behind one interface, so that one test covers both."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,6 +23,22 @@ class Awaited:
     def __getattr__(self, name: str) -> Any:
         method = getattr(self.client, name)
         return lambda *args, **kwargs: self._runner.run(method(*args, **kwargs))
+
+    def stream(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        return self._each(self.client.stream(*args, **kwargs))
+
+    def _each(self, found: AsyncIterator[Any]) -> Iterator[Any]:
+        async def following() -> Any:
+            return await anext(found, None)
+
+        async def close() -> None:
+            await found.aclose()  # type: ignore[attr-defined]
+
+        try:
+            while (one := self._runner.run(following())) is not None:
+                yield one
+        finally:
+            self._runner.run(close())
 
 
 @contextmanager

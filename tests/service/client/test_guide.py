@@ -50,6 +50,7 @@ def test_both_clients_have_the_same_methods() -> None:
         other = vars(package.AsyncClient)[name]
         mine, others = inspect.signature(method), inspect.signature(other)
         assert list(mine.parameters) == list(others.parameters), name
-        assert mine.return_annotation == others.return_annotation, name
+        returned = str(others.return_annotation).replace("AsyncIterator", "Iterator")
+        assert str(mine.return_annotation) == returned, name
         for key, parameter in mine.parameters.items():
             assert parameter.default == others.parameters[key].default
