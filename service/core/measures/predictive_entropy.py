@@ -12,8 +12,8 @@ from service.core.measures.facts import Shape
 class PredictiveEntropy(Measure):
     """Entropy of the mean class probabilities: total uncertainty.
 
-    H[E_p p(y|x, w_p)] (Gal 2016, *Uncertainty in Deep Learning*, eq. 3.8); from 0 to ln K. It is
-    the sum of `expected_entropy` (aleatoric) and `mutual_information` (epistemic).
+    H[E_p p(y|x, w_p)] (Gal 2016, *Uncertainty in Deep Learning*, section 3.3.1), from 0 to ln K. It
+    is the sum of `expected_entropy` (aleatoric) and `mutual_information` (epistemic).
     """
 
     name = "predictive_entropy"

@@ -14,7 +14,7 @@ from service.core.measures.facts import Shape
 class VariationRatio(Measure):
     """Share of the passes whose most likely class differs from the most frequent one.
 
-    1 - max_k (number of passes with class k) / P (Freeman 1965; Gal 2016, eq. 3.4.1), from 0,
+    1 - max_k (number of passes with class k) / P (Freeman 1965; Gal 2016, section 3.3.1), from 0,
     if all passes agree, to 1 - 1/K. A pass with equal probabilities counts for the first of
     its most likely classes.
     """
