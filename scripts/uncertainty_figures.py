@@ -19,6 +19,7 @@ from rich.table import Table
 from models.zoo.data import co2_series, digits_splits
 from scripts.evaluate_demo_models import SEED, demo_model, rotated, uncertainty
 from service import Predictor
+from service.protocol.options import SAMPLINGS, Sampling
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -29,7 +30,7 @@ Array = NDArray[Any]
 BLUE, ORANGE, GREEN, BLACK = "#0072B2", "#D55E00", "#009E73", "#000000"
 #: Passes of the reference for Monte Carlo errors, and of the numbers.
 REFERENCE, PASSES = 100_000, 2000
-GRID = (25, 50, 100, 200, 400, 800, 1600)
+GRID = (40, 80, 160, 320, 640, 1280)
 #: Seeds for each number of passes.
 REPEATS = 60
 #: Passes over all seeds for the bias of few passes.
@@ -54,13 +55,20 @@ class Errors:
     coverage: Array
 
 
-def monte_carlo_errors(model: Predictor, x: Array, column: Array) -> Errors:
+#: By model and sampling.
+ErrorsBy = dict[tuple[str, Sampling], Errors]
+
+
+def monte_carlo_errors(
+    model: Predictor, x: Array, column: Array, sampling: Sampling = "independent"
+) -> Errors:
     """Compare means over few passes with one over many.
 
     Args:
         model: of one output (B, K).
         x: (B, …) rows.
         column: (B,) element of each row's output.
+        sampling: of the few passes.
     """
     rows = np.arange(len(x))
     reference = model.predict(x, REFERENCE, SEED)
@@ -68,7 +76,7 @@ def monte_carlo_errors(model: Predictor, x: Array, column: Array) -> Errors:
     actual, reported = (np.empty((len(GRID), REPEATS, len(x))) for _ in range(2))
     for i, passes in enumerate(GRID):
         for seed in range(REPEATS):
-            found = model.predict(x, passes, seed, ["standard_error"])
+            found = model.predict(x, passes, seed, ["standard_error"], sampling=sampling)
             actual[i, seed] = (found.mean[rows, column] - mean) / std
             reported[i, seed] = found.measures["standard_error"][rows, column] / std
     covered = np.abs(actual) <= 1.96 * reported
@@ -114,15 +122,19 @@ def samples_of(model: Predictor, row: Array, passes: int) -> Array:
     return samples
 
 
-def plot_errors(digits: Errors, co2: Errors, path: Path) -> None:
+def plot_errors(errors: ErrorsBy, path: Path) -> None:
     """Monte Carlo error of the mean over the number of passes, with the reported one."""
-    figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
-    for name, errors, color, marker in (("digits", digits, BLUE, "o"), ("co2", co2, ORANGE, "s")):
-        axes.loglog(GRID, errors.reported, color=color, label=f"{name}, reported standard error")
-        axes.loglog(GRID, errors.actual, marker, color=color, label=f"{name}, actual error")
+    figure, axes = plt.subplots(figsize=(7, 4.6), layout="constrained")
+    for (name, sampling), found in errors.items():
+        color = BLUE if name == "digits" else ORANGE
+        line, marker = ("-", "o") if sampling == "independent" else ("--", "s")
+        label = f"{name}, {sampling}"
+        axes.loglog(GRID, found.reported, line, color=color)
+        axes.loglog(GRID, found.actual, line + marker, color=color, linewidth=0)
+        axes.plot([], [], line + marker, color=color, label=label)
     axes.loglog(GRID, 1 / np.sqrt(GRID), ":", color=BLACK, label="1/√P")
     axes.set(xlabel="passes P", ylabel="error of the mean / standard deviation")
-    shares = (0.2, 0.1, 0.05, 0.025)
+    shares = (0.2, 0.1, 0.05, 0.02, 0.01)
     axes.set_xticks(GRID, map(str, GRID))
     axes.set_yticks(shares, map(str, shares))
     axes.minorticks_off()
@@ -180,8 +192,12 @@ def main(
     images = rotated(test.x[:20], 30)
     classes = digits.predict(images, PASSES, SEED).mean.argmax(axis=1)
     errors = {
-        "digits": monte_carlo_errors(digits, images, classes),
-        "co2": monte_carlo_errors(co2, YEARS, np.zeros(len(YEARS), int)),
+        (name, sampling): monte_carlo_errors(*given, sampling)
+        for name, given in (
+            ("digits", (digits, images, classes)),
+            ("co2", (co2, YEARS, np.zeros(len(YEARS), int))),
+        )
+        for sampling in SAMPLINGS
     }
     year, ppm = co2_series()
     intervals = co2_intervals(co2, year, ppm)
@@ -193,7 +209,7 @@ def main(
     console.print(rate_table(co2))
     if figures is None:
         return
-    plot_errors(errors["digits"], errors["co2"], figures / "passes.png")
+    plot_errors(errors, figures / "passes.png")
     plot_intervals(year, ppm, intervals, figures / "interval.png")
     entropy = digits.predict(test.x, PASSES // 10, SEED, ["predictive_entropy"])
     row = int(entropy.measures["predictive_entropy"].argmax())
@@ -230,11 +246,13 @@ def bias_table(model: Predictor, images: Array) -> Table:
     return table
 
 
-def error_table(errors: dict[str, Errors]) -> Table:
-    """Coverage of mean ± 1.96 standard errors, by model and number of passes."""
-    table = Table("model", *map(str, GRID), title="coverage of ±1.96 standard errors")
-    for name, found in errors.items():
-        table.add_row(name, *(f"{share:.3f}" for share in found.coverage))
+def error_table(errors: ErrorsBy) -> Table:
+    """Coverage of mean ± 1.96 standard errors, and independent passes that one pass is worth."""
+    table = Table("model", "sampling", "worth", *map(str, GRID), title="coverage of ±1.96 errors")
+    for (name, sampling), found in errors.items():
+        worth = 1 / np.mean(found.actual**2 * GRID)
+        shares = (f"{share:.3f}" for share in found.coverage)
+        table.add_row(name, sampling, f"{worth:.1f}", *shares)
     return table
 
 
