@@ -38,8 +38,8 @@ COSTS = {1: 1.15, 32: 1.05}
 #: Minimum gain in time for the same error of the mean, at 32 rows.
 GAINS = {"digits": 1.6, "co2": 5.0, "dense": 2.0, "cnn": 2.0}
 PASSES = 100
-#: Quantile of Student's t distribution at PASSES / BLOCK - 1 = 4 degrees of freedom.
-T_975 = 2.776
+#: Quantiles of Student's t distribution at PASSES / BLOCK - 1 and at PASSES - 1 degrees of freedom.
+T_975, T_975_INDEPENDENT = 2.776, 1.984
 Array = NDArray[np.float64]
 
 
@@ -132,18 +132,21 @@ def right(model: Predictor, x: NDArray[np.float32], effort: Effort) -> dict[str,
         `mean` and `variance`: the largest difference, over rows and outputs, of the average over
         answers from that of as many independent passes, in standard errors of the difference;
         `error_ratio`: root of the mean squared standard error that answers report over the
-        deviation of their means; `coverage` of intervals at 95 %; `z`: deviation of the z scores,
-        and `t`: that of Student's t distribution.
+        deviation of their means; `coverage` of intervals at 95 %, and `independent_coverage` of
+        those of independent passes; `z`: deviation of the z scores, and `t`: that of Student's t
+        distribution.
     """
     rows: Rows = {model.manifest.inputs[0].name: x}
     mean, variance, error = _answers(model, rows, effort, "stratified", 7)
     others = _answers(model, rows, effort, "independent", 8)
     off, error = mean[: effort.runs] - mean.mean(axis=0), error[: effort.runs]
+    other_off, other = (others[0] - others[0].mean(axis=0))[: effort.runs], others[2][: effort.runs]
     return {
         "mean": _apart(mean, others[0]),
         "variance": _apart(variance, others[1]),
         "error_ratio": float(np.sqrt((error**2).mean(axis=0) / (off**2).mean(axis=0)).mean()),
         "coverage": float((np.abs(off) <= T_975 * error).mean()),
+        "independent_coverage": float((np.abs(other_off) <= T_975_INDEPENDENT * other).mean()),
         "z": float((off / error).std()),
         "t": float(np.sqrt(2.0)),
     }
