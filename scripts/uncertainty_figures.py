@@ -191,12 +191,13 @@ def main(
     _, test = digits_splits()
     images = rotated(test.x[:20], 30)
     classes = digits.predict(images, PASSES, SEED).mean.argmax(axis=1)
+    given = {
+        "digits": (digits, images, classes),
+        "co2": (co2, YEARS, np.zeros(len(YEARS), int)),
+    }
     errors = {
-        (name, sampling): monte_carlo_errors(*given, sampling)
-        for name, given in (
-            ("digits", (digits, images, classes)),
-            ("co2", (co2, YEARS, np.zeros(len(YEARS), int))),
-        )
+        (name, sampling): monte_carlo_errors(model, x, column, sampling)
+        for name, (model, x, column) in given.items()
         for sampling in SAMPLINGS
     }
     year, ppm = co2_series()
