@@ -6,10 +6,14 @@ Run by `make docs`; a test fails if the page is out of date.
 """
 
 import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields
 from pathlib import Path
+from typing import get_type_hints
 
 from service.core.measures import MEASURES, Measure, Needs
-from service.protocol.options import OPTIONS, Option
+from service.protocol.adaptive import AdaptivePasses, Decision, StopRows, descriptions
+from service.protocol.options import OPTIONS, Kind, Option
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference.md"
 
@@ -18,6 +22,19 @@ _NEEDS = {
     Needs.STREAM: "each sample once",
     Needs.SAMPLES: "all samples at the end, within `MCDROPOUT_MEMORY`",
     Needs.OFF: "one more pass, with dropout off",
+}
+_KINDS: Mapping[Kind, str] = {
+    "passes": "a stopping rule, or a whole number",
+    "measures": "names, or objects of a name to arguments",
+}
+_VALUES = {
+    int: "whole number",
+    float: "number",
+    float | None: "number",
+    bool: "`true` or `false`",
+    str: "name",
+    StopRows: "`each` or `together`",
+    Decision | None: "object",
 }
 _HEAD = """# Options and measures
 
@@ -31,6 +48,20 @@ names separated by commas, and so are `measures` in a request without outputs), 
 arguments in Python.
 
 | option | value | meaning | default |
+|---|---|---|---|
+"""
+_RULES = """
+## Stopping rules
+
+Instead of a number, `passes` may be a stopping rule: an object, or as text
+`max=2000,tolerance=0.01`, in which the fields of `decide` stand beside the others
+(`decide=predictive_entropy,threshold=0.5,confidence=0.9`). Query strings, parameters of `/v2` and
+the command line take the text. It has either `tolerance` or `decide`. The answer has the number of
+passes of each row, `row_passes`, and whether it met the rule, `row_settled`; if not, it had `max`.
+Rules look at rows after fixed numbers of passes, so that a random seed and a rule reproduce an
+answer. [architecture.md](architecture.md#stopping-rules) has their guarantees.
+
+| field | value | meaning | default |
 |---|---|---|---|
 """
 _MEASURES = """
@@ -55,15 +86,24 @@ def page() -> str:
     """The current text of the page."""
     options = "".join(_option(name, option) for name, option in OPTIONS.items())
     measures = "\n".join(_measure(measure) for measure in MEASURES.values())
-    return _HEAD + options + _MEASURES + measures
+    rules = [*_fields(AdaptivePasses), *_fields(Decision, "decide.")]
+    return "".join([_HEAD, options, _RULES, *rules, _MEASURES, measures])
+
+
+def _fields(cls: type[AdaptivePasses] | type[Decision], prefix: str = "") -> Iterator[str]:
+    """The lines of a stopping rule's fields."""
+    kinds, said = get_type_hints(cls), descriptions(cls)
+    for one in fields(cls):
+        kind = _VALUES[kinds[one.name]]
+        default = "" if one.default in (None, MISSING) else str(one.default).lower()
+        yield f"| `{prefix}{one.name}` | {kind} | {said[one.name]} | {default} |\n"
 
 
 def _option(name: str, option: Option) -> str:
     least, greatest = option.minimum, option.maximum
     bounds = [f"from {least:g}"] if least is not None else []
     bounds += [f"to {greatest:.0f}"] if greatest is not None else []
-    of_measures = "names, or objects of a name to arguments"
-    kind = of_measures if option.kind == "measures" else option.kind
+    kind = _KINDS.get(option.kind, option.kind)
     value = " or ".join(f"`{choice}`" for choice in option.choices) or " ".join([kind, *bounds])
     return f"| `{name}` | {value} | {option.description} | {option.default} |\n"
 

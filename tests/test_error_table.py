@@ -42,6 +42,7 @@ LONG = {"instances": [ROW] * 4, "passes": 200_000}
 FREE, TEXTS = "/v1/models/free:predict", "/v1/models/texts:predict"
 #: A row has 12,000 outputs; all samples of 12,000 passes take 549 MiB.
 KEPT = {"instances": [[0.0] * 12_000], "passes": 12_000, "measures": ["quantiles"]}
+ON_SAMPLES = {"measure": "mutual_information", "threshold": 1}
 NPY, NPZ, RAW = "application/x-npy", "application/x-npz", "application/octet-stream"
 TENSOR = tensor("pixels", X)
 
@@ -158,7 +159,7 @@ CASES = [
     Case("inputs is a list of tensors", V1, {"inputs": [TENSOR]}),
     Case("is missing. Send", V2, {}),
     Case("is missing. Send", V2, {"inputs": [{"name": "pixels"}]}),
-    v1("Input should be …", passes="100"),
+    v1("Input should be …", seed="100"),
     v1("Input should be …", masks="row"),
     v1("Input should be …", "rows"),
     v1("Input should be …", signature_name="classify"),
@@ -235,6 +236,11 @@ CASES = [
     behind("bytes follow the JSON", "{}", X.tobytes()[1:]),
     # options
     v1("a variance needs at least 2", passes=1),
+    v1("it takes a whole number", passes=1.5),
+    v1("is not one more field", passes="tolerance"),
+    v1("has no field", passes={"tol": 1}),
+    v1("passes.… is …; it must be", passes={"max": 1}),
+    v1("of this model it must be one of", passes={"decide": ON_SAMPLES}),
     v2("passes is …; this server allows", parameters={"passes": 10**9}),
     v1("samples; this server allows", (ROW, ROW), passes=999_999),
     v1("seed is", seed=-1),

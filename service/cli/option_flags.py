@@ -13,6 +13,7 @@ T = TypeVar("T")
 
 #: Python types of the kinds without choices.
 _TYPES: Mapping[Kind, Any] = {
+    "passes": str,
     "whole number": int,
     "number": float,
     "names": list[str],
@@ -30,7 +31,7 @@ def with_options(command: Callable[..., T]) -> Callable[..., T]:
 
     @functools.wraps(command)
     def run(**given: Any) -> T:
-        options = {name: _value(given.pop(name)) for name in OPTIONS}
+        options = {name: _value(option, given.pop(name)) for name, option in OPTIONS.items()}
         return command(**given, options={k: v for k, v in options.items() if v is not None})
 
     kept = [parameter for name, parameter in own.parameters.items() if name != "options"]
@@ -39,8 +40,10 @@ def with_options(command: Callable[..., T]) -> Callable[..., T]:
     return run
 
 
-def _value(given: Any) -> Any:
+def _value(option: Option, given: Any) -> Any:
     """A value as `Options` takes it: lists may be separated by commas, and "" is an empty one."""
+    if option.kind == "passes" and given is not None and given.lstrip("-").isdecimal():
+        return int(given)
     if not isinstance(given, list):
         return given
     return [item.strip() for text in given if text for item in text.split(",")]

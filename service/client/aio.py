@@ -18,7 +18,7 @@ from service.client.faults import failure
 from service.client.retries import Policy
 from service.client.sampling import read_options
 from service.client.steps import Flow, Give, Line, Outcome, Send, Stream, T, Wait
-from service.protocol.options import DEFAULT_SAMPLING, AskedMeasure, Masks, Sampling
+from service.protocol.options import DEFAULT_SAMPLING, AskedMeasure, AskedPasses, Masks, Sampling
 
 Array = NDArray[Any]
 
@@ -52,7 +52,7 @@ class AsyncClient:
         self,
         model: str,
         x: Any,
-        passes: int | None = None,
+        passes: AskedPasses | None = None,
         seed: int | None = None,
         measures: Sequence[AskedMeasure] | None = None,
         *,
@@ -82,7 +82,7 @@ class AsyncClient:
         self,
         model: str,
         x: Any,
-        passes: int | None = None,
+        passes: AskedPasses | None = None,
         seed: int | None = None,
         measures: Sequence[AskedMeasure] | None = None,
         *,

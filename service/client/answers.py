@@ -13,7 +13,7 @@ from service.client.tensors import decode
 from service.protocol import prediction
 from service.protocol.datatypes import holds_strings
 from service.protocol.options import MOMENTS
-from service.protocol.prediction import OutputPrediction
+from service.protocol.prediction import OutputPrediction, Stopped
 
 Array = NDArray[Any]
 
@@ -26,7 +26,7 @@ class Prediction(prediction.Prediction):
 
     Attributes:
         outputs: the same mapping.
-        passes: number of passes.
+        passes: number of passes; with a stopping rule, of the row with the most.
         seed: random seed, which reproduces the answer.
         model, version: that answered.
         request_id: identifies the request in the server's log.
@@ -73,6 +73,9 @@ def read_prediction(reply: Reply, outputs: tuple[str, ...], request_id: str) -> 
     """Read a prediction from an answer with every quantity of every output."""
     head, arrays = decode(reply)
     with reading(reply):
+        stopped = Stopped.read(arrays)
+        for name in stopped.by_name if stopped else ():
+            del arrays[name]
         found = {output: read_output(_quantities(arrays, output, outputs)) for output in outputs}
         return Prediction(
             found,
@@ -81,6 +84,7 @@ def read_prediction(reply: Reply, outputs: tuple[str, ...], request_id: str) -> 
             str(head["model_name"]),
             int(head["model_version"]),
             reply.headers.get("x-request-id", request_id),
+            stopped=stopped,
         )
 
 

@@ -35,7 +35,8 @@ def question(options: Options, signature: Signature) -> Question:
 
 def flat_options(options: Options) -> dict[str, Any]:
     """The options as numbers and strings; the items of a list are separated by commas."""
-    given = {"passes": options.passes, "seed": options.seed}
+    passes = options.passes if options.adaptive is None else options.adaptive.as_text()
+    given = {"passes": passes, "seed": options.seed}
     parameters: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
     parameters |= {name: getattr(options, name) for name in ("masks", "sampling", "rate_scale")}
     if options.measures is not None:

@@ -14,7 +14,9 @@ from service.client.answers import Prediction, read_output
 from service.client.faults import fault_of, reading
 from service.client.sampling import flat_options
 from service.client.steps import Reply, Request
+from service.protocol.adaptive import AdaptivePasses
 from service.protocol.options import OPTIONS, Options
+from service.protocol.prediction import Stopped
 
 Array = NDArray[Any]
 
@@ -63,8 +65,8 @@ def _instances(arrays: Mapping[str, Array]) -> list[Any]:
     return [dict(zip(arrays, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def _plain(value: bytes) -> str:
-    return value.decode()
+def _plain(value: bytes | AdaptivePasses) -> Any:
+    return value.decode() if isinstance(value, bytes) else value.as_object()
 
 
 def read_event(reply: Reply, outputs: Sequence[str], request_id: str) -> Prediction:
@@ -99,6 +101,7 @@ def read_event(reply: Reply, outputs: Sequence[str], request_id: str) -> Predict
             str(head["model"]),
             int(head["version"]),
             reply.headers.get("x-request-id", request_id),
+            stopped=Stopped.read(head),
             final=bool(head["final"]),
         )
 

@@ -18,7 +18,7 @@ from service.client.faults import failure
 from service.client.retries import Policy
 from service.client.sampling import read_options
 from service.client.steps import Flow, Give, Line, Outcome, Send, Stream, T, Wait
-from service.protocol.options import DEFAULT_SAMPLING, AskedMeasure, Masks, Sampling
+from service.protocol.options import DEFAULT_SAMPLING, AskedMeasure, AskedPasses, Masks, Sampling
 
 Array = NDArray[Any]
 
@@ -67,7 +67,7 @@ class Client:
         self,
         model: str,
         x: Any,
-        passes: int | None = None,
+        passes: AskedPasses | None = None,
         seed: int | None = None,
         measures: Sequence[AskedMeasure] | None = None,
         *,
@@ -84,7 +84,9 @@ class Client:
         Args:
             model: its name.
             x: (B, …) array or nested lists, or {input name: rows}.
-            passes: number of passes, at least 2; by default the model's own.
+            passes: number of passes, at least 2; by default the model's own. Or a stopping rule:
+                {"max": 2000, "tolerance": 0.01}, its text max=2000,tolerance=0.01, or
+                `AdaptivePasses`; see docs/reference.md.
             seed: random seed, which makes the answer reproducible; by default a random one,
                 returned in the answer.
             measures: names of further measures, or objects of a name to its arguments; see
@@ -116,7 +118,7 @@ class Client:
         self,
         model: str,
         x: Any,
-        passes: int | None = None,
+        passes: AskedPasses | None = None,
         seed: int | None = None,
         measures: Sequence[AskedMeasure] | None = None,
         *,

@@ -101,10 +101,14 @@ class Running:
         chunks = None if self.chunks is None else tuple(c[:, rows].copy() for c in self.chunks)
         return Running(self.sums.rows(rows), states, chunks)
 
+    def moments(self) -> Moments:
+        """Of all samples so far."""
+        return self.sums.moments()
+
     def summary(self) -> Summary:
         """Of all samples so far."""
         samples = None if self.chunks is None else np.concatenate(self.chunks)
-        return Summary(self.sums.moments(), self.states, samples)
+        return Summary(self.moments(), self.states, samples)
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.core.measures import BoundMeasure, Needs
+from service.core.stopping import Rule
 from service.core.summary import need_samples
 from service.errors import InputError
-from service.inference.looks import Found, Observer, StoppingRule
+from service.inference.looks import Found, Observer
 from service.inference.runner import Draws, Rows, row_count
 from service.inference.texts import max_letters, size_in_memory
 from service.runtime.memory import mib
@@ -53,6 +54,16 @@ class Job(ABC):
         return self._rows_done == self.count
 
     @property
+    def passes_run(self) -> int:
+        """Of the row with the most, when it is done."""
+        return self.passes
+
+    @property
+    def samples_run(self) -> int:
+        """Passes of all rows, when it is done."""
+        return self.count * self.passes
+
+    @property
     @abstractmethod
     def found_bytes(self) -> int:
         """Approximate memory of the intermediate results, in bytes."""
@@ -84,7 +95,7 @@ class SampleJob(Job):
     draws: Draws
     measures: tuple[BoundMeasure, ...] = ()
     kept_limit: float = math.inf
-    rule: StoppingRule | None = None
+    rule: Rule | None = None
     observer: Observer | None = None
     off: "DeterministicJob | None" = field(default=None, init=False)
     found: list[Found] = field(default_factory=list, init=False)
@@ -98,6 +109,16 @@ class SampleJob(Job):
     def found_bytes(self) -> int:
         """See `Job.found_bytes`."""
         return sum(summary.nbytes for part in self.found for summary in part.summaries.values())
+
+    @property
+    def passes_run(self) -> int:
+        """See `Job.passes_run`."""
+        return max((part.passes for part in self.found), default=0)
+
+    @property
+    def samples_run(self) -> int:
+        """See `Job.samples_run`."""
+        return sum(len(part.rows) * part.passes for part in self.found)
 
     @property
     def tracked(self) -> tuple[BoundMeasure, ...]:

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.measures import BoundMeasure
 from service.core.measures.bound import Source
-from service.core.summary import Running, Summary
+from service.core.summary import Summary
+from service.protocol.prediction import Stopped
 
 Array = NDArray[Any]
 
@@ -57,27 +57,17 @@ def _of_one_length(parts: Sequence[Array]) -> Sequence[Array]:
     return [np.pad(y, end, constant_values=np.nan) for y, end in zip(parts, ends, strict=True)]
 
 
+def stopped_rows(found: Sequence[Found]) -> Stopped:
+    """Passes of each row, by a stopping rule."""
+    passes = in_order(found, lambda part: np.full(len(part.rows), part.passes))
+    return Stopped(passes, in_order(found, lambda part: part.settled))
+
+
 class Look(Protocol):
     """Looks at a job after certain numbers of passes, its grid, at which chunks end."""
 
     def next_look(self, passes: int) -> int:
         """The first number of the grid above `passes`; any above the job's if there is none."""
-
-
-class StoppingRule(Look, Protocol):
-    """Which rows need no more passes.
-
-    Attributes:
-        together: whether the rows of a job stop together, after the first look at which all
-            of them are settled. Otherwise each row stops by itself, and the others go on.
-        measures: whose states it reads.
-    """
-
-    together: bool
-    measures: tuple[BoundMeasure, ...]
-
-    def settled(self, running: Mapping[Source, Running]) -> NDArray[np.bool_]:
-        """(R,), for each row, by the samples so far of each source."""
 
 
 class Observer(Look, Protocol):

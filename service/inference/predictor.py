@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from service.core.measures import BoundMeasure, Facts, measures_of, read_measures
 from service.core.measures.facts import NO_OFF
+from service.core.measures.standard_error import StandardError
+from service.core.stopping import Rule, read_rule
 from service.core.summary import value
 from service.errors import ArtifactError, InputError, OutputError
 from service.facts import facts_of
@@ -20,7 +22,7 @@ from service.graph.artifact import Artifact, read_artifact
 from service.inference.estimates import Doubling
 from service.inference.inputs import read_inputs
 from service.inference.jobs import DeterministicJob, Job, SampleJob
-from service.inference.looks import Found, in_order
+from service.inference.looks import Found, in_order, stopped_rows
 from service.inference.options import (
     Limits,
     read_options,
@@ -38,6 +40,7 @@ from service.protocol.options import (
     DEFAULT_SAMPLING,
     SEED_LIMIT,
     AskedMeasure,
+    AskedPasses,
     Masks,
     Options,
     Sampling,
@@ -115,7 +118,7 @@ class Predictor:
     def predict(
         self,
         x: Any,
-        passes: int | None = None,
+        passes: AskedPasses | None = None,
         seed: int | None = None,
         measures: Sequence[AskedMeasure] | None = None,
         *,
@@ -148,7 +151,7 @@ class Predictor:
     def stream(
         self,
         x: Any,
-        passes: int | None = None,
+        passes: AskedPasses | None = None,
         seed: int | None = None,
         measures: Sequence[AskedMeasure] | None = None,
         *,
@@ -194,19 +197,29 @@ class Predictor:
         Raises:
             InputError: with what is wrong, where, and what would be right.
         """
-        passes = self.manifest.passes if options.passes is None else options.passes
+        passes = options.max_passes(self.manifest.passes)
         seed = _seeds.randrange(SEED_LIMIT) if options.seed is None else options.seed
         require_passes(passes, self._limits.passes)
-        measures = self._default_measures
-        if options.measures is not None:
-            measures = read_measures(options.measures, self.facts)
+        asked = options.adaptive
+        rule = None if asked is None else read_rule(asked, self.facts)
+        measures = self._measures(options, rule)
         sites = None if options.sites is None else frozenset(options.sites)
         sampling = sampling_of(passes, options.sampling)
         draws = Draws(seed, options.masks, options.rate_scale, sites, sampling)
         require_draws(draws, self._sampler.plan)
         rows = read_inputs(x, self.manifest.inputs)
         require_samples(row_count(rows), passes, self._limits)
-        return SampleJob(rows, passes, draws, measures, kept_limit=self._limits.memory)
+        return SampleJob(rows, passes, draws, measures, kept_limit=self._limits.memory, rule=rule)
+
+    def _measures(self, options: Options, rule: Rule | None) -> tuple[BoundMeasure, ...]:
+        """Those of a request; with a stopping rule also the standard error reached."""
+        measures = self._default_measures
+        if options.measures is not None:
+            measures = read_measures(options.measures, self.facts)
+        if rule is None:
+            return measures
+        reached = read_measures([StandardError.name], self.facts)
+        return tuple(dict.fromkeys([*measures, *reached]))
 
     def prepare_deterministic(self, x: Any) -> DeterministicJob:
         """The same, for one pass with dropout off."""
@@ -228,7 +241,9 @@ class Predictor:
             for name in self._output_names
         }
         passes = max(part.passes for part in parts)
-        return Prediction(outputs, passes, job.draws.seed, final=found is None)
+        stopped = None if job.rule is None else stopped_rows(parts)
+        seed, final = job.draws.seed, found is None
+        return Prediction(outputs, passes, seed, stopped=stopped, final=final)
 
     def bytes_of(self, job: Job) -> int:
         """Approximate bytes of a job's rows and answer until the client has read it."""
@@ -236,8 +251,13 @@ class Predictor:
         if isinstance(job, SampleJob):
             measured = sum(measure.elements(job.passes) for measure in job.measures)
             numbers = 2 * numbers + measured  # mean and variance
-            kept = _kept_bytes(job, self.manifest)
+            kept = _kept_bytes(job, self.manifest) + self._rule_bytes(job)
         return job.count * numbers * _NUMBER + kept + job.row_bytes
+
+    def _rule_bytes(self, job: SampleJob) -> int:
+        """Bytes of what a stopping rule keeps of the rows that run at a time."""
+        rows = min(job.count, self._sampler.tuning.max_samples)
+        return 0 if job.rule is None else rows * self._numbers * job.rule.number_bytes
 
     def outputs(self, job: DeterministicJob) -> dict[str, Array]:
         """The outputs of a finished job with dropout off: output name to (B, …).

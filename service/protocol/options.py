@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
 from typing import Any, Literal, TypeAlias, get_args
 
+from service.protocol.adaptive import EXAMPLE, AdaptivePasses
+
 #: Whether all rows of a pass share one mask, or each row has its own.
 Masks: TypeAlias = Literal["shared", "per_row"]
 MASKS: tuple[Masks, ...] = get_args(Masks)
@@ -24,6 +26,9 @@ DEFAULT_SAMPLING: Sampling = "independent"
 #: name to them ({"quantiles": [0.05, 0.95]}).
 AskedMeasure: TypeAlias = str | Mapping[str, Any]
 
+#: A number of passes, or a stopping rule: as it is, as an object, or as text.
+AskedPasses: TypeAlias = int | AdaptivePasses | Mapping[str, Any] | str
+
 #: The quantities of every output over passes.
 MOMENTS = ("mean", "variance")
 
@@ -33,7 +38,7 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 #: Integers in JSON are exact up to this limit in every client, and a seed is sent as one.
 SEED_LIMIT = 1 << 53
 
-Kind = Literal["whole number", "number", "choice", "names", "measures"]
+Kind = Literal["passes", "whole number", "number", "choice", "names", "measures"]
 
 
 class OptionError(ValueError):
@@ -73,11 +78,11 @@ class Options:
             checks bounds, because some depend on the model.
     """
 
-    passes: int | None = field(
+    passes: AskedPasses | None = field(
         default=None,
         metadata=Option(
-            "whole number",
-            "number of stochastic forward passes",
+            "passes",
+            "number of stochastic forward passes, or a stopping rule",
             "the model's own",
             minimum=2,
         ).as_metadata(),
@@ -141,9 +146,38 @@ class Options:
             if value is not DEFAULTS[name]:
                 object.__setattr__(self, name, _READERS[option.kind](name, value))
 
+    @property
+    def adaptive(self) -> AdaptivePasses | None:
+        """The stopping rule; None: the number of passes is fixed."""
+        return self.passes if isinstance(self.passes, AdaptivePasses) else None
+
+    def max_passes(self, default: int) -> int:
+        """Maximum number of passes; `default` if the request does not say."""
+        if isinstance(self.passes, AdaptivePasses):
+            return self.passes.max
+        return self.passes if isinstance(self.passes, int) else default
+
 
 OPTIONS: Mapping[str, Option] = {f.name: f.metadata["option"] for f in fields(Options)}
 DEFAULTS: Mapping[str, Any] = {f.name: f.default for f in fields(Options)}
+
+
+def _passes(option: str, value: Any) -> int | AdaptivePasses:
+    if isinstance(value, AdaptivePasses):
+        return value
+    try:
+        if isinstance(value, Mapping):
+            return AdaptivePasses.of_object(value)
+        if isinstance(value, str):
+            return AdaptivePasses.of_text(value)
+    except ValueError as error:
+        raise OptionError(str(error)) from error
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return int(value)
+    raise OptionError(
+        f"{option} is {_said(value)}; it must be a whole number, an int, or an object such as "
+        f"{EXAMPLE}."
+    )
 
 
 def _whole(option: str, value: Any) -> int:
@@ -197,6 +231,7 @@ def _said(value: Any) -> str:
 
 
 _READERS: Mapping[Kind, Callable[[str, Any], Any]] = {
+    "passes": _passes,
     "whole number": _whole,
     "number": _number,
     "choice": _choice,

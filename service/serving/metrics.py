@@ -166,8 +166,8 @@ class Metrics:
         queue.observe(ticket.began - ticket.arrived)
         compute.observe(ticket.computing)
         if isinstance(job, SampleJob):
-            passes.inc(job.passes)
-            samples.inc(job.passes * job.count)
+            passes.inc(job.passes_run)
+            samples.inc(job.samples_run)
 
     def ended(self, model: str, version: str, status: int, seconds: float) -> None:
         """Count a request to a model, answered or not."""

@@ -82,7 +82,7 @@ class Spans(Tracing):
         )
         work: Mapping[str, Any] = {
             "mcdropout.rows": ticket.job.count,
-            "mcdropout.passes": ticket.job.passes,
+            "mcdropout.passes": ticket.job.passes_run,
             "mcdropout.compute_seconds": ticket.computing,
         }
         self._tracer.start_span("queue", start_time=arrived).end(began)

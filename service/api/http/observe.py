@@ -143,7 +143,7 @@ def _log(scope: Scope, context: Context, answer: _Answer, seconds: float) -> Non
     for ticket in context.tickets:
         fields |= {
             "rows": ticket.job.count,
-            "passes": ticket.job.passes,
+            "passes": ticket.job.passes_run,
             "queue_milliseconds": round((ticket.began - ticket.arrived) * 1e3, 3),
             "compute_milliseconds": round(ticket.computing * 1e3, 3),
         }

@@ -1,5 +1,7 @@
 """Fields of request bodies, generated from `Options`."""
 
+import inspect
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -11,12 +13,20 @@ from pydantic import (
     StrictFloat,
     StrictInt,
     StrictStr,
+    TypeAdapter,
     WithJsonSchema,
 )
 from pydantic.fields import FieldInfo
 
 from service.api.http.known import Items
 from service.core.measures import MEASURES
+from service.protocol.adaptive import (
+    EXAMPLE,
+    EXAMPLE_TEXT,
+    AdaptivePasses,
+    Decision,
+    descriptions,
+)
 from service.protocol.options import DEFAULTS, OPTIONS, Kind, Option
 
 Fields = Mapping[str, tuple[Any, FieldInfo]]
@@ -35,8 +45,44 @@ def _measure(value: Any) -> Any:
     return value
 
 
+def _schema(cls: type[AdaptivePasses] | type[Decision]) -> dict[str, Any]:
+    """Of a stopping rule, or a part of it, as an object."""
+    found = TypeAdapter(cls).json_schema()
+    found.pop("$defs", None)
+    found["description"] = str(inspect.getdoc(cls)).partition("\n\n")[0]
+    for name, text in descriptions(cls).items():
+        found["properties"][name]["description"] = text
+    return {**found, "additionalProperties": False}
+
+
+_RULE = _schema(AdaptivePasses)
+_RULE["properties"]["decide"] |= {"anyOf": [_schema(Decision), {"type": "null"}]}
+_PASSES = {
+    "anyOf": [
+        {"type": "integer"},
+        {**_RULE, "examples": [json.loads(EXAMPLE)]},
+        {"type": "string", "description": "the same as text", "examples": [EXAMPLE_TEXT]},
+    ]
+}
+
+
+def _passes(value: Any) -> Any:
+    """Other values are refused by `Options`, with the field that is wrong."""
+    if isinstance(value, bool) or not isinstance(value, int | str | dict):
+        raise ValueError(f"it takes a whole number, or an object such as {EXAMPLE}")
+    return value
+
+
+def _whole(value: Any) -> Any:
+    """Accept 100.0, from clients that only have floats."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+_AskedPasses = Annotated[Any, AfterValidator(_passes), WithJsonSchema(_PASSES)]
+
 #: JSON types by kind of option.
 _JSON: Mapping[Kind, Any] = {
+    "passes": _AskedPasses,
     "whole number": StrictInt,
     "number": StrictFloat,
     "choice": StrictStr,
@@ -45,16 +91,12 @@ _JSON: Mapping[Kind, Any] = {
 }
 
 
-def _whole(value: Any) -> Any:
-    """Accept 100.0, from clients that only have floats."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
 Whole = Annotated[StrictInt, BeforeValidator(_whole)]
 
 #: The same for flat values; items of lists are separated by commas.
 _FLAT: Mapping[Kind, Any] = {
     **_JSON,
+    "passes": Annotated[_AskedPasses, BeforeValidator(_whole)],
     "whole number": Whole,
     "names": StrictStr,
     "measures": StrictStr,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -22,10 +22,17 @@ _PLAIN = "".join(map(chr, range(ord(" "), ord("~")))).replace("%", "")
 
 @dataclass(frozen=True)
 class _Answer:
-    """What is said of all rows, beginning with model and version, and of each."""
+    """What is said of all rows, beginning with model and version, and of each.
+
+    Attributes:
+        head: of all rows.
+        columns: of each row for each output.
+        by_row: of each row for all outputs: name to (B,).
+    """
 
     head: Mapping[str, Any]
     columns: codec.Columns
+    by_row: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def nbytes(self) -> int:
@@ -55,7 +62,7 @@ class Question:
     async def npz(self) -> tuple[bytes, Mapping[str, str]]:
         """The same as an .npz file, whose head is in the headers."""
         answer = await self._answer()
-        arrays = codec.arrays_by_name(answer.columns)
+        arrays = {**codec.arrays_by_name(answer.columns), **answer.by_row}
         body = await offload(self.context, answer.nbytes, write_npz, arrays)
         said = {k: quote(str(value), _PLAIN) for k, value in answer.head.items()}
         return body, {f"x-mcdropout-{key}": value for key, value in said.items()}
@@ -84,7 +91,7 @@ class Question:
 
     def _sampled(self, found: Prediction) -> _Answer:
         head = {**self._head, "passes": found.passes, "seed": found.seed}
-        return _Answer(head, codec.sampled(found))
+        return _Answer(head, codec.sampled(found), found.by_row)
 
     async def _event(self, answer: _Answer, final: bool) -> Event:
         marked = replace(answer, head={**answer.head, "final": final})
@@ -93,9 +100,9 @@ class Question:
         return Event("final" if final else "estimate", body)
 
     async def _write(self, answer: _Answer) -> bytes:
-        by_row = self.asked.by_row
+        head, by_row = {**answer.head, **answer.by_row}, self.asked.by_row
         write, size = codec.write_json, answer.nbytes
-        return await offload(self.context, size, write, answer.head, answer.columns, by_row)
+        return await offload(self.context, size, write, head, answer.columns, by_row)
 
     @property
     def _head(self) -> Mapping[str, Any]:

@@ -98,9 +98,18 @@ class PredictResponse(BaseModel):
 
     model: str
     version: str
-    passes: int | None = Field(default=None, description="number of passes")
+    passes: int | None = Field(
+        default=None, description="number of passes; with a stopping rule, of the row with the most"
+    )
     seed: int | None = Field(
         default=None, description="random seed; the same seed reproduces the answer"
+    )
+    row_passes: list[int] | None = Field(
+        default=None, description="with a stopping rule, the number of passes of each row"
+    )
+    row_settled: list[bool] | None = Field(
+        default=None,
+        description="whether each row met the stopping rule; if not, it had the maximum of passes",
     )
     final: bool | None = Field(
         default=None, description="of an event of a stream: whether it is the answer"

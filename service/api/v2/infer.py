@@ -1,23 +1,24 @@
 """Inference requests, from the body to the answer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from fastapi import Request, Response
 from numpy.typing import NDArray
 
 from service.api.http.app_state import context_of, state_of
 from service.api.http.body import parse_json, read_body
 from service.api.http.errors import placed
-from service.api.v2.outputs import Selected, default_outputs, select
+from service.api.v2.outputs import BY_ROW, Selected, default_outputs, select
 from service.api.v2.parameters import InferParameters, Parameters
 from service.api.v2.schemas import EXAMPLE, InferRequest
 from service.api.v2.tensors import Inputs, Output, decode_inputs, encode_answer, split_body
 from service.errors import InputError, Loc
 from service.inference.predictor import Predictor
 from service.protocol.options import MOMENTS, Options
-from service.protocol.prediction import Prediction
+from service.protocol.prediction import Prediction, Stopped
 from service.protocol.tensors import BINARY, HEADER
 from service.serving.context import Context
 from service.serving.data_plane import DataPlane
@@ -69,11 +70,20 @@ class Answer:
         offer = selected.offer
         if offer.quantity is None or self.prediction is None:
             return self.deterministic[offer.output]
+        if offer.quantity in BY_ROW:
+            return _of_rows(self.prediction)[offer.quantity]
         predicted = self.prediction[offer.output]
         if offer.quantity in MOMENTS:
             values: Array = getattr(predicted, offer.quantity)
             return values
         return predicted.measures[offer.quantity]
+
+
+def _of_rows(prediction: Prediction) -> Mapping[str, Array]:
+    """The passes of each row, which are the same without a stopping rule."""
+    rows = len(next(iter(prediction.values())).mean)
+    fixed = Stopped(np.full(rows, prediction.passes), np.ones(rows, np.bool_))
+    return (prediction.stopped or fixed).by_name
 
 
 async def infer(request: Request, name: str, version: int | None) -> Response:
@@ -127,27 +137,28 @@ def decode(body: bytes, header: str | None, predictor: Predictor) -> Decoded:
     content, binary = split_body(body, header)
     asked = parse_json(InferRequest, content, EXAMPLE, predictor.max_parts)
     parameters = asked.parameters or InferParameters()
-    outputs, measures = _wanted(asked, parameters, predictor)
+    outputs, options = _wanted(asked, parameters, predictor)
     inputs = decode_inputs(asked.inputs, binary)
-    return Decoded(asked.id, inputs, outputs, parameters.options(measures), parameters.seconds)
+    return Decoded(asked.id, inputs, outputs, options, parameters.seconds)
 
 
 def _wanted(
     asked: InferRequest, parameters: Parameters, predictor: Predictor
-) -> tuple[list[Selected], Sequence[str]]:
-    """The tensors of the answer, and the measures that it takes for them."""
+) -> tuple[list[Selected], Options]:
+    """The tensors of the answer, and how to sample for them."""
     how = parameters.training, parameters.binary_data_output
     named = parameters.measure_names
     if not asked.outputs:
-        measures = predictor.manifest.measures if named is None else named
-        return default_outputs(predictor, measures, *how), measures
+        options = parameters.options(named)
+        return default_outputs(predictor, options, *how), options
     if named is not None:
         raise InputError(
             "parameters.measures is for a request without outputs, and there are some: name the "
             "measures as outputs."
         )
     outputs = select(predictor, asked.outputs, *how)
-    return outputs, list(dict.fromkeys(s.measure for s in outputs if s.measure is not None))
+    measures = list(dict.fromkeys(s.measure for s in outputs if s.measure is not None))
+    return outputs, parameters.options(measures)
 
 
 def encode(asked: Decoded, answer: Answer, context: Context) -> Response:

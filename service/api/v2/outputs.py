@@ -6,11 +6,12 @@ from weakref import WeakKeyDictionary
 
 from service.api.v2.schemas import RequestedOutput
 from service.core.measures import BoundMeasure
+from service.core.measures.standard_error import StandardError
 from service.errors import InputError
 from service.inference.predictor import Predictor
 from service.manifest import OutputSpec, Shape
 from service.protocol.datatypes import BY_DTYPE
-from service.protocol.options import MOMENTS, AskedMeasure, measure_name, quantity_name
+from service.protocol.options import MOMENTS, Options, measure_name, quantity_name
 
 
 @dataclass(frozen=True)
@@ -18,9 +19,9 @@ class Offer:
     """A tensor that may be requested.
 
     Attributes:
-        output: the model's output that it is of.
-        quantity: "mean", "variance" or a measure; None for the output itself, with
-            dropout off.
+        output: the model's output that it is of; empty for one of `BY_ROW`.
+        quantity: "mean", "variance", a measure, or one of `BY_ROW`; None for the output itself,
+            with dropout off.
         datatype: the protocol's name of its element type.
         shape: with the rows on axis 0; None marks a dynamic axis.
         measure: with its default arguments; None: no measure.
@@ -50,6 +51,12 @@ class Selected:
     measure: str | None = None
 
 
+#: What is said of each row, for all outputs of a model.
+BY_ROW = {
+    "row_passes": Offer("", "row_passes", "INT64", (None,)),
+    "row_settled": Offer("", "row_settled", "BOOL", (None,)),
+}
+
 #: Made once for a model, as making them takes longer than a short request.
 _offers: WeakKeyDictionary[Predictor, Mapping[str, Offer]] = WeakKeyDictionary()
 
@@ -71,7 +78,9 @@ def offers(predictor: Predictor) -> Mapping[str, Offer]:
             for spec in specs
             for offer in _sampled(spec, predictor.measures)
         }
-        known = sampled | {n: o for n, o in _deterministic(predictor).items() if n not in sampled}
+        known = sampled
+        for others in (_deterministic(predictor), BY_ROW):
+            known = known | {name: offer for name, offer in others.items() if name not in known}
         _offers[predictor] = known
     return known
 
@@ -97,24 +106,30 @@ def _name(output: str, quantity: str | None, predictor: Predictor) -> str:
 
 
 def default_outputs(
-    predictor: Predictor, measures: Sequence[AskedMeasure], training: bool, binary: bool
+    predictor: Predictor, options: Options, training: bool, binary: bool
 ) -> list[Selected]:
     """The tensors of an answer to a request that names none.
 
     Args:
         predictor: of the model.
-        measures: of the request, or the model's own.
+        options: of the request.
         training: whether passes are run. If so, they are mean, variance and measures of every
-            output of the model, else every output itself.
+            output of the model, and with a stopping rule the passes of each row; else every
+            output itself.
         binary: whether they are returned as bytes.
     """
     if not training:
         return [Selected(n, o, binary) for n, o in _deterministic(predictor).items()]
-    listed = offers(predictor)
-    asked = dict.fromkeys([*MOMENTS, *map(measure_name, measures)])
+    listed, adaptive = offers(predictor), options.adaptive is not None
+    measures = predictor.manifest.measures if options.measures is None else options.measures
+    reached = [StandardError.name] if adaptive else []
+    asked = dict.fromkeys([*MOMENTS, *map(measure_name, measures), *reached])
     outputs = [spec.name for spec in predictor.manifest.outputs]
     names = [_name(output, quantity, predictor) for output in outputs for quantity in asked]
-    return [Selected(name, listed[name], binary) for name in names if name in listed]
+    found = {name: listed[name] for name in names if name in listed}
+    if adaptive:
+        found |= BY_ROW
+    return [Selected(name, offer, binary) for name, offer in found.items()]
 
 
 def select(
@@ -133,7 +148,8 @@ def select(
         InputError: a name is unknown or duplicate; with the known names.
     """
     listed = offers(predictor) if training else _deterministic(predictor)
-    long = {quantity_name(o.output, o.quantity): o for o in listed.values() if o.quantity}
+    of_outputs = [o for o in listed.values() if o.output and o.quantity]
+    long = {quantity_name(o.output, str(o.quantity)): o for o in of_outputs}
     known = {**long, **listed}
     selected: dict[str, Selected] = {}
     for index, output in enumerate(requested):

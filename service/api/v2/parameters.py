@@ -52,8 +52,8 @@ class Parameters(Known):
         given = getattr(self, "measures", None)
         return None if given is None else flat_items(given)
 
-    def options(self, measures: Sequence[AskedMeasure]) -> Options:
-        """The sampler's options, with the measures of the answer."""
+    def options(self, measures: Sequence[AskedMeasure] | None) -> Options:
+        """The sampler's options, with the measures of the answer; None: the model's own."""
         given = {name: getattr(self, name, None) for name in OPTIONS}
         if given["sites"] is not None:
             given["sites"] = flat_items(given["sites"])

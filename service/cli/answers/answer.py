@@ -11,6 +11,7 @@ from service.cli.rows import Rows
 from service.errors import InputError
 from service.inference.predictor import Predictor
 from service.manifest import Manifest, OutputSpec
+from service.protocol.prediction import Stopped
 
 Array = NDArray[Any]
 Quantities = Mapping[str, Array]
@@ -24,16 +25,21 @@ class Answer:
         columns: output name to quantity to (B, …) array: "mean", "variance" and measures, which
             may be strings; with dropout off "output".
         head: passes and seed; with dropout off none.
-        row_passes: (B,) int64, passes of each row, if a stopping rule chose them.
+        stopped: passes of each row, if a stopping rule chose them.
         ids: (B,) cells of an index column, or the numbers of the rows from 0.
         manifest: of the model.
     """
 
     columns: Mapping[str, Quantities]
     head: Mapping[str, int]
-    row_passes: Array | None
+    stopped: Stopped | None
     ids: Sequence[str | int]
     manifest: Manifest
+
+    @property
+    def by_row(self) -> Mapping[str, Array]:
+        """`row_passes` and `row_settled`, (B,), if a stopping rule chose the passes."""
+        return {} if self.stopped is None else self.stopped.by_name
 
     def outputs(self) -> Iterator[tuple[OutputSpec, Quantities]]:
         """Each output with its quantities."""
@@ -55,7 +61,7 @@ def ask(model: Predictor, rows: Rows, options: Mapping[str, Any]) -> Answer:
     """
     found = model.predict(rows.values, **options)
     head = {"passes": found.passes, "seed": found.seed}
-    return _answer(model, rows, sampled(found), head, found.row_passes)
+    return _answer(model, rows, sampled(found), head, found.stopped)
 
 
 def ask_deterministic(model: Predictor, rows: Rows, options: Mapping[str, Any]) -> Answer:
@@ -77,7 +83,7 @@ def _answer(
     rows: Rows,
     columns: Mapping[str, Quantities],
     head: Mapping[str, int],
-    row_passes: Array | None,
+    stopped: Stopped | None,
 ) -> Answer:
     count = len(next(iter(next(iter(columns.values())).values())))
-    return Answer(columns, head, row_passes, rows.ids or range(count), model.manifest)
+    return Answer(columns, head, stopped, rows.ids or range(count), model.manifest)

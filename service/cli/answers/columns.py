@@ -14,8 +14,8 @@ def flat_columns(answer: Answer) -> dict[str, Array | Sequence[str | int]]:
     with one value for each row is `mean`. With several outputs it is `<output>.mean[cat]`.
     """
     found: dict[str, Array | Sequence[str | int]] = {"row": answer.ids}
-    if answer.row_passes is not None:
-        found["passes"] = answer.row_passes
+    if answer.stopped is not None:
+        found |= {"passes": answer.stopped.passes, "settled": answer.stopped.settled}
     several = len(answer.columns) > 1
     for spec, quantities in answer.outputs():
         shape = next(iter(quantities.values())).shape[1:]

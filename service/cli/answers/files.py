@@ -23,7 +23,8 @@ def as_json(answer: Answer) -> str:
         name: {quantity: values.tolist() for quantity, values in found.items()}
         for name, found in answer.columns.items()
     }
-    return json.dumps({**answer.head, "outputs": lists})
+    by_row = {name: values.tolist() for name, values in answer.by_row.items()}
+    return json.dumps({**answer.head, **by_row, "outputs": lists})
 
 
 def require_writable(path: Path, force: bool) -> None:
@@ -52,7 +53,7 @@ def write(path: Path, answer: Answer) -> None:
     - .csv and .parquet: see `flat_columns`. Numbers of a CSV are float64 to the last bit.
     - .json: as the server answers to `instances`, without model and version.
     - .npz: an array for each quantity, with the names of an answer of the server; and `row`,
-      `passes` and `seed`.
+      `passes` and `seed`, and with a stopping rule `row_passes` and `row_settled`.
 
     Raises:
         InputError: the file cannot be written.
@@ -77,13 +78,12 @@ def _write_csv(path: Path, answer: Answer) -> None:
 
 
 def _write_json(path: Path, answer: Answer) -> None:
-    path.write_bytes(write_json(answer.head, answer.columns, by_row=True))
+    head = {**answer.head, **answer.by_row}
+    path.write_bytes(write_json(head, answer.columns, by_row=True))
 
 
 def _write_npz(path: Path, answer: Answer) -> None:
-    own: dict[str, Any] = {"row": answer.ids, **answer.head}
-    if answer.row_passes is not None:
-        own["row_passes"] = answer.row_passes
+    own: dict[str, Any] = {"row": answer.ids, **answer.head, **answer.by_row}
     arrays = {name: _storable(y) for name, y in {**arrays_by_name(answer.columns), **own}.items()}
     with path.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)

@@ -10,6 +10,7 @@ from service.cli.answers.answer import Answer
 from service.cli.answers.shown import LETTERS, Column, first_rows, fitting_columns
 from service.cli.names import counted
 from service.errors import shortened
+from service.protocol.prediction import Stopped
 
 #: Maximum number of rows.
 _ROWS = 40
@@ -22,8 +23,8 @@ def print_table(answer: Answer, console: Console) -> None:
     show all elements, or a summary. A note below names what is left out.
     """
     identity = [Column("row", [shortened(one, LETTERS) for one in answer.ids[:_ROWS]])]
-    if answer.row_passes is not None:
-        identity.append(Column("passes", [str(n) for n in answer.row_passes[:_ROWS]]))
+    if answer.stopped is not None:
+        identity.append(Column("passes", _passes(answer.stopped)))
     room = console.width - sum(column.width for column in identity)
     for name, quantities in answer.columns.items():
         shown = first_rows(quantities, answer.manifest, _ROWS)
@@ -37,11 +38,18 @@ def print_table(answer: Answer, console: Console) -> None:
             console.print(text, highlight=False)
 
 
+def _passes(stopped: Stopped) -> list[str]:
+    """Of the rows that are shown."""
+    pairs = zip(stopped.passes[:_ROWS].tolist(), stopped.settled[:_ROWS].tolist(), strict=True)
+    return [f"{passes}" if settled else f"{passes}, not settled" for passes, settled in pairs]
+
+
 def _title(name: str, answer: Answer) -> str:
     if not answer.head:
         return f"{name}: one pass with dropout off"
-    found = answer.row_passes
-    passes = answer.head["passes"] if found is None else f"{found.min()} to {found.max()}"
+    found = answer.stopped
+    counts = None if found is None else f"{found.passes.min()} to {found.passes.max()}"
+    passes = counts or answer.head["passes"]
     seed = answer.head["seed"]
     return f"{name}: mean ± standard deviation over {passes} passes, seed {seed}"
 

@@ -70,12 +70,18 @@ def error_of(response: httpx.Response, status: int) -> str:
             {"instances": [ROW], "sites": "drop_maps"},
             "sites is the string 'drop_maps': Input should",
         ),
-        ({"instances": [ROW], "passes": 2.5}, "passes is 2.5: Input should be a valid integer"),
+        (
+            {"instances": [ROW], "passes": 2.5},
+            "passes is 2.5: it takes a whole number",
+        ),
         (
             {"instances": [ROW], "passes": "100"},
-            "passes is the string '100': Input should be a val",
+            "passes is '100', in which '100' is not one more field; it must be a whole number",
         ),
-        ({"instances": [ROW], "passes": True}, "passes is true: Input should be a valid integer"),
+        (
+            {"instances": [ROW], "passes": True},
+            "passes is true: it takes a whole number",
+        ),
         ({"instances": [ROW], "seed": -1}, "seed is -1; it must be from 0 to 9007199254740991."),
         ({"instances": [ROW], "seed": 2**64}, "it must be from 0 to 9007199254740991."),
         ({"instances": [ROW], "measures": ["x"]}, "measures names ['x']; a model of task"),

@@ -284,4 +284,6 @@ def test_metadata_of_every_datatype(all_types: tuple[httpx.Client, Predictor]) -
         *((f"{output}.{quantity}", "FP64") for output in "yz" for quantity in quantities),
         ("y", "FP32"),
         ("z", "FP64"),
+        ("row_passes", "INT64"),
+        ("row_settled", "BOOL"),
     ]

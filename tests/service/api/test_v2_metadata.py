@@ -42,7 +42,7 @@ def test_health(client: httpx.Client) -> None:
 
 def test_model_metadata_lists_the_outputs(client: httpx.Client, digits: Predictor) -> None:
     metadata = client.get("/v2/models/digits").json()
-    of_measures = metadata["outputs"][2:-1]
+    of_measures = metadata["outputs"][2:-3]
     assert {"name": "samples", "datatype": "FP64", "shape": [-1, -1, 10]}.items() <= next(
         output.items() for output in of_measures if output["name"] == "samples"
     )
@@ -70,12 +70,14 @@ def test_model_metadata_lists_the_outputs(client: httpx.Client, digits: Predicto
             {"name": "variance", "datatype": "FP64", "shape": [-1, 10]},
             *of_measures,
             {"name": "probabilities", "datatype": "FP32", "shape": [-1, 10]},
+            {"name": "row_passes", "datatype": "INT64", "shape": [-1]},
+            {"name": "row_settled", "datatype": "BOOL", "shape": [-1]},
         ],
     }
     assert client.get("/v2/models/digits/versions/1").json() == metadata
     outputs = client.get("/v2/models/co2").json()["outputs"]
     named = ["mean", "variance", *measures_of([Facts("ppm", (None, 1), "regression")]), "ppm"]
-    assert [output["name"] for output in outputs] == named
+    assert [output["name"] for output in outputs] == [*named, "row_passes", "row_settled"]
 
 
 @pytest.mark.parametrize("name", ["digits", "co2"])

@@ -84,6 +84,15 @@ def test_rows_come_from_numpy_and_from_standard_input(
         assert json.loads(ended.stdout)["outputs"]["ppm"]["mean"] == wanted
 
 
+def test_stopping_rule_is_given_as_text() -> None:
+    rule = ("--passes", "max=100,tolerance=0.2", "--seed", 7)
+    found = json.loads(predict(CO2, "-", *rule, "--json", stdin=json.dumps(YEARS)).stdout)
+    wanted = load_model(CO2).predict(YEARS, {"max": 100, "tolerance": 0.2}, 7)
+    assert wanted.row_passes is not None
+    assert found["row_passes"] == wanted.row_passes.tolist() == [20, 100]
+    assert found["row_settled"] == [True, False]
+
+
 def test_process_prints_only_json(wanted: list[list[float]]) -> None:
     command = [sys.executable, "-m", "mcdropout", "predict", CO2, "-", *SEED, "--json"]
     ended = subprocess.run(

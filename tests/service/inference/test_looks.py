@@ -1,17 +1,17 @@
 """Jobs that are looked at while they run, and rows that stop before the others."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from service import load_model
 from service.core.measures import BoundMeasure, Facts
-from service.core.measures.bound import Source
 from service.core.measures.quantiles import Quantiles
-from service.core.summary import Running, value
+from service.core.stopping import Rule
+from service.core.stopping.tolerance import Tolerance
+from service.core.summary import value
 from service.errors import CancelledError
 from service.graph.artifact import read_artifact
 from service.graph.plan import Layout, compile_plan
@@ -31,23 +31,9 @@ GRID = (8, 20, 33, 64, 100)
 DRAWS = {masks: Draws(7, masks) for masks in ("shared", "per_row")}
 
 
-@dataclass
-class Tolerance:
-    """Rows stop at a standard error; looks at the numbers of `grid`."""
-
-    tolerance: float
-    grid: Sequence[int] = GRID
-    together: bool = False
-    measures: tuple[BoundMeasure, ...] = ()
-
-    def next_look(self, passes: int) -> int:
-        return min((n for n in self.grid if n > passes), default=1 << 60)
-
-    def settled(self, running: Mapping[Source, Running]) -> NDArray[np.bool_]:
-        met: NDArray[np.bool_] = (
-            running["ppm"].sums.moments().standard_error[:, 0] <= self.tolerance
-        )
-        return met
+def rule(tolerance: float, looks: Sequence[int] = GRID, together: bool = False) -> Rule:
+    """Of a job of 120 passes."""
+    return Rule({"ppm": Tolerance(tolerance)}, (*looks, 120), together)
 
 
 @dataclass
@@ -113,13 +99,13 @@ def assert_same(found: Sequence[Found], wanted: Sequence[Found]) -> None:
         np.testing.assert_array_equal(a, b)
 
 
-def simulated(sampler: Sampler, rule: Tolerance, draws: Draws) -> Iterator[tuple[int, bool]]:
-    """For each row alone, its passes and whether it met the rule, from all samples."""
+def simulated(sampler: Sampler, tolerance: float, draws: Draws) -> Iterator[tuple[int, bool]]:
+    """For each row alone, its passes and whether it met the tolerance, from all samples."""
     samples = sampler.sample({"year": YEARS}, 120, draws)["ppm"].astype(np.float64)[:, :, 0]
+    looks = (*GRID, 120)
     for row in samples.T:
-        errors = [row[:n].std(ddof=1) / np.sqrt(n) for n in (*rule.grid, 120)]
-        met = np.array(errors) <= rule.tolerance
-        yield (*rule.grid, 120)[int(met.argmax()) if met.any() else -1], bool(met.any())
+        met = np.array([row[:n].std(ddof=1) / np.sqrt(n) for n in looks]) <= tolerance
+        yield looks[int(met.argmax()) if met.any() else -1], bool(met.any())
 
 
 PACES = [Steps(1), Steps(7), Steps(40, 4), Steps(1 << 40, 1), Steps(1 << 40)]
@@ -130,13 +116,13 @@ PACES = [Steps(1), Steps(7), Steps(40, 4), Steps(1 << 40, 1), Steps(1 << 40)]
 def test_rows_stop_by_themselves_with_the_bits_of_their_passes(
     sampler: Sampler, masks: str, pace: Steps
 ) -> None:
-    rule, draws = Tolerance(0.12), DRAWS[masks]
-    stopping = replace(job(draws=draws), rule=rule)
+    draws = DRAWS[masks]
+    stopping = replace(job(draws=draws), rule=rule(0.12))
     run(sampler, [stopping], pace)
     passes, settled, mean, m2 = answer(stopping.found)
     assert len(set(passes)) > 2
     assert not settled.all()
-    assert list(zip(passes, settled, strict=True)) == list(simulated(sampler, rule, draws))
+    assert list(zip(passes, settled, strict=True)) == list(simulated(sampler, 0.12, draws))
     for row, count in enumerate(passes):
         fixed = sample_moments(sampler, {"year": YEARS}, int(count), draws)["ppm"]
         np.testing.assert_array_equal(mean[row], fixed.mean[row])
@@ -156,10 +142,10 @@ def test_jobs_of_several_grids_in_a_batch_come_to_what_each_comes_to_alone(
 
     def jobs(observer: Recorder) -> list[SampleJob]:
         return [
-            replace(job(YEARS[:2]), rule=Tolerance(0.1)),
-            replace(job(YEARS[2:5], 70), rule=Tolerance(0.15, (5, 10, 50)), observer=observer),
+            replace(job(YEARS[:2]), rule=rule(0.1)),
+            replace(job(YEARS[2:5], 70), rule=rule(0.15, (5, 10, 50)), observer=observer),
             job(YEARS[5:], 41, DRAWS["per_row"]),
-            replace(job(YEARS, 90, Draws(3, "per_row")), rule=Tolerance(0.1, together=True)),
+            replace(job(YEARS, 90, Draws(3, "per_row")), rule=rule(0.1, together=True)),
         ]
 
     alone, batch = map(jobs, observers)
@@ -177,11 +163,10 @@ def test_jobs_of_several_grids_in_a_batch_come_to_what_each_comes_to_alone(
 def test_rows_that_stop_together_stop_when_the_last_is_settled(
     sampler: Sampler, pace: Steps, tolerance: float
 ) -> None:
-    rule = Tolerance(tolerance, together=True)
-    stopping = replace(job(), rule=rule)
+    stopping = replace(job(), rule=rule(tolerance, together=True))
     run(sampler, [stopping], pace)
     passes, settled, *_ = answer(stopping.found)
-    alone = list(simulated(sampler, rule, DRAWS["shared"]))
+    alone = list(simulated(sampler, tolerance, DRAWS["shared"]))
     assert set(passes) == {max(count for count, _ in alone)}
     assert set(settled) == {all(met for _, met in alone)}
 
@@ -208,7 +193,7 @@ def test_an_observer_sees_all_rows_at_each_number_of_its_grid(pace: Steps, row: 
 
 def test_an_observer_sees_rows_that_have_stopped_as_they_stopped(sampler: Sampler) -> None:
     observer = Recorder()
-    stopping = replace(job(), rule=Tolerance(0.12), observer=observer)
+    stopping = replace(job(), rule=rule(0.12), observer=observer)
     run(sampler, [stopping], Steps(10, 2))
     final = answer(stopping.found)[0]
     for passes, found in observer.shown:
@@ -219,7 +204,7 @@ def test_an_observer_sees_rows_that_have_stopped_as_they_stopped(sampler: Sample
 
 def test_an_observer_is_not_shown_the_answer(sampler: Sampler) -> None:
     """Which follows anyway, after the last pass or when the last row has stopped."""
-    for watched in (job(passes=64), replace(job(), rule=Tolerance(1e9))):
+    for watched in (job(passes=64), replace(job(), rule=rule(1e9))):
         observer = Recorder()
         run(sampler, [replace(watched, observer=observer)])
         assert [passes for passes, _ in observer.shown] == ([8, 20, 33] if not watched.rule else [])
@@ -229,7 +214,7 @@ def test_one_block_of_rows_after_the_other_runs_without_an_observer(sampler: Sam
     """And all blocks up to each look with one."""
     jobs = (
         job(),
-        replace(job(), rule=Tolerance(0, (8, 20))),
+        replace(job(), rule=rule(0, (8, 20))),
         replace(job(), observer=Recorder((8, 20))),
     )
     steps = [[*sampler.run([each], Steps(1 << 40, 3))] for each in jobs]
@@ -239,7 +224,7 @@ def test_one_block_of_rows_after_the_other_runs_without_an_observer(sampler: Sam
 
 def test_rows_of_a_serial_plan_stop_though_they_stay_in_their_block(sampler: Sampler) -> None:
     serial = co2(Layout.SERIAL, fixed_rows=4)
-    one, other = (replace(job(draws=DRAWS["per_row"]), rule=Tolerance(0.12)) for _ in range(2))
+    one, other = (replace(job(draws=DRAWS["per_row"]), rule=rule(0.12)) for _ in range(2))
     run(serial, [one])
     run(sampler, [other])
     for a, b in zip(answer(one.found), answer(other.found), strict=True):
@@ -248,7 +233,7 @@ def test_rows_of_a_serial_plan_stop_though_they_stay_in_their_block(sampler: Sam
 
 def test_samples_that_a_measure_keeps_are_those_of_the_row_s_passes(sampler: Sampler) -> None:
     measure = BoundMeasure(Quantiles((0.5,)), Facts("ppm", (None, 1)))
-    stopping = replace(job(), rule=Tolerance(0.12), measures=(measure,))
+    stopping = replace(job(), rule=rule(0.12), measures=(measure,))
     run(sampler, [stopping])
     samples = sampler.sample({"year": YEARS}, 120, DRAWS["shared"])["ppm"]
     for part in stopping.found:
@@ -259,7 +244,7 @@ def test_samples_that_a_measure_keeps_are_those_of_the_row_s_passes(sampler: Sam
 def test_samples_of_rows_that_stopped_end_with_nan() -> None:
     model = load_model(STORE / "co2" / "1" / "model.onnx")
     stopping = model.prepare(YEARS, Options(passes=120, seed=7, measures=["samples", "max"]))
-    stopping.rule = Tolerance(0.12)
+    stopping.rule = rule(0.12)
     run(model.sampler, [stopping])
     found = model.prediction(stopping).measures
     whole = model.predict(YEARS, 120, 7, ["samples"]).measures["samples"]
@@ -274,12 +259,12 @@ def test_samples_of_rows_that_stopped_end_with_nan() -> None:
 
 
 def test_a_job_that_starts_again_comes_to_the_same(sampler: Sampler) -> None:
-    stopping = replace(job(), rule=Tolerance(0.12))
+    stopping = replace(job(), rule=rule(0.12))
     for _, _ in zip(range(9), sampler.run([stopping], Steps(30)), strict=False):
         pass
     stopping.restart()
     run(sampler, [stopping], Steps(30))
-    again = replace(job(), rule=Tolerance(0.12))
+    again = replace(job(), rule=rule(0.12))
     run(sampler, [again])
     assert_same(stopping.found, again.found)
 

@@ -36,7 +36,7 @@ def answer(
         }
     )
     rows = len(next(iter(next(iter(columns.values())).values())))
-    given = {"head": {"passes": 100, "seed": 7}, "row_passes": None, "ids": range(rows)}
+    given = {"head": {"passes": 100, "seed": 7}, "stopped": None, "ids": range(rows)}
     return Answer(columns=columns, manifest=manifest, **(given | others))
 
 

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 from service.cli.answers.answer import Answer
-from service.cli.answers.files import require_writable, write
+from service.cli.answers.files import as_json, require_writable, write
 from service.errors import InputError, MissingExtraError
+from service.protocol.prediction import Stopped
 from tests.service.cli.answers.fabricated import answer, shaped
 
 MEAN = np.array([[0.1, 0.2, 0.7], [1 / 3, 0.5, 1e-17]])
@@ -62,15 +63,19 @@ def test_table_has_a_column_for_each_element(tmp_path: Path, found: Answer, suff
 
 def test_columns_of_several_outputs_begin_with_output_name(tmp_path: Path) -> None:
     one = {"mean": [[0.2]], "variance": [[0.1]], "std": [[0.3]]}
-    path = tmp_path / "found.csv"
-    write(
-        path,
-        answer("classification", {"a": one, "b": one}, ["ham", "spam"], row_passes=np.array([64])),
-    )
+    path, stopped = tmp_path / "found.csv", Stopped(np.array([64]), np.array([True]))
+    write(path, answer("classification", {"a": one, "b": one}, ["ham", "spam"], stopped=stopped))
     with path.open(newline="") as file:
         head, row = csv.reader(file)
-    assert head[:5] == ["row", "passes", "a.mean[spam]", "a.variance[spam]", "a.std[spam]"]
-    assert row == ["0", "64", *["0.2", "0.1", "0.3"] * 2]
+    assert head[:6] == [
+        "row",
+        "passes",
+        "settled",
+        "a.mean[spam]",
+        "a.variance[spam]",
+        "a.std[spam]",
+    ]
+    assert row == ["0", "64", "True", *["0.2", "0.1", "0.3"] * 2]
 
 
 @pytest.mark.parametrize("task", ["regression", "other"])
@@ -87,6 +92,18 @@ def test_json_has_the_form_of_a_server(tmp_path: Path, found: Answer) -> None:
     assert (read["passes"], read["seed"], len(read["predictions"])) == (100, 7, 2)
     for name, values in found.columns["p"].items():
         assert [row[name] for row in read["predictions"]] == values.tolist()
+
+
+def test_json_and_npz_have_the_passes_of_each_row(tmp_path: Path) -> None:
+    stopped = Stopped(np.array([64, 200]), np.array([True, False]))
+    found = answer("regression", {"y": {"mean": shaped(2, 1)}}, stopped=stopped)
+    for name in ("found.json", "found.npz"):
+        write(tmp_path / name, found)
+    with np.load(tmp_path / "found.npz") as arrays:
+        read = {name: arrays[name].tolist() for name in ("row_passes", "row_settled")}
+    assert read == {"row_passes": [64, 200], "row_settled": [True, False]}
+    assert json.loads((tmp_path / "found.json").read_text()).items() > read.items()
+    assert json.loads(as_json(found)).items() > read.items()
 
 
 def test_npz_has_an_array_for_each_quantity(tmp_path: Path, found: Answer) -> None:

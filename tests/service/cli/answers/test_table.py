@@ -9,6 +9,7 @@ from rich.console import Console
 
 from service.cli.answers.answer import Answer
 from service.cli.answers.table import print_table
+from service.protocol.prediction import Stopped
 from tests.service.cli.answers.fabricated import answer, shaped
 
 LABELS = ["cat", "dog", "bird", "horse"]
@@ -135,14 +136,13 @@ def test_long_table_is_cut_with_a_note() -> None:
 
 def test_rows_have_ids_and_passes() -> None:
     quantities = {"mean": shaped(2, 1), "variance": shaped(2, 1)}
-    found = answer(
-        "regression", {"y": quantities}, ids=["first", "b" * 50], row_passes=np.array([32, 512])
-    )
+    stopped = Stopped(np.array([32, 512]), np.array([True, False]))
+    found = answer("regression", {"y": quantities}, ids=["first", "b" * 50], stopped=stopped)
     title, head, first, second = printed(found)
     assert "over 32 to 512 passes" in title
     assert head.split()[:2] == ["row", "passes"]
     assert first.split()[:2] == ["first", "32"]
-    assert second.split()[:2] == ["b" * 23 + "…", "512"]
+    assert second.split()[:4] == ["b" * 23 + "…", "512,", "not", "settled"]
 
 
 def test_terminal_gets_a_line_below_titles() -> None:
