@@ -13,7 +13,7 @@ UV := $(BIN)/uv
 # Suppresses uv's output on each install; failures are still shown.
 UV_QUIET ?= --quiet
 
-.PHONY: help serve test test-fast lint format models evaluate uncertainty loadtest soak goodput hostile bench serverbench stratified export keras2 supported docs lock clean
+.PHONY: help serve test test-fast lint format models evaluate uncertainty passes loadtest soak goodput hostile bench serverbench stratified export keras2 supported docs lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -69,6 +69,9 @@ evaluate: $(VENV)/dev.stamp  ## evaluate the uncertainty of the demo models; dra
 
 uncertainty: $(VENV)/dev.stamp  ## numbers and figures of docs/uncertainty.md; takes two minutes
 	$(BIN)/python -m scripts.uncertainty_figures --figures docs/images
+
+passes: $(VENV)/dev.stamp  ## measure stopping rules on the demo models; takes four minutes
+	$(BIN)/python -m scripts.passes $(ARGS)
 
 loadtest: $(VENV)/dev.stamp  ## load a local server with 1 to 32 clients; takes a minute
 	$(BIN)/python -m scripts.load_test $(ARGS)

@@ -1,0 +1,1 @@
+"""How many passes stopping rules need on the demo models, and what their answers are worth."""
