@@ -5,6 +5,7 @@
 It samples the demo models as the server does. Needs the `demo` extra, not TensorFlow.
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -208,6 +209,7 @@ def main(
     console.print(error_table(errors))
     console.print(interval_table(intervals, ppm[:, 0]))
     console.print(rate_table(co2))
+    console.print(stopping_table(digits, test.x))
     if figures is None:
         return
     plot_errors(errors, figures / "passes.png")
@@ -274,6 +276,20 @@ def rate_table(model: Predictor) -> Table:
         found = model.predict([[2010.0]], PASSES, SEED, rate_scale=scale)
         mean, std = found.mean.item(), np.sqrt(found.variance.item())
         table.add_row(f"{scale:g}", f"{mean:.1f}", f"{std:.2f}")
+    return table
+
+
+def stopping_table(model: Predictor, images: Array) -> Table:
+    """Passes of stopping rules for upright and rotated digits, and the share of settled rows."""
+    table = Table("digits: passes", "angle", "mean", "median", "99 %", "settled")
+    for rule in ({"tolerance": 0.01}, {"decide": {"measure": "predicted_class"}}):
+        for angle in (0, 30):
+            found = model.predict(rotated(images, angle), {"max": PASSES, **rule}, SEED)
+            passes = found.row_passes
+            quantiles = (np.quantile(passes, level) for level in (0.5, 0.99))
+            figures = (f"{number:.0f}" for number in (np.mean(passes), *quantiles))
+            settled = f"{np.mean(found.row_settled):.3f}"
+            table.add_row(json.dumps(rule), f"{angle}°", *figures, settled)
     return table
 
 
