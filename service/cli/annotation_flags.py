@@ -10,9 +10,50 @@ import typer
 from pydantic import ValidationError
 
 from service.annotations import EVERY_OUTPUT, Annotations, faulty_field
+from service.cli.option_flags import list_items
 from service.manifest import NoiseForm, Task
 
 T = TypeVar("T")
+
+Label = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Name of a class, in the order of the output's last axis; may be repeated. A "
+        "single sigmoid takes two: of its being 0, and 1."
+    ),
+]
+Labels = Annotated[
+    str | None, typer.Option(help="The labels separated by commas, or a file with one per line.")
+]
+LabelsFile = Annotated[Path | None, typer.Option(help="A file with one label per line.")]
+LinkFlag = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[OUTPUT=]LINK",
+        help="What makes probabilities of logits, applied in every pass: softmax, sigmoid or "
+        "identity; may be repeated for several outputs.",
+    ),
+]
+NoiseMean = Annotated[
+    str | None, typer.Option(help="Output with the mean of a heteroscedastic regression.")
+]
+Noise = Annotated[str | None, typer.Option(help="Output with its noise; may be the same output.")]
+Form = Annotated[NoiseForm | None, typer.Option(help="What the noise is given as.")]
+Precision = Annotated[
+    float | None, typer.Option(help="Inverse variance of the noise of a regression's targets.")
+]
+Measures = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--measures",
+        "--measure",
+        help="Measures of a request that names none, such as quantiles:0.05:0.95; separated by "
+        "commas, or repeated.",
+    ),
+]
+NoMeasures = Annotated[
+    bool, typer.Option("--no-measures", help="No measures, unless a request names some.")
+]
 
 
 def with_annotations(command: Callable[..., T]) -> Callable[..., T]:
@@ -33,56 +74,22 @@ def with_annotations(command: Callable[..., T]) -> Callable[..., T]:
 def _annotations(
     *,
     task: Annotated[Task | None, typer.Option(help="What the outputs mean.")] = None,
-    label: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Name of a class, in the order of the output's last axis; may be repeated. A "
-            "single sigmoid takes two: of its being 0, and 1."
-        ),
-    ] = None,
-    labels: Annotated[
-        str | None,
-        typer.Option(help="The labels separated by commas, or a file with one per line."),
-    ] = None,
-    labels_file: Annotated[
-        Path | None, typer.Option(help="A file with one label per line.")
-    ] = None,
-    link: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="[OUTPUT=]LINK",
-            help="What makes probabilities of logits, applied in every pass: softmax, sigmoid or "
-            "identity; may be repeated for several outputs.",
-        ),
-    ] = None,
-    noise_mean: Annotated[
-        str | None, typer.Option(help="Output with the mean of a heteroscedastic regression.")
-    ] = None,
-    noise: Annotated[
-        str | None, typer.Option(help="Output with its noise; may be the same output.")
-    ] = None,
-    noise_form: Annotated[
-        NoiseForm | None, typer.Option(help="What the noise is given as.")
-    ] = None,
-    noise_precision: Annotated[
-        float | None, typer.Option(help="Inverse variance of the noise of a regression's targets.")
-    ] = None,
-    measure: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Measure of a request that names none, such as quantiles:0.05:0.95; may be "
-            "repeated."
-        ),
-    ] = None,
-    no_measures: Annotated[
-        bool, typer.Option("--no-measures", help="No measures, unless a request names some.")
-    ] = False,
+    label: Label = None,
+    labels: Labels = None,
+    labels_file: LabelsFile = None,
+    link: LinkFlag = None,
+    noise_mean: NoiseMean = None,
+    noise: Noise = None,
+    noise_form: Form = None,
+    noise_precision: Precision = None,
+    measures: Measures = None,
+    no_measures: NoMeasures = False,
     passes: Annotated[
         int | None, typer.Option(help="Default number of passes of a request.")
     ] = None,
 ) -> Annotations:
-    if no_measures and measure:
-        raise _ended("give one of --measure and --no-measures.")
+    if no_measures and measures:
+        raise _ended("give one of --measures and --no-measures.")
     names = {"mean": noise_mean, "noise": noise, "form": noise_form}
     values = {
         "task": task,
@@ -90,7 +97,7 @@ def _annotations(
         "link": dict(map(_link, link or ())) or None,
         "noise": names if any(names.values()) else None,
         "noise_precision": noise_precision,
-        "measures": () if no_measures else measure or None,
+        "measures": () if no_measures else list_items(measures) or None,
         "passes": passes,
     }
     try:

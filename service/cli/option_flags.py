@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 import typer
@@ -41,12 +41,15 @@ def with_options(command: Callable[..., T]) -> Callable[..., T]:
 
 
 def _value(option: Option, given: Any) -> Any:
-    """A value as `Options` takes it: lists may be separated by commas, and "" is an empty one."""
+    """A value as `Options` takes it."""
     if option.kind == "passes" and given is not None and given.lstrip("-").isdecimal():
         return int(given)
-    if not isinstance(given, list):
-        return given
-    return [item.strip() for text in given if text for item in text.split(",")]
+    return list_items(given) if isinstance(given, list) else given
+
+
+def list_items(given: Sequence[str] | None) -> list[str]:
+    """The items of a repeated flag, each separated by commas; "" is an empty list."""
+    return [item.strip() for text in given or () if text for item in text.split(",")]
 
 
 def _sentence(option: Option) -> str:

@@ -47,10 +47,10 @@ def _passes(stopped: Stopped) -> list[str]:
 def _title(name: str, answer: Answer) -> str:
     if not answer.head:
         return f"{name}: one pass with dropout off"
-    found = answer.stopped
-    counts = None if found is None else f"{found.passes.min()} to {found.passes.max()}"
-    passes = counts or answer.head["passes"]
-    seed = answer.head["seed"]
+    passes, seed = f"{answer.head['passes']}", answer.head["seed"]
+    if answer.stopped is not None:
+        of_rows = answer.stopped.passes
+        passes = " to ".join(dict.fromkeys((f"{of_rows.min()}", f"{of_rows.max()}")))
     return f"{name}: mean ± standard deviation over {passes} passes, seed {seed}"
 
 

@@ -69,17 +69,19 @@ def test_a_foreign_file_is_read_as_before_plus_what_is_said(path: Path, tmp_path
 def test_an_artifact_gets_another_manifest(digits_path: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.onnx"
     before = read_artifact(digits_path).manifest
-    found = written(digits_path, "--measure", "predictive_entropy", "--output", copy)
-    assert found == before.model_copy(update={"measures": ("predictive_entropy",)})
+    found = written(digits_path, "--measures", "predictive_entropy, std", "--output", copy)
+    assert found == before.model_copy(update={"measures": ("predictive_entropy", "std")})
     assert annotations.METADATA_KEY not in metadata(copy)
-    assert json.loads(metadata(copy)[METADATA_KEY])["measures"] == ["predictive_entropy"]
+    assert json.loads(metadata(copy)[METADATA_KEY])["measures"] == ["predictive_entropy", "std"]
 
 
 def test_default_measures_can_be_taken_away(digits_path: Path, tmp_path: Path) -> None:
     first, second = tmp_path / "1.onnx", tmp_path / "2.onnx"
     written(digits_path, "--measure", "confidence", "--output", first)
     assert written(first, "--no-measures", "--output", second).measures == ()
-    assert "one of --measure and --no-measures" in refused(first, "--no-measures", "--measure", "x")
+    assert "one of --measures and --no-measures" in refused(
+        first, "--no-measures", "--measure", "x"
+    )
 
 
 def test_a_second_time_adds_to_the_first(path: Path, tmp_path: Path) -> None:

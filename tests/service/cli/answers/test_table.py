@@ -145,6 +145,13 @@ def test_rows_have_ids_and_passes() -> None:
     assert second.split()[:4] == ["b" * 23 + "…", "512,", "not", "settled"]
 
 
+def test_title_has_one_number_if_all_rows_stopped_after_as_many_passes() -> None:
+    quantities = {"mean": shaped(2, 1), "variance": shaped(2, 1)}
+    stopped = Stopped(np.array([32, 32]), np.array([True, True]))
+    title, *_ = printed(answer("regression", {"y": quantities}, stopped=stopped))
+    assert "over 32 passes" in title
+
+
 def test_terminal_gets_a_line_below_titles() -> None:
     lines = printed(classes(), is_terminal=True)
     assert set(lines[2]) == {"─"}
