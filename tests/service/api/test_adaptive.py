@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import time
 from typing import Any
 
@@ -9,12 +10,13 @@ import httpx
 import numpy as np
 import pytest
 
-from scripts.local_server import LocalServer
+from scripts.local_server import LocalServer, local_server
 from service import Predictor
 from service.api.tfserving.arrays import NPZ, RAW
 from service.client import Client
 from service.protocol.adaptive import AdaptivePasses
 from service.protocol.prediction import Prediction
+from tests.conftest import STORE
 from tests.service.api.protocol import tensor
 
 X = np.random.default_rng(3).uniform(0, 16, (6, 64)).astype(np.float32)
@@ -114,3 +116,20 @@ def test_passes_that_were_run_are_counted(client: httpx.Client) -> None:
     while samples() == before and time.monotonic() < end:
         time.sleep(0.01)  # it is counted after it was sent
     assert samples() - before == sum(answer["row_passes"])
+
+
+@pytest.mark.slow
+def test_the_memory_for_passes_does_not_change_an_answer() -> None:
+    """By a server with little memory, rows run in several blocks."""
+    rows = np.random.default_rng(5).uniform(0, 16, (1500, 64)).astype(np.float32)
+    answers = []
+    for mebibytes in ("16", "512"):
+        with local_server(STORE, os.environ | {"MCDROPOUT_MEMORY": mebibytes}) as server:
+            query, headers = {"passes": TEXT, "seed": "7"}, {"Content-Type": RAW, "Accept": NPZ}
+            answer = httpx.post(
+                server.url + V1, params=query, content=rows.tobytes(), headers=headers, timeout=60
+            )
+        answers.append(dict(np.load(io.BytesIO(answer.content))))
+    for name, found in answers[0].items():
+        np.testing.assert_array_equal(found, answers[1][name], name)
+    assert len(set(answers[0]["row_passes"])) > 3
