@@ -3,7 +3,7 @@
 import random
 from collections import deque
 from collections.abc import Iterator, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from math import prod
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,14 +15,13 @@ from service.core.measures import BoundMeasure, Facts, measures_of, read_measure
 from service.core.measures.facts import NO_OFF
 from service.core.measures.standard_error import StandardError
 from service.core.stopping import Rule, read_rule
-from service.core.summary import value
-from service.errors import ArtifactError, InputError, OutputError
+from service.errors import ArtifactError, InputError
 from service.facts import facts_of
 from service.graph.artifact import Artifact, read_artifact
 from service.inference.estimates import Doubling
 from service.inference.inputs import read_inputs
 from service.inference.jobs import DeterministicJob, Job, SampleJob
-from service.inference.looks import Found, in_order, stopped_rows
+from service.inference.looks import Found, stopped_rows
 from service.inference.options import (
     Limits,
     read_options,
@@ -32,6 +31,7 @@ from service.inference.options import (
     sampling_of,
 )
 from service.inference.planner import Planned, plan_model
+from service.inference.reduction import reduce_output, require_finite
 from service.inference.runner import Draws, row_count
 from service.inference.sampler import Sampler
 from service.inference.verification import Verification
@@ -45,7 +45,7 @@ from service.protocol.options import (
     Options,
     Sampling,
 )
-from service.protocol.prediction import OutputPrediction, Prediction
+from service.protocol.prediction import Prediction
 from service.runtime.engine import CPU, Provider
 
 Array = NDArray[Any]
@@ -237,7 +237,7 @@ class Predictor:
         """
         parts = job.found if found is None else found
         outputs = {
-            name: _reduce(name, parts, [m for m in job.measures if m.output == name])
+            name: reduce_output(name, parts, [m for m in job.measures if m.output == name])
             for name in self._output_names
         }
         passes = max(part.passes for part in parts)
@@ -267,7 +267,7 @@ class Predictor:
         """
         outputs = job.outputs()
         for name, y in outputs.items():
-            _require_finite(f"output {name!r}", y)
+            require_finite(f"output {name!r}", y)
         return {name: outputs[name] for name in self._output_names}
 
     def _stream(self, job: SampleJob) -> Iterator[Prediction]:
@@ -307,37 +307,6 @@ def _default_measures(artifact: Artifact, facts: Sequence[Facts]) -> tuple[Bound
         return read_measures(artifact.manifest.measures, facts)
     except InputError as error:
         raise ArtifactError(f"{artifact.path} has a manifest whose {error}") from error
-
-
-def _reduce(
-    name: str, parts: Sequence[Found], measures: Sequence[BoundMeasure]
-) -> OutputPrediction:
-    """Combine the summaries of all rows for one output, and its measures."""
-    mean = in_order(parts, lambda part: part.summaries[name].moments.mean)
-    variance = in_order(parts, lambda part: part.summaries[name].moments.variance)
-    # A NaN sample makes the mean NaN.
-    _require_finite(f"output {name!r}", mean + variance)
-    return OutputPrediction(
-        mean, variance, {m.name: in_order(parts, partial(_value, m)) for m in measures}
-    )
-
-
-def _value(measure: BoundMeasure, part: Found) -> Array:
-    values = value(measure, part.summaries)
-    if values.dtype.kind == "f":
-        _require_finite(f"measure {measure.name!r} of output {measure.output!r}", values, part.rows)
-    return values
-
-
-def _require_finite(what: str, values: Array, rows: NDArray[np.intp] | None = None) -> None:
-    """Check (R, …) values of some rows, by default of all."""
-    if not np.isfinite(values).all():
-        index = int(np.argwhere(~np.isfinite(values))[0][0])
-        row = index if rows is None else rows[index]
-        raise OutputError(
-            f"the answer for row {row} has NaN or infinity in {what}. Check that the row is in the "
-            f"range of the training data."
-        )
 
 
 def load_model(
