@@ -37,6 +37,7 @@ def export_demo(name: str, path: Path) -> Any:
         task=module.TASK,
         labels=getattr(module, "LABELS", None),
         example=module.example(),
+        measures=(),  # the examples of the documentation name their measures
         source=Source(kind="file", name=source.name, sha256=file_sha256(source)),
     )
 

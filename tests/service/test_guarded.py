@@ -113,7 +113,7 @@ def test_answers_are_unaffected_by_failing_metrics_logs_and_traces(
 
 
 def with_classes(content: bytes, classes: int) -> bytes:
-    """The digits model with the probabilities of its first classes only."""
+    """The digits model with its first classes only."""
     model = onnx.load_model_from_string(content)
     for node in model.graph.node:
         for index, name in enumerate(node.output):
@@ -122,7 +122,8 @@ def with_classes(content: bytes, classes: int) -> bytes:
     for name, number in (("first", 0), ("last", classes), ("axis", 1)):
         model.graph.initializer.append(onnx.numpy_helper.from_array(np.array([number]), name))
     inputs = ["all", "first", "last", "axis"]
-    model.graph.node.append(onnx.helper.make_node("Slice", inputs, ["probabilities"]))
+    model.graph.node.append(onnx.helper.make_node("Slice", inputs, ["some"]))
+    model.graph.node.append(onnx.helper.make_node("Softmax", ["some"], ["probabilities"]))
     model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = classes
     (entry,) = (e for e in model.metadata_props if e.key == METADATA_KEY)
     manifest = json.loads(entry.value)
