@@ -285,11 +285,10 @@ def stopping_table(model: Predictor, images: Array) -> Table:
     for rule in ({"tolerance": 0.01}, {"decide": {"measure": "predicted_class"}}):
         for angle in (0, 30):
             found = model.predict(rotated(images, angle), {"max": PASSES, **rule}, SEED)
-            passes = found.row_passes
+            passes, settled = np.asarray(found.row_passes), np.asarray(found.row_settled)
             quantiles = (np.quantile(passes, level) for level in (0.5, 0.99))
-            figures = (f"{number:.0f}" for number in (np.mean(passes), *quantiles))
-            settled = f"{np.mean(found.row_settled):.3f}"
-            table.add_row(json.dumps(rule), f"{angle}°", *figures, settled)
+            figures = (f"{number:.0f}" for number in (passes.mean(), *quantiles))
+            table.add_row(json.dumps(rule), f"{angle}°", *figures, f"{settled.mean():.3f}")
     return table
 
 
