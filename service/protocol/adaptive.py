@@ -53,7 +53,8 @@ class Decision:
         _require(self, "confidence", _is_number(self.confidence), "a number")
         _require(self, "confidence", 0.5 <= self.confidence < 1, "from 0.5 to below 1")
         _require(self, "threshold", not is_class or self.threshold is None, "left out for a class")
-        _require(self, "threshold", is_class or _is_number(self.threshold), "a number")
+        has_side = is_class or _is_number(self.threshold)
+        _require(self, "threshold", has_side, f"a number, except for {PREDICTED_CLASS!r}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -61,7 +61,10 @@ def test_defaults_are_left_out() -> None:
         ({"tolerance": 1, "tol": 1}, "passes has no field 'tol'; its fields are ["),
         ({"decide": "mean"}, "passes.decide is 'mean'; it must be an object"),
         ({"decide": {}}, "passes.decide.measure is None; it must be a name."),
-        ({"decide": {"measure": "mean"}}, "passes.decide.threshold is None; it must be a number."),
+        (
+            {"decide": {"measure": "mean"}},
+            "passes.decide.threshold is None; it must be a number, except for 'predicted_class'.",
+        ),
         ({"decide": {"level": 1}}, "passes.decide has no field 'level'"),
         (
             {"decide": {"measure": "predicted_class"}, "tolerance": 1},
