@@ -54,7 +54,7 @@ def memory_bars(seconds: Sequence[float], rss: Sequence[float], band: float = BA
     furthest = _furthest(size / level - 1)
     slope = float(np.polyfit(at, size, 1)[0])
     trend = slope * float(at[-1] - at[0]) / level
-    shown = f"{trend:+.1%} ({slope * 3600 / _MIB:+.1f} MiB an hour)"
+    shown = f"{trend:+.1%} ({slope * 3600 / _MIB:+.1f} MiB/h)"
     limit = f"within ± {band:.0%}"
     return [
         Bar("memory against its level", f"{furthest:+.1%}", limit, abs(furthest) <= band),

@@ -171,7 +171,7 @@ def test_memory_bars(sizes: Array, kept: list[bool]) -> None:
 
 def test_memory_trend_is_given_per_hour() -> None:
     _, trend = memory_bars(list(TIMES), list((300 + TIMES / 60) * MIB))
-    assert trend.found == "+2.6% (+60.0 MiB an hour)"
+    assert trend.found == "+2.6% (+60.0 MiB/h)"
 
 
 def test_memory_bars_need_samples() -> None:
@@ -277,7 +277,7 @@ def test_soak_reports_memory(tmp_path: Path) -> None:
     short = ("--minutes", "0.2", "--clients", "8", "--band", "0.5")
     ended = run("scripts.load_test", "soak", *short, "--figures", str(tmp_path))
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    for text in ("trend of memory", "MiB an hour", "answers compared", "0 differ"):
+    for text in ("trend of memory", "MiB/h", "answers compared", "0 differ"):
         assert text in ended.stdout
     assert "NO" not in ended.stdout
     assert (tmp_path / "soak.png").stat().st_size > 10_000

@@ -1,0 +1,1 @@
+"""The calibration of a model: a document beside its file, fitted to data that trained nothing."""

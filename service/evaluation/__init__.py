@@ -1,0 +1,1 @@
+"""How far the uncertainty of a model can be trusted: its predictions compared with targets."""
