@@ -6,9 +6,11 @@ from pathlib import Path
 import httpx
 import onnx
 import pytest
+from playwright.sync_api import Browser
 
 from scripts.local_server import LocalServer, local_server
 from service import Predictor, load_model
+from tests.browser import launched
 
 ROOT = Path(__file__).resolve().parent.parent
 STORE = ROOT / "models" / "store"
@@ -39,6 +41,14 @@ def server() -> Iterator[LocalServer]:
 def client(server: LocalServer) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=server.url, timeout=60) as http:
         yield http
+
+
+# Of a module, because Playwright keeps an event loop running, in which no `asyncio.run` works.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A Chromium process."""
+    with launched() as running:
+        yield running
 
 
 @pytest.fixture
