@@ -14,8 +14,9 @@ from service.annotations import Annotations, annotated
 from service.draft import draft_of
 from service.errors import ModelError
 from service.graph.artifact import read_artifact
+from service.graph.beside import sidecar_of
 from service.graph.model_file import data_files
-from service.graph.sidecar import read_annotations, sidecar_of
+from service.graph.sidecar import read_annotations
 from service.inference.predictor import Predictor, load_model
 from service.manifest import METADATA_KEY, Manifest
 

@@ -14,18 +14,8 @@ from service.annotations import (
     parse_annotations,
     require_fit,
 )
-from service.errors import ArtifactError
-from service.graph.model_file import opened
+from service.graph.beside import read_beside, sidecar_of
 from service.manifest import Manifest
-
-_SUFFIX = ".mcdropout.json"
-#: A million labels fit.
-_MAX_BYTES = 16 << 20
-
-
-def sidecar_of(path: Path) -> Path:
-    """Where the sidecar of a model file is looked for: `model.mcdropout.json` of `model.onnx`."""
-    return path.with_suffix(_SUFFIX)
 
 
 def with_annotations(manifest: Manifest, path: Path, metadata: Mapping[str, str]) -> Manifest:
@@ -56,15 +46,4 @@ def read_annotations(path: Path, metadata: Mapping[str, str]) -> Iterator[tuple[
         yield where, parse_annotations(metadata[METADATA_KEY], where)
     sidecar = sidecar_of(path)
     if os.path.lexists(sidecar):
-        yield str(sidecar), parse_annotations(_read(sidecar), str(sidecar))
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with opened(path) as file:
-            content = file.read(_MAX_BYTES + 1)
-    except OSError as error:
-        raise ArtifactError(f"{path} cannot be read: {error.strerror}.") from error
-    if len(content) > _MAX_BYTES:
-        raise ArtifactError(f"{path} has more than the {_MAX_BYTES >> 20} MiB that a sidecar may.")
-    return content
+        yield str(sidecar), parse_annotations(read_beside(sidecar, "sidecar"), str(sidecar))

@@ -1,0 +1,232 @@
+"""The document `calibration.json` beside a model file: its fields, and how it is parsed.
+
+`mcdropout calibrate` writes it; the server and `load_model` apply it. It is no part of the model
+file, which stays as it was verified. `service.graph.beside` finds and reads it.
+"""
+
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from service.core.calibration import (
+    Calibration,
+    ConformalInterval,
+    ConformalSet,
+    IntervalMethod,
+    Selection,
+    SetMethod,
+)
+from service.errors import ArtifactError
+from service.manifest import Precision, Task
+from service.protocol.options import Masks, Sampling
+
+CALIBRATION_FILE = "calibration.json"
+
+Sha256 = Annotated[str, StringConstraints(pattern="[0-9a-f]{64}")]
+#: A number that is neither infinite nor NaN, which JSON does not have.
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+#: A probability that can be neither 0 nor 1.
+Level = Annotated[float, Field(gt=0, lt=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelReference(_Frozen):
+    """The model that was calibrated; the calibration holds for no other."""
+
+    sha256: Sha256 = Field(description="of its files (see `service.graph.beside.model_sha256`)")
+    task: Task
+    outputs: tuple[str, ...]
+
+
+class DataReference(_Frozen):
+    """The rows that it was fitted to."""
+
+    name: str
+    sha256: Sha256 = Field(description="of all rows, in any order")
+    rows: Annotated[int, Field(ge=1)]
+    smallest: tuple[str, ...] = Field(
+        default=(), description="the smallest hashes of single rows, which show an overlap"
+    )
+
+
+class SamplingReference(_Frozen):
+    """How the model was sampled. Another dropout rate, for example, is another distribution."""
+
+    passes: Annotated[int, Field(ge=2)]
+    rate_scale: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    masks: Masks = "shared"
+    sampling: Sampling = "independent"
+    sites: tuple[str, ...] | None = Field(default=None, description="active ones; null: all")
+    seed: Annotated[int, Field(ge=0)]
+
+
+class SetSpec(_Frozen):
+    """A rule for prediction sets."""
+
+    method: SetMethod
+    coverage: Level
+    threshold: Number = Field(description="a class is in the set if its score is at most this")
+
+    @property
+    def rule(self) -> ConformalSet:
+        """The same for the measure."""
+        return ConformalSet(self.method, self.coverage, self.threshold)
+
+
+class IntervalSpec(_Frozen):
+    """A rule for prediction intervals."""
+
+    method: IntervalMethod
+    coverage: Level
+    threshold: Number | tuple[Number, Number] = Field(
+        description="multiple of the scale by which the ends move outwards; or of the lower and "
+        "of the upper end"
+    )
+
+    @property
+    def rule(self) -> ConformalInterval:
+        """The same for the measure."""
+        both = self.threshold if isinstance(self.threshold, tuple) else (self.threshold,) * 2
+        return ConformalInterval(self.method, self.coverage, *both)
+
+
+class SelectionSpec(_Frozen):
+    """Which answers are accepted."""
+
+    measure: str = Field(description="as in a request")
+    threshold: Number = Field(description="itself is accepted")
+    keep: Literal["at_most", "at_least"] = Field(
+        description="whether values up to the threshold are accepted, or values from it on"
+    )
+    target_risk: Level | None = Field(
+        default=None,
+        description="maximum share of errors among accepted answers; null: the coverage was chosen",
+    )
+    coverage: Share = Field(description="share of the calibration's rows that are accepted")
+    confidence: Level | None = Field(default=None, description="of the guarantee")
+    guarantee: str = Field(description="what holds of the accepted answers, in words")
+
+    @property
+    def rule(self) -> Selection:
+        """The same for the measures."""
+        return Selection(self.measure, self.threshold, self.keep == "at_most")
+
+
+class Histogram(_Frozen):
+    """The values of a measure over the calibration's rows."""
+
+    edges: Annotated[tuple[Number, ...], Field(min_length=1)] = Field(
+        description="upper ends of the bins, ascending; the last bin has none"
+    )
+    counts: tuple[Count, ...] = Field(description="values above the edge before, up to the own one")
+
+    @model_validator(mode="after")
+    def _fit(self) -> Self:
+        if any(low >= high for low, high in pairwise(self.edges)):
+            raise ValueError("edges must ascend")
+        if len(self.counts) != len(self.edges) + 1:
+            raise ValueError(
+                f"there are {len(self.counts)} counts for {len(self.edges)} edges; there is one "
+                "more than edges"
+            )
+        if not any(self.counts):
+            raise ValueError("counts are all 0")
+        return self
+
+
+class Metrics(_Frozen):
+    """Metrics on the calibration's rows, name to number, without and with the calibration."""
+
+    before: Mapping[str, Number] = {}
+    after: Mapping[str, Number] = {}
+
+
+class CalibrationDocument(_Frozen):
+    """All that was fitted to a model, what it was fitted to, and how."""
+
+    format_version: Literal[1] = 1
+    model: ModelReference
+    output: str = Field(description="the output that is calibrated")
+    data: DataReference
+    created: AwareDatetime
+    tools: Mapping[str, str] = Field(description="versions of what made it")
+    sampling: SamplingReference
+    temperature: Positive | None = Field(
+        default=None, description="T of class probabilities, p^(1/T), normalized"
+    )
+    noise_precision: Precision | None = Field(
+        default=None, description="inverse variance of the noise of a regression's targets"
+    )
+    sets: tuple[SetSpec, ...] = Field(default=(), description="the first one is the default")
+    intervals: tuple[IntervalSpec, ...] = Field(default=(), description="likewise")
+    selection: SelectionSpec | None = None
+    reference: Mapping[str, Histogram] = Field(
+        default={}, description="by measure; what drift is measured from"
+    )
+    metrics: Metrics = Metrics()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.output not in self.model.outputs:
+            raise ValueError(
+                f"output {self.output!r} is none of model.outputs, {[*self.model.outputs]}"
+            )
+        for field, rules in (("sets", self.sets), ("intervals", self.intervals)):
+            coverages = [rule.coverage for rule in rules]
+            if len(set(coverages)) < len(coverages):
+                raise ValueError(f"{field} have a coverage twice: {coverages}")
+        return self
+
+    @property
+    def facts(self) -> Calibration:
+        """What measures depend on."""
+        return Calibration(
+            self.temperature,
+            tuple(one.rule for one in self.sets),
+            tuple(one.rule for one in self.intervals),
+            None if self.selection is None else self.selection.rule,
+        )
+
+    def as_json(self) -> str:
+        """The text of the file."""
+        return self.model_dump_json(indent=2) + "\n"
+
+
+def calibration_of(path: Path) -> Path:
+    """Where the calibration of a model file is looked for."""
+    return path.with_name(CALIBRATION_FILE)
+
+
+def parse_calibration(text: str | bytes, where: str) -> CalibrationDocument:
+    """Read a document from JSON; `where` names the file in errors.
+
+    Raises:
+        ArtifactError: it is malformed; naming the field.
+    """
+    try:
+        return CalibrationDocument.model_validate_json(text)
+    except ValidationError as error:
+        raise ArtifactError(f"{where}: {_first_fault(error)}") from error
+
+
+def _first_fault(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    field = ".".join(map(str, first["loc"])) or "the document"
+    return f"{field}: {first['msg'].removeprefix('Value error, ')}."
