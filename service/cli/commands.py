@@ -154,8 +154,9 @@ def predict(
     with _errors_as_text():
         from service.cli.answers.answer import ask, ask_deterministic
         from service.cli.answers.target import target_of
-        from service.cli.rows import read_example, read_rows
+        from service.cli.example import read_example
         from service.inference.predictor import load_model
+        from service.rows import read_rows
         from service.runtime.device import choose_device
 
         if example == (rows is not None):

@@ -41,6 +41,8 @@ class Draws:
         rate_scale: multiplies every dropout rate.
         sites: names of the active sites; all others are off. None: all are active.
         sampling: whether passes are independent, or coupled in blocks (see `strata`).
+        first_row: number of the first row, where the rows are a part of more: each draws what it
+            would draw among all.
     """
 
     seed: int
@@ -48,6 +50,7 @@ class Draws:
     rate_scale: float = 1.0
     sites: frozenset[str] | None = None
     sampling: Sampling = "independent"
+    first_row: int = 0
 
     @property
     def block(self) -> int:
@@ -185,7 +188,8 @@ class Runner:
             if draws.sites is not None and site.name not in draws.sites:
                 found.append(site.distribution.still(len(passes), shape, site.dtype))
                 continue
-            rows = own if draws.masks == "per_row" and site.rows_apart else _SHARED
+            apart = draws.masks == "per_row" and site.rows_apart
+            rows = [draws.first_row + row for row in own] if apart else _SHARED
             rate = None if site.rate is None else min(site.rate * draws.rate_scale, 1.0)
             drawn = site.distribution.draw(
                 draws.seed,

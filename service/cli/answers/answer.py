@@ -7,11 +7,11 @@ from typing import Any
 from numpy.typing import NDArray
 
 from service.api.tfserving.codec import sampled
-from service.cli.rows import Rows
 from service.errors import InputError
 from service.inference.predictor import Predictor
 from service.manifest import Manifest, OutputSpec
 from service.protocol.prediction import Stopped
+from service.rows import Rows
 
 Array = NDArray[Any]
 Quantities = Mapping[str, Array]

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from service.cli.answers.answer import Answer, Array
-from service.cli.names import element_names, numbered
 from service.protocol.options import quantity_name
+from service.rows.names import element_names, numbered
 
 
 def flat_columns(answer: Answer) -> dict[str, Array | Sequence[str | int]]:

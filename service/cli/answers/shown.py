@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from rich.cells import cell_len
 
 from service.cli.answers.columns import output_axes
-from service.cli.names import element_names
 from service.errors import shortened
 from service.manifest import Manifest
+from service.rows.names import element_names
 
 Array = NDArray[Any]
 

@@ -8,9 +8,9 @@ from rich.table import Table
 
 from service.cli.answers.answer import Answer
 from service.cli.answers.shown import LETTERS, Column, first_rows, fitting_columns
-from service.cli.names import counted
 from service.errors import shortened
 from service.protocol.prediction import Stopped
+from service.rows.names import counted
 
 #: Maximum number of rows.
 _ROWS = 40

@@ -9,7 +9,7 @@ from rich.console import Console
 from service.cli.answers.answer import Answer
 from service.cli.answers.files import as_json, require_writable, write
 from service.cli.answers.table import print_table
-from service.cli.names import counted
+from service.rows.names import counted
 
 #: Values of --output from before it took files.
 _TABLE, _JSON = Path("table"), Path("json")

@@ -6,17 +6,22 @@ from pathlib import Path
 
 import numpy as np
 
-from service.cli.names import counted
-from service.cli.rows.csv_cells import BadCellError, CellReader, DecimalCommas
-from service.cli.rows.csv_header import Layout, read_layout
-from service.cli.rows.csv_text import CsvText, Record
-from service.cli.rows.given import Rows
 from service.errors import InputError, Loc
 from service.inference.inputs import ReadRows, read_inputs
 from service.manifest import InputSpec
+from service.rows.csv_cells import BadCellError, CellReader, DecimalCommas
+from service.rows.csv_header import Layout, read_layout
+from service.rows.csv_text import CsvText, Record
+from service.rows.given import Further, Rows
+from service.rows.names import counted
 
 
-def read_csv(path: Path, specs: Sequence[InputSpec], header: bool | None = None) -> Rows:
+def read_csv(
+    path: Path,
+    specs: Sequence[InputSpec],
+    header: bool | None = None,
+    further: Further | None = None,
+) -> Rows:
     """Read the rows of a CSV file by the rules in docs/predict.md.
 
     It needs memory in proportion to the values, not to the text.
@@ -25,13 +30,14 @@ def read_csv(path: Path, specs: Sequence[InputSpec], header: bool | None = None)
         path: of the file.
         specs: the model's inputs.
         header: whether its first line is a header; None: detect it.
+        further: see `Further`.
 
     Raises:
         InputError: with file, line, column and what would be right.
         OSError: the file cannot be read.
     """
     text = CsvText(path)
-    layout = read_layout(text, specs, header)
+    layout = read_layout(text, specs, header, further)
     return _Reading(text, layout, specs).rows()
 
 
@@ -39,9 +45,9 @@ class _Reading:
     """Collects the rows of a file line by line."""
 
     def __init__(self, text: CsvText, layout: Layout, specs: Sequence[InputSpec]) -> None:
-        self._text, self._layout, self._specs = text, layout, specs
+        self._text, self._layout, self._specs = text, layout, [*specs, *layout.further]
         self._commas = None if text.delimiter == "," else DecimalCommas()
-        self._readers = {spec.name: CellReader(spec, self._commas) for spec in specs}
+        self._readers = {spec.name: CellReader(spec, self._commas) for spec in self._specs}
         self._lines = array("q")  # first line of each row
         self._ids: list[str] = []
 
@@ -57,7 +63,9 @@ class _Reading:
         doubt = self._commas.doubt() if self._commas else None
         if doubt is not None:
             raise self._text.refusal(doubt[0], f": {doubt[1]}")
-        return Rows(self._values(), self._ids if self._layout.has_index else None)
+        values = self._values()
+        further = {spec.name: values.pop(spec.name) for spec in self._layout.further}
+        return Rows(values, self._ids if self._layout.has_index else None, further)
 
     def _add(self, record: Record) -> None:
         line, cells = record

@@ -1,24 +1,26 @@
-"""Reads the rows of `mcdropout predict`: from a file, standard input, or the model's example."""
+"""Reads rows of the inputs of a model from files and standard input."""
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
-import typer
+from numpy.typing import NDArray
 
-from service.cli.rows.csv_rows import read_csv
-from service.cli.rows.given import Rows
 from service.errors import InputError
-from service.manifest import InputSpec, Manifest
-from service.server.banner import example_rows
+from service.manifest import InputSpec
+from service.rows.csv_rows import read_csv
+from service.rows.given import Further, Rows
+from service.rows.parquet import read_parquet
 
-__all__ = ["Rows", "read_example", "read_rows"]
+__all__ = ["Further", "Rows", "read_labeled_rows", "read_rows"]
 
 _CSV = (".csv", ".tsv")
+_NO_HEADER = "--header and --no-header apply only to .csv and .tsv files."
 
 
 def read_rows(source: str, specs: Sequence[InputSpec], header: bool | None = None) -> Rows:
@@ -36,26 +38,61 @@ def read_rows(source: str, specs: Sequence[InputSpec], header: bool | None = Non
     """
     path = Path(source)
     if header is not None and path.suffix not in _CSV:
-        raise InputError("--header and --no-header apply only to .csv and .tsv files.")
+        raise InputError(_NO_HEADER)
     if source == "-":
         return Rows(_from_json(sys.stdin.read(), "standard input"))
     if path.suffix not in (*_READERS, *_CSV):
         *others, last = *_READERS, *_CSV
         raise InputError(f"{source} is not a {', '.join(others)} or {last} file.")
-    try:
+    with _unreadable(source):
         if path.suffix in _CSV:
             return read_csv(path, specs, header)
         return Rows(_READERS[path.suffix](path))
+
+
+def read_labeled_rows(
+    path: Path, specs: Sequence[InputSpec], further: Further, header: bool | None = None
+) -> Rows:
+    """Read rows, and further columns or arrays beside them.
+
+    Args:
+        path: of a .npz file (an array for each input by its name, or "x" for the only one), or
+            of a .csv, .tsv or .parquet file.
+        specs: the model's inputs.
+        further: see `Further`.
+        header: whether the first line of a CSV is a header, which it has to be; None: the same.
+
+    Raises:
+        InputError: it cannot be read in the format of its suffix.
+        MissingExtraError: it is a Parquet file, and pyarrow is not installed.
+    """
+    if header is not None and path.suffix not in _CSV:
+        raise InputError(_NO_HEADER)
+    with _unreadable(str(path)):
+        if path.suffix in _CSV:
+            return read_csv(path, specs, header, further)
+        if path.suffix == ".parquet":
+            return read_parquet(path, specs, further)
+        if path.suffix == ".npz":
+            return _from_npz(_from_numpy(path), specs, further)
+    raise InputError(f"{path} is not a .npz, .csv, .tsv or .parquet file.")
+
+
+def _from_npz(
+    arrays: dict[str, NDArray[Any]], specs: Sequence[InputSpec], further: Further
+) -> Rows:
+    others = {spec.name: arrays.pop(spec.name) for spec in further(list(arrays))}
+    bare = len(specs) == 1 and list(arrays) == ["x"]
+    return Rows(arrays["x"] if bare else arrays, further=others)
+
+
+@contextmanager
+def _unreadable(source: str) -> Iterator[None]:
+    try:
+        yield
     except (OSError, ValueError, BadZipFile) as error:
         why = getattr(error, "strerror", None) or error
         raise InputError(f"{source} cannot be read: {why}.") from error
-
-
-def read_example(manifest: Manifest) -> Rows:
-    """The model's example row; without one, a row of zeros and a note on standard error."""
-    if any(spec.example is None for spec in manifest.inputs):
-        typer.echo("The model has no example row; this is one of zeros.", err=True)
-    return Rows({name: [row] for name, row in example_rows(manifest).items()})
 
 
 def _from_numpy(path: Path) -> Any:

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.cli.rows import Rows, read_rows
 from service.errors import InputError
 from service.manifest import InputSpec
+from service.rows import Rows, read_rows
 
 NUMBERS = np.array([[1.5, -2.0, 0.1], [3.25, 1e-7, 4.0]])
 FRAME = pd.DataFrame(NUMBERS, columns=["a", "b", "c"])
