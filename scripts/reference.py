@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 from service.core.measures import MEASURES, Measure, Needs
 from service.protocol.adaptive import AdaptivePasses, Decision, StopRows, descriptions
@@ -110,19 +110,26 @@ def _option(name: str, option: Option) -> str:
 
 def _measure(measure: type[Measure]) -> str:
     _, *sizes = _shape(measure)
-    shape = ", ".join(["B", *("P" if n is None else "K" if n == 7 else str(n) for n in sizes)])
+    named = ", ".join(["B", *("P" if n is None else "K" if n == 7 else str(n) for n in sizes)])
+    shape = f"({named}) for an output of shape (B, K)"
+    source = _NEEDS[measure.needs]
+    if measure.follows:
+        shape, source = "that of the measure of the calibration", "that measure"
     tasks = "all" if measure.tasks is None else ", ".join(sorted(measure.tasks))
     noise = ", and the noise of the targets" if measure.reads_noise else ""
     lines = [
         f"### `{measure.name}`\n",
         f"{inspect.getdoc(measure)}\n",
         f"- tasks: {tasks}",
-        f"- shape: ({shape}) for an output of shape (B, K); unit: {measure.unit}; type: "
-        f"{measure.dtype}",
-        f"- computed from: {_NEEDS[measure.needs]}{noise}",
-        *(f"- argument `{name}`, default {value}" for name, value in measure.arguments().items()),
+        f"- shape: {shape}; unit: {measure.unit}; type: {measure.dtype}",
+        f"- computed from: {source}{noise}",
+        *(_argument(name, value) for name, value in measure.arguments().items()),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _argument(name: str, default: Any) -> str:
+    return f"- argument `{name}`" + ("" if default is None else f", default {default}")
 
 
 def _shape(measure: type[Measure]) -> tuple[int | None, ...]:

@@ -78,7 +78,7 @@ class Running:
             measures: of all outputs.
             block: number of passes that are coupled.
         """
-        mine = [measure for measure in measures if source in measure.sources]
+        mine = dict.fromkeys(one.root for one in measures if source in one.sources)
         states = {m: m.init(samples) for m in mine if m.needs is Needs.STREAM}
         keep = any(measure.needs is Needs.SAMPLES for measure in mine)
         return cls(Sums.start(samples, block), states, () if keep else None)
@@ -167,7 +167,7 @@ def value(measure: BoundMeasure, summaries: Mapping[Source, Summary]) -> Array:
     """(B, …) values of a measure, of summaries that were made for it."""
     own = summaries[measure.output]
     noise = None if measure.noise is None else summaries[measure.noise].sampled
-    return measure.finalize(own.states.get(measure), own.sampled, noise)
+    return measure.finalize(own.states.get(measure.root), own.sampled, noise)
 
 
 def need_samples(measures: Iterable[BoundMeasure]) -> bool:

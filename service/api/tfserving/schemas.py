@@ -168,7 +168,7 @@ class MeasureDetails(BaseModel):
     name: str
     description: str
     unit: str = Field(description='"output" is the unit of the model\'s output')
-    dtype: Literal["float64", "int64", "string"]
+    dtype: Literal["float64", "int64", "bool", "string"]
     arguments: dict[str, Any] = Field(description="with their defaults")
     shapes: dict[str, Shape] = Field(
         description="output to shape; axis 0 is the rows, null marks a dynamic axis"

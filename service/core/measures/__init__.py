@@ -6,9 +6,11 @@ To add one, write its file and its test, and register it in `MEASURES`.
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from service.core.measures.accept import Accept
 from service.core.measures.aleatoric import Aleatoric
 from service.core.measures.base import Measure, Needs
 from service.core.measures.bound import BoundMeasure
+from service.core.measures.calibrated import Calibrated
 from service.core.measures.confidence import Confidence
 from service.core.measures.deterministic import Deterministic
 from service.core.measures.epistemic import Epistemic
@@ -20,10 +22,14 @@ from service.core.measures.margin import Margin
 from service.core.measures.max import Max
 from service.core.measures.min import Min
 from service.core.measures.mutual_information import MutualInformation
+from service.core.measures.of_calibration import OfCalibration
 from service.core.measures.predicted_class import PredictedClass
+from service.core.measures.prediction_interval import PredictionInterval
+from service.core.measures.prediction_set import PredictionSet
 from service.core.measures.predictive_entropy import PredictiveEntropy
 from service.core.measures.predictive_interval import PredictiveInterval
 from service.core.measures.quantiles import Quantiles
+from service.core.measures.reason import Reason
 from service.core.measures.samples import Samples
 from service.core.measures.standard_error import StandardError
 from service.core.measures.std import Std
@@ -34,10 +40,12 @@ from service.protocol.options import AskedMeasure
 
 __all__ = [
     "MEASURES",
+    "OF_CALIBRATION",
     "BoundMeasure",
     "Facts",
     "Measure",
     "Needs",
+    "bind",
     "measures_of",
     "read_measures",
 ]
@@ -68,8 +76,17 @@ MEASURES: Mapping[str, type[Measure]] = {
         Max,
         Samples,
         Deterministic,
+        # Of a model with a calibration.
+        Calibrated,
+        PredictionSet,
+        PredictionInterval,
+        Accept,
+        Reason,
     )
 }
+
+#: Names of the measures that are made by a model's calibration.
+OF_CALIBRATION = tuple(name for name, one in MEASURES.items() if issubclass(one, OfCalibration))
 
 
 def measures_of(outputs: Iterable[Facts]) -> list[str]:
@@ -100,11 +117,21 @@ def read_measures(
     if twice:
         raise MEASURES[twice].refusal("arguments twice", "one set of them in a request")
     return tuple(
-        BoundMeasure(measure, facts)
-        for measure in found
-        for facts in outputs
-        if _has(facts, type(measure))
+        bind(measure, facts) for measure in found for facts in outputs if _has(facts, type(measure))
     )
+
+
+def bind(measure: Measure, facts: Facts) -> BoundMeasure:
+    """A measure of an output that has it, with the measure that it is based on.
+
+    Raises:
+        InputError: the output has no values for its arguments.
+    """
+    asked = measure.based_on(facts)
+    if asked is None:
+        return BoundMeasure(measure, facts)
+    name, arguments = _name_and_arguments(asked)
+    return BoundMeasure(measure, facts, bind(MEASURES[name].read(arguments), facts))
 
 
 def _has(facts: Facts, measure: type[Measure]) -> bool:

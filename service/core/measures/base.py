@@ -10,9 +10,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from service.core.calibration import Calibration
 from service.core.measures.facts import NO_OFF, Facts, Shape
 from service.core.moments import Moments
 from service.errors import InputError, shortened
+from service.protocol.options import AskedMeasure
 
 Array = NDArray[Any]
 Rows = slice | NDArray[np.intp]
@@ -44,7 +46,7 @@ class Sampled:
             passes there is one, and a state is that of one sample.
         off: (B, …) with dropout off, for a measure that needs it.
         noise: the same of the variance of the targets' noise, for a measure that reads it.
-        classes: see `Facts`.
+        classes, calibration: see `Facts`.
     """
 
     moments: Moments
@@ -52,6 +54,7 @@ class Sampled:
     off: Array | None = None
     noise: "Sampled | None" = None
     classes: NDArray[np.str_] | None = None
+    calibration: Calibration | None = None
 
 
 class Measure(ABC):
@@ -60,7 +63,8 @@ class Measure(ABC):
     Every field has a default, and `__post_init__` rejects invalid values with an `InputError`.
     A measure that needs a stream has a state: `init`, then `update` with each chunk, `take` when
     rows leave the batch, `finalize`. States are immutable. The result must not depend, bit for
-    bit, on how the passes are divided into chunks, nor on the other rows of a batch.
+    bit, on how the passes are divided into chunks, nor on the other rows of a batch. A measure
+    that is computed from the values of another one (see `based_on`) has these for its state.
 
     Classes are on the last axis: (…, K) probabilities, or (…, 1), the probability of the second of
     two. A multi-label output is presented as (…, 1) for each of its elements (see `Facts.view`).
@@ -68,10 +72,11 @@ class Measure(ABC):
     Attributes:
         name: in requests and answers.
         unit: of its values: "nats", "1", or "output" or "output²" for that of the model's output.
-        dtype: of its values: "float64", "int64", or "string" for str.
+        dtype: of its values: "float64", "int64", "bool", or "string" for str.
         tasks: of the models that support it; None: all.
         needs: see `Needs`.
         reads_noise: whether it reads `Sampled.noise`; it then needs no stream.
+        follows: whether its values have the shape of those that it is based on.
     """
 
     name: ClassVar[str]
@@ -80,6 +85,7 @@ class Measure(ABC):
     tasks: ClassVar[frozenset[str] | None] = None
     needs: ClassVar[Needs] = Needs.MOMENTS
     reads_noise: ClassVar[bool] = False
+    follows: ClassVar[bool] = False
 
     @abstractmethod
     def shape(self, output: Shape) -> Shape:
@@ -101,12 +107,21 @@ class Measure(ABC):
         """The state of some of the B rows."""
         raise NotImplementedError(f"{self.name} keeps no state")
 
+    def based_on(self, facts: Facts) -> AskedMeasure | None:
+        """The measure that it is computed from; None: from the samples.
+
+        Raises:
+            InputError: the output has no values for its arguments; with those that it has.
+        """
+        return None
+
     @abstractmethod
     def finalize(self, state: Any, found: Sampled) -> Array:
         """The measure's values.
 
         Args:
-            state: after all samples, for a measure that needs a stream.
+            state: after all samples, for a measure that needs a stream; of a measure that is
+                based on another one, its values.
             found: what else there is.
 
         Returns:

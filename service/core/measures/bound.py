@@ -19,10 +19,16 @@ class BoundMeasure:
     """A measure, and the facts of the output that it is of.
 
     Presents the output to the measure as the facts say: nothing else knows of views and noise.
+
+    Attributes:
+        measure: of these.
+        facts: of the output.
+        base: the measure that it is based on; None: the samples.
     """
 
     measure: Measure
     facts: Facts
+    base: "BoundMeasure | None" = None
 
     @property
     def name(self) -> str:
@@ -35,14 +41,19 @@ class BoundMeasure:
         return self.facts.output
 
     @property
+    def root(self) -> "BoundMeasure":
+        """The measure of the samples that it is based on, which has the state; often itself."""
+        return self if self.base is None else self.base.root
+
+    @property
     def needs(self) -> Needs:
-        """Of the measure."""
-        return self.measure.needs
+        """Of the root."""
+        return self.root.measure.needs
 
     @property
     def noise(self) -> NoiseOutput | None:
         """The noise whose samples it needs, too."""
-        noise = self.facts.noise if self.measure.reads_noise else None
+        noise = self.facts.noise if self.root.measure.reads_noise else None
         return noise if isinstance(noise, NoiseOutput) else None
 
     @property
@@ -59,10 +70,14 @@ class BoundMeasure:
     @property
     def shape(self) -> Shape:
         """Of its values: rows on axis 0, None for a dynamic axis."""
+        if self.base is not None and self.measure.follows:
+            return self.base.shape
         return self.measure.shape(self.view.shape(self.facts.shape))
 
     def elements(self, passes: int) -> int:
         """See `Measure.elements`."""
+        if self.base is not None and self.measure.follows:
+            return self.base.elements(passes)
         return self.measure.elements(self.view.shape(self.facts.shape), passes)
 
     def init(self, samples: Array) -> Any:
@@ -81,16 +96,18 @@ class BoundMeasure:
         """See `Measure.finalize`.
 
         Args:
-            state: after all samples, for a measure that needs a stream.
+            state: of the root after all samples, if it needs a stream.
             found: of the output.
             noise: of `BoundMeasure.noise`, if there is one.
         """
+        if self.base is not None:
+            state = self.base.finalize(state, found, noise)
         see = self.view.array
         moments = found.moments.map(see)
         if noise is None and isinstance(self.facts.noise, float):
             noise = _always(self.facts.noise, moments)
         samples, off = (None if y is None else see(y) for y in (found.samples, found.off))
-        seen = Sampled(moments, samples, off, noise, self.facts.classes)
+        seen = Sampled(moments, samples, off, noise, self.facts.classes, self.facts.calibration)
         return self.measure.finalize(state, seen)
 
 

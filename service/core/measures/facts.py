@@ -7,9 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from service.core.calibration import Calibration
+
 Array = NDArray[Any]
 Shape = tuple[int | None, ...]
 
+#: Why a model has no calibrated answers.
+NO_CALIBRATION = "the model has no calibration. Fit one with mcdropout calibrate MODEL"
 #: Why a model has no deterministic output.
 NO_OFF = "this model has no output without random numbers: its file has no switch for them"
 
@@ -108,6 +112,8 @@ class Facts:
             not known.
         noise: the variance of the targets' noise, constant or given by an output; None: not known.
         has_off: whether the model has an output with dropout off.
+        calibration: what was fitted to it; None: nothing that holds.
+        uncalibrated: why nothing does, as a clause.
     """
 
     output: str
@@ -117,3 +123,5 @@ class Facts:
     classes: NDArray[np.str_] | None = None
     noise: NoiseOutput | float | None = None
     has_off: bool = True
+    calibration: Calibration | None = None
+    uncalibrated: str = NO_CALIBRATION

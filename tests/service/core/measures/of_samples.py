@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.measures import BoundMeasure, Facts, Measure
+from service.core.measures import BoundMeasure, Facts, Measure, bind
 from service.core.measures.bound import Source, with_noise
 from service.core.summary import Running, Summary, value
 
@@ -38,6 +38,6 @@ def values(bound: BoundMeasure, found: Mapping[Source, Running], off: Array) -> 
 
 def measured(measure: Measure, samples: Array, facts: Facts = PLAIN, **others: Array) -> Array:
     """(B, …) values of a measure of (P, B, …) samples of the output "y", and of other outputs."""
-    bound = BoundMeasure(measure, facts)
+    bound = bind(measure, facts)
     outputs = {"y": samples, **others}
     return values(bound, running(bound, outputs), np.full_like(samples[0], np.nan))

@@ -6,9 +6,24 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from service.core.measures import MEASURES, BoundMeasure, Facts, measures_of, read_measures
+from service.core.calibration import (
+    Calibration,
+    ConformalInterval,
+    ConformalSet,
+    IntervalMethod,
+    Selection,
+)
+from service.core.measures import (
+    MEASURES,
+    OF_CALIBRATION,
+    BoundMeasure,
+    Facts,
+    bind,
+    measures_of,
+    read_measures,
+)
 from service.core.measures.bound import with_noise
-from service.core.measures.facts import NO_OFF, Half, NoiseOutput, PerElement
+from service.core.measures.facts import NO_CALIBRATION, NO_OFF, Half, NoiseOutput, PerElement
 from service.core.summary import constant, value
 from service.errors import InputError
 from tests.service.core.measures.of_samples import Array, running, values
@@ -17,6 +32,18 @@ RANDOM = np.random.default_rng(0)
 PASSES, ROWS = 700, 3
 SHAPE = (None, 4)
 LABELS = np.array(["ape", "bear", "cat", "dog"])
+SETS = Calibration(
+    temperature=2.0,
+    sets=(ConformalSet("lac", 0.9, 0.7), ConformalSet("aps", 0.8, 0.6)),
+    selection=Selection("mutual_information", 0.2, at_most=True),
+)
+
+
+def intervals(method: IntervalMethod, measure: str) -> Calibration:
+    return Calibration(
+        intervals=(ConformalInterval(method, 0.9, 1.0, 2.0),),
+        selection=Selection(measure, 0.5, at_most=False),
+    )
 
 
 class Case(NamedTuple):
@@ -35,36 +62,51 @@ def normal(size: int) -> Array:
 
 
 CASES = {
-    "softmax": Case(Facts("y", SHAPE, "classification", classes=LABELS), {"y": simplex(4)}),
+    "softmax": Case(
+        Facts("y", SHAPE, "classification", classes=LABELS, calibration=SETS), {"y": simplex(4)}
+    ),
     "sigmoid": Case(
-        Facts("y", (None, 1), "classification", classes=LABELS[:2]), {"y": simplex(2)[..., :1]}
+        Facts("y", (None, 1), "classification", classes=LABELS[:2], calibration=SETS),
+        {"y": simplex(2)[..., :1]},
     ),
     "sequence": Case(
-        Facts("y", (None, None, 4), "classification", classes=LABELS),
+        Facts("y", (None, None, 4), "classification", classes=LABELS, calibration=SETS),
         {"y": np.stack([simplex(4), simplex(4)], axis=2)},
     ),
     "multilabel": Case(
         Facts(
             *("y", SHAPE, "multilabel_classification", PerElement()),
             classes=np.array([("", label) for label in LABELS]),
+            calibration=Calibration(selection=Selection("confidence", 0.7, at_most=False)),
         ),
         {"y": np.concatenate([simplex(2), simplex(2)], axis=-1)},
     ),
-    "regression": Case(Facts("y", SHAPE, "regression", noise=0.25), {"y": normal(4)}),
+    "regression": Case(
+        Facts("y", SHAPE, "regression", noise=0.25, calibration=intervals("absolute", "total")),
+        {"y": normal(4)},
+    ),
+    "without noise": Case(
+        Facts("y", SHAPE, "regression", calibration=intervals("cqr", "std")), {"y": normal(4)}
+    ),
     "mean and noise in one": Case(
         Facts(
             *("y", SHAPE, "heteroscedastic_regression", Half()),
             noise=NoiseOutput("y", "log_variance", Half(second=True)),
+            calibration=intervals("cqr", "epistemic"),
         ),
         {"y": normal(4)},
     ),
     "mean and noise in two": Case(
-        Facts("y", SHAPE, "heteroscedastic_regression", noise=NoiseOutput("s", "log_scale")),
+        Facts(
+            *("y", SHAPE, "heteroscedastic_regression"),
+            noise=NoiseOutput("s", "log_scale"),
+            calibration=intervals("normalized", "aleatoric"),
+        ),
         {"y": normal(4), "s": normal(4)},
     ),
 }
 ALL = {
-    f"{name}-{kind}": (BoundMeasure(measure(), case.facts), case.outputs)
+    f"{name}-{kind}": (bind(measure(), case.facts), case.outputs)
     for name, measure in MEASURES.items()
     for kind, case in CASES.items()
     if name in measures_of([case.facts])
@@ -85,15 +127,15 @@ def test_values_have_the_declared_type_and_shape(
     bound: BoundMeasure, outputs: dict[str, Array]
 ) -> None:
     found = whole(bound, outputs)
-    kinds = {"float64": "f", "int64": "i", "string": "U"}
+    kinds = {"float64": "f", "int64": "i", "string": "U", "bool": "b"}
     assert found.dtype.kind == kinds[bound.measure.dtype]
-    assert found.dtype.kind == "U" or found.dtype.itemsize == 8
+    assert found.dtype.kind in "Ub" or found.dtype.itemsize == 8
     assert len(found.shape) == len(bound.shape)
     assert found.shape[0] == ROWS
     sizes = zip(found.shape, bound.shape, strict=True)
     assert all(size == said for size, said in sizes if said is not None)
     static = replace(bound.facts, shape=(None, *outputs["y"].shape[2:]))
-    assert found.size == ROWS * BoundMeasure(bound.measure, static).elements(PASSES)
+    assert found.size == ROWS * bind(bound.measure, static).elements(PASSES)
 
 
 @every
@@ -143,7 +185,11 @@ def test_measure_is_described(name: str) -> None:
 def test_measures_are_of_their_tasks() -> None:
     assert {"predictive_entropy", "label"} <= set(measures_of([CASES["softmax"].facts]))
     general = measures_of([Facts("y", SHAPE)])
-    assert general == [name for name, measure in MEASURES.items() if measure.tasks is None]
+    assert general == [
+        name
+        for name, measure in MEASURES.items()
+        if measure.tasks is None and name not in OF_CALIBRATION
+    ]
 
 
 def test_measure_is_given_for_the_outputs_that_have_it() -> None:
@@ -161,6 +207,7 @@ def test_measure_is_given_for_the_outputs_that_have_it() -> None:
         ([{"predictive_entropy": 1}], "gives 'predictive_entropy' arguments; it takes none."),
         (["label"], "names 'label', and the model has no labels. Set them with mcdropout annotate"),
         (["deterministic"], f"names 'deterministic', and {NO_OFF}."),
+        (["accept"], f"measures names 'accept', and {NO_CALIBRATION}."),
         (["total"], r"measures names \['total'\]; a model of task 'classification' has"),
     ],
 )

@@ -1,0 +1,59 @@
+"""Conformal prediction set of a classification."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from service.core.calibration import Calibration
+from service.core.conformal import class_scores
+from service.core.entropy import as_distribution
+from service.core.measures.base import Array, Sampled
+from service.core.measures.calibrated import Calibrated
+from service.core.measures.facts import Facts, Shape
+from service.core.measures.of_calibration import Covering, calibration_of
+from service.protocol.options import AskedMeasure
+
+
+@dataclass(frozen=True)
+class PredictionSet(Covering):
+    """Set of classes that holds the true one with a given probability.
+
+    The classes whose score is at most the threshold of the model's calibration, by split-conformal
+    prediction (see `service.core.conformal`). Scores are of the calibrated probabilities, if there
+    is a temperature, else of the mean. The probability is that over rows like those of the
+    calibration, not that of each row. In arrays it is whether each class is in the set; in the
+    JSON of a row, their labels, or without labels their indices.
+
+    Attributes:
+        coverage: the probability, one of those of the calibration; by default its first.
+    """
+
+    name = "prediction_set"
+    unit = "1"
+    dtype = "bool"
+    tasks = frozenset({"classification"})
+    part = "prediction sets"
+
+    @classmethod
+    def fitted(cls, calibration: Calibration) -> bool:
+        """See `OfCalibration.fitted`."""
+        return bool(calibration.sets)
+
+    def shape(self, output: Shape) -> Shape:
+        """(B, …, K) of (B, …, K) class probabilities; (B, …, 2) of a single sigmoid output."""
+        return (*output[:-1], 2) if output[-1] == 1 else output
+
+    def based_on(self, facts: Facts) -> AskedMeasure | None:
+        """See `Measure.based_on`."""
+        if facts.calibration is None:
+            return None
+        self.rule_of(facts.calibration.sets)
+        return None if facts.calibration.temperature is None else Calibrated.name
+
+    def finalize(self, state: Any, found: Sampled) -> Array:
+        """See `Measure.finalize`."""
+        rule = self.rule_of(calibration_of(found).sets)
+        probabilities = found.moments.mean if state is None else state
+        scores = class_scores(rule.method, as_distribution(probabilities))
+        return np.asarray(scores <= rule.threshold)
