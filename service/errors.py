@@ -4,6 +4,7 @@ MCDropoutError
 ├── SetupError                 the process cannot start as it is installed or configured
 │   └── MissingExtraError      a package is not installed, and which extra has it
 ├── ExportError                a Keras model cannot be exported, or its export failed a check
+├── FittingError               data do not show what is asked of a calibration
 ├── ModelError                 a model cannot be served
 │   ├── RefusedRowsError       ONNX Runtime rejects the values of rows
 │   ├── LoadError              a model could not be loaded on request
@@ -65,6 +66,10 @@ class MissingExtraError(SetupError, ImportError):
 
 class ExportError(MCDropoutError):
     """A Keras model cannot be exported, or its export failed a check."""
+
+
+class FittingError(MCDropoutError):
+    """Data do not show what is asked of a calibration, such as a risk below a target."""
 
 
 class ModelError(MCDropoutError):

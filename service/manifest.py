@@ -129,6 +129,19 @@ def is_dropout(site: SiteSpec) -> bool:
     return site.rate is not None
 
 
+class DataReference(_Frozen):
+    """A data set, without the data (see `service.calibration.fingerprint`)."""
+
+    name: str
+    sha256: Annotated[str, Field(pattern="[0-9a-f]{64}")] = Field(
+        description="of the hashes of all rows, in ascending order"
+    )
+    rows: Annotated[int, Field(ge=1)]
+    smallest: tuple[str, ...] = Field(
+        default=(), description="the smallest hashes of single rows, which show an overlap"
+    )
+
+
 class Source(_Frozen):
     """The Keras model the artifact was made from."""
 
@@ -188,6 +201,9 @@ class Manifest(_Frozen):
         default=(), description="measures of a request that names none, as in requests"
     )
     passes: Passes = Field(default=100, description="default number of passes of a request")
+    training_data: DataReference | None = Field(
+        default=None, description="the rows that the model was trained with; null: not known"
+    )
     sites: tuple[SiteSpec, ...]
     kept_off: tuple[str, ...] = Field(
         default=(),

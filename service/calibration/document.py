@@ -28,7 +28,7 @@ from service.core.calibration import (
     SetMethod,
 )
 from service.errors import ArtifactError
-from service.manifest import Precision, Task
+from service.manifest import DataReference, Precision, Task
 from service.protocol.options import Masks, Sampling
 
 CALIBRATION_FILE = "calibration.json"
@@ -53,17 +53,6 @@ class ModelReference(_Frozen):
     sha256: Sha256 = Field(description="of its files (see `service.graph.beside.model_sha256`)")
     task: Task
     outputs: tuple[str, ...]
-
-
-class DataReference(_Frozen):
-    """The rows that it was fitted to."""
-
-    name: str
-    sha256: Sha256 = Field(description="of all rows, in any order")
-    rows: Annotated[int, Field(ge=1)]
-    smallest: tuple[str, ...] = Field(
-        default=(), description="the smallest hashes of single rows, which show an overlap"
-    )
 
 
 class SamplingReference(_Frozen):

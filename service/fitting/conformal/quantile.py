@@ -1,0 +1,50 @@
+"""The threshold of a conformal prediction, for any score."""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.errors import InputError
+
+Array = NDArray[Any]
+
+#: Decimal coverages are not exact: 0.7 × 10 is below 7.
+_ROUNDING = 1e-9
+
+
+def threshold(scores: Array, coverage: float) -> float:
+    """The ⌈(N + 1) c⌉-th smallest score.
+
+    If the scores of N rows and of a new one are exchangeable, as those of independent rows from
+    one distribution are, the new score is at most that with a probability of at least c, and, if
+    no two are equal, of at most c + 1/(N + 1) (Vovk et al. 2005; Lei et al. 2018, theorem 2.2).
+    The probability is over the N rows and the new one. Given the N rows, the share of new ones
+    that is covered follows a Beta(k, N + 1 - k) distribution with k = ⌈(N + 1) c⌉ (Vovk 2012).
+
+    Args:
+        scores: (N,) of rows that chose nothing.
+        coverage: c, between 0 and 1.
+
+    Raises:
+        InputError: N is too small for this coverage.
+    """
+    count, needed = len(scores), rows_needed(coverage)
+    if count < needed:
+        most = math.floor(1000 * count / (count + 1)) / 1000
+        raise InputError(
+            f"a coverage of {coverage:g} needs at least {needed} rows, and there are {count}. Give "
+            f"more data, or a coverage of at most {most:g}."
+        )
+    rank = _rank(count, coverage)
+    return float(np.partition(scores, rank - 1)[rank - 1])
+
+
+def rows_needed(coverage: float) -> int:
+    """Minimum number of scores for a coverage: the least N with ⌈(N + 1) c⌉ ≤ N, c / (1 - c)."""
+    return max(math.ceil(coverage / (1 - coverage) - _ROUNDING), 1)
+
+
+def _rank(count: int, coverage: float) -> int:
+    return math.ceil((count + 1) * coverage - _ROUNDING)
