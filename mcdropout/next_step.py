@@ -1,16 +1,13 @@
 """What to do with a file that was just exported: commands to copy and paste."""
 
+import os
 import shlex
-import shutil
-import sys
 from pathlib import Path
 
 from service.manifest import Manifest
 from service.repository.scan import is_version
-from service.server.banner import curl_command
+from service.server.commands import INDENT, prediction_command, program
 
-#: Maximum length of a command with an example row, in characters.
-_LONGEST = 1000
 #: Where `mcdropout serve` listens.
 _URL = "http://127.0.0.1:8000"
 
@@ -23,26 +20,16 @@ def next_step(path: Path, manifest: Manifest) -> str:
         manifest: of the model.
     """
     folder = path.resolve().parent
-    steps = {"Query it": f"{_program()} predict {shlex.quote(str(path))} --example"}
+    steps = {"Query it": f"{INDENT}{program()} predict {shlex.quote(str(path))} --example"}
     if is_version(folder.name):
-        store = shlex.quote(str(path.parent.parent.parent))
-        steps["Serve it"] = f"{_program()} serve --models {store}"
-        curl = curl_command(_URL, folder.parent.name, manifest)
-        if curl is not None and len(curl) <= _LONGEST:
-            steps["Query the server"] = curl
-    text = "\n".join(f"{title}:\n\n  {command}\n" for title, command in steps.items())
+        store = folder.parent.parent
+        shown = str(store) if path.is_absolute() else os.path.relpath(store)
+        steps["Serve it"] = f"{INDENT}{program()} serve --models {shlex.quote(shown)}"
+        steps["Query the server"] = prediction_command(_URL, folder.parent.name, manifest)
+    text = "\n".join(f"{title}:\n\n{command}\n" for title, command in steps.items())
     if not is_version(folder.name):
         text += (
             "\nA server looks for <store>/<name>/<version>/model.onnx, where the version is a "
             f"whole number. To serve it, export it with --output {path.parent / '1'}"
         )
     return text
-
-
-def _program() -> str:
-    """How this command was called, since it is not always on the PATH."""
-    called = sys.argv[0]
-    if Path(called).name != "mcdropout":
-        return f"{shlex.quote(sys.executable)} -m mcdropout"
-    on_path = shutil.which("mcdropout")
-    return "mcdropout" if on_path and Path(on_path).samefile(called) else shlex.quote(called)

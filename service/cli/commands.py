@@ -112,7 +112,13 @@ def serve(
 @app.command()
 @with_options
 def predict(
-    file: Annotated[Path, typer.Argument(help="A model.onnx.")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="A model.onnx, or the address of a server's model: "
+            "http://127.0.0.1:8000/v1/models/NAME."
+        ),
+    ],
     rows: Annotated[
         str | None,
         typer.Argument(
@@ -143,10 +149,16 @@ def predict(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "cpu",
+    device: Annotated[
+        str | None,
+        typer.Option(help="Of a model file: auto, cpu, cuda or cuda:N.", show_default="cpu"),
+    ] = None,
+    api_key: Annotated[
+        str | None, typer.Option(help="API key of the server.", show_default=False)
+    ] = None,
     options: Mapping[str, Any],
 ) -> None:
-    """Predict rows with a model file, without a server.
+    """Predict rows with a model file, or with a model of a running server.
 
     Prints a table with a line for each row, and the standard deviation behind ±.
     docs/predict.md describes it, the files it writes, and how it reads a CSV.
@@ -155,20 +167,20 @@ def predict(
         from service.cli.answers.answer import ask, ask_deterministic
         from service.cli.answers.target import target_of
         from service.cli.example import read_example
-        from service.inference.predictor import load_model
+        from service.cli.models import opened
         from service.rows import read_rows
-        from service.runtime.device import choose_device
 
         if example == (rows is not None):
             raise InputError("give rows, which is a file or - for standard input, or --example.")
         target = target_of(output, force, as_json)
-        model = load_model(file, choose_device(device).providers)
-        given = (
-            read_example(model.manifest)
-            if rows is None
-            else read_rows(rows, model.manifest.inputs, header)
-        )
-        target.take((ask_deterministic if deterministic else ask)(model, given, options))
+        with opened(model, device, api_key) as asked:
+            given = (
+                read_example(asked.manifest)
+                if rows is None
+                else read_rows(rows, asked.manifest.inputs, header)
+            )
+            answer = (ask_deterministic if deterministic else ask)(asked, given, options)
+        target.take(answer)
 
 
 @app.command()

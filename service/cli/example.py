@@ -4,7 +4,7 @@ import typer
 
 from service.manifest import Manifest
 from service.rows import Rows
-from service.server.banner import example_rows
+from service.server.commands import example_rows
 
 
 def read_example(manifest: Manifest) -> Rows:

@@ -46,6 +46,7 @@ class Runtime:
         settings: from which it was built.
         repository, scheduler, tracing, plane: its parts.
         draining: set when it accepts no new connections; answers then close theirs.
+        keyed: whether requests need an API key.
         on_loaded: called when the models of the start are loaded or have failed.
         app: the ASGI application.
     """
@@ -55,6 +56,7 @@ class Runtime:
     scheduler: Scheduler
     tracing: Tracing
     plane: DataPlane
+    keyed: bool = False
     draining: threading.Event = field(default_factory=threading.Event)
     on_loaded: Callable[[], None] = lambda: None
     app: ASGIApp = field(init=False)
@@ -129,7 +131,7 @@ def build(settings: Settings) -> Runtime:
         memory=PendingMemory(settings.max_pending_mb << 20),
         timeout=settings.timeout,
     )
-    runtime = Runtime(settings, repository, scheduler, tracing, plane)
+    runtime = Runtime(settings, repository, scheduler, tracing, plane, bool(keys))
     runtime.app = create_app(
         AppState(
             plane,

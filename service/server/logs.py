@@ -19,7 +19,8 @@ access = logging.getLogger("mcdropout.access")
 #: Seconds for which access log lines are buffered.
 _DELAY = 0.2
 
-_CONSOLE = "%(levelname)s:     %(message)s"
+_CONSOLE = "%(asctime)s %(levelname)-7s %(message)s"
+_TIME = "%Y-%m-%d %H:%M:%S"
 
 
 class _Handler(logging.StreamHandler[TextIO]):
@@ -65,6 +66,13 @@ def _open_standard_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # gets the lowest free descriptor
 
 
+def _name_ours(record: logging.LogRecord) -> bool:
+    """Uvicorn's lines are the server's. It names its logger "uvicorn.error", whatever the level."""
+    if record.name.startswith("uvicorn"):
+        record.name = log.name
+    return True
+
+
 def configure(form: Format, requests: bool = True) -> None:
     """Write to standard error.
 
@@ -82,10 +90,13 @@ def configure(form: Format, requests: bool = True) -> None:
             reserved_attrs=[*RESERVED_ATTRS, "color_message"],
         )
         if form == "json"
-        else logging.Formatter(_CONSOLE)
+        else logging.Formatter(_CONSOLE, _TIME)
     )
+    handler.addFilter(_name_ours)
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     # A full disk or a closed pipe may lose a line, but not an answer.
     logging.raiseExceptions = False
-    logging.getLogger("onnx_ir").setLevel(logging.WARNING)
+    # Uvicorn says nothing below a warning that the lines of models and the shutdown do not.
+    for name in ("onnx_ir", "uvicorn"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     access.setLevel(logging.INFO if requests else logging.WARNING)

@@ -86,7 +86,7 @@ def _greet(runtime: Runtime, url: str) -> None:
         log.info("Serving %s at %s", runtime.repository.folder, url)
         return
     try:
-        print(banner(runtime.repository, url), flush=True)
+        print(banner(runtime.repository, url, keys=runtime.keyed), flush=True)
     except OSError:
         log.warning("the banner could not be written")
 

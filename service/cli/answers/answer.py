@@ -7,8 +7,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from service.api.tfserving.codec import sampled
+from service.cli.models import Model
 from service.errors import InputError
-from service.inference.predictor import Predictor
 from service.manifest import Manifest, OutputSpec
 from service.protocol.prediction import Stopped
 from service.rows import Rows
@@ -47,7 +47,7 @@ class Answer:
             yield spec, self.columns[spec.name]
 
 
-def ask(model: Predictor, rows: Rows, options: Mapping[str, Any]) -> Answer:
+def ask(model: Model, rows: Rows, options: Mapping[str, Any]) -> Answer:
     """Predict rows by stochastic passes.
 
     Args:
@@ -64,7 +64,7 @@ def ask(model: Predictor, rows: Rows, options: Mapping[str, Any]) -> Answer:
     return _answer(model, rows, sampled(found), head, found.stopped)
 
 
-def ask_deterministic(model: Predictor, rows: Rows, options: Mapping[str, Any]) -> Answer:
+def ask_deterministic(model: Model, rows: Rows, options: Mapping[str, Any]) -> Answer:
     """Predict rows by one pass with dropout off.
 
     Raises:
@@ -79,7 +79,7 @@ def ask_deterministic(model: Predictor, rows: Rows, options: Mapping[str, Any]) 
 
 
 def _answer(
-    model: Predictor,
+    model: Model,
     rows: Rows,
     columns: Mapping[str, Quantities],
     head: Mapping[str, int],

@@ -17,7 +17,7 @@ from service.inference.runner import Runner
 from service.inference.texts import BYTES_EACH, FREE, max_letters, require_few, size_in_memory
 from service.inference.trials import trial_rows
 from service.protocol.options import Options
-from service.server.banner import example_rows
+from service.server.commands import example_rows
 from tests.conftest import SIGMAS
 from tests.service.reference import loaded
 from tests.service.text_model import moments, save_text_model

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import threading
@@ -18,6 +19,8 @@ from tests.conftest import STORE
 pytestmark = pytest.mark.slow
 
 URL = "/v1/models/digits:predict"
+#: A line of the log as text.
+LOGGED = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [A-Z]+ +\S"
 SHORT = {"instances": [[4.0] * 64], "passes": 100, "seed": 7}
 LONG = {"instances": [[4.0] * 64] * 4, "passes": 100_000, "seed": 7}
 
@@ -174,6 +177,8 @@ def test_logs_are_json_with_the_request_id() -> None:
     assert mine["milliseconds"] >= mine["compute_milliseconds"] > 0
     assert [line["path"] for line in lines if line.get("status") == 400] == ["/a%0Ab"]
     assert {"time", "level", "logger", "message"} <= set(mine)
+    assert {line["logger"] for line in lines} == {"mcdropout", "mcdropout.access"}
+    assert any(line["message"] == f"Serving {STORE} at {server.url}" for line in lines)
 
 
 @pytest.mark.parametrize("access", ["true", "false"])
@@ -183,3 +188,8 @@ def test_access_log_can_be_disabled(access: str) -> None:
         server.process.send_signal(signal.SIGTERM)
         server.process.wait(20)
     assert any(URL in line and " 200 " in line for line in server.lines) == (access == "true")
+    logged = [line for line in server.lines if re.match(LOGGED, line)]
+    # Each model is mentioned once, and nothing by Uvicorn.
+    ready = [line for line in logged if " is ready" in line]
+    assert [line.split()[4] for line in ready] == ["co2", "digits"]
+    assert not any("startup" in line or "server process" in line for line in server.lines)
