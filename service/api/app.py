@@ -15,6 +15,7 @@ from service.api import v2
 from service.api.http import health
 from service.api.http.app_state import AppState, state_of
 from service.api.http.direct import Direct
+from service.api.http.document import describe_keys
 from service.api.http.errors import install_error_handlers
 from service.api.http.keys import Key, RequireKey
 from service.api.http.observe import Observe
@@ -64,9 +65,13 @@ def create_app(
     app.state.shared = shared
     for router in (native.asking, v2.asking, native.router, v2.router, health.router):
         app.include_router(router)
-    app.add_api_route("/metrics", _metrics, include_in_schema=False)
+    app.add_api_route(
+        "/metrics", _metrics, name="metrics", response_class=_Metrics, tags=["health"]
+    )
     app.add_api_route("/", _to_docs, include_in_schema=False)
     install_error_handlers(app)
+    if keys:
+        describe_keys(app)
     inner: ASGIApp = Direct(app, [*native.asking.routes, *v2.asking.routes])
     if keys:
         inner = RequireKey(inner, list(keys))
@@ -82,8 +87,15 @@ def create_app(
     return Observe(inner, shared)
 
 
+class _Metrics(Response):
+    """The text format of Prometheus."""
+
+    media_type = CONTENT_TYPE_LATEST
+
+
 async def _metrics(request: Request) -> Response:
-    return Response(state_of(request).plane.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+    """Metrics for Prometheus."""
+    return _Metrics(state_of(request).plane.metrics.text())
 
 
 async def _to_docs() -> RedirectResponse:

@@ -186,19 +186,27 @@ def _place(loc: tuple[int | str, ...]) -> str:
 
 
 def describe_body(
-    model: type[BaseModel], *, required: bool = True, also: Mapping[str, Any] | None = None
+    model: type[BaseModel],
+    *,
+    required: bool = True,
+    examples: Mapping[str, Any] | None = None,
+    also: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """`openapi_extra` for a route that reads its body itself.
 
     Args:
         model: of the JSON body.
         required: whether a body is required.
+        examples: of the JSON body, in the form of OpenAPI.
         also: further content types and their schemas.
     """
     schema = model.model_json_schema()
     definitions = schema.pop("$defs", {})
     # References would point to the document's definitions, which do not contain these.
-    content = {"application/json": {"schema": _inlined(schema, definitions)}, **(also or {})}
+    described = {"schema": _inlined(schema, definitions)}
+    if examples:
+        described["examples"] = examples
+    content = {"application/json": described, **(also or {})}
     return {"requestBody": {"required": required, "content": content}}
 
 

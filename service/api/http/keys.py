@@ -77,6 +77,11 @@ def _digest(key: bytes) -> bytes:
     return hashlib.sha256(key).digest()
 
 
+def is_open(path: str) -> bool:
+    """Whether a path requires no key."""
+    return _OPEN.fullmatch(path) is not None
+
+
 def needs(right: Right) -> Any:
     """A route dependency: its requests require a key with this right."""
 
@@ -99,7 +104,7 @@ class RequireKey:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the application with the rights of the key, or answer 401."""
-        if scope["type"] == "http" and not _OPEN.fullmatch(scope["path"]):
+        if scope["type"] == "http" and not is_open(scope["path"]):
             scope[_OF_KEY] = rights = self._rights(_presented(scope))
             if rights is None:
                 refused = error_response(

@@ -24,4 +24,8 @@ def version_number(text: str) -> int:
 
 
 #: A route parameter. pydantic itself would also accept 1.0, +1 and 1_0.
-Number = Annotated[int, BeforeValidator(version_number), Path(description="number of the version")]
+Number = Annotated[
+    int,
+    BeforeValidator(version_number),
+    Path(description="number of the version", openapi_examples={"first": {"value": 1}}),
+]

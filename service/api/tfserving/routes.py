@@ -1,13 +1,14 @@
 """The native protocol under /v1, in TensorFlow Serving's REST form."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Request, Response
 from starlette.convertors import StringConvertor, register_url_convertor
 
 from service.api.http.accept import preferred
 from service.api.http.app_state import context_of, state_of
 from service.api.http.body import content_type, describe_body, read_body
+from service.api.http.examples import DIGIT, YEAR, Name, examples
 from service.api.http.keys import needs
 from service.api.http.schemas import ERRORS, Error
 from service.api.http.versions import Number
@@ -40,6 +41,20 @@ event: final
 data: {"model":"co2","version":"1","passes":50,"seed":7,"final":true,"predictions":[…]}
 
 """
+_EXAMPLES = examples(
+    {
+        "co2": ("a regression", {"instances": [YEAR], "passes": 100, "seed": 7}),
+        "co2_tolerance": (
+            "as many passes as a tolerance takes",
+            {"instances": [YEAR], "passes": {"max": 2000, "tolerance": 0.05}},
+        ),
+        "digits": (
+            "a classification with measures",
+            {"instances": [DIGIT], "passes": 100, "measures": ["label", "mutual_information"]},
+        ),
+        "digits_off": ("dropout off", {"inputs": [DIGIT], "training": False}),
+    }
+)
 _PREDICT: dict[str, Any] = {
     "response_model": PredictResponse,
     "responses": {
@@ -55,6 +70,8 @@ _PREDICT: dict[str, Any] = {
             '{"error": …, "status": …}',
         },
         413: {"model": Error, "description": "the body is too large"},
+        415: {"model": Error, "description": "the body is compressed, or of an unsupported type"},
+        422: {"model": Error, "description": "the model answered with NaN or infinity"},
         429: {
             "model": Error,
             "description": "too many in-flight requests; retry after Retry-After seconds",
@@ -62,7 +79,7 @@ _PREDICT: dict[str, Any] = {
         504: {"model": Error, "description": "the request deadline has passed"},
     },
     "openapi_extra": describe_body(
-        PredictRequest, also={kind: {"schema": _BYTES} for kind in BINARY}
+        PredictRequest, examples=_EXAMPLES, also={kind: {"schema": _BYTES} for kind in BINARY}
     ),
 }
 
@@ -82,8 +99,6 @@ class _Part(StringConvertor):
 
 
 register_url_convertor("part", _Part())
-
-Name = Annotated[str, Path(description="name of the model")]
 
 
 @router.get("", response_model=ModelList)

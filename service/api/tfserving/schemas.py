@@ -4,17 +4,19 @@ from typing import Any, Literal, Self
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     StrictBool,
     StrictFloat,
     create_model,
     model_validator,
 )
+from pydantic.json_schema import SkipJsonSchema
 
 from service.api.http.known import Known
+from service.api.http.nested import BY_DTYPE, Numbers
 from service.api.http.option_fields import json_fields, refuse_options_without_passes
 from service.core.measures import MEASURES
+from service.core.measures.base import Measure
 from service.inference.options import read_options
 from service.inference.planner import PlanReport
 from service.inference.verification import Verification
@@ -25,10 +27,6 @@ from service.repository.registry import State
 
 class PredictBody(Known):
     """Rows and how to sample them. Give exactly one of `instances` and `inputs`."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"example": {"instances": [[1985.0]], "passes": 100, "seed": 7}},
-    )
 
     instances: list[Any] | None = Field(
         default=None, description="rows; with several inputs, objects of input name to row"
@@ -68,14 +66,17 @@ PredictRequest = create_model(
 class _Moments(BaseModel):
     """One row's answer for one output, or, of `inputs`, all rows'; arrays nest as they do."""
 
-    mean: Any = Field(description="mean over passes")
-    variance: Any = Field(description="unbiased sample variance over passes")
+    mean: Numbers = Field(description="mean over passes")
+    variance: Numbers = Field(description="unbiased sample variance over passes")
 
 
-_OF_MEASURES: dict[str, Any] = {
-    name: (Any, Field(default=None, description=f"if requested; unit: {measure.unit}"))
-    for name, measure in MEASURES.items()
-}
+def _measured(measure: type[Measure]) -> Any:
+    """The field of a measure, which is there only if requested."""
+    text = f"{measure.description()} Unit: {measure.unit}"
+    return SkipJsonSchema[None] | BY_DTYPE[measure.dtype], Field(default=None, description=text)
+
+
+_OF_MEASURES = {name: _measured(measure) for name, measure in MEASURES.items()}
 Predicted: Any = create_model(
     "Predicted", __base__=_Moments, __doc__=_Moments.__doc__, **_OF_MEASURES
 )
@@ -84,7 +85,7 @@ Predicted: Any = create_model(
 class Deterministic(BaseModel):
     """One row's answer for one output with `training` false."""
 
-    output: Any = Field(description="the model's output with dropout off")
+    output: Numbers = Field(description="the model's output with dropout off")
 
 
 Answer: Any = Predicted | Deterministic | dict[str, Predicted] | dict[str, Deterministic]

@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Any
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 
 from service.api.http.app_state import state_of
 from service.api.http.body import describe_body, parse_json, read_body
+from service.api.http.examples import Name
 from service.api.http.keys import needs
 from service.api.http.schemas import Error
 from service.api.v2 import metadata
@@ -29,8 +30,6 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 router = APIRouter(prefix="/v2/repository")
-
-Name = Annotated[str, Path(description="name of the model")]
 
 
 @router.post(

@@ -1,12 +1,13 @@
 """The routes of the protocol."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from service.api.http import health
 from service.api.http.app_state import state_of
 from service.api.http.body import describe_body
+from service.api.http.examples import DIGIT, YEAR, Name, examples
 from service.api.http.keys import needs
 from service.api.http.schemas import ERRORS, Error
 from service.api.http.versions import Number
@@ -35,12 +36,27 @@ _BYTES = {
     }
 }
 
+
+def _example(name: str, row: list[Any], **parameters: Any) -> dict[str, Any]:
+    found = {"name": name, "shape": [1, len(row)], "datatype": "FP32", "data": row}
+    return {"inputs": [found], "parameters": parameters}
+
+
+_EXAMPLES = examples(
+    {
+        "co2": ("a regression", _example("year", YEAR, passes=100, seed=7)),
+        "digits": (
+            "a classification with measures",
+            _example("pixels", DIGIT, passes=100, measures="label,mutual_information"),
+        ),
+    }
+)
 _INFER: dict[str, Any] = {
     "response_model": InferResponse,
     "responses": {
         200: {"content": _BYTES, "description": "the requested tensors"},
         413: {"model": Error, "description": "the body is too large"},
-        415: {"model": Error, "description": "the body is compressed"},
+        415: {"model": Error, "description": "the body is compressed, or of an unsupported type"},
         422: {"model": Error, "description": "the model answered with NaN or infinity"},
         429: {
             "model": Error,
@@ -48,7 +64,7 @@ _INFER: dict[str, Any] = {
         },
         504: {"model": Error, "description": "the request deadline has passed"},
     },
-    "openapi_extra": describe_body(InferRequest, also=_BYTES),
+    "openapi_extra": describe_body(InferRequest, examples=_EXAMPLES, also=_BYTES),
 }
 
 asking = APIRouter(
@@ -56,8 +72,6 @@ asking = APIRouter(
 )
 router = APIRouter(tags=["Open Inference Protocol"], responses=ERRORS)
 router.include_router(control.router)
-
-Name = Annotated[str, Path(description="name of the model")]
 
 
 @router.get("/v2", response_model=ServerMetadata)

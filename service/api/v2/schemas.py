@@ -5,7 +5,6 @@ from typing import Annotated, Any, ClassVar
 from pydantic import (
     AfterValidator,
     BaseModel,
-    ConfigDict,
     Field,
     StrictBool,
     StrictInt,
@@ -88,15 +87,6 @@ class RequestedOutput(Known):
 class InferRequest(Known):
     """Rows and how to sample them."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "id": "1",
-                "inputs": [{"name": "year", "shape": [1, 1], "datatype": "FP32", "data": [1985.0]}],
-                "parameters": {"passes": 100, "seed": 7},
-            }
-        }
-    )
     #: Some clients send these, although the path has them.
     IGNORED: ClassVar[frozenset[str]] = frozenset({"model_name", "model_version"})
     ELSEWHERE: ClassVar[frozenset[str]] = frozenset(InferParameters.model_fields)

@@ -1,0 +1,11 @@
+"""Types of arrays in the API's document: a value, or nested lists of them."""
+
+from typing_extensions import TypeAliasType
+
+Numbers = TypeAliasType("Numbers", "float | list[Numbers]")
+Integers = TypeAliasType("Integers", "int | list[Integers]")
+Flags = TypeAliasType("Flags", "bool | list[Flags]")
+Texts = TypeAliasType("Texts", "str | list[Texts]")
+
+#: By the type of a measure.
+BY_DTYPE = {"float64": Numbers, "int64": Integers, "bool": Flags, "string": Texts}
