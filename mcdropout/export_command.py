@@ -76,7 +76,7 @@ def export(
             opset=opset,
             source=source,
             on_stage=lambda stage: status.update(f"{stage} …"),
-            **{"task": "other"} | annotations.given,
+            **annotations.given,
         )
     _report(path, manifest, as_json)
 
@@ -167,7 +167,7 @@ def _report(path: Path, manifest: Manifest, as_json: bool) -> None:
     from mcdropout.next_step import next_step
 
     Console(markup=False, emoji=False).print(_site_table(manifest), _check_table(manifest))
-    typer.echo(f"wrote {path}\n\n{next_step(path, manifest)}", err=True)
+    typer.echo(f"wrote {path} (task {manifest.task})\n\n{next_step(path, manifest)}", err=True)
 
 
 def _site_table(manifest: Manifest) -> Table:

@@ -30,6 +30,7 @@ from service.core.tolerances import LEAST, LEAST_OF_HALF
 from service.draft import draft_of
 from service.errors import ExportError, MCDropoutError
 from service.manifest import METADATA_KEY, Link, Manifest, NoiseSpec, Source, Task
+from service.nodes.task import detect_task
 
 Array = NDArray[Any]
 
@@ -46,7 +47,7 @@ def export_model(
     model: keras.Model,
     path: str | Path,
     *,
-    task: Task,
+    task: Task | None = None,
     labels: Sequence[str] | None = None,
     link: Link | Mapping[str, Link] = "identity",
     noise: NoiseSpec | Mapping[str, str] | None = None,
@@ -66,7 +67,8 @@ def export_model(
         model: a built Keras model with at least one dropout.
         path: of the file to write; its folder is created. If a check fails, nothing is
             written and an existing file is kept.
-        task: what the outputs mean. The classifications need probabilities, or a link.
+        task: what the outputs mean. The classifications need probabilities, or a link. None: a
+            classification if the outputs end in a softmax or sigmoid, else "other".
         labels: class names, one for each value of the output's last axis. A single sigmoid
             takes two: those of its being 0, and 1.
         link: what makes probabilities of the outputs, by name if they differ: "softmax" or
@@ -91,12 +93,12 @@ def export_model(
         ExportError: the model cannot be exported, or the file failed a check.
     """
     said = _annotations(
-        task=task,
         labels=labels,
         link=link,
         noise=noise,
         noise_precision=noise_precision,
         passes=passes,
+        **{} if task is None else {"task": task},
         **{} if measures is None else {"measures": measures},
     )
     _require_exportable(model, opset)
@@ -176,7 +178,7 @@ class _Attempt:
         placed = with_places(lowered, list(traced.sites.values()), self.rows)
         self.on_stage(STAGES[3])
         manifest = Manifest(
-            task="other",
+            task=detect_task(lowered.graph.outputs),
             inputs=describe.input_specs(signature, self.rows, self.with_example),
             outputs=describe.output_specs(
                 names,

@@ -12,7 +12,7 @@ import typer
 
 from service.annotations import Annotations
 from service.cli.annotation_flags import with_annotations
-from service.cli.option_flags import with_options
+from service.cli.option_flags import in_flags, with_options
 from service.errors import InputError, MCDropoutError, SetupError
 from service.extras import needs
 from service.repository.scan import MODEL_FILE
@@ -49,7 +49,7 @@ def _errors_as_text() -> Iterator[None]:
         with needs("cpu"):
             yield
     except MCDropoutError as error:
-        typer.echo(f"error: {error}", err=True)
+        typer.echo(f"error: {in_flags(str(error))}", err=True)
         raise typer.Exit(2) from error
 
 

@@ -19,6 +19,21 @@ _TYPES: Mapping[Kind, Any] = {
     "names": list[str],
     "measures": list[str],
 }
+#: What texts of errors say in the form of a request, and as flags.
+_AS_FLAGS = {
+    'send "training": false': "use --deterministic",
+    'Send "masks": "shared", or leave this site out of "sites"': (
+        "Use --masks shared, or leave this site out of --sites"
+    ),
+    'masks is "per_row"': "--masks is per_row",
+}
+
+
+def in_flags(text: str) -> str:
+    """The text of an error, with the fields of a request as flags."""
+    for field, flag in _AS_FLAGS.items():
+        text = text.replace(field, flag)
+    return text
 
 
 def with_options(command: Callable[..., T]) -> Callable[..., T]:

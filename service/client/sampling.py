@@ -5,7 +5,8 @@ from typing import Any, TypeAlias
 
 from service.client.errors import InvalidCallError
 from service.client.signature import Signature
-from service.protocol.options import OptionError, Options, measure_text
+from service.protocol.adaptive import AdaptivePasses
+from service.protocol.options import DEFAULTS, OPTIONS, OptionError, Options, measure_text
 
 #: The parts of an inference request other than its inputs.
 Question: TypeAlias = Mapping[str, Any]
@@ -33,17 +34,23 @@ def question(options: Options, signature: Signature) -> Question:
     return {"parameters": flat_options(options)}
 
 
+def given_options(options: Options) -> dict[str, Any]:
+    """The options that are not at their default: an older server may not know the others."""
+    values = {name: getattr(options, name) for name in OPTIONS}
+    return {name: value for name, value in values.items() if value != DEFAULTS[name]}
+
+
 def flat_options(options: Options) -> dict[str, Any]:
-    """The options as numbers and strings; the items of a list are separated by commas."""
-    passes = options.passes if options.adaptive is None else options.adaptive.as_text()
-    given = {"passes": passes, "seed": options.seed}
-    parameters: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
-    parameters |= {name: getattr(options, name) for name in ("masks", "sampling", "rate_scale")}
-    if options.measures is not None:
-        parameters["measures"] = ",".join(dict.fromkeys(map(measure_text, options.measures)))
-    if options.sites is not None:
-        parameters["sites"] = ",".join(options.sites)
-    return parameters
+    """The same as numbers and strings; the items of a list are separated by commas."""
+    return {name: _flat(value) for name, value in given_options(options).items()}
+
+
+def _flat(value: Any) -> Any:
+    if isinstance(value, AdaptivePasses):
+        return value.as_text()
+    if isinstance(value, tuple):
+        return ",".join(dict.fromkeys(map(measure_text, value)))
+    return value
 
 
 def deterministic(signature: Signature) -> Question:

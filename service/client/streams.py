@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from service.client.answers import Prediction, read_output
 from service.client.faults import fault_of, reading
-from service.client.sampling import flat_options
+from service.client.sampling import flat_options, given_options
 from service.client.steps import Reply, Request
 from service.protocol.adaptive import AdaptivePasses
-from service.protocol.options import OPTIONS, Options
+from service.protocol.options import Options
 from service.protocol.prediction import Stopped
 
 Array = NDArray[Any]
@@ -37,8 +37,7 @@ def stream_request(
     told = {} if timeout is None else {"timeout": timeout}
     if any(x.dtype.kind in "OUS" for x in arrays.values()):
         # NumPy's own files would pad each text to the longest.
-        fields = {name: getattr(options, name) for name in OPTIONS}
-        given = {name: value for name, value in fields.items() if value is not None}
+        given = given_options(options)
         body = json.dumps({"instances": _instances(arrays), **given, **told}, default=_plain)
         headers = {"Content-Type": "application/json", "Accept": _NDJSON}
         return Request("POST", path, body.encode(), headers, by_line=True)

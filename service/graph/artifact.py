@@ -14,7 +14,6 @@ from service.core.distributions.bernoulli import SMALLEST_RATE, is_drawable
 from service.core.tolerances import RATE
 from service.errors import ArtifactError
 from service.graph.adopt import adopt
-from service.graph.adopt.task import warn_of_logarithms
 from service.graph.dynamic_batch import DynamicBatchPass
 from service.graph.links import LinkPass
 from service.graph.model_file import no_onnx_file, read_model_file
@@ -31,6 +30,7 @@ from service.manifest import (
 )
 from service.nodes.draws import is_drawing
 from service.nodes.reach import reach
+from service.nodes.task import warn_of_logarithms
 from service.protocol.datatypes import BY_ONNX
 
 

@@ -22,9 +22,15 @@ def read_options(**given: Any) -> Options:
         InputError: with the option, its value and the valid values.
     """
     try:
-        return Options(**given)
+        options = Options(**given)
     except OptionError as error:
         raise InputError(str(error)) from error
+    for name, option in OPTIONS.items():
+        value = getattr(options, name)
+        if option.choices and value not in option.choices:
+            allowed = " or ".join(f'"{choice}"' for choice in option.choices)
+            raise InputError(f"{name} is {value!r:.40}; it must be {allowed}.")
+    return options
 
 
 @dataclass(frozen=True)
@@ -94,11 +100,6 @@ def require_draws(draws: Draws, plan: Plan) -> None:
     """
     if not 0 <= draws.seed < SEED_LIMIT:
         raise InputError(f"seed is {draws.seed}; it must be from 0 to {SEED_LIMIT - 1}.")
-    for name, value in (("masks", draws.masks), ("sampling", draws.sampling)):
-        choices = OPTIONS[name].choices
-        if value not in choices:
-            allowed = " or ".join(f'"{choice}"' for choice in choices)
-            raise InputError(f"{name} is {value!r:.40}; it must be {allowed}.")
     _require_rates(draws, plan)
     if draws.sites is not None:
         _require_sites(draws, draws.sites, plan)

@@ -78,7 +78,7 @@ def test_custom_objects_and_lambdas_are_loaded_on_request(tmp_path: Path) -> Non
     ended = export(*arguments, "--allow-unsafe-lambda", cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
     assert f"{sys.executable} -m mcdropout serve --models .\n" in ended.stderr
-    assert "curl -s http://127.0.0.1:8000/v1/models/mine:predict" in ended.stderr
+    assert "curl http://127.0.0.1:8000/v1/models/mine:predict" in ended.stderr
 
 
 @pytest.mark.parametrize(

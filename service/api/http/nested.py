@@ -1,5 +1,8 @@
 """Types of arrays in the API's document: a value, or nested lists of them."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from typing_extensions import TypeAliasType
 
 Numbers = TypeAliasType("Numbers", "float | list[Numbers]")
@@ -8,4 +11,9 @@ Flags = TypeAliasType("Flags", "bool | list[Flags]")
 Texts = TypeAliasType("Texts", "str | list[Texts]")
 
 #: By the type of a measure.
-BY_DTYPE = {"float64": Numbers, "int64": Integers, "bool": Flags, "string": Texts}
+BY_DTYPE: Mapping[str, Any] = {
+    "float64": Numbers,
+    "int64": Integers,
+    "bool": Flags,
+    "string": Texts,
+}

@@ -3,7 +3,7 @@
 import inspect
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -133,13 +133,14 @@ def refuse_options_without_passes(body: BaseModel, training: bool) -> None:
 
 def _field(name: str, option: Option, types: Mapping[Kind, Any]) -> tuple[Any, FieldInfo]:
     kind, default = types[option.kind], DEFAULTS[name]
-    if option.choices:
-        kind = Literal[option.choices]
     # Documented here, and checked later together with the model, with better texts.
     bounds = {"minimum": option.minimum, "maximum": option.maximum}
+    extra: dict[str, Any] = {k: v for k, v in bounds.items() if v is not None}
+    if option.choices:
+        extra["enum"] = list(option.choices)
     info: Any = Field(
         default=default,
         description=f"{option.description}; default: {option.default}",
-        json_schema_extra={k: v for k, v in bounds.items() if v is not None},
+        json_schema_extra=extra,
     )
     return (kind | None if default is None else kind), info

@@ -10,7 +10,6 @@ from pydantic import (
     create_model,
     model_validator,
 )
-from pydantic.json_schema import SkipJsonSchema
 
 from service.api.http.known import Known
 from service.api.http.nested import BY_DTYPE, Numbers
@@ -70,10 +69,17 @@ class _Moments(BaseModel):
     variance: Numbers = Field(description="unbiased sample variance over passes")
 
 
+def _never_null(schema: dict[str, Any]) -> None:
+    """A measure that was not requested is left out."""
+    del schema["default"]
+    schema |= schema.pop("anyOf")[0]
+
+
 def _measured(measure: type[Measure]) -> Any:
     """The field of a measure, which is there only if requested."""
     text = f"{measure.description()} Unit: {measure.unit}"
-    return SkipJsonSchema[None] | BY_DTYPE[measure.dtype], Field(default=None, description=text)
+    kind: Any = BY_DTYPE[measure.dtype]
+    return kind | None, Field(default=None, description=text, json_schema_extra=_never_null)
 
 
 _OF_MEASURES = {name: _measured(measure) for name, measure in MEASURES.items()}

@@ -23,7 +23,6 @@ from service.graph.adopt.random_nodes import (
 )
 from service.graph.adopt.standard_draws import StandardDrawsPass
 from service.graph.adopt.standard_form import standard_form
-from service.graph.adopt.task import detect_task
 from service.graph.remove_unread import RemoveUnreadPass
 from service.manifest import (
     TRAINING_INPUT,
@@ -36,6 +35,7 @@ from service.manifest import (
     is_dropout,
 )
 from service.nodes.reach import named, reach
+from service.nodes.task import detect_task
 from service.protocol.datatypes import BY_ONNX, DATATYPES
 
 #: Element types of inputs, and those of outputs, which have means.

@@ -475,3 +475,22 @@ def test_refused_export_keeps_an_existing_file(tmp_path: Path) -> None:
         export_model(convolutional(), path, task="classification")
     assert path.read_bytes() == b"the old one"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("activation", "units", "task"),
+    [
+        ("softmax", 3, "classification"),
+        ("sigmoid", 1, "classification"),
+        ("sigmoid", 3, "multilabel_classification"),
+        ("linear", 3, "other"),
+    ],
+)
+def test_task_that_is_not_given_is_detected(
+    tmp_path: Path, activation: str, units: int, task: str
+) -> None:
+    dense = layers.Dense(units, activation=activation)
+    model = keras.Sequential([keras.Input((4,)), layers.Dropout(0.5), dense])
+    manifest = export_model(model, tmp_path / "model.onnx")
+    assert (manifest.task, manifest.labels) == (task, None)
+    assert load_model(tmp_path / "model.onnx").manifest.task == task

@@ -133,7 +133,7 @@ def test_claimed_size_is_not_allocated() -> None:
             "the query string: unknown field 'pases'; the known fields are ['training', ",
         ),
         ("instances=5", "instances is in the query string; send the rows as the body."),
-        ("masks=all", "masks is the string 'all': Input should be 'shared' or 'per_row'."),
+        ("masks=all", 'masks is \'all\'; it must be "shared" or "per_row".'),
     ],
 )
 def test_invalid_query_is_explained(client: httpx.Client, query: str, message: str) -> None:

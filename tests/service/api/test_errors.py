@@ -53,7 +53,7 @@ def error_of(response: httpx.Response, status: int) -> str:
         ({"instances": [ROW] * 3, "passes": 400_000}, "3 rows × 400000 passes are 1200000 samples"),
         (
             {"instances": [ROW], "masks": "x"},
-            "masks is the string 'x': Input should be 'shared' or",
+            "masks is 'x'; it must be \"shared\" or",
         ),
         ({"instances": [ROW], "rate_scale": -1}, "rate_scale is -1.0; it must be 0 or more."),
         (
@@ -216,7 +216,9 @@ def test_broken_model_is_reported_and_other_models_serve(tmp_path: Path) -> None
         assert "['digits']" in error_of(client.get("/health/ready"), 503)
         answer = client.post("/v1/models/co2:predict", json={"instances": [[2000.0]]})
         assert answer.status_code == 200
-        assert any("  digits version 1: failed" in line for line in server.lines)
+        logged = (line for line in server.lines if "model digits version 1 failed: " in line)
+        assert "is not a whole ONNX file" in next(logged)
+        assert any(line.endswith("cannot answer: digits (failed).\n") for line in server.lines)
 
 
 def test_server_still_answers_after_all_requests_above(client: httpx.Client) -> None:

@@ -190,7 +190,7 @@ def parameters(**given: Any) -> dict[str, Any]:
         (parameters(passes=float("inf")), "parameters.passes is Infinity: it takes a whole number"),
         (parameters(seed=-1), "seed is -1; it must be from 0 to 9007199254740991."),
         (parameters(seed=2**64), "it must be from 0 to 9007199254740991."),
-        (parameters(masks="x"), "parameters.masks is the string 'x': Input should be 'shared' or"),
+        (parameters(masks="x"), 'masks is \'x\'; it must be "shared" or "per_row"'),
         (parameters(rate_scale=-1), "rate_scale is -1.0; it must be 0 or more."),
         (parameters(rate_scale="2"), "parameters.rate_scale is the string '2': Input should be a"),
         (parameters(rate_scale=10**400), "parameters.rate_scale is 1000000000"),

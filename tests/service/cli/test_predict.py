@@ -205,6 +205,19 @@ def test_every_option_is_a_flag(digits: Predictor) -> None:
             assert found[name] == measured.tolist()
 
 
+@pytest.mark.parametrize(
+    ("flags", "advice"),
+    [
+        (("--passes", 1), "For the answer without dropout use --deterministic."),
+        (("--site", ""), "or use --deterministic."),
+    ],
+)
+def test_errors_advise_flags(flags: tuple[object, ...], advice: str) -> None:
+    ended = predict(CO2, "--example", *flags)
+    assert ended.exit_code == 2
+    assert advice in ended.stderr
+
+
 def test_deterministic_runs_with_dropout_off(co2: Predictor) -> None:
     ended = predict(CO2, "-", "--deterministic", "--json", stdin=json.dumps(YEARS))
     wanted = co2.predict_deterministic(YEARS)["ppm"]

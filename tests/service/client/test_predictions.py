@@ -156,7 +156,7 @@ def test_models_and_their_states(ask: Any) -> None:
         ),
         ({"sites": []}, 400, "sites is empty"),
         ({"sites": ["x"]}, 400, "sites names ['x']; the model has ['drop_maps',"),
-        ({"masks": "none"}, 400, "parameters.masks is the string 'none': Input should be"),
+        ({"masks": "none"}, 400, "masks is 'none'; it must be \"shared\" or"),
         ({"rate_scale": float("nan")}, 400, "rate_scale is nan; it must be 0 or more."),
         ({"timeout": 3600}, 400, "timeout is 3600 s; it must be more than 0 and at most 60"),
         ({"x": np.full((1, 64), np.nan)}, 400, "is nan; the model expects finite numbers"),

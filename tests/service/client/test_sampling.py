@@ -9,7 +9,6 @@ import pytest
 from service.client.errors import InvalidCallError
 from service.client.sampling import question, read_options
 from service.client.signature import Signature
-from service.protocol.options import DEFAULT_SAMPLING
 
 
 @pytest.mark.parametrize(
@@ -41,10 +40,15 @@ def test_numpy_numbers_are_sent_as_numbers() -> None:
     assert json.loads(json.dumps(sent)) == {
         "passes": 5,
         "seed": 7,
-        "masks": "shared",
-        "sampling": DEFAULT_SAMPLING,
         "rate_scale": 0.5,
     }
+
+
+def test_options_at_their_default_are_not_sent() -> None:
+    sent = question(read_options(masks="shared", rate_scale=1), Signature((), ("y",)))
+    assert sent["parameters"] == {}
+    given = {"masks": "per_row", "sampling": "stratified", "rate_scale": 2.0}
+    assert question(read_options(**given), Signature((), ("y",)))["parameters"] == given
 
 
 def test_measure_with_arguments_is_one_string() -> None:

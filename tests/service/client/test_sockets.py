@@ -19,7 +19,6 @@ from service.client import (
     UnavailableError,
     UnreachableError,
 )
-from service.protocol.options import DEFAULT_SAMPLING
 from tests.service.client.both import asking, on_both, waits_of
 from tests.service.client.scripted import (
     GOOD,
@@ -242,7 +241,6 @@ def test_content_of_requests(kind: str) -> None:
         assert "outputs" not in seen.head
         assert seen.head["parameters"] == {
             **{"passes": 50, "seed": 7, "masks": "per_row", "rate_scale": 0.5, "sites": "s,t"},
-            "sampling": DEFAULT_SAMPLING,
             **{"measures": "m", "binary_data_output": True},
         }
         assert list(prediction["y"].measures) == ["m"]

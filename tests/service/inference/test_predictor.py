@@ -73,6 +73,7 @@ def test_prediction_is_a_mapping_of_outputs(digits: Predictor) -> None:
         ({"seed": SEED_LIMIT}, f"it must be from 0 to {SEED_LIMIT - 1}"),
         ({"masks": "own"}, "masks is 'own'; it must be"),
         ({"sampling": "sobol"}, 'sampling is \'sobol\'; it must be "independent" or "stratified"'),
+        ({"sampling": "sobol", "passes": 10}, "sampling is 'sobol'; it must be"),
         ({"rate_scale": -1.0}, "rate_scale is -1.0; it must be 0 or more"),
         ({"rate_scale": math.nan}, "rate_scale is nan; it must be"),
         (
