@@ -1,0 +1,73 @@
+"""Risk and coverage: the mean loss of the rows that are accepted, over their share.
+
+Rows are accepted from the most certain on (El-Yaniv & Wiener 2010).
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.evaluation.metrics.statistic import Ranked, Statistic, difference, ratio
+
+Array = NDArray[Any]
+
+
+class RiskCoverage(NamedTuple):
+    """The curve.
+
+    Attributes:
+        coverage: (G,) share of rows that are accepted, ascending to 1.
+        risk: (G,) their mean loss.
+    """
+
+    coverage: Array
+    risk: Array
+
+
+def curve(uncertainty: Array, loss: Array) -> RiskCoverage:
+    """The risk at each threshold on the uncertainty.
+
+    Args:
+        uncertainty: (N,); equal ones are accepted together.
+        loss: (N,) of each row.
+    """
+    ranked, ones = Ranked(uncertainty), np.ones((1, len(loss)))
+    rows = np.cumsum(ranked.sums(ones)[0])
+    return RiskCoverage(rows / rows[-1], np.cumsum(ranked.sums(ones, loss)[0]) / rows)
+
+
+def aurc(uncertainty: Array, loss: Array) -> Statistic:
+    """Area under the risk-coverage curve: the mean of the risk of the first 1, 2, … N rows.
+
+    Geifman, Uziel & El-Yaniv 2019. Of rows with equal uncertainty every order is equally likely,
+    and the mean over all orders is given: after n₀ rows with losses of L₀ altogether, m rows with
+    L of them add Σ_(j=1..m) (L₀ + jL/m) / (n₀ + j) = L + (L₀ - n₀L/m) (H(n₀+m) - H(n₀)), with
+    the harmonic numbers H. A row that counts k times is k equal rows.
+
+    Args: see `curve`. Weights are whole numbers.
+    """
+    ranked = Ranked(uncertainty)
+
+    def statistic(weights: Array) -> Array:
+        rows, losses = ranked.sums(weights), ranked.sums(weights, loss)
+        after = np.cumsum(rows, axis=1)
+        before, before_loss = after - rows, np.cumsum(losses, axis=1) - losses
+        each = losses / np.maximum(rows, 1)
+        total = after[:, -1]
+        harmonic = _harmonic(int(total.max()))
+        steps = harmonic[after.astype(np.intp)] - harmonic[before.astype(np.intp)]
+        sums = losses + (before_loss - before * each) * steps
+        return ratio(sums.sum(axis=1), total)
+
+    return statistic
+
+
+def excess_aurc(uncertainty: Array, loss: Array) -> Statistic:
+    """AURC above that of the best order, which accepts rows by their loss; see `aurc`."""
+    return difference(aurc(uncertainty, loss), aurc(loss, loss))
+
+
+def _harmonic(count: int) -> Array:
+    """(count + 1,) the harmonic numbers from H(0) = 0 on."""
+    return np.r_[0.0, np.cumsum(1 / np.arange(1.0, count + 1))]
