@@ -2,7 +2,7 @@
 
 Each name is loaded when it is first used, because each needs other packages: `Client` and
 `AsyncClient` need httpx and NumPy alone, `load_model` those of the extra `cpu` or `gpu`,
-and `export_model` those of the extra `export`.
+`evaluate` also those of `evaluate`, and `export_model` those of the extra `export`.
 """
 
 from importlib import import_module
@@ -11,11 +11,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["AsyncClient", "Client", "__version__", "export_model", "load_model"]
+__all__ = ["AsyncClient", "Client", "__version__", "evaluate", "export_model", "load_model"]
 
 _HOMES = {
     "AsyncClient": "service.client",
     "Client": "service.client",
+    "evaluate": "service.evaluation",
     "export_model": "models.export",
     "load_model": "service",
 }
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from models.export import export_model
     from service import load_model
     from service.client import AsyncClient, Client
+    from service.evaluation import evaluate
 
     __version__: str
 else:

@@ -8,13 +8,14 @@ from service.errors import MissingExtraError
 
 _INSTALL = {
     "cpu": 'pip install "mcdropout[cpu]", or "mcdropout[gpu]" on a machine with an NVIDIA GPU',
+    "evaluate": 'pip install "mcdropout[evaluate]"',
     "export": 'pip install "mcdropout[export]"',
     "parquet": 'pip install "mcdropout[parquet]"',
 }
 
 
 @contextmanager
-def needs(extra: Literal["cpu", "export", "parquet"]) -> Iterator[None]:
+def needs(extra: Literal["cpu", "evaluate", "export", "parquet"]) -> Iterator[None]:
     """Around imports: if a package is missing, name the extra that installs it.
 
     Raises:

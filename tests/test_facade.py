@@ -9,6 +9,7 @@ import mcdropout
 import models.export
 import service
 import service.client
+import service.evaluation
 from mcdropout import require_own
 from tests.service.test_layers import imported
 
@@ -16,6 +17,7 @@ from tests.service.test_layers import imported
 def test_names_are_those_of_the_packages() -> None:
     assert mcdropout.load_model is service.load_model
     assert mcdropout.export_model is models.export.export_model
+    assert mcdropout.evaluate is service.evaluation.evaluate
     assert mcdropout.Client is service.client.Client
     assert mcdropout.AsyncClient is service.client.AsyncClient
     assert mcdropout.__version__.count(".") == 2

@@ -13,6 +13,7 @@ from service.errors import InputError, shortened
 from service.evaluation.targets import cell_type, read_targets
 from service.inference.inputs import ReadRows, read_inputs
 from service.inference.predictor import Predictor
+from service.inference.runner import row_count
 from service.manifest import InputSpec
 from service.rows import Further, Rows, read_labeled_rows
 
@@ -55,6 +56,23 @@ class Labeled:
         """Some of the rows."""
         rows = ReadRows({name: x[index] for name, x in self.rows.items()})
         return Labeled(self.name, rows, self.targets[index], self.facts)
+
+
+@dataclass(frozen=True, eq=False)
+class Unlabeled:
+    """Rows without targets.
+
+    Attributes:
+        name: of the data, for people.
+        rows: input name to (B, …).
+    """
+
+    name: str
+    rows: ReadRows
+
+    def __len__(self) -> int:
+        """B."""
+        return row_count(self.rows)
 
 
 def labeled(
@@ -112,7 +130,7 @@ def read_labeled(
 
 def read_unlabeled(
     path: Path, model: Predictor, target: Sequence[str] = (), *, header: bool | None = None
-) -> ReadRows:
+) -> Unlabeled:
     """Read rows of which no targets are wanted; those that a file has are left out.
 
     Args and errors: see `read_labeled`.
@@ -126,9 +144,18 @@ def read_unlabeled(
         return [_column(name, "string") for name in dict.fromkeys(apart)]
 
     found = read_labeled_rows(path, specs, further, header)
-    rows = _inputs(path, found, specs)
-    _require_rows(path.name, len(next(iter(rows.values()))))
-    return rows
+    return unlabeled(model, _inputs(path, found, specs), path.name)
+
+
+def unlabeled(model: Predictor, x: Any, name: str = "other rows") -> Unlabeled:
+    """Rows from arrays; see `labeled`.
+
+    Raises:
+        InputError: they do not suit the model, or are too few.
+    """
+    found = Unlabeled(name, read_inputs(x, model.manifest.inputs))
+    _require_rows(name, len(found))
+    return found
 
 
 def output_of(model: Predictor, name: str | None = None) -> Facts:
@@ -185,7 +212,7 @@ def _inputs(path: Path, found: Rows, specs: Sequence[InputSpec]) -> ReadRows:
 
 
 def _checked(data: Labeled) -> Labeled:
-    count = len(next(iter(data.rows.values())))
+    count = row_count(data.rows)
     if len(data) != count:
         raise InputError(
             f"{data.name} has {count} rows and {len(data)} targets; each row needs one."

@@ -1,6 +1,6 @@
 """Predictions of many rows in memory that does not grow with them, or with the passes."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, TypeAlias
@@ -8,13 +8,16 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.measures import BoundMeasure, Needs
+from service.core.measures import BoundMeasure, Needs, read_measures
+from service.core.measures.bound import with_noise
+from service.core.summary import constant
 from service.errors import InputError
 from service.inference.inputs import ReadRows
 from service.inference.jobs import SampleJob
 from service.inference.looks import Found
 from service.inference.options import sampling_of
 from service.inference.predictor import Predictor
+from service.inference.reduction import reduce_output
 from service.inference.runner import row_count
 from service.protocol.options import Options
 from service.protocol.prediction import OutputPrediction, Prediction
@@ -147,6 +150,28 @@ def run_deterministic(
         if progress is not None:
             progress(step.rows * step.passes)
     return model.outputs(job)
+
+
+def agreeing(model: Predictor, outputs: Mapping[str, Array], measures: Sequence[str]) -> Prediction:
+    """The prediction of passes that all give the same outputs, such as those with dropout off.
+
+    Args:
+        model: whose outputs they are.
+        outputs: name to (B, …).
+        measures: names.
+    """
+    bound, passes = read_measures(measures, model.facts), 2
+    count = len(next(iter(outputs.values())))
+    summaries = {
+        source: constant(source, y, passes, bound)
+        for source, y in with_noise(outputs, bound).items()
+    }
+    found = Found(np.arange(count), passes, np.ones(count, np.bool_), summaries)
+    reduced = {
+        name: reduce_output(name, [found], [m for m in bound if m.output == name])
+        for name in outputs
+    }
+    return Prediction(reduced, passes, seed=0)
 
 
 def _run(

@@ -20,6 +20,7 @@ class Aleatoric(Measure):
     name = "aleatoric"
     unit = "output²"
     tasks = REGRESSION
+    certain = "low"
     reads_noise = True
 
     def shape(self, output: Shape) -> Shape:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from math import prod
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +75,7 @@ class Measure(ABC):
         dtype: of its values: "float64", "int64", "bool", or "string" for str.
         tasks: of the models that support it; None: all.
         needs: see `Needs`.
+        certain: which of its values certain answers have; None: it does not order answers.
         reads_noise: whether it reads `Sampled.noise`; it then needs no stream.
         follows: whether its values have the shape of those that it is based on.
     """
@@ -84,6 +85,7 @@ class Measure(ABC):
     dtype: ClassVar[str] = "float64"
     tasks: ClassVar[frozenset[str] | None] = None
     needs: ClassVar[Needs] = Needs.MOMENTS
+    certain: ClassVar[Literal["low", "high"] | None] = None
     reads_noise: ClassVar[bool] = False
     follows: ClassVar[bool] = False
 

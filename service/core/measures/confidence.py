@@ -22,6 +22,7 @@ class Confidence(Measure):
     name = "confidence"
     unit = "1"
     tasks = CLASSIFICATION
+    certain = "high"
 
     def shape(self, output: Shape) -> Shape:
         """(B, …) of (B, …, K) class probabilities."""

@@ -19,6 +19,7 @@ class Epistemic(Measure):
     name = "epistemic"
     unit = "output²"
     tasks = REGRESSION
+    certain = "low"
 
     def shape(self, output: Shape) -> Shape:
         """That of the mean."""

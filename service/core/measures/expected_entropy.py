@@ -20,6 +20,7 @@ class ExpectedEntropy(Measure):
     name = "expected_entropy"
     unit = "nats"
     tasks = CLASSIFICATION
+    certain = "low"
     needs = Needs.STREAM
 
     def shape(self, output: Shape) -> Shape:

@@ -21,6 +21,7 @@ class Margin(Measure):
     name = "margin"
     unit = "1"
     tasks = CLASSIFICATION
+    certain = "high"
 
     def shape(self, output: Shape) -> Shape:
         """(B, …) of (B, …, K) class probabilities."""

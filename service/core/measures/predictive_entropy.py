@@ -19,6 +19,7 @@ class PredictiveEntropy(Measure):
     name = "predictive_entropy"
     unit = "nats"
     tasks = CLASSIFICATION
+    certain = "low"
 
     def shape(self, output: Shape) -> Shape:
         """(B, …) of (B, …, K) class probabilities."""

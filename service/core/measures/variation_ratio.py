@@ -22,6 +22,7 @@ class VariationRatio(Measure):
     name = "variation_ratio"
     unit = "1"
     tasks = CLASSIFICATION
+    certain = "low"
     needs = Needs.STREAM
 
     def shape(self, output: Shape) -> Shape:

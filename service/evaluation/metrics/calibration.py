@@ -1,7 +1,8 @@
 """Calibration of confidences: are predictions of confidence 0.8 right in 80 % of cases?"""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,8 @@ Array = NDArray[Any]
 BINS = 15
 
 
-class Binned(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Binned:
     """Bins of confidences.
 
     Attributes:
@@ -67,7 +69,7 @@ def ece(confidence: Array, right: Array, bins: int = BINS) -> Statistic:
     binned = equal_width(confidence, bins)
     inside = binned.index[:, None] == np.arange(bins)
     gaps = np.where(inside, (right - confidence)[:, None], 0.0)
-    return lambda w: ratio(np.abs(w @ gaps).sum(axis=1), w.sum(axis=1))
+    return lambda w: ratio(np.abs(w.T @ gaps).sum(axis=1), w.sum(axis=0))
 
 
 def adaptive_ece(confidence: Array, right: Array, bins: int = BINS) -> Statistic:
@@ -78,8 +80,7 @@ def adaptive_ece(confidence: Array, right: Array, bins: int = BINS) -> Statistic
     ranked, gap = Ranked(confidence), right - confidence
 
     def statistic(weights: Array) -> Array:
-        count = np.cumsum(ranked.sums(weights), axis=1)
-        gaps = np.cumsum(ranked.sums(weights, gap), axis=1)
+        count, gaps = (np.cumsum(y, axis=0).T for y in ranked.both(weights, gap))
         # A bin ends with the first group at which its share of the rows is reached.
         shares = np.arange(1, bins + 1) / bins
         ends = [np.searchsorted(c, c[-1] * shares * (1 - 1e-12)) for c in count]
@@ -94,7 +95,7 @@ def accuracy_of_bins(binned: Binned, right: Array) -> Statistic:
     """(R, K) share of right predictions in each bin; NaN without rows."""
     inside = (binned.index[:, None] == np.arange(binned.count)).astype(np.float64)
     rights = inside * right[:, None]
-    return lambda w: ratio(w @ rights, w @ inside)
+    return lambda w: ratio(w.T @ rights, w.T @ inside)
 
 
 def calibration_curve(pit: Array, levels: Sequence[float]) -> Statistic:
@@ -105,7 +106,7 @@ def calibration_curve(pit: Array, levels: Sequence[float]) -> Statistic:
         levels: of the quantiles, L of them.
     """
     below = (pit[:, None] <= np.asarray(levels)).astype(np.float64)
-    return lambda w: ratio(w @ below, w.sum(axis=1, keepdims=True))
+    return lambda w: ratio(w.T @ below, w.sum(axis=0)[:, None])
 
 
 def calibration_error(pit: Array, levels: Sequence[float]) -> Statistic:

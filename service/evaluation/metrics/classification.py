@@ -42,4 +42,4 @@ def brier(p: Array, target: Array) -> Array:
 
 def wrong(p: Array, target: Array) -> Array:
     """(…) float64: 1 where the most probable class is another one, else 0; see `nll`."""
-    return (p.argmax(axis=-1) != target).astype(np.float64)
+    return np.asarray(p.argmax(axis=-1) != target, np.float64)

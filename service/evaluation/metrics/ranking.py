@@ -12,6 +12,9 @@ from service.evaluation.metrics.statistic import Ranked, Statistic, ratio
 
 Array = NDArray[Any]
 
+#: Share of in-distribution rows that are accepted.
+ACCEPTED = 0.95
+
 
 def auroc(score: Array, wanted: Array) -> Statistic:
     """Area under the ROC curve: P(score of a wanted row > that of another), ties count half.
@@ -22,15 +25,8 @@ def auroc(score: Array, wanted: Array) -> Statistic:
         score: (N,) that wanted rows should have high.
         wanted: (N,) bool.
     """
-    ranked, others = Ranked(score), ~wanted
-
-    def statistic(weights: Array) -> Array:
-        found, missed = ranked.sums(weights, wanted), ranked.sums(weights, others)
-        below = np.cumsum(missed, axis=1)
-        pairs = (found * (below - missed / 2)).sum(axis=1)
-        return ratio(pairs, found.sum(axis=1) * below[:, -1])
-
-    return statistic
+    ranked = Ranked(score)
+    return lambda weights: auroc_of(*ranked.both(weights, wanted))
 
 
 def average_precision(score: Array, wanted: Array) -> Statistic:
@@ -40,18 +36,11 @@ def average_precision(score: Array, wanted: Array) -> Statistic:
 
     Args: see `auroc`.
     """
-    ranked = Ranked(-score)
-
-    def statistic(weights: Array) -> Array:
-        found, flagged = ranked.sums(weights, wanted), ranked.sums(weights)
-        hits, rows = np.cumsum(found, axis=1), np.cumsum(flagged, axis=1)
-        precision = hits / np.maximum(rows, 1)
-        return ratio((found * precision).sum(axis=1), hits[:, -1])
-
-    return statistic
+    ranked = Ranked(score)
+    return lambda weights: average_precision_of(*ranked.both(weights, wanted))
 
 
-def fpr_at(score: Array, out: Array, accepted: float = 0.95) -> Statistic:
+def fpr_at(score: Array, out: Array, accepted: float = ACCEPTED) -> Statistic:
     """Share of rows out of distribution accepted by the least threshold that accepts most others.
 
     The false positive rate at a true positive rate, in-distribution rows being positive (Liang et
@@ -62,14 +51,28 @@ def fpr_at(score: Array, out: Array, accepted: float = 0.95) -> Statistic:
         out: (N,) bool, whether each row is.
         accepted: the share of in-distribution rows that are accepted, at least.
     """
-    ranked, inside = Ranked(score), ~out
+    ranked = Ranked(score)
+    return lambda weights: fpr_at_of(*ranked.both(weights, out), accepted)
 
-    def statistic(weights: Array) -> Array:
-        own = np.cumsum(ranked.sums(weights, inside), axis=1)
-        others = np.cumsum(ranked.sums(weights, out), axis=1)
-        enough = own >= own[:, -1:] * accepted * (1 - 1e-12)
-        at = np.take_along_axis(others, enough.argmax(axis=1)[:, None], axis=1)[:, 0]
-        at[own[:, -1] == 0] = np.nan
-        return ratio(at, others[:, -1])
 
-    return statistic
+def auroc_of(rows: Array, wanted: Array) -> Array:
+    """See `auroc`; of (G, R) numbers of rows and of wanted ones, in ascending order of scores."""
+    missed = rows - wanted
+    below = np.cumsum(missed, axis=0)
+    pairs = (wanted * (below - missed / 2)).sum(axis=0)
+    return ratio(pairs, wanted.sum(axis=0) * below[-1])
+
+
+def average_precision_of(rows: Array, wanted: Array) -> Array:
+    """See `average_precision` and `auroc_of`."""
+    hits, flagged = (np.cumsum(y[::-1], axis=0)[::-1] for y in (wanted, rows))
+    precision = hits / np.maximum(flagged, 1)
+    return ratio((wanted * precision).sum(axis=0), hits[0])
+
+
+def fpr_at_of(rows: Array, out: Array, accepted: float = ACCEPTED) -> Array:
+    """See `fpr_at` and `auroc_of`."""
+    own, others = np.cumsum(rows - out, axis=0), np.cumsum(out, axis=0)
+    enough = own >= own[-1] * accepted * (1 - 1e-12)
+    at = np.take_along_axis(others, enough.argmax(axis=0)[None], axis=0)[0]
+    return ratio(np.where(own[-1] == 0, np.nan, at), others[-1])

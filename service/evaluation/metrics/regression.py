@@ -50,7 +50,7 @@ def crps_of_normal(mean: Array, variance: Array, y: Array) -> Array:
         z = off / scale
         bell = np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
         found = scale * (z * (2 * ndtr(z) - 1) + 2 * bell - 1 / math.sqrt(math.pi))
-    return np.where(scale > 0, found, off)
+    return np.asarray(np.where(scale > 0, found, off))
 
 
 def crps_of_samples(samples: Array, y: Array) -> Array:

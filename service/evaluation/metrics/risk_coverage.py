@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from service.evaluation.metrics.statistic import Ranked, Statistic, difference, ratio
+from service.evaluation.metrics.statistic import Ranked, Statistic, ratio
 
 Array = NDArray[Any]
 
@@ -32,9 +32,9 @@ def curve(uncertainty: Array, loss: Array) -> RiskCoverage:
         uncertainty: (N,); equal ones are accepted together.
         loss: (N,) of each row.
     """
-    ranked, ones = Ranked(uncertainty), np.ones((1, len(loss)))
-    rows = np.cumsum(ranked.sums(ones)[0])
-    return RiskCoverage(rows / rows[-1], np.cumsum(ranked.sums(ones, loss)[0]) / rows)
+    sums = Ranked(uncertainty).both(np.ones((len(loss), 1)), loss)
+    rows, losses = (np.cumsum(y[:, 0]) for y in sums)
+    return RiskCoverage(rows / rows[-1], losses / rows)
 
 
 def aurc(uncertainty: Array, loss: Array) -> Statistic:
@@ -48,26 +48,26 @@ def aurc(uncertainty: Array, loss: Array) -> Statistic:
     Args: see `curve`. Weights are whole numbers.
     """
     ranked = Ranked(uncertainty)
-
-    def statistic(weights: Array) -> Array:
-        rows, losses = ranked.sums(weights), ranked.sums(weights, loss)
-        after = np.cumsum(rows, axis=1)
-        before, before_loss = after - rows, np.cumsum(losses, axis=1) - losses
-        each = losses / np.maximum(rows, 1)
-        total = after[:, -1]
-        harmonic = _harmonic(int(total.max()))
-        steps = harmonic[after.astype(np.intp)] - harmonic[before.astype(np.intp)]
-        sums = losses + (before_loss - before * each) * steps
-        return ratio(sums.sum(axis=1), total)
-
-    return statistic
+    return lambda weights: aurc_of(*ranked.both(weights, loss))
 
 
 def excess_aurc(uncertainty: Array, loss: Array) -> Statistic:
     """AURC above that of the best order, which accepts rows by their loss; see `aurc`."""
-    return difference(aurc(uncertainty, loss), aurc(loss, loss))
+    found, best = aurc(uncertainty, loss), aurc(loss, loss)
+    return lambda weights: found(weights) - best(weights)
+
+
+def aurc_of(rows: Array, losses: Array) -> Array:
+    """See `aurc`; of (G, R) numbers of rows and sums of losses, in ascending order."""
+    after = np.cumsum(rows, axis=0)
+    before_loss = np.cumsum(losses, axis=0) - losses
+    each = losses / np.maximum(rows, 1)
+    harmonic = _harmonic(int(after[-1].max()))[after.astype(np.intp)]
+    steps = np.diff(harmonic, axis=0, prepend=0.0)
+    sums = losses + (before_loss - (after - rows) * each) * steps
+    return ratio(sums.sum(axis=0), after[-1])
 
 
 def _harmonic(count: int) -> Array:
     """(count + 1,) the harmonic numbers from H(0) = 0 on."""
-    return np.r_[0.0, np.cumsum(1 / np.arange(1.0, count + 1))]
+    return np.concatenate([[0.0], np.cumsum(1 / np.arange(1.0, count + 1))])

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-#: A metric of N rows that are known to it. Takes (R, N) float64 weights: how often each row counts,
+#: A metric of N rows that are known to it. Takes (N, R) float64 weights: how often each row counts,
 #: in each of R resamples. Returns (R, …) float64; NaN where it is not defined.
 Statistic: TypeAlias = Callable[[Array], Array]
 
@@ -18,8 +18,8 @@ def mean(values: Array) -> Statistic:
     flat = values.reshape(len(values), -1).astype(np.float64)
 
     def statistic(weights: Array) -> Array:
-        sums = weights @ flat / weights.sum(axis=1, keepdims=True)
-        return sums.reshape(len(weights), *values.shape[1:])
+        sums = weights.T @ flat / weights.sum(axis=0)[:, None]
+        return np.asarray(sums).reshape(-1, *values.shape[1:])
 
     return statistic
 
@@ -28,11 +28,6 @@ def root_mean(values: Array) -> Statistic:
     """The square root of the mean of (N, …) values, which are at least 0."""
     inner = mean(values)
     return lambda weights: np.sqrt(inner(weights))
-
-
-def difference(one: Statistic, other: Statistic) -> Statistic:
-    """One statistic less the other."""
-    return lambda weights: one(weights) - other(weights)
 
 
 class Ranked:
@@ -49,18 +44,17 @@ class Ranked:
         ordered = score[self.order]
         self.starts: Array = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
 
-    def sums(self, weights: Array, values: Array | None = None) -> Array:
-        """(R, G) sums over each group of weights, times (N,) values if there are any."""
-        ordered = weights[:, self.order]
-        if values is not None:
-            ordered *= values[self.order]
+    def both(self, weights: Array, values: Array) -> tuple[Array, Array]:
+        """(G, R) sums over each group: of the weights, and of those times (N,) values."""
+        ordered = weights[self.order]
+        each = ordered, ordered * values[self.order, None]
         if len(self.starts) == len(self.order):
-            return ordered
-        found: Array = np.add.reduceat(ordered, self.starts, axis=1)
-        return found
+            return each
+        rows, sums = (np.add.reduceat(one, self.starts, axis=0) for one in each)
+        return rows, sums
 
 
 def ratio(above: Array, below: Array) -> Array:
-    """(R, …) quotients; NaN where both are 0."""
+    """Quotients; NaN where both are 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(above / below)

@@ -82,7 +82,7 @@ def test_rows_without_targets_leave_them_out(
         path = tmp_path / "other.npz"
         write(path, images, target)
         found = read_unlabeled(path, digits, ["digit"])
-        assert np.array_equal(found["pixels"], images.rows["pixels"])
+        assert np.array_equal(found.rows["pixels"], images.rows["pixels"])
 
 
 def frame(rows: int = COUNT) -> pd.DataFrame:

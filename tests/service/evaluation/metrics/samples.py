@@ -19,12 +19,14 @@ def scores(seed: int, rows: int = 60, ties: bool = False) -> tuple[Array, Array]
 
 
 def resamples(seed: int, rows: int, count: int = 5) -> Array:
-    """(R, N) float64: how often each row counts."""
+    """(N, R) float64: how often each row counts."""
     rng = np.random.default_rng(seed)
     draws = rng.integers(0, rows, (count, rows))
-    return np.stack([np.bincount(draw, minlength=rows) for draw in draws]).astype(np.float64)
+    return np.stack([np.bincount(draw, minlength=rows) for draw in draws], axis=1).astype(
+        np.float64
+    )
 
 
 def of_all(statistic: Statistic, rows: int) -> Any:
     """The value of a statistic, every row counting once."""
-    return statistic(np.ones((1, rows)))[0]
+    return statistic(np.ones((rows, 1)))[0]

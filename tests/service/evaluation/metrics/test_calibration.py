@@ -42,7 +42,7 @@ def test_ece_is_the_sum_over_bins(rows: tuple[np.ndarray, np.ndarray]) -> None:
 def test_weights_are_repeated_rows(rows: tuple[np.ndarray, np.ndarray], statistic: object) -> None:
     assert callable(statistic)
     weights = resamples(3, 300)
-    for weight, found in zip(weights, statistic(*rows)(weights), strict=True):
+    for weight, found in zip(weights.T, statistic(*rows)(weights), strict=True):
         index = np.repeat(np.arange(300), weight.astype(int))
         alone = of_all(statistic(rows[0][index], rows[1][index]), len(index))
         assert found == pytest.approx(alone, abs=1e-12)

@@ -13,7 +13,7 @@ def test_areas_of_resamples_are_those_of_sklearn(ties: bool) -> None:
     score, wanted = scores(1, ties=ties)
     weights = resamples(2, len(score))
     areas, precisions = auroc(score, wanted)(weights), average_precision(score, wanted)(weights)
-    for weight, area, precision in zip(weights, areas, precisions, strict=True):
+    for weight, area, precision in zip(weights.T, areas, precisions, strict=True):
         assert area == pytest.approx(roc_auc_score(wanted, score, sample_weight=weight), abs=1e-12)
         assert precision == pytest.approx(
             average_precision_score(wanted, score, sample_weight=weight), abs=1e-12

@@ -30,7 +30,7 @@ def test_area_with_equal_scores_is_the_mean_over_their_orders() -> None:
 def test_weights_are_repeated_rows() -> None:
     score, wrong = scores(2, ties=True)
     weights = resamples(3, len(score))
-    for weight, found in zip(weights, aurc(score, wrong)(weights), strict=True):
+    for weight, found in zip(weights.T, aurc(score, wrong)(weights), strict=True):
         rows = np.repeat(np.arange(len(score)), weight.astype(int))
         assert found == pytest.approx(of_all(aurc(score[rows], wrong[rows]), len(rows)), abs=1e-12)
 

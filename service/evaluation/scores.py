@@ -1,0 +1,166 @@
+"""What targets say of the predictions of single rows: losses, and measures of uncertainty.
+
+Metrics and curves are made of these numbers, so that samples are forgotten with each part of rows.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.core.measures import MEASURES, Facts, Needs, measures_of
+from service.core.measures.facts import NoiseOutput, View
+from service.core.measures.samples import Samples
+from service.core.normal import mixture_quantile
+from service.evaluation.metrics import classification, regression
+from service.protocol.prediction import Prediction
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Of B rows of E elements each: labels of a multi-label output, or elements of a mean.
+
+    Attributes:
+        losses: name to (B, E) float64. Of a classification "wrong" (0 or 1), "nll", "brier" and
+            "confidence", the largest probability; of a regression "squared", "absolute", "nll",
+            "crps" and "pit", the predicted probability below the target.
+        measures: name to (B, E) float64 values of the measures that order answers.
+        intervals: level to (3, B, E): whether the target is inside, width, and score, of central
+            intervals of a regression.
+    """
+
+    losses: Mapping[str, Array]
+    measures: Mapping[str, Array]
+    intervals: Mapping[float, Array] = field(default_factory=dict)
+
+    @classmethod
+    def join(cls, parts: Sequence["Scores"]) -> "Scores":
+        """Of consecutive rows."""
+        first = parts[0]
+        return cls(
+            {n: np.concatenate([part.losses[n] for part in parts]) for n in first.losses},
+            {n: np.concatenate([part.measures[n] for part in parts]) for n in first.measures},
+            {
+                level: np.concatenate([part.intervals[level] for part in parts], axis=1)
+                for level in first.intervals
+            },
+        )
+
+
+def ordering_measures(facts: Facts) -> list[str]:
+    """Names of the measures that order the answers of an output."""
+    return [name for name in measures_of([facts]) if MEASURES[name].certain]
+
+
+def needed_measures(facts: Facts) -> list[str]:
+    """Names of the measures that scores are made of."""
+    return [*ordering_measures(facts), *_sampled(facts)]
+
+
+def needed_of_one(facts: Facts) -> list[str]:
+    """Those of a prediction whose passes agree, which says nothing of their differences."""
+    ordering = ordering_measures(facts)
+    alone = [name for name in ordering if MEASURES[name].needs is Needs.MOMENTS]
+    return [*alone, *_sampled(facts)]
+
+
+def _sampled(facts: Facts) -> list[str]:
+    """Samples, of which the distribution of a regression's targets is made."""
+    return [] if "classification" in facts.task else [Samples.name]
+
+
+def measure_values(prediction: Prediction, facts: Facts) -> dict[str, Array]:
+    """Name to (B, E) values of the measures that order the answers of an output."""
+    found = prediction[facts.output].measures
+    return {name: _flat(found[name]) for name in ordering_measures(facts) if name in found}
+
+
+def score(
+    prediction: Prediction, targets: Array, facts: Facts, levels: Sequence[float] = ()
+) -> Scores:
+    """Compare predictions with targets.
+
+    Args:
+        prediction: of B rows, with `needed_measures`.
+        targets: of them, see `Labeled`.
+        facts: of their output.
+        levels: of the intervals of a regression.
+    """
+    measures = measure_values(prediction, facts)
+    if "classification" in facts.task:
+        p = _view(facts).array(prediction[facts.output].mean)
+        return Scores(_of_probabilities(p, targets.astype(np.int64)), measures)
+    return _of_mixture(prediction, targets, facts, measures, levels)
+
+
+def _of_probabilities(p: Array, target: Array) -> dict[str, Array]:
+    """Losses of (B, …, C) probabilities, or (B, …, 1) of the second of two classes."""
+    p = classification.both_classes(p)
+    found = {
+        "wrong": classification.wrong(p, target),
+        "nll": classification.nll(p, target),
+        "brier": classification.brier(p, target),
+        "confidence": p.max(axis=-1),
+    }
+    return {name: _flat(values) for name, values in found.items()}
+
+
+def _of_mixture(
+    prediction: Prediction,
+    targets: Array,
+    facts: Facts,
+    measures: Mapping[str, Array],
+    levels: Sequence[float],
+) -> Scores:
+    """Of the passes' means, and their noise if it is known."""
+    means = _view(facts).array(_samples(prediction, facts.output))
+    noise = _noise(prediction, facts)
+    off = _view(facts).array(prediction[facts.output].mean) - targets
+    if noise is None:
+        spread = _view(facts).array(prediction[facts.output].variance)
+        center = off + targets
+        nll = regression.nll_of_normal(center, spread, targets)
+        crps = regression.crps_of_samples(means, targets)
+        pit = regression.pit_of_samples(means, targets)
+        quantile = partial(np.quantile, means, axis=0)
+    else:
+        nll = regression.nll_of_mixture(means, noise, targets)
+        total = measures["total"].reshape(targets.shape)
+        crps = regression.crps_of_normal(off + targets, total, targets)
+        pit = regression.pit_of_mixture(means, noise, targets)
+        quantile = partial(mixture_quantile, means, noise)
+    losses = {"squared": off**2, "absolute": np.abs(off), "nll": nll, "crps": crps, "pit": pit}
+    intervals = {}
+    for level in levels:
+        low, high = (quantile((1 + sign * level) / 2) for sign in (-1, 1))
+        inside = regression.inside(low, high, targets)
+        scored = regression.interval_score(low, high, targets, level)
+        intervals[level] = np.stack([_flat(y) for y in (inside, high - low, scored)])
+    return Scores({name: _flat(y) for name, y in losses.items()}, measures, intervals)
+
+
+def _samples(prediction: Prediction, output: str) -> Array:
+    """(P, B, …) of an output."""
+    return prediction[output].measures[Samples.name].swapaxes(0, 1)
+
+
+def _noise(prediction: Prediction, facts: Facts) -> Array | None:
+    """(P, B, …) or (1, 1, …) variances of the noise of the targets; None: not known."""
+    if isinstance(facts.noise, NoiseOutput):
+        return facts.noise.variance(_samples(prediction, facts.noise.output))
+    means = prediction[facts.output].mean
+    return None if facts.noise is None else np.full((1, *means.shape), facts.noise)
+
+
+def _view(facts: Facts) -> View:
+    return facts.view or View()
+
+
+def _flat(values: Array) -> Array:
+    """(B, E) of (B, …)."""
+    return values.reshape(len(values), -1)

@@ -1,0 +1,74 @@
+"""Confidence intervals from resampled rows."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from service.evaluation import bootstrap
+from service.evaluation.bootstrap import estimate
+from service.evaluation.document import Bootstrap
+from service.evaluation.metrics.ranking import auroc
+from service.evaluation.metrics.statistic import mean
+
+SETUP = Bootstrap(resamples=2000, confidence=0.95, seed=1)
+VALUES = np.random.default_rng(2).normal(size=400)
+
+
+def test_interval_of_a_mean_is_that_of_the_normal_approximation() -> None:
+    found = estimate({"mean": mean(VALUES)}, [400], SETUP)["mean"].at()
+    error = VALUES.std() / math.sqrt(400)
+    assert found.value == pytest.approx(VALUES.mean())
+    assert found.low is not None
+    assert found.high is not None
+    # Of 2000 resamples, a quantile at 2.5 % has a standard error of 0.06 of the mean's.
+    assert found.low == pytest.approx(VALUES.mean() - 1.96 * error, abs=6 * 0.06 * error)
+    assert found.high == pytest.approx(VALUES.mean() + 1.96 * error, abs=6 * 0.06 * error)
+
+
+def test_resamples_do_not_depend_on_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    setup = Bootstrap(resamples=50, confidence=0.9, seed=3)
+    wanted = estimate({1: mean(VALUES)}, [400], setup)[1]
+    monkeypatch.setattr(bootstrap, "_NUMBERS", 7 * 400)
+    told: list[int] = []
+    found = estimate({1: mean(VALUES)}, [400], setup, told.append)[1]
+    for end, wanted_end in ((found.low, wanted.low), (found.high, wanted.high)):
+        assert end == pytest.approx(wanted_end, rel=1e-12)
+    assert sum(told) == 50
+    assert max(told) == 7
+
+
+def test_all_statistics_see_the_same_resamples() -> None:
+    one, other = mean(VALUES), mean(VALUES + 1)
+
+    def same(weights: NDArray[Any]) -> NDArray[Any]:
+        return np.asarray(one(weights) - other(weights))
+
+    found = estimate({1: same}, [400], SETUP)[1].at()
+    assert found.low == pytest.approx(-1)
+    assert found.high == pytest.approx(-1)
+
+
+def test_data_sets_are_resampled_apart() -> None:
+    out = np.arange(30) >= 20
+    found = estimate({1: mean(out.astype(float))}, [20, 10], SETUP)[1].at()
+    assert found.low == found.high == pytest.approx(1 / 3)
+
+
+def test_statistic_that_is_often_undefined_has_no_interval() -> None:
+    score, wrong = np.arange(20.0), np.arange(20) == 7
+    found = estimate({1: auroc(score, wrong)}, [20], SETUP)[1].at()
+    assert found.value is not None
+    assert found.low is None
+    assert found.high is None
+    none = estimate({1: auroc(score, wrong & False)}, [20], SETUP)[1].at()
+    assert none.value is None
+
+
+def test_without_resamples_there_is_no_interval() -> None:
+    setup = Bootstrap(resamples=0, confidence=0.95, seed=0)
+    found = estimate({1: mean(VALUES)}, [400], setup)[1].at()
+    assert found.low is None
+    assert found.high is None
