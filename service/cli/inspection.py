@@ -90,6 +90,7 @@ def _plan(model: Predictor) -> Table:
             report.speedup_limit, "{:.2f} ×"
         ),
         "time relative to no dropout, 1 row": _number(report.floor_ratio, "{:.2f} ×"),
+        "site of inner masks": report.inner_site or "none",
         "samples (rows × passes) at a time": f"{report.samples_per_chunk}",
         "dropout that stays off": ", ".join([*model.manifest.kept_off, *report.dead]) or "none",
         "difference with dropout off": _number(verification.off_difference, "{:.1e}"),

@@ -75,6 +75,9 @@ class PlanReport(BaseModel):
     samples_per_chunk: int = Field(description="samples (rows x passes) that run at a time")
     rows_at_a_time: int = Field(description="maximum rows that the trunk runs at a time")
     seconds: float = Field(description="time to compile and load the plan, without verification")
+    inner_site: str | None = Field(
+        description="the last site, of which a pass may have several masks; null if there is none"
+    )
     dead: list[str] = Field(description="dropout nodes of the file that are off and stay off")
 
 
@@ -183,6 +186,7 @@ def _report(
         samples_per_chunk=sizes.samples,
         rows_at_a_time=sizes.rows,
         seconds=0.0,
+        inner_site=None if runner.plan.inner is None else runner.plan.inner.name,
         dead=list(artifact.dead),
     )
     return report, sizes
@@ -199,9 +203,9 @@ def _sampler(artifact: Artifact, measure: Measure, memory: int, sizes: Sizes) ->
             "a time (MCDROPOUT_MEMORY). It runs one at a time",
             *(artifact.path, mib(sizes.least), mib(memory)),
         )
-    find = partial(measure.within, memory) if dynamic else None
+    find = partial(measure.within, memory)
     loops = any(node.op_type == "Loop" for node in artifact.model.graph.all_nodes())
-    return Sampler(measure.runner, Sizing(sizes, find), artifact.fixed_rows, loops)
+    return Sampler(measure.runner, Sizing(sizes, find, dynamic), artifact.fixed_rows, loops)
 
 
 def _try_speed(sampler: Sampler, rows: Rows) -> None:
