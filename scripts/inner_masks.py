@@ -63,7 +63,7 @@ def measure(name: str, seconds: float, passes: int, folder: Path) -> dict[str, A
     The time is of whole blocks of passes, scaled to the passes that the error takes.
     """
     model = load(name, folder)
-    if model.planned.report.inner_site is None:
+    if model.planned.report.inner is None:
         return {"model": name, "site": None, "inner": {}}
     x = rows_of(model, name, ROWS)
     worths = {k: worth(model, x, passes, k) for k in INNER}
@@ -76,7 +76,7 @@ def measure(name: str, seconds: float, passes: int, folder: Path) -> dict[str, A
         k: {"worth": worths[k], "passes": needed[k], "gain": PASSES * each[1] / needed[k] / each[k]}
         for k in INNER
     }
-    return {"model": name, "site": model.planned.report.inner_site, "inner": found}
+    return {"model": name, "site": model.planned.report.inner.site, "inner": found}
 
 
 def _call(model: Predictor, x: NDArray[np.float32], passes: int, inner: int) -> Callable[[], Any]:

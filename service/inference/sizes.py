@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from service.errors import InputError
 from service.graph.costs import CostModel, Costs
+from service.graph.place import draw_input
 from service.graph.plan import Layout
 from service.inference.runner import Rows, Runner
 from service.inference.texts import max_letters
@@ -149,7 +150,8 @@ class Measure:
         """`fixed_rows` as in `Sampler`."""
         self.runner = runner
         self._fewest = fixed_rows or 1
-        self._tail = CostModel(runner.plan.tail)
+        inner = runner.plan.inner
+        self._tail = CostModel(runner.plan.tail, None if inner is None else draw_input(inner))
         self._trunk = CostModel(runner.plan.trunk) if runner.plan.trunk else None
         self._shapes = CostModel(runner.plan.shapes) if runner.plan.shapes else None
 

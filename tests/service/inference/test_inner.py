@@ -192,7 +192,7 @@ def test_model_with_a_shortcut_refuses_inner_masks(tmp_path: Path) -> None:
     constants = "float third = {0.3}, bool on = {1}"
     path = save(body, tmp_path / "m.onnx", constants, "float[batch, 4] x", "float[batch, 4] y")
     model, x = load_model(path), np.ones((1, 4), np.float32)
-    assert model.planned.report.inner_site is None
+    assert model.planned.report.inner is None
     assert model.verification.inner_difference is None
     model.predict(x, 30, inner=1)
     with pytest.raises(InputError, match="inner is 2, and this model takes only 1"):
