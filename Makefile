@@ -13,7 +13,7 @@ UV := $(BIN)/uv
 # Suppresses uv's output on each install; failures are still shown.
 UV_QUIET ?= --quiet
 
-.PHONY: help serve test test-fast lint format models evaluate uncertainty passes loadtest soak goodput hostile bench serverbench stratified export keras2 supported docs lock clean
+.PHONY: help serve test test-fast lint format models evaluate uncertainty passes loadtest soak goodput hostile bench serverbench stratified inner export keras2 supported docs lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -93,6 +93,9 @@ serverbench: $(VENV)/dev.stamp  ## compare the server with a plain FastAPI app; 
 
 stratified: $(VENV)/dev.stamp  ## measure the cost and gain of stratified passes in one run; takes six minutes
 	$(BIN)/python -m scripts.stratified --output benchmarks $(ARGS)
+
+inner: $(VENV)/dev.stamp  ## measure the gain of inner masks in one run; takes four minutes
+	$(BIN)/python -m scripts.inner_masks --output benchmarks $(ARGS)
 
 export: $(VENV)/dev.stamp  ## export a Keras model: make export ARGS="model.keras --output DIR"
 	$(BIN)/mcdropout export $(ARGS)

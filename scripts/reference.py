@@ -74,6 +74,11 @@ that a model has. B is the number of rows, P that of passes, K the size of the o
 for example the number of classes. Arguments follow the name: `"quantiles:0.05:0.95"`, or in JSON
 and Python `{"quantiles": [0.05, 0.95]}`. The unit "output" is that of the model's output.
 
+With the option `inner`, each inner mask of a pass gives a sample, and P is the number of all
+samples. Those of one pass are not independent. `variance` and `standard_error` account for this.
+The other measures take the samples as they are: averages and quantiles over them estimate the same,
+if not as precisely as over as many independent passes.
+
 The measures of a classification take the last axis as that of the classes, and (B, 1) as the
 probability of the second of two. A multi-label output is measured by element: the values have the
 output's own shape (B, K). A regression that gives mean and noise in one output has measures of half

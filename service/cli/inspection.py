@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.table import Table
 
+from service.inference.inner_masks import InnerMasks
 from service.inference.predictor import Predictor
 from service.manifest import Manifest, TensorSpec
 
@@ -90,6 +91,8 @@ def _plan(model: Predictor) -> Table:
             report.speedup_limit, "{:.2f} ×"
         ),
         "time relative to no dropout, 1 row": _number(report.floor_ratio, "{:.2f} ×"),
+        "site of inner masks": "none" if report.inner is None else report.inner.site,
+        "suggested inner masks": _suggested(report.inner),
         "samples (rows × passes) at a time": f"{report.samples_per_chunk}",
         "dropout that stays off": ", ".join([*model.manifest.kept_off, *report.dead]) or "none",
         "difference with dropout off": _number(verification.off_difference, "{:.1e}"),
@@ -99,6 +102,12 @@ def _plan(model: Predictor) -> Table:
     for name, value in facts.items():
         table.add_row(name, value)
     return table
+
+
+def _suggested(inner: InnerMasks | None) -> str:
+    if inner is None or inner.suggested == 1:
+        return "1"
+    return f"{inner.suggested}: same error of a mean in 1/{inner.gain:.1f} of the time"
 
 
 def _number(value: float | None, form: str, unknown: str = "unknown") -> str:

@@ -58,6 +58,7 @@ class AsyncClient:
         *,
         masks: Masks = "shared",
         sampling: Sampling = DEFAULT_SAMPLING,
+        inner: int = 1,
         rate_scale: float = 1.0,
         sites: Sequence[str] | None = None,
         version: int | None = None,
@@ -71,6 +72,7 @@ class AsyncClient:
             measures=measures,
             masks=masks,
             sampling=sampling,
+            inner=inner,
             rate_scale=rate_scale,
             sites=sites,
         )
@@ -88,6 +90,7 @@ class AsyncClient:
         *,
         masks: Masks = "shared",
         sampling: Sampling = DEFAULT_SAMPLING,
+        inner: int = 1,
         rate_scale: float = 1.0,
         sites: Sequence[str] | None = None,
         version: int | None = None,
@@ -101,6 +104,7 @@ class AsyncClient:
             measures=measures,
             masks=masks,
             sampling=sampling,
+            inner=inner,
             rate_scale=rate_scale,
             sites=sites,
         )

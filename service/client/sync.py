@@ -73,6 +73,7 @@ class Client:
         *,
         masks: Masks = "shared",
         sampling: Sampling = DEFAULT_SAMPLING,
+        inner: int = 1,
         rate_scale: float = 1.0,
         sites: Sequence[str] | None = None,
         version: int | None = None,
@@ -94,6 +95,7 @@ class Client:
             masks: "shared": all rows of a pass share one mask. "per_row": each row has its own.
             sampling: "independent" passes, or "stratified" ones: coupled in blocks of 20, which
                 takes fewer for the same error of the mean.
+            inner: masks of the last site in each pass, which share one run of everything before it.
             rate_scale: multiplies every dropout rate.
             sites: names of the active sites, all others being off; by default all.
             version: by default the newest that can answer.
@@ -107,6 +109,7 @@ class Client:
             measures=measures,
             masks=masks,
             sampling=sampling,
+            inner=inner,
             rate_scale=rate_scale,
             sites=sites,
         )
@@ -124,6 +127,7 @@ class Client:
         *,
         masks: Masks = "shared",
         sampling: Sampling = DEFAULT_SAMPLING,
+        inner: int = 1,
         rate_scale: float = 1.0,
         sites: Sequence[str] | None = None,
         version: int | None = None,
@@ -145,6 +149,7 @@ class Client:
             measures=measures,
             masks=masks,
             sampling=sampling,
+            inner=inner,
             rate_scale=rate_scale,
             sites=sites,
         )

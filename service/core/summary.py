@@ -18,12 +18,12 @@ Rows = slice | NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Summary:
-    """What P samples of an output say.
+    """What the samples of P passes, J of each, say of an output.
 
     Attributes:
         moments: of (B, …) outputs.
         states: of the measures that need a stream.
-        samples: (P, B, …), if a measure needs them.
+        samples: (P·J, B, …), if a measure needs them.
         off: (B, …) with dropout off, if a measure needs it.
     """
 
@@ -55,7 +55,7 @@ class Running:
     Attributes:
         sums: of (B, …) outputs.
         states: of the measures that need a stream.
-        chunks: (P, B, …) samples in order, if a measure needs them; else None.
+        chunks: (P·J, B, …) samples in order, if a measure needs them; else None.
     """
 
     sums: Sums
@@ -68,20 +68,22 @@ class Running:
         source: Source,
         samples: Array,
         measures: Collection[BoundMeasure] = (),
+        *,
         block: int = 1,
+        inner: int = 1,
     ) -> "Running":
         """Of no samples.
 
         Args:
             source: what they are of.
-            samples: (P, B, …), the first that will be added.
+            samples: (P·J, B, …), the first that will be added.
             measures: of all outputs.
-            block: number of passes that are coupled.
+            block, inner: see `Sums.start`.
         """
         mine = dict.fromkeys(one.root for one in measures if source in one.sources)
         states = {m: m.init(samples) for m in mine if m.needs is Needs.STREAM}
         keep = any(measure.needs is Needs.SAMPLES for measure in mine)
-        return cls(Sums.start(samples, block), states, () if keep else None)
+        return cls(Sums.start(samples, block, inner), states, () if keep else None)
 
     @property
     def kept_bytes(self) -> int:
@@ -89,7 +91,7 @@ class Running:
         return sum(chunk.nbytes for chunk in self.chunks or ())
 
     def add(self, samples: Array) -> "Running":
-        """With (P, B, …) samples more."""
+        """With (P·J, B, …) samples more."""
         states = {measure: measure.update(state, samples) for measure, state in self.states.items()}
         chunks = None if self.chunks is None else (*self.chunks, samples)
         return Running(self.sums.add(samples), states, chunks)
@@ -155,12 +157,17 @@ class Merged:
 
 
 def constant(
-    source: Source, values: Array, passes: int, measures: Collection[BoundMeasure] = ()
+    source: Source,
+    values: Array,
+    passes: int,
+    measures: Collection[BoundMeasure] = (),
+    inner: int = 1,
 ) -> Summary:
-    """Summary of (B, …) values that are the same in all passes."""
+    """Summary of (B, …) values that are the same in all passes, of `inner` samples each."""
     mean = values.astype(np.float64)
     one = Running.start(source, mean[None], measures).add(mean[None]).summary()
-    return Summary(Moments(passes, mean, np.zeros_like(mean)), one.states, one.samples)
+    moments = Moments(passes, mean, np.zeros_like(mean), inner=inner)
+    return Summary(moments, one.states, one.samples)
 
 
 def value(measure: BoundMeasure, summaries: Mapping[Source, Summary]) -> Array:

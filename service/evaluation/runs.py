@@ -200,15 +200,15 @@ def _is_look(passes: int, job: SampleJob) -> bool:
 
 def _rows_at_a_time(job: SampleJob, model: Predictor, memory: int) -> int:
     elements = sum(prod(n or 1 for n in spec.shape[1:]) for spec in model.manifest.outputs)
-    each = _STATE * (2 * elements + sum(_state(m, job.passes) for m in job.measures))
+    each = _STATE * (2 * elements + sum(_state(m, job.row_samples) for m in job.measures))
     if job.keeps_samples:
-        each += _SAMPLE * job.passes * elements
+        each += _SAMPLE * job.row_samples * elements
     return max(1, min(memory // each, _MAX_ROWS))
 
 
-def _state(measure: BoundMeasure, passes: int) -> int:
+def _state(measure: BoundMeasure, samples: int) -> int:
     kept = measure.needs is Needs.SAMPLES
-    return 1 if kept else measure.elements(passes)
+    return 1 if kept else measure.elements(samples)
 
 
 def _some(rows: ReadRows, index: slice) -> ReadRows:

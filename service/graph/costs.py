@@ -16,6 +16,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from service.nodes.bodies import bodies
+from service.nodes.reach import reach
 
 #: Inputs with at most this number of elements may be shapes, on which others depend.
 _MAX_SHAPE_NUMBERS = 16
@@ -31,6 +32,7 @@ class Costs:
 
     Attributes:
         multiply_adds: of matrix products, convolutions and recurrent layers.
+        behind: those of them that are computed from the input `CostModel.behind`.
         bytes: peak memory of inputs and intermediate tensors.
         outputs: name of an output to its number of elements.
     """
@@ -38,17 +40,19 @@ class Costs:
     multiply_adds: int
     bytes: int
     outputs: Mapping[str, int] = field(default_factory=dict)
+    behind: int = 0
 
     def minus(self, other: "Costs") -> "Costs":
         """The difference of the costs."""
         outputs = {name: size - other.outputs[name] for name, size in self.outputs.items()}
         more = self.multiply_adds - other.multiply_adds
-        return Costs(more, self.bytes - other.bytes, outputs)
+        return Costs(more, self.bytes - other.bytes, outputs, self.behind - other.behind)
 
     def over(self, count: int) -> "Costs":
         """The cost divided by `count`."""
         outputs = {name: size // count for name, size in self.outputs.items()}
-        return Costs(self.multiply_adds // count, self.bytes // count, outputs)
+        each = self.multiply_adds // count, self.bytes // count
+        return Costs(*each, outputs, self.behind // count)
 
 
 class CostModel:
@@ -57,10 +61,12 @@ class CostModel:
     Attributes:
         inputs: names of its inputs.
         splits_text: whether it splits strings.
+        behind: name of an input of which `Costs.behind` is told; None: of none.
     """
 
-    def __init__(self, model: bytes) -> None:
+    def __init__(self, model: bytes, behind: str | None = None) -> None:
         """Parse a serialized model."""
+        self.behind = behind
         self._model = onnx.load_model_from_string(model)
         self.inputs = frozenset(value.name for value in self._model.graph.input)
         self.splits_text = any(n.op_type == "StringSplit" for n in self._model.graph.node)
@@ -73,7 +79,12 @@ class CostModel:
         """The cost of a run with these inputs; for most of them only the shape matters."""
         graph = _with_shapes(self._model, feeds).graph
         outputs = {str(v.name): math.prod(_dims(v) or (0,)) for v in graph.outputs}
-        return Costs(sum(map(_multiply_adds, graph)), _peak_bytes(graph), outputs)
+        behind = sum(map(_multiply_adds, self._behind(graph))) if self.behind else 0
+        return Costs(sum(map(_multiply_adds, graph)), _peak_bytes(graph), outputs, behind)
+
+    def _behind(self, graph: ir.Graph) -> list[ir.Node]:
+        reached = reach(graph, [value for value in graph.inputs if value.name == self.behind])
+        return [node for node in graph if not reached.keys().isdisjoint(node.outputs)]
 
 
 def costs(model: bytes, feeds: Mapping[str, NDArray[Any]]) -> Costs:

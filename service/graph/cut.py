@@ -59,7 +59,7 @@ def cut(model: ir.Model, sites: set[str], never: frozenset[str] | None = frozens
             inputs is in the tail.
     """
     random = reach(model.graph, named(model.graph, sites))
-    reader = _Reader(sites, random, _kinds(model.graph), never)
+    reader = _Reader(sites, random, kinds(model.graph), never)
     outputs = [value for value in model.graph.outputs if value in random]
     reader.read(outputs)
     inputs = {value.name for value in model.graph.inputs}
@@ -71,16 +71,16 @@ def cut(model: ir.Model, sites: set[str], never: frozenset[str] | None = frozens
     )
 
 
-def _kinds(graph: ir.Graph) -> dict[ir.Value, str]:
+def kinds(graph: ir.Graph) -> dict[ir.Value, str]:
     """The kind of each value: "data", "shape" or "constant" (rules 3 and 4)."""
-    kinds = {value: "constant" if _is_scalar(value) else "data" for value in graph.inputs}
+    kinds_of = {value: "constant" if _is_scalar(value) else "data" for value in graph.inputs}
     for node in graph:
-        found = {kinds.get(value, "constant") for value in reads(node)}
+        found = {kinds_of.get(value, "constant") for value in reads(node)}
         kind = next((k for k in ("data", "shape") if k in found), "constant")
         if node.op_type == "Shape" and kind == "data":
             kind = "shape"
-        kinds.update(dict.fromkeys(node.outputs, kind))
-    return kinds
+        kinds_of.update(dict.fromkeys(node.outputs, kind))
+    return kinds_of
 
 
 def _is_scalar(value: ir.Value) -> bool:

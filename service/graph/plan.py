@@ -12,6 +12,7 @@ from service.errors import LayoutError
 from service.graph.artifact import Artifact
 from service.graph.cut import Cut, cut
 from service.graph.forget_shapes import ForgetShapesPass
+from service.graph.inner import inner_site
 from service.graph.join import JoinTrunkPass
 from service.graph.place import Place, declared_place
 from service.graph.reductions import ReduceOverPassesPass
@@ -61,6 +62,7 @@ class Plan:
         shapes: serialized ONNX that computes the shapes of the draws for a given input, for
             a model with dynamic axes other than the batch; None if all are static.
         cut: between trunk and tail.
+        inner: the site of which a pass may have several draws (see `inner`), or None.
     """
 
     layout: Layout
@@ -74,6 +76,7 @@ class Plan:
     switches: tuple[Switch, ...]
     shapes: bytes | None
     cut: Cut
+    inner: SiteSpec | None = None
 
     @cached_property
     def sites(self) -> tuple[SiteSpec, ...]:
@@ -114,7 +117,8 @@ def compile_plan(
     SwitchInputsPass(switches)(model)
     where = cut(model, names, never if layout.cuts else None)
     trunk = TrunkPass(where)(model).model if has_trunk(model, where) else None
-    tail = TailPass(where, places, layout.one_pass)(model).model
+    inner = None if layout.one_pass else inner_site(model.graph, places, where.stochastic)
+    tail = TailPass(where, places, layout.one_pass, inner)(model).model
     outputs = artifact.manifest.outputs
     reduced = frozenset[str]() if layout.one_pass else _large(outputs, where, tuning.reduced_output)
     ReduceOverPassesPass(reduced)(tail)
@@ -134,6 +138,7 @@ def compile_plan(
         switches=switches,
         shapes=serialize(site_shapes(artifact.model, artifact.manifest)) if dynamic else None,
         cut=where,
+        inner=inner,
     )
 
 

@@ -7,7 +7,9 @@ In detail, for draws of shape (P, R, …):
 2. noise is replaced by its draws, repeated over the rows of its pass;
 3. a draw for a whole pass is not repeated if the graph runs one pass at a time: it
    keeps its shape. If passes run together it is repeated like that of a row, which is
-   correct if it is combined with rows.
+   correct if it is combined with rows;
+4. the inner site may have J masks of each pass, of (P·J, R, …). x is reshaped to (P, 1, B, …)
+   and they to (P, J, R, …), and the product has P·J·B rows.
 """
 
 from collections.abc import Mapping
@@ -32,11 +34,17 @@ class SitesAsInputsPass(ir.passes.InPlacePass):
     Postcondition: no site is left, and each input of draws is kept.
     """
 
-    def __init__(self, places: Mapping[SiteSpec, Place], one_pass: bool) -> None:
-        """Of the sites in these places; with `one_pass`, P is 1 in every run."""
+    def __init__(
+        self, places: Mapping[SiteSpec, Place], one_pass: bool, inner: SiteSpec | None = None
+    ) -> None:
+        """Of the sites in these places.
+
+        With `one_pass`, P is 1 in every run; `inner` is as in `inner_site`.
+        """
         super().__init__()
         self._places = places
         self._one_pass = one_pass
+        self._inner = inner
 
     def requires(self, model: ir.Model) -> None:
         """Check the precondition."""
@@ -54,7 +62,7 @@ class SitesAsInputsPass(ir.passes.InPlacePass):
         nodes = {n.name: n for n in named(model.graph, [site.name for site in self._places])}
         sites = _Sites(model.graph, self._places, self._one_pass)
         for site, place in self._places.items():
-            sites.replace(site, place, nodes[site.name])
+            sites.replace(site, place, nodes[site.name], several=site == self._inner)
         return ir.passes.PassResult(model, modified=True)
 
     def ensures(self, model: ir.Model) -> None:
@@ -77,14 +85,16 @@ class _Sites:
         self._rows: ir.Value | None = None
         self._one_pass = one_pass
 
-    def replace(self, site: SiteSpec, place: Place, node: ir.Node) -> None:
-        """Replace a site's node."""
+    def replace(self, site: SiteSpec, place: Place, node: ir.Node, several: bool) -> None:
+        """Replace a site's node; `several`: a pass may have more than one of its masks."""
         new = NodeBuilder(self._graph, site.name, self._names)
         x = node.inputs[0]
         if x is None:
             return
         if place.axis is None:
             result = self._for_all_rows(new, site, x)
+        elif several:
+            result = self._masks(new, site, x)
         elif not is_dropout(site):
             result = self._noise(new, site, place, x)
         elif x.is_graph_input():  # of the frontier, see `reads_frontier`
@@ -142,6 +152,14 @@ class _Sites:
         masked = new.add("Mul", grouped, mask)
         whole = new.add("Shape", x) if place.merged else new.join(new.ints(-1), row)
         return new.add("Reshape", masked, whole)
+
+    def _masks(self, new: NodeBuilder, site: SiteSpec, x: ir.Value) -> ir.Value:
+        """Rule 4; no Reshape copies."""
+        draws, row = self._draws[site], new.dims(self._draws[site], 2)
+        grouped = new.add("Reshape", x, new.join(self._passes, new.ints(1, -1), row))
+        by_pass = new.join(self._passes, new.ints(-1), new.dims(draws, 1))
+        masks = new.add("Reshape", self._scaled_mask(new, site), by_pass)
+        return new.add("Reshape", new.add("Mul", grouped, masks), new.join(new.ints(-1), row))
 
     def _scaled_mask(self, new: NodeBuilder, site: SiteSpec) -> ir.Value:
         """(P, R, …) of the site's dtype: 0 where it drops, the scale where it keeps."""

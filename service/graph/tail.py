@@ -21,15 +21,26 @@ class TailPass(ir.passes.FunctionalPass):
     Precondition: the cut is one of this model, and some output depends on a site.
     Postcondition: a pure function, without draws, of the frontier with B rows, of the shapes of
     the trunk, and of one input of draws per site. Its outputs are those that the sites reach,
-    with P·B rows; row b of pass p has index p·B + b.
+    with P·B rows; row b of pass p has index p·B + b. The inner site, if there is one, may have
+    P·J draws; then the outputs have P·J·B rows.
     """
 
-    def __init__(self, cut: Cut, places: Mapping[SiteSpec, Place], one_pass: bool) -> None:
-        """At a cut, for the sites in these places; with `one_pass`, P is 1 in every run."""
+    def __init__(
+        self,
+        cut: Cut,
+        places: Mapping[SiteSpec, Place],
+        one_pass: bool,
+        inner: SiteSpec | None = None,
+    ) -> None:
+        """At a cut, for the sites in these places.
+
+        With `one_pass`, P is 1 in every run; `inner` is as in `inner_site`.
+        """
         super().__init__()
         self._cut = cut
         self._places = places
         self._one_pass = one_pass
+        self._inner = inner
 
     def requires(self, model: ir.Model) -> None:
         """Check the precondition."""
@@ -47,7 +58,7 @@ class TailPass(ir.passes.FunctionalPass):
         for step in (
             DrawInputsPass(self._places),
             FrontierInputsPass(self._cut, as_it_is),
-            SitesAsInputsPass(self._places, self._one_pass),
+            SitesAsInputsPass(self._places, self._one_pass, self._inner),
             PrunePass(),
         ):
             step(tail)

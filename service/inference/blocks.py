@@ -72,6 +72,11 @@ class Block:
         return self.parts[0].job.draws.block
 
     @property
+    def inner(self) -> int:
+        """Samples of a row in each pass, of all jobs."""
+        return self.parts[0].job.inner
+
+    @property
     def next_look(self) -> int:
         """The next number of passes at which a job is looked at."""
         return min(part.job.next_look(self.passes) for part in self.parts)
@@ -93,7 +98,7 @@ class Block:
 
         Args:
             passes: how many, P.
-            samples: output name to (P, B, …).
+            samples: output name to (P·J, B, …), J being `inner`.
             reduced: of further outputs, their moments over these passes.
         """
         measures = tuple(dict.fromkeys(m for part in self.parts for m in part.job.tracked))
@@ -101,7 +106,8 @@ class Block:
         for source, y in with_noise(samples, measures).items():
             before = self.found.get(source)
             if not isinstance(before, Running):
-                before = Running.start(source, y, measures, self.coupled)
+                kind = {"block": self.coupled, "inner": self.inner}
+                before = Running.start(source, y, measures, **kind)
             found[source] = before.add(y)
         for name, chunk in reduced.items():
             merged = self.found.get(name)
@@ -172,7 +178,7 @@ class _View:
         summaries = {source: one.summary() for source, one in self._found(where).items()}
         fixed = {name: y[where] for name, y in block.fixed.items()}
         for source, y in with_noise(fixed, job.measures).items():
-            summaries[source] = constant(source, y, block.passes, job.measures)
+            summaries[source] = constant(source, y, block.passes, job.measures, job.inner)
         off = {} if job.off is None else job.off.outputs()
         for name, y in off.items():
             summaries[name] = replace(summaries[name], off=y[rows])

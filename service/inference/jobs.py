@@ -29,7 +29,7 @@ class Job(ABC):
         rows: B rows.
         passes: P, at most.
         fault: the reason why the job must stop; None: it runs.
-        left: samples (rows × passes) still to run, at most.
+        left: rows × passes still to run, at most.
         row_bytes: memory of the rows.
     """
 
@@ -49,6 +49,16 @@ class Job(ABC):
         return row_count(self.rows)
 
     @property
+    def inner(self) -> int:
+        """Samples of a row in each pass."""
+        return 1
+
+    @property
+    def row_samples(self) -> int:
+        """Samples of a row, at most."""
+        return self.passes * self.inner
+
+    @property
     def done(self) -> bool:
         """Whether all rows have had all passes."""
         return self._rows_done == self.count
@@ -60,8 +70,8 @@ class Job(ABC):
 
     @property
     def samples_run(self) -> int:
-        """Passes of all rows, when it is done."""
-        return self.count * self.passes
+        """Samples of all rows, when it is done."""
+        return self.count * self.row_samples
 
     @property
     @abstractmethod
@@ -106,6 +116,11 @@ class SampleJob(Job):
             self.off = DeterministicJob(self.rows)
 
     @property
+    def inner(self) -> int:
+        """See `Job.inner`."""
+        return self.draws.inner
+
+    @property
     def found_bytes(self) -> int:
         """See `Job.found_bytes`."""
         return sum(summary.nbytes for part in self.found for summary in part.summaries.values())
@@ -118,7 +133,7 @@ class SampleJob(Job):
     @property
     def samples_run(self) -> int:
         """See `Job.samples_run`."""
-        return sum(len(part.rows) * part.passes for part in self.found)
+        return sum(len(part.rows) * part.passes for part in self.found) * self.inner
 
     @property
     def tracked(self) -> tuple[BoundMeasure, ...]:
@@ -129,9 +144,10 @@ class SampleJob(Job):
     def needs_samples(self) -> bool:
         """Whether samples may not be reduced in the graph.
 
-        That depends on the chunks by rounding, which may change what a rule decides.
+        That depends on the chunks by rounding, which may change what a rule decides. And the
+        graph does not tell the samples of a pass apart.
         """
-        return self.rule is not None or need_samples(self.measures)
+        return self.rule is not None or self.inner > 1 or need_samples(self.measures)
 
     @property
     def in_step(self) -> bool:
@@ -157,7 +173,7 @@ class SampleJob(Job):
         """Stop with an InputError if the samples that are kept to the end take too much.
 
         Args:
-            each: bytes of one sample, of all outputs.
+            each: bytes of a row's samples of one pass, of all outputs.
         """
         size = self.count * self.passes * each
         if size > self.kept_limit:
@@ -197,7 +213,7 @@ class SampleJob(Job):
         """
         a, b = self.draws, other.draws
         alike = (a.rate_scale, a.sites, a.sampling) == (b.rate_scale, b.sites, b.sampling)
-        return alike and self._row_shapes() == other._row_shapes()
+        return alike and a.inner == b.inner and self._row_shapes() == other._row_shapes()
 
     def _row_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shapes that rows must share so that each row takes the same memory."""

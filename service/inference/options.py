@@ -40,7 +40,7 @@ class Limits:
     Attributes:
         passes: maximum number of passes.
         rows: maximum number of rows.
-        samples: maximum rows × passes, to which computing time is proportional.
+        samples: maximum rows × passes × inner masks, which bounds computing time.
         memory: bytes for the passes that run at a time; more passes run in chunks.
     """
 
@@ -66,21 +66,23 @@ def require_passes(passes: int, limit: int | None) -> None:
         raise InputError(f"passes is {passes}; this server allows at most {limit}.")
 
 
-def require_samples(rows: int, passes: int, limits: Limits) -> None:
-    """Check the amount of work of a request.
+def require_samples(rows: int, passes: int, limits: Limits, inner: int = 1) -> None:
+    """Check the amount of work of a request, whose passes have `inner` samples each.
 
     Raises:
-        InputError: rows, or rows × passes, are more than the limits.
+        InputError: rows, or rows × passes × inner, are more than the limits.
     """
     if limits.rows is not None and rows > limits.rows:
         raise InputError(
             f"there are {rows} rows; this server allows at most {limits.rows} in a request. "
             "Send fewer at a time."
         )
-    if limits.samples is not None and rows * passes > limits.samples:
+    samples = rows * passes * inner
+    if limits.samples is not None and samples > limits.samples:
+        each = f"{passes} × {inner}" if inner > 1 else passes
         raise InputError(
-            f"{rows} rows × {passes} passes are {rows * passes} samples; this server allows "
-            f"at most {limits.samples} in a request. Send fewer rows or passes at a time."
+            f"{rows} rows × {each} passes are {samples} samples; this server allows at most "
+            f"{limits.samples} in a request. Send fewer rows or passes at a time."
         )
 
 
@@ -100,11 +102,23 @@ def require_draws(draws: Draws, plan: Plan) -> None:
     """
     if not 0 <= draws.seed < SEED_LIMIT:
         raise InputError(f"seed is {draws.seed}; it must be from 0 to {SEED_LIMIT - 1}.")
+    _require_inner(draws.inner, plan)
     _require_rates(draws, plan)
     if draws.sites is not None:
         _require_sites(draws, draws.sites, plan)
     if draws.masks == "per_row":
         _require_rows_apart(draws.sites, plan)
+
+
+def _require_inner(inner: int, plan: Plan) -> None:
+    option = OPTIONS["inner"]
+    if not (option.minimum or 0) <= inner <= (option.maximum or inner):
+        raise InputError(f"inner is {inner}; it must be from {option.minimum} to {option.maximum}.")
+    if inner > 1 and plan.inner is None:
+        raise InputError(
+            f"inner is {inner}, and this model takes only 1: it has no dropout that another site "
+            "reaches, and behind which everything is computed from this dropout's output alone."
+        )
 
 
 def _require_rates(draws: Draws, plan: Plan) -> None:

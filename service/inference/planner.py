@@ -23,6 +23,7 @@ from service.graph.costs import costs
 from service.graph.place import Place, declared_place, draw_input, observed_place
 from service.graph.plan import Layout, compile_plan, serialize
 from service.graph.site_shapes import site_shapes
+from service.inference.inner_masks import InnerMasks, inner_masks
 from service.inference.runner import Draws, Rows, Runner, row_count
 from service.inference.sampler import Sampler
 from service.inference.sizes import Measure, Sizes, Sizing
@@ -70,11 +71,18 @@ class PlanReport(BaseModel):
         description="estimate, for one row and the default passes: time against that of trunk "
         "and tail without draws"
     )
+    head_share: float | None = Field(
+        description="estimated share of the time of a pass that the last site and all behind it "
+        "take; null if a pass can have only one mask of it"
+    )
     bytes_per_sample: int = Field(description="memory that one row of one pass takes")
     bytes_per_row: int = Field(description="memory that one row takes before the first draw")
     samples_per_chunk: int = Field(description="samples (rows x passes) that run at a time")
     rows_at_a_time: int = Field(description="maximum rows that the trunk runs at a time")
     seconds: float = Field(description="time to compile and load the plan, without verification")
+    inner: InnerMasks | None = Field(
+        description="how many masks of the last site a pass should have; null if it can have one"
+    )
     dead: list[str] = Field(description="dropout nodes of the file that are off and stay off")
 
 
@@ -117,9 +125,10 @@ def plan_model(artifact: Artifact, providers: Sequence[Provider], memory: int) -
             seconds = time.perf_counter() - started
             sampler = _sampler(artifact, measure, memory, sizes)
             verification = verify(artifact, sampler)
-            count = artifact.fixed_rows or 1
-            _try_speed(sampler, {k: x[:count] for k, x in trial_rows(artifact).items()})
-            return Planned(sampler, verification, report.model_copy(update={"seconds": seconds}))
+            rows, count = trial_rows(artifact), artifact.fixed_rows or 1
+            found = {"seconds": seconds, "inner": inner_masks(sampler, rows, report.head_share)}
+            _try_speed(sampler, {name: x[:count] for name, x in rows.items()})
+            return Planned(sampler, verification, report.model_copy(update=found))
         except LayoutError as error:
             rejected[layout] = str(error)
     raise ProofError(next(iter(rejected.values())))
@@ -167,22 +176,24 @@ def _report(
     sizes = measure.sizes(memory, rows, row, sample)
     one = runner.frontier({name: x[: artifact.fixed_rows or 1] for name, x in rows.items()})
     trunk, tail = row.multiply_adds, sample.multiply_adds
-    elements = sum(math.prod(shape) for shape in one.shapes)
-    passes = artifact.manifest.passes
+    each = runner.tuning.draw_cost + runner.tuning.apply_cost
+    drawn = {site: each * math.prod(s) for site, s in zip(runner.sites, one.shapes, strict=True)}
+    passes, all_drawn, inner = artifact.manifest.passes, sum(drawn.values()), runner.plan.inner
     whole, floor = trunk + tail, trunk + passes * tail
-    drawn = passes * (runner.tuning.draw_cost + runner.tuning.apply_cost) * elements
     report = PlanReport(
         layout=runner.plan.layout,
         rejected=dict(rejected),
         frontier=list(runner.plan.cut.frontier),
         trunk_share=trunk / whole if whole else None,
         speedup_limit=passes * whole / floor if floor else None,
-        floor_ratio=1 + drawn / floor if floor else None,
+        floor_ratio=1 + passes * all_drawn / floor if floor else None,
+        head_share=None if inner is None else (sample.behind + drawn[inner]) / (tail + all_drawn),
         bytes_per_sample=sizes.least,
         bytes_per_row=sizes.row,
         samples_per_chunk=sizes.samples,
         rows_at_a_time=sizes.rows,
         seconds=0.0,
+        inner=None,
         dead=list(artifact.dead),
     )
     return report, sizes
@@ -199,9 +210,9 @@ def _sampler(artifact: Artifact, measure: Measure, memory: int, sizes: Sizes) ->
             "a time (MCDROPOUT_MEMORY). It runs one at a time",
             *(artifact.path, mib(sizes.least), mib(memory)),
         )
-    find = partial(measure.within, memory) if dynamic else None
+    find = partial(measure.within, memory)
     loops = any(node.op_type == "Loop" for node in artifact.model.graph.all_nodes())
-    return Sampler(measure.runner, Sizing(sizes, find), artifact.fixed_rows, loops)
+    return Sampler(measure.runner, Sizing(sizes, find, dynamic), artifact.fixed_rows, loops)
 
 
 def _try_speed(sampler: Sampler, rows: Rows) -> None:

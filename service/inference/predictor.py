@@ -124,6 +124,7 @@ class Predictor:
         *,
         masks: Masks = "shared",
         sampling: Sampling = DEFAULT_SAMPLING,
+        inner: int = 1,
         rate_scale: float = 1.0,
         sites: Sequence[str] | None = None,
     ) -> Prediction:
@@ -131,7 +132,7 @@ class Predictor:
 
         Args:
             x: (B, …) array or nested lists, or {input name: rows}.
-            passes, seed, measures, masks, sampling, rate_scale, sites: see `Options`.
+            passes, seed, measures, masks, sampling, inner, rate_scale, sites: see `Options`.
 
         Raises:
             InputError: with what is wrong, where, and what would be right.
@@ -143,6 +144,7 @@ class Predictor:
             measures=measures,
             masks=masks,
             sampling=sampling,
+            inner=inner,
             rate_scale=rate_scale,
             sites=sites,
         )
@@ -157,6 +159,7 @@ class Predictor:
         *,
         masks: Masks = "shared",
         sampling: Sampling = DEFAULT_SAMPLING,
+        inner: int = 1,
         rate_scale: float = 1.0,
         sites: Sequence[str] | None = None,
     ) -> Iterator[Prediction]:
@@ -174,6 +177,7 @@ class Predictor:
             measures=measures,
             masks=masks,
             sampling=sampling,
+            inner=inner,
             rate_scale=rate_scale,
             sites=sites,
         )
@@ -201,14 +205,14 @@ class Predictor:
         seed = _seeds.randrange(SEED_LIMIT) if options.seed is None else options.seed
         require_passes(passes, self._limits.passes)
         asked = options.adaptive
-        rule = None if asked is None else read_rule(asked, self.facts)
+        rule = None if asked is None else read_rule(asked, self.facts, options.inner)
         measures = self._measures(options, rule)
         sites = None if options.sites is None else frozenset(options.sites)
         sampling = sampling_of(passes, options.sampling)
-        draws = Draws(seed, options.masks, options.rate_scale, sites, sampling)
+        draws = Draws(seed, options.masks, options.rate_scale, sites, sampling, options.inner)
         require_draws(draws, self._sampler.plan)
         rows = read_inputs(x, self.manifest.inputs)
-        require_samples(row_count(rows), passes, self._limits)
+        require_samples(row_count(rows), passes, self._limits, options.inner)
         return SampleJob(rows, passes, draws, measures, kept_limit=self._limits.memory, rule=rule)
 
     def _measures(self, options: Options, rule: Rule | None) -> tuple[BoundMeasure, ...]:
@@ -249,7 +253,7 @@ class Predictor:
         """Approximate bytes of a job's rows and answer until the client has read it."""
         numbers, kept = self._numbers, 0
         if isinstance(job, SampleJob):
-            measured = sum(measure.elements(job.passes) for measure in job.measures)
+            measured = sum(measure.elements(job.row_samples) for measure in job.measures)
             numbers = 2 * numbers + measured  # mean and variance
             kept = _kept_bytes(job, self.manifest) + self._rule_bytes(job)
         return job.count * numbers * _NUMBER + kept + job.row_bytes
@@ -293,7 +297,7 @@ def _kept_bytes(job: SampleJob, manifest: Manifest) -> int:
     if not job.keeps_samples:
         return 0
     sizes = (_numbers_of(s.shape) * np.dtype(s.dtype).itemsize for s in manifest.outputs)
-    return job.count * job.passes * sum(sizes)
+    return job.count * job.row_samples * sum(sizes)
 
 
 def _numbers_of(shape: Shape) -> int:

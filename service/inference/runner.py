@@ -41,6 +41,7 @@ class Draws:
         rate_scale: multiplies every dropout rate.
         sites: names of the active sites; all others are off. None: all are active.
         sampling: whether passes are independent, or coupled in blocks (see `strata`).
+        inner: J, draws of the plan's inner site in each pass: j of pass p is draw p·J + j.
         first_row: number of the first row, where the rows are a part of more: each draws what it
             would draw among all.
     """
@@ -50,6 +51,7 @@ class Draws:
     rate_scale: float = 1.0
     sites: frozenset[str] | None = None
     sampling: Sampling = "independent"
+    inner: int = 1
     first_row: int = 0
 
     @property
@@ -121,6 +123,8 @@ class Runner:
         self.tuning = tuning_of(providers)
         self.sites = plan.sites
         self._sites = [_Site(site, place) for site, place in plan.places.items()]
+        #: The site that has a draw for each sample, whether or not a pass has several.
+        self._counted = 0 if plan.inner is None else plan.sites.index(plan.inner)
         self._static = [tuple(size for size in place.row if size) for place in plan.places.values()]
         self._tail = Engine(plan.tail, providers)
         self._trunk = Engine(plan.trunk, providers) if plan.trunk else None
@@ -181,12 +185,13 @@ class Runner:
         own: Sequence[int] | None = None,
     ) -> list[SiteDraw]:
         """The draws of each site in `passes` for the rows `own` of a request; by default all."""
-        found = []
+        found, samples = [], range(passes.start * draws.inner, passes.stop * draws.inner)
         if own is None:
             own = range(frontier.first, frontier.first + frontier.rows)
         for index, (site, shape) in enumerate(zip(self._sites, frontier.shapes, strict=True)):
+            numbers = samples if index == self._counted else passes
             if draws.sites is not None and site.name not in draws.sites:
-                found.append(site.distribution.still(len(passes), shape, site.dtype))
+                found.append(site.distribution.still(len(numbers), shape, site.dtype))
                 continue
             apart = draws.masks == "per_row" and site.rows_apart
             rows = [draws.first_row + row for row in own] if apart else _SHARED
@@ -194,7 +199,7 @@ class Runner:
             drawn = site.distribution.draw(
                 draws.seed,
                 index,
-                passes,
+                numbers,
                 rows,
                 shape,
                 dtype=site.dtype,
@@ -211,15 +216,13 @@ class Runner:
             for site, shape in zip(self._sites, frontier.shapes, strict=True)
         ]
 
-    def stubs(self, frontier: Frontier, passes: int) -> dict[str, Array]:
+    def stubs(self, frontier: Frontier, passes: int, inner: int = 1) -> dict[str, Array]:
         """The tail's inputs as arrays of the right shapes; those of draws take no memory."""
-        draws = [
-            SiteDraw(np.broadcast_to(still.numbers[0, 0], (passes, 1, *shape)))
-            for still, shape in (
-                (site.distribution.still(1, (), site.dtype), shape)
-                for site, shape in zip(self._sites, frontier.shapes, strict=True)
-            )
-        ]
+        draws = []
+        for index, (site, shape) in enumerate(zip(self._sites, frontier.shapes, strict=True)):
+            count = passes * inner if index == self._counted else passes
+            number = site.distribution.still(1, (), site.dtype).numbers[0, 0]
+            draws.append(SiteDraw(np.broadcast_to(number, (count, 1, *shape))))
         return {name: as_array(value) for name, value in self.feeds(frontier, draws).items()}
 
     def feeds(
@@ -260,10 +263,11 @@ class Runner:
             outputs: what to get of the tail; by default its samples.
 
         Returns:
-            Output name to (P, B, …) samples, or to (B, …) for what the tail reduced.
+            Output name to (P·J, B, …) samples, J of each pass, or to (B, …) for what the tail
+            reduced.
         """
         names = self.plan.stochastic if outputs is None else outputs
-        passes = len(draws[0].numbers)
+        passes = len(draws[self._counted].numbers)
         if self.plan.layout.one_pass and passes > 1:
             single = [self.run(frontier, _one(draws, i), on, names) for i in range(passes)]
             return {name: np.concatenate([one[name] for one in single]) for name in names}

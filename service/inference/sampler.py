@@ -94,11 +94,11 @@ class Sampler:
     def sample(
         self, rows: Rows, passes: int, draws: Draws, apart: bool = False, first: int = 0
     ) -> dict[str, Array]:
-        """All samples, from pass `first` on: output name to (P, B, …).
+        """All samples, from pass `first` on: output name to (P·J, B, …), J of each pass.
 
         If `apart`, trunk and tail run in separate sessions.
         """
-        parts, sizes = [], self.sizing(rows)
+        parts, sizes = [], self.sizing(rows, draws.inner)
         for cut in self._cut(rows, sizes, UNHURRIED):
             once = not apart and passes <= self._passes_at_a_time(row_count(cut.rows), sizes)
             block = self.runner.frontier(cut.rows, cut.first, once=once)
@@ -111,7 +111,7 @@ class Sampler:
                 for name in self.plan.stochastic
             }
             for name, y in block.fixed.items():
-                found[name] = np.broadcast_to(y, (passes, *y.shape))
+                found[name] = np.broadcast_to(y, (passes * draws.inner, *y.shape))
             parts.append({name: y[:, : cut.real] for name, y in found.items()})
         return {name: np.concatenate([p[name] for p in parts], axis=1) for name in parts[0]}
 
@@ -152,7 +152,7 @@ class Sampler:
             if job.off is not None:
                 yield from self._run_off(job.off, pace)
         rows = join_rows(jobs)
-        sizes = self.sizing(rows)
+        sizes = self.sizing(rows, jobs[0].inner)
         blocks = self._blocks_of(jobs, rows, sizes, pace)
         if any(job.in_step for job in jobs):
             yield from self._run_blocks([*blocks], sizes, pace)

@@ -2,7 +2,8 @@
 
 Times are stored per byte of a sample's memory, not per sample: with a dynamic axis the samples
 of one model differ in size (measured from 8 to 512 steps: 2.9 to 3.7 ns per byte for an LSTM,
-2.0 to 3.5 for attention, whose bytes grow with the square).
+2.0 to 3.5 for attention, whose bytes grow with the square). Inner masks change what a byte costs:
+each number of them has its own time, and begins with that of one.
 """
 
 import math
@@ -33,13 +34,14 @@ class Speed:
     def __init__(self, tuning: Tuning = ON_CPU) -> None:
         """`tuning` of the execution provider."""
         self._tuning = tuning
-        self._row = self._sample = math.inf  # seconds a byte
+        self._row = math.inf  # seconds a byte
+        self._samples = dict[int, float]()  # the same, by the number of inner masks
         self._steps = 0
 
     @property
     def known(self) -> bool:
         """Whether any pass has run."""
-        return self._sample < math.inf
+        return bool(self._samples)
 
     @property
     def sure(self) -> bool:
@@ -56,8 +58,12 @@ class Speed:
                 self._steps += 1
                 each = max(seconds - fixed, seconds / 10) / (samples * sizes.sample)
                 # A step with a trunk gives an upper limit for its samples.
-                self._sample = min(each, self._sample * (1.0 if step.trunk_rows else 1.1))
-            tail = samples * sizes.sample * self._sample
+                growth = 1.0 if step.trunk_rows else 1.1
+                # Several masks in a pass take at most as long as so many passes.
+                most = sizes.inner * self._samples.get(1, math.inf)
+                before = self._samples.get(sizes.inner, most)
+                self._samples[sizes.inner] = min(each, before * growth)
+            tail = samples * sizes.sample * self._sample(sizes)
         if step.trunk_rows:
             rest = max(seconds - fixed - tail, seconds / (100 if samples else 10))
             self._row = min(rest / (step.trunk_rows * sizes.row), 1.1 * self._row)
@@ -66,11 +72,12 @@ class Speed:
         """Seconds for rows in the trunk and for the work of samples in the tail (see `Sizes`)."""
         row = self._row if self._row < math.inf else 0.0
         fixed = self._tuning.step_seconds
-        return fixed + rows * sizes.row * row + samples * sizes.sample * self._sample
+        sample = self._sample(sizes)
+        return fixed + rows * sizes.row * row + samples * sizes.sample * sample
 
     def samples_in(self, sizes: Sizes, seconds: float) -> int:
         """Number of samples that take this many seconds; at least one."""
-        return max(1, int(seconds / (sizes.sample * self._sample)))
+        return max(1, int(seconds / (sizes.sample * self._sample(sizes))))
 
     def rows_in(self, sizes: Sizes, seconds: float) -> int:
         """Number of rows, each with one pass, that take this many seconds; at least one.
@@ -81,3 +88,7 @@ class Speed:
         fixed = self._tuning.step_seconds
         each, draws = (self.seconds_for(sizes, rows, 1) - fixed for rows in (1, 0))
         return max(1, int((seconds - sizes.shared * draws) / each), sizes.shared)
+
+    def _sample(self, sizes: Sizes) -> float:
+        """Seconds a byte of passes with so many inner masks; infinity if no pass has run."""
+        return self._samples.get(sizes.inner, self._samples.get(1, math.inf))

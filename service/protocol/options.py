@@ -126,6 +126,17 @@ class Options:
             choices=SAMPLINGS,
         ).as_metadata(),
     )
+    inner: int = field(
+        default=1,
+        metadata=Option(
+            "whole number",
+            "inner masks: masks of the last site in each pass, which share one run of everything "
+            "before it; more take fewer passes for the same error where this site varies most",
+            "1",
+            minimum=1,
+            maximum=100,
+        ).as_metadata(),
+    )
     rate_scale: float = field(
         default=1.0,
         metadata=Option(

@@ -224,12 +224,13 @@ class Backlog:
 
     def _joins(self, batch: Sequence[Ticket], ticket: Ticket) -> bool:
         first, sampler = batch[0], ticket.sampler
-        sizes, speed = sampler.sizing.known(first.job.rows), sampler.speed
+        sizes, speed = sampler.sizing.known(first.job.rows, first.job.inner), sampler.speed
         if sampler is not first.sampler or sizes is None:
             return False
         jobs = [*(t.job for t in batch), ticket.job]
         rows = sum(job.count for job in jobs)
-        samples, full = rows * max(job.passes for job in jobs), sampler.tuning.full_batch
+        samples = rows * max(job.passes for job in jobs)
+        full = sampler.tuning.full_batch // first.job.inner
         return (
             _is_small(first)
             and _is_small(ticket)
@@ -250,4 +251,5 @@ def _too_long(ticket: Ticket, left: float) -> DeadlineError:
 def _is_small(ticket: Ticket) -> bool:
     job, tuning = ticket.job, ticket.sampler.tuning
     repeated = isinstance(job, SampleJob) and job.repeats_masks
-    return job.count * job.passes <= (tuning.max_repeated if repeated else tuning.max_joined)
+    samples = job.count * job.row_samples
+    return samples <= (tuning.max_repeated if repeated else tuning.max_joined)

@@ -206,7 +206,7 @@ class Scheduler:
 
 def _seconds_for(job: Job, sampler: Sampler) -> float:
     """Predicted seconds of a job that runs alone; infinity if unknown."""
-    sizes = sampler.sizing.known(job.rows)
+    sizes = sampler.sizing.known(job.rows, job.inner)
     if sizes is None or not sampler.speed.sure:
         return math.inf
     return sampler.speed.seconds_for(sizes, job.count, sizes.work(job.count, job.passes))

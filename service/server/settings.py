@@ -83,7 +83,9 @@ class Settings(BaseSettings):
     max_rows: int = Field(default=100_000, ge=1, description="maximum rows per request")
     max_passes: int = Field(default=1_000_000, ge=2, description="maximum passes per request")
     max_samples: int = Field(
-        default=1_000_000, ge=2, description="maximum samples (rows × passes) per request"
+        default=1_000_000,
+        ge=2,
+        description="maximum samples (rows × passes × inner masks) per request",
     )
     max_body_mb: int = Field(default=64, ge=1, description="maximum size of a request body, in MiB")
     max_pending_mb: int = Field(

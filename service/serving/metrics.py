@@ -129,7 +129,9 @@ class Metrics:
             buckets=_SECONDS,
         )
         self._passes = self._of(Counter, "passes", "stochastic forward passes answered", by_model)
-        self._samples = self._of(Counter, "samples", "samples (rows × passes) answered", by_model)
+        self._samples = self._of(
+            Counter, "samples", "rows × passes × inner masks answered", by_model
+        )
         self._rows = self._of(
             Histogram, "batch_rows", "rows in the batch of a time slice", by_model, buckets=_COUNTS
         )

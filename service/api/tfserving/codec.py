@@ -19,16 +19,19 @@ from service.errors import InputError, Loc, place, shortened
 from service.inference.inputs import ReadRows, read_inputs
 from service.inference.predictor import Predictor
 from service.manifest import Manifest
-from service.protocol.options import Options
+from service.protocol.options import OPTIONS, Options
 from service.protocol.prediction import OutputPrediction, Prediction
 
 EXAMPLE = 'an object such as {"instances": [[…]], "passes": 100}'
 
 _ROWS = ("instances", "inputs")
 #: Fields that are lists in JSON, and separated by commas in a query string.
-_LISTS = ("measures", "sites")
+_LISTS = frozenset(name for name, one in OPTIONS.items() if one.kind in ("names", "measures"))
 #: Fields of the query string that are numbers or bools in JSON.
-_PLAIN = ("passes", "seed", "training", "rate_scale", "timeout")
+_PLAIN = {
+    *(name for name, one in OPTIONS.items() if one.kind in ("passes", "whole number", "number")),
+    *("training", "timeout"),
+}
 
 Columns = Mapping[str, Mapping[str, NDArray[Any]]]  # output name to key to (B, …)
 

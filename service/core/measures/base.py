@@ -66,6 +66,10 @@ class Measure(ABC):
     bit, on how the passes are divided into chunks, nor on the other rows of a batch. A measure
     that is computed from the values of another one (see `based_on`) has these for its state.
 
+    Each of the inner masks of a pass gives a sample, and P is the number of all of them. A measure
+    may average over samples, but not take them as independent: those of one pass are not, nor are
+    stratified passes. `Moments` accounts for both.
+
     Classes are on the last axis: (…, K) probabilities, or (…, 1), the probability of the second of
     two. A multi-label output is presented as (…, 1) for each of its elements (see `Facts.view`).
 
@@ -93,8 +97,8 @@ class Measure(ABC):
     def shape(self, output: Shape) -> Shape:
         """Shape of its values for an output's shape: rows on axis 0, None for a dynamic axis."""
 
-    def elements(self, output: Shape, passes: int) -> int:
-        """Number of values of a row after so many passes; a dynamic axis counts as one."""
+    def elements(self, output: Shape, samples: int) -> int:
+        """Number of values of a row after so many samples; a dynamic axis counts as one."""
         return prod(size or 1 for size in self.shape(output)[1:])
 
     def init(self, samples: Array) -> Any:

@@ -74,11 +74,11 @@ class BoundMeasure:
             return self.base.shape
         return self.measure.shape(self.view.shape(self.facts.shape))
 
-    def elements(self, passes: int) -> int:
+    def elements(self, samples: int) -> int:
         """See `Measure.elements`."""
         if self.base is not None and self.measure.follows:
-            return self.base.elements(passes)
-        return self.measure.elements(self.view.shape(self.facts.shape), passes)
+            return self.base.elements(samples)
+        return self.measure.elements(self.view.shape(self.facts.shape), samples)
 
     def init(self, samples: Array) -> Any:
         """See `Measure.init`; of (P, B, …) samples of the output."""
@@ -130,4 +130,5 @@ def with_noise(
 def _always(variance: float, moments: Moments) -> Sampled:
     """The same noise in all passes, of outputs with such moments."""
     same = np.full(moments.mean.shape, variance)
-    return Sampled(Moments(moments.count, same, np.zeros_like(same)), same[None])
+    always = Moments(moments.count, same, np.zeros_like(same), inner=moments.inner)
+    return Sampled(always, same[None])

@@ -13,8 +13,9 @@ class StandardError(Measure):
 
     The standard deviation of the mean over repetitions with other seeds: √(variance / P) for P
     independent passes; from the means of blocks for stratified ones, or below 60 of these an upper
-    limit. It says whether the passes are enough, and nothing of the model's uncertainty: with more
-    passes it goes to 0. It is 0 if all passes agree.
+    limit. With inner masks, the variance is that of the mean of each pass's samples. It says
+    whether the passes are enough, and nothing of the model's uncertainty: with more passes it goes
+    to 0. It is 0 if all passes agree.
     """
 
     name = "standard_error"

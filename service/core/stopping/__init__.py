@@ -67,12 +67,13 @@ class Rule:
         return settled
 
 
-def read_rule(asked: AdaptivePasses, outputs: Collection[Facts]) -> Rule:
+def read_rule(asked: AdaptivePasses, outputs: Collection[Facts], inner: int = 1) -> Rule:
     """The stopping rule of a request.
 
     Args:
         asked: by the request.
         outputs: of the model.
+        inner: samples of a pass.
 
     Raises:
         InputError: what is to be decided is unknown for this model.
@@ -84,7 +85,7 @@ def read_rule(asked: AdaptivePasses, outputs: Collection[Facts]) -> Rule:
     looks = grid.looks(asked.min, asked.max, grid.doubling)
     # Bonferroni: an error at any look is at most as probable as the sum over all looks.
     level = (1 - asked.decide.confidence) / len(looks)
-    return Rule(_decisions(asked.decide, level, outputs), looks, together)
+    return Rule(_decisions(asked.decide, level, outputs, inner), looks, together)
 
 
 def _tolerance(asked: AdaptivePasses, facts: Facts) -> Criterion:
@@ -92,7 +93,9 @@ def _tolerance(asked: AdaptivePasses, facts: Facts) -> Criterion:
     return Tolerance(float(asked.tolerance or 0), asked.relative, probabilities)
 
 
-def _decisions(asked: Decision, level: float, outputs: Collection[Facts]) -> dict[str, Criterion]:
+def _decisions(
+    asked: Decision, level: float, outputs: Collection[Facts], inner: int
+) -> dict[str, Criterion]:
     """What is to be decided of each output that has it."""
     threshold = float(asked.threshold or 0)
     if asked.measure == "mean":
@@ -106,7 +109,7 @@ def _decisions(asked: Decision, level: float, outputs: Collection[Facts]) -> dic
     found = read_measures([asked.measure], outputs)
     if asked.measure == PREDICTED_CLASS:
         return {one.output: ClassDecision(one.view, level) for one in found}
-    return {one.output: MeasureDecision(one, threshold, level) for one in found}
+    return {one.output: MeasureDecision(one, threshold, level, inner) for one in found}
 
 
 def _is_decidable(name: str, outputs: Collection[Facts]) -> bool:

@@ -25,36 +25,39 @@ NUMBER_BYTES = 2 * 8 * MAX_BLOCKS
 
 @dataclass(frozen=True)
 class Blocks:
-    """Sums of d and d² over blocks of consecutive passes, with d = x - x₀ (see `Sums`).
+    """Sums of d and d² over blocks of consecutive samples, with d = x - x₀ (see `Sums`).
 
     They are the same bit for bit, whatever the sizes of chunks and the other rows of a batch.
 
     Attributes:
         first: (R, …) float64, x₀.
         sums: (N, 2, R, …) float64, of whole blocks: Σd and Σd².
-        rest: (2, R, …) float64, of the passes after these.
-        size: passes of a block.
-        passes: of `rest`.
+        rest: (2, R, …) float64, of the samples after these.
+        size: samples of a block.
+        begun: samples in `rest`.
     """
 
     first: Float64
     sums: Float64
     rest: Float64
     size: int = _SIZE
-    passes: int = 0
+    begun: int = 0
 
     @classmethod
-    def start(cls, samples: Array) -> "Blocks":
-        """Of no passes; (P, R, …) `samples` are the first that will be added."""
-        shape = samples.shape[1:]
-        return cls(samples[0].astype(np.float64), np.zeros((0, 2, *shape)), np.zeros((2, *shape)))
+    def start(cls, samples: Array, size: int = _SIZE) -> "Blocks":
+        """Of no samples; (P, R, …) `samples` are the first that will be added.
+
+        Blocks begin with `size` of them.
+        """
+        shape, first = samples.shape[1:], samples[0].astype(np.float64)
+        return cls(first, np.zeros((0, 2, *shape)), np.zeros((2, *shape)), size)
 
     def add(self, samples: Array) -> "Blocks":
-        """With (P, R, …) passes more."""
+        """With (P, R, …) samples more."""
         blocks, done = self, 0
         while done < len(samples):
             blocks = blocks._joined()
-            room = (MAX_BLOCKS - len(blocks.sums)) * blocks.size - blocks.passes
+            room = (MAX_BLOCKS - len(blocks.sums)) * blocks.size - blocks.begun
             blocks = blocks._added(samples[done : done + room])
             done += room
         return blocks
@@ -91,23 +94,29 @@ class Blocks:
         return replace(self, sums=self.sums[::2] + self.sums[1::2], size=2 * self.size)
 
     def _added(self, samples: Array) -> "Blocks":
-        """With passes more, for which there is room."""
+        """With samples more, for which there is room."""
         d = samples.astype(np.float64) - self.first
         terms = np.stack([d, d * d], axis=1)
-        head = min(self.size - self.passes, len(terms))
-        rest, passes = _sum(np.concatenate([self.rest[None], terms[:head]])), self.passes + head
-        if passes < self.size:
-            return replace(self, rest=rest, passes=passes)
+        head = min(self.size - self.begun, len(terms))
+        rest, begun = _sum(np.concatenate([self.rest[None], terms[:head]])), self.begun + head
+        if begun < self.size:
+            return replace(self, rest=rest, begun=begun)
         whole, left = divmod(len(terms) - head, self.size)
         blocks = terms[head : len(terms) - left].reshape(whole, self.size, *rest.shape)
         sums = np.concatenate([self.sums, rest[None], _sum(blocks.swapaxes(0, 1))])
         rest = _sum(np.concatenate([np.zeros((1, *rest.shape)), terms[len(terms) - left :]]))
-        return replace(self, sums=sums, rest=rest, passes=left)
+        return replace(self, sums=sums, rest=rest, begun=left)
 
 
 @dataclass(frozen=True)
 class BlockMoments(Measure):
-    """The blocks that a decision reads, as a state beside those of the measures of a request."""
+    """The blocks that a decision reads, as a state beside those of the measures of a request.
+
+    Attributes:
+        inner: samples of a pass; blocks consist of whole passes.
+    """
+
+    inner: int = 1
 
     name = "block_moments"
     unit = "output"
@@ -119,7 +128,7 @@ class BlockMoments(Measure):
 
     def init(self, samples: Array) -> Blocks:
         """See `Measure.init`."""
-        return Blocks.start(samples)
+        return Blocks.start(samples, _SIZE * self.inner)
 
     def update(self, state: Blocks, samples: Array) -> Blocks:
         """See `Measure.update`."""

@@ -22,7 +22,7 @@ def _standard_deviations(moments: Moments) -> Float64:
 
     Stratified passes have a smaller one, or one of at most √(20/19) times that (Owen 1997).
     """
-    found: Float64 = np.sqrt(moments.variance / moments.count)
+    found: Float64 = np.sqrt(moments.pass_variance / moments.count)
     return found
 
 
@@ -89,18 +89,20 @@ class MeasureDecision(Criterion):
         measure: of the means and variances of its output.
         threshold: of the measure.
         level: probability of an error on one side, at one look.
+        inner: samples of a pass.
     """
 
     measure: BoundMeasure
     threshold: float
     level: float
+    inner: int = 1
 
     number_bytes = NUMBER_BYTES
 
     @property
     def state(self) -> BoundMeasure:  # type: ignore[override]
         """The blocks."""
-        return BoundMeasure(BlockMoments(), self.measure.facts)
+        return BoundMeasure(BlockMoments(self.inner), self.measure.facts)
 
     def met(self, running: Running) -> Bools:
         """See `Criterion`."""

@@ -7,7 +7,8 @@ machine and execution provider that will serve, that
 1. off: with neutral draws the plan gives the artifact's `training=false` output,
    where it has such an output (`agreement`);
 2. passes apart: one row of one pass gives the same alone as among others, and no
-   pass gets what a site draws in another (`agreement`, `effects`);
+   pass gets what a site draws in another (`agreement`, `effects`), nor does it matter whether
+   several masks of the last site share a pass (`agreement`);
 3. active: each site changes the output (`effects`);
 4. moments: each site's masks drop at its rate, and its noise has the mean and the
    standard deviation of its distribution (`moments`);
@@ -27,7 +28,11 @@ from service.errors import LayoutError, ModelError, ProofError
 from service.graph.artifact import Artifact
 from service.inference.sampler import Sampler
 from service.inference.trials import trial_rows
-from service.inference.verification.agreement import difference_among_passes, difference_off
+from service.inference.verification.agreement import (
+    difference_among_passes,
+    difference_of_inner,
+    difference_off,
+)
 from service.inference.verification.effects import site_effects
 from service.inference.verification.moments import drop_rates, noise_moments
 from service.inference.verification.probabilities import require_probabilities
@@ -49,6 +54,10 @@ class Verification(BaseModel):
         description="relative difference from the artifact, dropout off; null if never off"
     )
     pass_difference: float = Field(description="relative difference of a pass alone and in a batch")
+    inner_difference: float | None = Field(
+        description="relative difference of several masks of the last site in one pass from as "
+        "many passes; null if a pass has only one"
+    )
     site_effects: dict[str, float] = Field(
         description="largest change of an output when the site draws something else; 0 where that "
         "cannot be, whatever the rows, as of a dropout on a state of zeros"
@@ -72,6 +81,7 @@ def verify(artifact: Artifact, sampler: Sampler) -> Verification:
         samples = reproducible_samples(sampler, rows)
         off_difference = difference_off(artifact, sampler, rows)
         pass_difference = difference_among_passes(artifact, sampler, rows)
+        inner_difference = difference_of_inner(artifact, sampler, rows)
     except ProofError:
         raise
     except ModelError as error:  # the runtime refused the graph, or its shapes
@@ -82,6 +92,7 @@ def verify(artifact: Artifact, sampler: Sampler) -> Verification:
     return Verification(
         off_difference=off_difference,
         pass_difference=pass_difference,
+        inner_difference=inner_difference,
         site_effects=effects,
         drop_rates=drop_rates(sampler.sites),
         noise=noise_moments(sampler.sites),

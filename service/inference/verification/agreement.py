@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from service.core.distributions import SiteDraw
 from service.core.rounding import (
     Difference,
     allowed,
@@ -15,11 +16,14 @@ from service.core.rounding import (
 from service.core.tolerances import LEAST, LEAST_OF_HALF, NEIGHBORS
 from service.errors import LayoutError
 from service.graph.artifact import Artifact
-from service.inference.runner import Draws, Rows
+from service.inference.runner import Draws, Frontier, Rows
 from service.inference.sampler import Sampler
 from service.inference.trials import ROWS
 from service.manifest import TRAINING_INPUT
 from service.runtime.engine import Engine
+
+#: Masks of the inner site in a pass that is tried.
+_INNER = 3
 
 
 def difference_off(artifact: Artifact, sampler: Sampler, rows: Rows) -> float | None:
@@ -66,6 +70,41 @@ def difference_among_passes(artifact: Artifact, sampler: Sampler, rows: Rows) ->
             f"a row's answer changes by {found.found:.1e} of its scale with the other rows and "
             "passes of the same call, so the model mixes the rows of its batch, and its rows "
             "cannot be batched."
+        )
+    return found.found
+
+
+def difference_of_inner(artifact: Artifact, sampler: Sampler, rows: Rows) -> float | None:
+    """Relative difference of passes with several masks of the inner site from as many passes.
+
+    Of these passes, as many as have masks in one pass have the same draws of all other sites.
+    None if the plan has no inner site.
+
+    Raises:
+        LayoutError: the difference is more than rounding.
+    """
+    runner, site = sampler.runner, sampler.plan.inner
+    if site is None:
+        return None
+    block = sampler.first_block(rows)
+    drawn = runner.draw(block, range(3), Draws(seed=1, inner=_INNER))
+    repeated = [
+        one if other is site else SiteDraw(one.numbers.repeat(_INNER, axis=0), one.scale)
+        for other, one in zip(sampler.sites, drawn, strict=True)
+    ]
+
+    def samples(of: Frontier, draws: Sequence[SiteDraw]) -> Rows:
+        return {name: y.reshape(-1, *y.shape[2:]) for name, y in runner.run(of, draws).items()}
+
+    nested, alone = samples(block, drawn), samples(block, repeated)
+    found = _worst(artifact, nested, alone, [])
+    if not found.is_rounding:  # only then it matters how far rounding moves the outputs
+        near = (sampler.first_block(_neighbors(rows, seed)) for seed in range(NEIGHBORS))
+        found = _worst(artifact, nested, alone, [samples(of, repeated) for of in near])
+    if not found.is_rounding:
+        raise LayoutError(
+            f"{_INNER} masks of site {site.name!r} in one pass differ from {_INNER} passes by "
+            f"{found.found:.1e} of the output's scale; {found.allowed:.0e} is allowed."
         )
     return found.found
 

@@ -104,18 +104,20 @@ def test_the_client_s_prediction_is_the_library_s(
     assert [one.passes for one in estimates] == [32, 64, 128][: len(estimates)]
 
 
-def test_passes_that_were_run_are_counted(client: httpx.Client) -> None:
+@pytest.mark.parametrize("inner", [1, 3])
+def test_passes_that_were_run_are_counted(client: httpx.Client, inner: int) -> None:
     def samples() -> float:
         lines = client.get("/metrics").text.splitlines()
         named = (line for line in lines if line.startswith("mcdropout_samples_total{"))
         return sum(float(line.rpartition(" ")[2]) for line in named if 'model="digits"' in line)
 
     before = samples()
-    answer = client.post(V1, json={"instances": X.tolist(), "passes": RULE, "seed": 7}).json()
+    body = {"instances": X.tolist(), "passes": RULE, "seed": 7, "inner": inner}
+    answer = client.post(V1, json=body).json()
     end = time.monotonic() + 10
     while samples() == before and time.monotonic() < end:
         time.sleep(0.01)  # it is counted after it was sent
-    assert samples() - before == sum(answer["row_passes"])
+    assert samples() - before == sum(answer["row_passes"]) * inner
 
 
 @pytest.mark.slow

@@ -156,7 +156,7 @@ def test_concurrent_requests_do_not_mix(client: httpx.Client, rows: int) -> None
 
 def test_sampling_options_apply_to_one_request(client: httpx.Client, digits: Predictor) -> None:
     options: dict[str, Any] = {"masks": "per_row", "rate_scale": 0.5, "sites": ["drop_hidden"]}
-    options["sampling"] = "stratified"
+    options |= {"sampling": "stratified", "inner": 3}
     answer = predict(client, instances=ROWS[:3], passes=50, seed=7, **options)
     wanted = digits.predict(ROWS[:3], passes=50, seed=7, **options)
     np.testing.assert_array_equal(column(answer, "mean"), wanted.mean)

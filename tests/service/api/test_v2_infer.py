@@ -103,7 +103,7 @@ def test_returned_seed_reproduces_the_answer(client: httpx.Client) -> None:
 
 def test_sampling_options_are_parameters(client: httpx.Client, digits: Predictor) -> None:
     options: dict[str, Any] = {"passes": 50, "seed": 7, "masks": "per_row", "rate_scale": 0.5}
-    options["sampling"] = "stratified"
+    options |= {"sampling": "stratified", "inner": 3}
     sites = ["drop_hidden", "drop_maps"]
     _, arrays = infer(client, parameters=options | {"sites": ", ".join(sites)})
     wanted = digits.predict(X, **options, sites=sites)

@@ -124,3 +124,61 @@ def test_moments_of_coupled_passes_are_the_same_to_the_bit_in_any_chunks(cuts: l
     found, whole = sums.moments(), moments(samples, 20)
     for name in ("mean", "variance", "standard_error"):
         np.testing.assert_array_equal(getattr(found, name), getattr(whole, name))
+
+
+def nested_samples(passes: int, inner: int, repeats: int, block: int) -> np.ndarray:
+    """(P·J, repeats) of a + b·c, of variance 1 + 1/3.
+
+    a is of a pass, from strata of the passes of a block, or independent. So is b, of any pass; c
+    differs between its samples, which come from strata, too.
+    """
+    rng = np.random.default_rng(0)
+
+    def strata(count: int, size: int) -> np.ndarray:
+        order = rng.permuted(np.tile(np.arange(float(size)), (count, repeats, 1)), axis=2)
+        x = (order + rng.random(order.shape)) / size
+        x = np.sqrt(12) * (x - 0.5)
+        return np.asarray(x.swapaxes(1, 2).reshape(count * size, repeats))
+
+    whole = -(-passes // block)
+    a, b = (strata(whole, block)[:passes].repeat(inner, axis=0) for _ in range(2))
+    c = strata(passes, inner) / np.sqrt(3)
+    return np.asarray(a + b * c)
+
+
+@pytest.mark.parametrize("inner", [2, 5])
+@pytest.mark.parametrize(("block", "passes"), [(1, 12), (20, 40), (20, 27), (20, 100)])
+def test_moments_of_passes_with_several_samples_are_unbiased(
+    block: int, passes: int, inner: int
+) -> None:
+    repeats = 20_000
+    found = moments(nested_samples(passes, inner, repeats, block), block, inner)
+    assert found.count == passes
+    error = found.mean.std() * SIGMAS / np.sqrt(repeats)
+    assert abs(found.mean.mean()) < error
+    spread = found.variance.std() * SIGMAS / np.sqrt(repeats)
+    assert abs(found.variance.mean() - 4 / 3) < spread
+    if block == 1 or passes == 100:
+        square = found.standard_error**2
+        bound = SIGMAS * (square.std() + (found.mean**2).std()) / np.sqrt(repeats)
+        assert abs(square.mean() - (found.mean**2).mean()) < bound
+
+
+def test_variance_within_passes_that_agree_is_that_of_a_pass() -> None:
+    samples = np.tile(np.random.default_rng(0).normal(size=(3, 2)), (50, 1))
+    found = moments(samples, inner=3)
+    np.testing.assert_allclose(found.variance, samples[:3].var(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(found.standard_error, 0.0, atol=1e-8)
+
+
+@pytest.mark.parametrize("block", [1, 20])
+def test_chunks_and_rows_do_not_change_moments_of_several_samples_by_a_bit(block: int) -> None:
+    samples = np.random.default_rng(0).normal(size=(93 * 9, 3, 1))
+    whole = moments(samples, block, inner=9)
+    for row in range(3):
+        sums = Sums.start(samples[:, row : row + 1], block, 9)
+        for part in np.split(samples[:, row : row + 1], [9, 90, 171, 585]):
+            sums = sums.add(part)
+        found = sums.moments()
+        for name in ("mean", "variance", "standard_error"):
+            assert getattr(found, name)[0] == getattr(whole, name)[row]

@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import pytest
 
-from service.graph.costs import costs
+from service.graph.costs import CostModel, costs
 
 
 def model(body: str, inputs: str, outputs: str, constants: str = "") -> bytes:
@@ -68,3 +68,12 @@ def test_shapes_from_inputs_are_propagated(digits_path: Path) -> None:
     graph = model(body, "float[n] x, int64[2] shape, float[4, 5] w", "float y")
     feeds = {"x": zeros(12), "shape": np.array([3, 4]), "w": zeros(4, 5)}
     assert costs(graph, feeds).multiply_adds == 60
+
+
+def test_costs_behind_an_input_are_those_of_what_is_computed_from_it() -> None:
+    body = "a = MatMul(x, w) b = Mul(a, m) c = MatMul(b, w) y = MatMul(c, x)"
+    graph = model(body, "float[n, n] x, float[n, n] m, float[n, n] w", "float y")
+    feeds = {"x": zeros(3, 3), "m": zeros(3, 3), "w": zeros(3, 3)}
+    found = CostModel(graph, behind="m")(feeds)
+    assert (found.multiply_adds, found.behind) == (3 * 27, 2 * 27)
+    assert costs(graph, feeds).behind == 0

@@ -12,6 +12,7 @@ from service import Predictor, load_model
 from service.errors import InputError, OutputError
 from service.inference.estimates import Doubling
 from service.inference.options import Limits
+from service.protocol.options import SAMPLINGS, Sampling
 from tests.service.reference import save
 
 X = np.random.default_rng(0).uniform(0, 16, (3, 64))
@@ -38,6 +39,13 @@ def test_the_grid_doubles_from_32(passes: int, looks: int) -> None:
 @pytest.mark.parametrize("passes", [2, 32, 33, 64, 500])
 def test_estimates_are_the_answers_of_fewer_passes(digits: Predictor, passes: int) -> None:
     require_estimates(digits, X, passes, measures=MEASURES)
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS)
+def test_estimates_with_inner_masks_are_the_answers_of_fewer_passes(
+    digits: Predictor, sampling: Sampling
+) -> None:
+    require_estimates(digits, X, 150, measures=MEASURES, inner=3, sampling=sampling)
 
 
 @pytest.mark.parametrize("mib", [16, 512])

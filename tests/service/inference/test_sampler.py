@@ -257,8 +257,8 @@ def test_failed_job_runs_no_chunk(sampler: Sampler) -> None:
 def test_jobs_with_other_inputs_do_not_join(sampler: Sampler) -> None:
     job = SampleJob(ROWS, 10, Draws(7))
     site = sampler.sites[0].name
-    others: tuple[dict[str, Any], ...]
-    others = {"rate_scale": 0.5}, {"sites": frozenset([site])}, {"sampling": "stratified"}
+    others: tuple[dict[str, Any], ...] = {"rate_scale": 0.5}, {"sites": frozenset([site])}
+    others = *others, {"sampling": "stratified"}, {"inner": 2}
     for other in (Draws(7, **changed) for changed in others):
         assert not sampler.joins(job, SampleJob(ROWS, 10, other))
     assert not sampler.joins(job, DeterministicJob(ROWS))

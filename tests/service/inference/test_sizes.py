@@ -188,3 +188,14 @@ def test_cost_of_shared_draws_is_counted_once(tmp_path: Path) -> None:
     finally:
         scheduler.close(StoppingError("the test is over"))
     assert sum(time_slice.rows * time_slice.passes for time_slice in time_slices) == 200 * 100
+
+
+def test_inner_masks_have_a_speed_of_their_own() -> None:
+    speed, one, eight = Speed(), Sizes(sample=100), Sizes(sample=1000, inner=8)
+    speed.learn(Step(one, 100, 10), 0.1)
+    before = speed.seconds_for(one, 0, 1000)
+    # Until a pass with so many has run, it is that of a byte.
+    assert speed.seconds_for(eight, 0, 100) == pytest.approx(before)
+    speed.learn(Step(eight, 100, 10), 0.2)
+    assert speed.seconds_for(one, 0, 1000) == before
+    assert speed.seconds_for(eight, 0, 1000) == pytest.approx(0.2)

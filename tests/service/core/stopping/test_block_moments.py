@@ -21,10 +21,10 @@ def blocks_of(samples: np.ndarray, chunk: int) -> Blocks:
 def test_blocks_do_not_depend_on_chunks_or_other_rows(passes: int, chunk: int) -> None:
     whole = blocks_of(SAMPLES[:passes], passes)
     alone = blocks_of(SAMPLES[:passes, 1:2], chunk)
-    assert (alone.size, alone.passes) == (whole.size, whole.passes)
+    assert (alone.size, alone.begun) == (whole.size, whole.begun)
     np.testing.assert_array_equal(alone.sums, whole.rows(np.array([1])).sums)
     np.testing.assert_array_equal(alone.rest, whole.rest[:, 1:2])
-    assert len(alone.sums) * alone.size + alone.passes == passes
+    assert len(alone.sums) * alone.size + alone.begun == passes
 
 
 @pytest.mark.parametrize(("passes", "size", "count"), [(320, 5, 64), (330, 10, 33), (1503, 40, 37)])

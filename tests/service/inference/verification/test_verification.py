@@ -1,6 +1,7 @@
 """Break a loaded model in each way that Monte Carlo dropout can fail; verification refuses it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,8 @@ class NoMasks(Runner):
     def draw(
         self, frontier: Frontier, passes: range, draws: Draws, own: Sequence[int] | None = None
     ) -> list[SiteDraw]:
-        return self.neutral(frontier, len(passes))
+        drawn = super().draw(frontier, passes, draws)
+        return [SiteDraw(np.ones_like(d.numbers)) for d in drawn]
 
 
 class OneSeed(Runner):
@@ -71,7 +73,7 @@ class OneSeed(Runner):
     def draw(
         self, frontier: Frontier, passes: range, draws: Draws, own: Sequence[int] | None = None
     ) -> list[SiteDraw]:
-        return super().draw(frontier, passes, Draws(seed=0))
+        return super().draw(frontier, passes, replace(draws, seed=0))
 
 
 class UnseededMasks(Runner):
@@ -89,6 +91,16 @@ class DeadSite(Runner):
     def feeds(self, frontier: Frontier, draws: Any, on: Any = None) -> dict[str, Any]:
         dead = SiteDraw(np.ones_like(draws[-1].numbers))
         return super().feeds(frontier, [*draws[:-1], dead], on)
+
+
+class SwappedMasks(Runner):
+    """The inner masks of a pass are those of another one."""
+
+    def feeds(self, frontier: Frontier, draws: Any, on: Any = None) -> dict[str, Any]:
+        *others, (numbers, scale) = draws
+        if len(numbers) > len(others[0].numbers):
+            numbers = numbers[::-1]
+        return super().feeds(frontier, [*others, SiteDraw(numbers, scale)], on)
 
 
 class UnscaledMasks(Runner):
@@ -114,6 +126,7 @@ class MixedRows(Runner):
         (OneSeed, "draws the same for two different seeds"),
         (UnseededMasks, "differs between two runs with the same seed"),
         (DeadSite, "draws of layer 'drop_hidden' do not reach any output"),
+        (SwappedMasks, "3 masks of site 'drop_hidden' in one pass differ from 3 passes"),
         (UnscaledMasks, "with dropout off the plan differs from the artifact by"),
         (MixedRows, "differs from the artifact by|mixes rows of its batch"),
     ],
