@@ -1,0 +1,1 @@
+"""Charts as SVG, one kind a file. They know nothing of evaluations."""
