@@ -1,4 +1,5 @@
-"""Calibration of intervals: how many targets are inside, over how many should be."""
+"""Calibration of a regression: the share of targets below a quantile, or inside of an interval,
+over the share that should be."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,23 +15,26 @@ _HEIGHT = 300.0
 
 
 class Level(NamedTuple):
-    """Central intervals of one nominal coverage, and the share of targets that they hold."""
+    """A nominal share of the targets, and the one that was found."""
 
     nominal: float
     observed: Estimate
 
 
-def coverage(heading: Heading, levels: Sequence[Level]) -> Markup:
-    """Observed over nominal coverage, with the band of its intervals; the diagonal is ideal."""
+def coverage(heading: Heading, levels: Sequence[Level], *, nominal: str, observed: str) -> Markup:
+    """Observed over nominal shares, with the band of their intervals; the diagonal is ideal.
+
+    Args:
+        nominal, observed: names of the axes."""
     drawing = Drawing(heading, _HEIGHT)
-    x = Axis(Linear(0.0, 1.0), "stated coverage of the interval", percent)
-    plot = framed(drawing, x, Axis(Linear(0.0, 1.0), "targets inside", percent))
+    x = Axis(Linear(0.0, 1.0), nominal, percent)
+    plot = framed(drawing, x, Axis(Linear(0.0, 1.0), observed, percent))
     there = [(level.nominal, level.observed.low) for level in levels]
     back = [(level.nominal, level.observed.high) for level in reversed(levels)]
     plot.line([(0.0, 0.0), (1.0, 1.0)], "ideal")
     plot.area(there + back, "s1")
     plot.line([(level.nominal, level.observed.value) for level in levels], "s1")
     for level in levels:
-        hint = f"intervals of {percent(level.nominal)}: {percent(round(level.observed.value, 4))}"
+        hint = f"{percent(level.nominal)}: {percent(round(level.observed.value, 4))} observed"
         plot.dot(level.nominal, level.observed.value, "s1", hint=hint)
     return drawing.markup()

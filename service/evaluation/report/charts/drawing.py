@@ -1,6 +1,6 @@
 """SVG: an element tree in the colors of the page's style sheet, with a name and a description.
 
-A drawing is 360 units wide, which is about the width of a phone, so that its text is readable
+A drawing is 330 units wide, which is about the width of a phone, so that its text is readable
 there; on a wide screen drawings stand side by side. Colors and line styles are classes of
 `page.css`, so that one drawing serves light, dark and print.
 """
@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 from markupsafe import Markup
 
-WIDTH = 360.0
+WIDTH = 330.0
 #: Classes `s1`, `s2` … of the style sheet: colors and dashes that differ for everyone.
 STYLES = 6
 #: Points of a line that are nearer to each other, in units, look like one.
@@ -120,8 +120,8 @@ def _level(*points: tuple[float, float]) -> bool:
 
 
 def style_of(index: int) -> str:
-    """The class of the series with this index."""
-    return f"s{index % STYLES + 1}"
+    """The class of the series with this index; those beyond the styles are plain."""
+    return f"s{index + 1}" if index < STYLES else "s0"
 
 
 def shortened(label: str, characters: int) -> str:

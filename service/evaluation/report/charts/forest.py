@@ -6,51 +6,54 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from service.evaluation.report.charts.drawing import Drawing, Heading, shortened
-from service.evaluation.report.charts.frame import Axis, Format, Margins, Plot, framed, plain
-from service.evaluation.report.charts.scales import Categories, Linear, around
+from service.evaluation.report.charts.drawing import WIDTH, Drawing, Heading, shortened
+from service.evaluation.report.charts.frame import Axis, Format, Margins, Plot, framed_across, plain
+from service.evaluation.report.charts.scales import Linear, around
 from service.evaluation.report.charts.series import Estimate
 
-_ROW = 24.0
-_MARGINS = Margins(left=128.0, right=60.0, top=22.0, bottom=22.0)
+_ROW = 36.0
+_MARGINS = Margins(left=16.0, right=66.0, top=8.0, bottom=22.0)
+_CHARACTERS = 48  # of a label, over the line of its row
 
 
 class Row(NamedTuple):
-    """A setting and its estimate."""
+    """A setting, its estimate, and how that is written."""
 
     label: str
     estimate: Estimate
+    said: str
 
 
 def forest(
     heading: Heading,
     rows: Sequence[Row],
     *,
-    main: int,
+    main: int | None,
     form: Format = plain,
 ) -> Markup:
-    """A row for each setting; the band is the interval of the main one, for comparison.
+    """A row for each setting, named above it; the band is the interval of the main one.
 
     Args:
-        main: the index of the row that the others are compared with.
+        main: the index of the row that the others are compared with, if it has one.
     """
     height = _MARGINS.top + _MARGINS.bottom + _ROW * len(rows)
     drawing = Drawing(heading, height)
     ends = [value for row in rows for value in row.estimate]
-    labels = Axis(Categories.of(len(rows)), "", lambda index: shortened(rows[int(index)].label, 19))
-    plot = framed(drawing, Axis(Linear(*around(ends)), "", form), labels, _MARGINS)
-    _, low, high = rows[main].estimate
-    if math.isfinite(low) and math.isfinite(high):
-        across = plot.x.scale(low), plot.x.scale(high)
+    by_index = Axis(Linear(-0.5, len(rows) - 0.5), "")
+    plot = framed_across(drawing, Axis(Linear(*around(ends)), "", form), by_index, _MARGINS)
+    if main is not None and all(map(math.isfinite, rows[main].estimate)):
+        across = plot.x.scale(rows[main].estimate.low), plot.x.scale(rows[main].estimate.high)
         drawing.bar(across, (plot.y.scale.start, plot.y.scale.end), "band")
-    for index, row in enumerate(rows):
-        _draw(plot, index, row, "s1" if index == main else "s0")
+    for index in range(len(rows)):
+        _draw(plot, rows, index, "s1" if index == main else "s0")
     return drawing.markup()
 
 
-def _draw(plot: Plot, index: int, row: Row, style: str) -> None:
+def _draw(plot: Plot, rows: Sequence[Row], index: int, style: str) -> None:
+    row, place = rows[index], len(rows) - 1 - index  # the first row is at the top
     value, low, high = row.estimate
-    plot.line([(low, index), (high, index)], "whisker", style)
-    plot.dot(value, index, style, hint=f"{row.label}: {plot.x.form(value)}")
-    said = plot.x.form(value) if math.isfinite(value) else "–"
-    plot.drawing.text(plot.x.scale.end + 8, plot.y.scale(index) + 4, said, "value")
+    label = shortened(row.label, _CHARACTERS)
+    plot.drawing.text(0, plot.y.scale(place) - 9, label, "row")
+    plot.line([(low, place), (high, place)], "whisker", style)
+    plot.dot(value, place, style, hint=f"{row.label}: {row.said}")
+    plot.drawing.text(WIDTH, plot.y.scale(place) + 4, row.said, "value", "end")

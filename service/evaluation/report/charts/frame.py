@@ -19,7 +19,7 @@ def plain(value: float) -> str:
 
 def percent(value: float) -> str:
     """A share as a percentage."""
-    return f"{plain(100 * value)} %"
+    return f"{plain(100 * value)}\u00a0%"
 
 
 def compact(count: int) -> str:
@@ -79,30 +79,36 @@ class Margins:
     """
 
     left: float = 46.0
-    right: float = 20.0
+    right: float = 18.0
     top: float = 26.0
     bottom: float = 40.0
     shelf: float = 0.0
 
 
 def framed(drawing: Drawing, x: Axis, y: Axis, margins: Margins = Margins()) -> Plot:
-    """A plot that fills the drawing, with grid and names drawn.
+    """A plot that fills the drawing, with the grids, ticks and names of both axes.
 
-    The y axis is named at the top, in line with its ticks, where it needs no turned text.
+    The y axis is named at the top, where it needs no turned text.
     """
+    plot = framed_across(drawing, x, y, margins)
+    for value in plot.y.scale.ticks():
+        place = plot.y.scale(value)
+        drawing.add("line", "grid", x1=margins.left, x2=plot.x.scale.end, y1=place, y2=place)
+        drawing.text(margins.left - 6, place + 4, y.form(value), "end")
+    drawing.text(0, 12, y.name, "name")
+    return plot
+
+
+def framed_across(drawing: Drawing, x: Axis, y: Axis, margins: Margins) -> Plot:
+    """A plot that fills the drawing, with the grid, ticks and name of its x axis."""
     left, right = margins.left, WIDTH - margins.right
     top, bottom = margins.top, drawing.height - margins.bottom
     x = replace(x, scale=replace(x.scale, start=left, end=right))
     y = replace(y, scale=replace(y.scale, start=bottom - margins.shelf, end=top))
-    for value in y.scale.ticks():
-        place = y.scale(value)
-        drawing.add("line", "grid", x1=left, x2=right, y1=place, y2=place)
-        drawing.text(left - 6, place + 4, y.form(value), "tick", "end")
     for value in x.scale.ticks():
         place = x.scale(value)
         drawing.add("line", "grid", x1=place, x2=place, y1=top, y2=bottom)
-        drawing.text(place, bottom + 15, x.form(value), "tick", "mid")
+        drawing.text(place, bottom + 15, x.form(value), "mid")
     drawing.add("line", "base", x1=left, x2=right, y1=bottom, y2=bottom)
-    drawing.text(0, 12, y.name, "name")
     drawing.text(right, bottom + 32, x.name, "name", "end")
     return Plot(drawing, x, y)

@@ -73,22 +73,6 @@ class Logarithmic(Scale):
         return math.log10(max(value, self.low))
 
 
-@dataclass(frozen=True)
-class Categories(Scale):
-    """Rows of equal height: the category with index i is at i, with ticks at all of them."""
-
-    @classmethod
-    def of(cls, count: int) -> "Categories":
-        """A scale with `count` categories, the first one at the end of the axis."""
-        return cls(count - 0.5, -0.5)
-
-    def ticks(self) -> list[float]:
-        return [float(index) for index in range(round(self.low + 0.5))]
-
-    def _warp(self, value: float) -> float:
-        return value
-
-
 def around(
     values: Sequence[float], *, from_zero: bool = False, margin: float = 0.06
 ) -> tuple[float, float]:

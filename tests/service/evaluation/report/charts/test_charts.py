@@ -69,20 +69,35 @@ def test_passes_draws_the_value_without_dropout_within_the_frame() -> None:
     assert across[1] - across[0] == pytest.approx(across[2] - across[1], abs=0.1)
 
 
+def test_passes_has_a_logarithmic_axis_where_few_passes_are_much_worse() -> None:
+    series = [After(p, Estimate(v, v, v)) for p, v in ((2, 1000), (10, 100), (100, 10))]
+    (_, first), (_, second), (_, third) = centers(passes(HEADING, "error", series))
+    assert second - first == pytest.approx(third - second, abs=0.2)
+
+
+def test_risk_coverage_begins_where_errors_begin() -> None:
+    late = Curve("late", [(0.5, 0.0), (0.94, 0.0), (0.96, 0.01), (1.0, 0.05)])
+    early = Curve("early", [(0.1, 0.5), (1.0, 0.05)])
+    for curves, first in (([late], "80\u00a0%"), ([late, early], "20\u00a0%")):
+        drawn = risk_coverage(HEADING, curves, oracle=(), risk="share of wrong answers")
+        ticks = [text.text for text in elements(drawn, "mid")]
+        assert ticks[0] == first
+
+
 def test_coverage_above_the_diagonal_is_drawn_there() -> None:
     levels = [Level(q, Estimate(q + 0.05, q, q + 0.1)) for q in (0.5, 0.9)]
-    drawn = coverage(HEADING, levels)
+    drawn = coverage(HEADING, levels, nominal="n", observed="o")
     assert len(elements(drawn, "s1")) == 4  # band, line, two dots
     (_, low), (_, high) = centers(drawn)
     assert low - high == pytest.approx(0.4 * (300 - 26 - 40), abs=0.1)
 
 
 def test_forest_marks_the_main_setting_and_keeps_those_without_a_value() -> None:
-    rows = [Row(HOSTILE, Estimate(0.1, 0.0, 0.2)), Row("broken", NAN)]
+    rows = [Row(HOSTILE, Estimate(0.1, 0.0, 0.2), "0.10"), Row("broken", NAN, "–")]
     drawn = forest(HEADING, rows, main=0)
     assert len(centers(drawn)) == 1
     assert len(elements(drawn, "band")) == 1
-    assert [text.text for text in elements(drawn, "value")] == ["0.1", "–"]
+    assert [text.text for text in elements(drawn, "value")] == ["0.10", "–"]
 
 
 DRAWN_OF_LITTLE: dict[str, Callable[[], Markup]] = {
@@ -98,8 +113,8 @@ DRAWN_OF_LITTLE: dict[str, Callable[[], Markup]] = {
         HEADING, HOSTILE, [0.0, 1.0], (Group(HOSTILE, [0]), Group(HOSTILE, [0]))
     ),
     "passes": lambda: passes(HEADING, HOSTILE, [After(1, NAN), After(2, NAN)]),
-    "coverage": lambda: coverage(HEADING, []),
-    "forest": lambda: forest(HEADING, [Row(HOSTILE, NAN)], main=0),
+    "coverage": lambda: coverage(HEADING, [], nominal=HOSTILE, observed=HOSTILE),
+    "forest": lambda: forest(HEADING, [Row(HOSTILE, NAN, HOSTILE)], main=0),
 }
 
 
@@ -120,7 +135,7 @@ def test_ticks_have_the_digits_that_they_need(value: float, text: str) -> None:
 
 
 def test_shares_are_percentages() -> None:
-    assert percent(0.125) == "12.5 %"
+    assert percent(0.125) == "12.5\u00a0%"
 
 
 @pytest.mark.parametrize(

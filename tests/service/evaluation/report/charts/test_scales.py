@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from service.evaluation.report.charts.scales import Categories, Linear, Logarithmic, around
+from service.evaluation.report.charts.scales import Linear, Logarithmic, around
 
 
 def test_linear_scale_is_proportional_and_ends_at_its_ends() -> None:
@@ -45,13 +45,6 @@ def test_logarithmic_ticks_are_powers_of_ten_where_those_are_enough(
     low: float, high: float, ticks: list[float]
 ) -> None:
     assert Logarithmic(low, high).ticks() == pytest.approx(ticks)
-
-
-def test_categories_begin_at_the_end() -> None:
-    scale = Categories.of(3)
-    assert scale.ticks() == [0, 1, 2]
-    placed = [scale(index) for index in scale.ticks()]
-    assert placed == pytest.approx([5 / 6, 3 / 6, 1 / 6])
 
 
 @pytest.mark.parametrize(
