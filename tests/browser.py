@@ -5,46 +5,27 @@ where CI is set: there a browser has to be.
 """
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-COMMANDS = ("chromium", "chromium-browser", "google-chrome")
-#: Viewports in CSS pixels: a small phone, and a usual desktop.
-PHONE, DESKTOP = (360, 740), (1440, 900)
+from scripts.browser import DESKTOP, NEEDED, installed_browser
+
 #: Impacts of axe's rules that a page may not have.
 _SERIOUS = ("serious", "critical")
 
 
-def installed_browser() -> str:
+def required_browser() -> str:
     """The path of a Chromium; skips the test, or fails it in CI, if there is none."""
-    for command in COMMANDS:
-        if path := shutil.which(command):
-            return path
-    reason = f"needs a browser, one of: {', '.join(COMMANDS)} (apt-get install chromium)"
+    if path := installed_browser():
+        return path
     if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-@contextmanager
-def launched() -> Iterator[Browser]:
-    """A browser process without a window, that ends with the context."""
-    path = installed_browser()
-    # Chromium's own sandbox does not work as root, which containers usually are.
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
-        try:
-            yield browser
-        finally:
-            browser.close()
+        pytest.fail(NEEDED)
+    pytest.skip(NEEDED)
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ import onnx
 import pytest
 from playwright.sync_api import Browser
 
+from scripts.browser import launched
 from scripts.local_server import LocalServer, local_server
 from service import Predictor, load_model
-from tests.browser import launched
+from tests.browser import required_browser
 
 ROOT = Path(__file__).resolve().parent.parent
 STORE = ROOT / "models" / "store"
@@ -47,7 +48,7 @@ def client(server: LocalServer) -> Iterator[httpx.Client]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A Chromium process."""
-    with launched() as running:
+    with launched(required_browser()) as running:
         yield running
 
 

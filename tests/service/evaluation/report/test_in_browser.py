@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
+from scripts.browser import DESKTOP, PHONE
 from service.evaluation.document import Evaluation
 from service.evaluation.report import write_report
-from tests.browser import DESKTOP, PHONE, Opened, opened
+from tests.browser import Opened, opened
 from tests.service.evaluation.report.documents import classification, regression
 from tests.service.evaluation.report.test_report import hostile
 
