@@ -19,7 +19,8 @@ METRICS: Mapping[str, MetricInfo] = {
         "NLL",
         "nats",
         "lower",
-        "Negative log-likelihood: mean of -log of the predicted probability, or density, of the target.",
+        "Negative log-likelihood: mean of -log of the predicted probability, or density, of the "
+        "target.",
     ),
     "brier": _of(
         "Brier score",
