@@ -63,6 +63,9 @@ def evaluate(
     output: Annotated[
         Path | None, typer.Option(help="Write everything to a .json file.", show_default=False)
     ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a report to an .html file.", show_default=False)
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace existing files.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "cpu",
@@ -76,10 +79,11 @@ def evaluate(
         from service.cli.evaluation.progress import shown_progress
         from service.cli.evaluation.tables import print_evaluation
         from service.evaluation import evaluate as run
+        from service.evaluation.report import write_report
         from service.inference.predictor import load_model
         from service.runtime.device import choose_device
 
-        _require_writable([output], force)
+        _require_writable([output, report], force)
         model = load_model(file, choose_device(device).providers)
         with shown_progress() as progress:
             found = run(
@@ -104,6 +108,9 @@ def evaluate(
         if output is not None:
             output.write_text(found.as_json(), "utf-8")
             typer.echo(f"wrote {output}", err=True)
+        if report is not None:
+            write_report(found, report)
+            typer.echo(f"wrote {report}", err=True)
         if as_json:
             typer.echo(found.as_json(), nl=False)
         else:

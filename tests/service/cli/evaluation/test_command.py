@@ -30,8 +30,9 @@ def evaluate(*arguments: object, width: int = 80) -> Result:
 
 
 def test_tables_and_file_show_the_settings(data: Path, tmp_path: Path) -> None:
-    path = tmp_path / "evaluation.json"
-    done = evaluate("--data", data, "--target", "digit", "--ood", data, "--output", path, *QUICK)
+    path, page = tmp_path / "evaluation.json", tmp_path / "report.html"
+    files = ("--output", path, "--report", page)
+    done = evaluate("--data", data, "--target", "digit", "--ood", data, *files, *QUICK)
     assert done.exit_code == 0, done.output
     lines = done.stdout.splitlines()
     for start in ("deterministic", "4 passes", "20 passes", "accuracy", "mutual_information"):
@@ -44,6 +45,7 @@ def test_tables_and_file_show_the_settings(data: Path, tmp_path: Path) -> None:
     ]
     assert found.other is not None
     assert found.command is not None
+    assert page.read_text("utf-8").startswith("<!doctype html>")
 
 
 def test_json_is_the_document(data: Path) -> None:
