@@ -2,8 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,9 +11,10 @@ import typer
 
 from service.annotations import Annotations
 from service.cli.annotation_flags import with_annotations
-from service.cli.option_flags import in_flags, with_options
-from service.errors import InputError, MCDropoutError, SetupError
-from service.extras import needs
+from service.cli.ending import errors_as_text
+from service.cli.evaluation.command import evaluate
+from service.cli.option_flags import with_options
+from service.errors import InputError, SetupError
 from service.repository.scan import MODEL_FILE
 
 app = typer.Typer(
@@ -40,17 +40,6 @@ def _options(
     ] = False,
 ) -> None:
     """Serve Keras models with Monte Carlo dropout."""
-
-
-@contextmanager
-def _errors_as_text() -> Iterator[None]:
-    """Print the project's own errors without a traceback, and exit with code 2."""
-    try:
-        with needs("cpu"):
-            yield
-    except MCDropoutError as error:
-        typer.echo(f"error: {in_flags(str(error))}", err=True)
-        raise typer.Exit(2) from error
 
 
 @app.command()
@@ -88,7 +77,7 @@ def serve(
     # Until the server installs its own handlers for a graceful shutdown.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(0))
-    with _errors_as_text():
+    with errors_as_text():
         # Imported here: `--help` needs no ONNX Runtime, and a missing one is reported as an
         # error, not as a traceback.
         from service.server import logs, process
@@ -163,7 +152,7 @@ def predict(
     Prints a table with a line for each row, and the standard deviation behind ±.
     docs/predict.md describes it, the files it writes, and how it reads a CSV.
     """
-    with _errors_as_text():
+    with errors_as_text():
         from service.cli.answers.answer import ask, ask_deterministic
         from service.cli.answers.target import target_of
         from service.cli.example import read_example
@@ -194,7 +183,7 @@ def inspect(
     ] = False,
 ) -> None:
     """Load a model file as the server does; show its sites, plan and verification results."""
-    with _errors_as_text():
+    with errors_as_text():
         from rich.console import Console
 
         from service.cli import inspection
@@ -234,7 +223,7 @@ def annotate(
 
     The copy is written only if it passes load-time verification.
     """
-    with _errors_as_text():
+    with errors_as_text():
         from rich.console import Console
 
         from service.cli import inspection
@@ -248,6 +237,9 @@ def annotate(
         model = write_annotated(file, target, annotations, activate_dropout=activate_dropout)
         Console(markup=False, emoji=False).print(inspection.description(model.manifest))
     typer.echo(f"wrote {target}", err=True)
+
+
+app.command()(evaluate)
 
 
 def _target(file: Path, output: Path | None) -> Path:

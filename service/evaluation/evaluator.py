@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from service.core.measures.facts import Facts
+from service.errors import InputError
 from service.evaluation.about import METRICS, OF_MEASURES
 from service.evaluation.bootstrap import Estimated, estimate
 from service.evaluation.data import (
@@ -91,6 +92,8 @@ def evaluate(
     )
     rows = _labeled(predictor, data, target, output)
     others = None if ood is None else _unlabeled(predictor, ood, target)
+    if not 0 < confidence < 1:
+        raise InputError(f"confidence is {confidence}; it must be above 0 and below 1.")
     bootstrap = Bootstrap(resamples=resamples, confidence=confidence, seed=seed)
     runs = runs_of(predictor, rows.take(slice(0, 1)).rows, compared)
     work = Work(resamples, progress)

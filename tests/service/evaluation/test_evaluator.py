@@ -154,6 +154,8 @@ def test_stratified_passes_are_compared_where_there_are_blocks_of_them(
         ({"rate_scales": [9.0]}, "rate_scale is 9"),
         ({"passes": [1]}, "passes is 1"),
         ({"passes": []}, "passes names no number"),
+        ({"seed": -1}, "seed is -1"),
+        ({"confidence": 1.0}, "confidence is 1.0"),
     ],
 )
 def test_impossible_setting_is_refused(
