@@ -16,6 +16,7 @@ from mcdropout import require_own
 from service.annotations import Annotations
 from service.cli.annotation_flags import with_annotations
 from service.errors import ExportError, MCDropoutError
+from service.keras_reference import require_reference
 from service.manifest import Checks, Manifest
 from service.repository.scan import MODEL_FILE, is_version
 
@@ -61,6 +62,8 @@ def export(
     """
     path = output / MODEL_FILE
     _require_writable(path, force)
+    with _errors_as_text():
+        require_reference(model)  # before TensorFlow starts, which takes seconds
     console = Console(stderr=True, markup=False, emoji=False)
     with console.status("Starting TensorFlow …"):
         export_model, load_keras = _exporter()

@@ -21,9 +21,8 @@ from models.export.custom_objects import (
 from models.export.private_api import all_layers
 from models.export.text import vocabulary
 from service.errors import ExportError
+from service.keras_reference import FILE_SUFFIXES, require_reference
 from service.manifest import Source
-
-FILE_SUFFIXES = (".keras", ".h5")
 
 
 def load_keras(
@@ -44,24 +43,16 @@ def load_keras(
     Raises:
         ExportError: there is no such model, or it cannot be loaded.
     """
+    require_reference(reference)
     path = Path(reference)
     objects = import_objects(custom_objects)
-    if path.is_dir():
-        raise ExportError(_saved_model_reason(path))
     if path.suffix in FILE_SUFFIXES:
         model = _load_file(path, objects, allow_unsafe_lambda)
         return model, Source(kind="file", name=path.name, sha256=file_sha256(path))
-    if ":" in reference:
-        return _call_factory(*reference.rsplit(":", 1)), None
-    raise ExportError(
-        f"{reference!r} is not a model: give a {' or '.join(FILE_SUFFIXES)} file, "
-        "or package.module:function that returns a Keras model."
-    )
+    return _call_factory(*reference.rsplit(":", 1)), None
 
 
 def _load_file(path: Path, objects: dict[str, Any], allow_unsafe_lambda: bool) -> keras.Model:
-    if not path.is_file():
-        raise ExportError(f"there is no file {str(path)!r}.")
     try:
         return keras.saving.load_model(
             path, custom_objects=objects, compile=False, safe_mode=not allow_unsafe_lambda
@@ -78,21 +69,6 @@ def _load_file(path: Path, objects: dict[str, Any], allow_unsafe_lambda: bool) -
         # Before this text, Keras prints the configuration of all layers.
         said = text.rpartition("Exception encountered: ")[2]
         raise ExportError(f"Keras cannot load {str(path)!r}: {said}") from error
-
-
-def _saved_model_reason(path: Path) -> str:
-    if not (path / "saved_model.pb").is_file():
-        return f"{str(path)!r} is a folder, not a model: give a .keras or .h5 file."
-    if (path / "keras_metadata.pb").is_file():
-        return (
-            f"{str(path)!r} is a SavedModel of Keras 2, which Keras 3 cannot load. Turn it into an "
-            f'.h5 file with: make keras2 ARGS="{path} {path.name}.h5"'
-        )
-    return (
-        f"{str(path)!r} is an exported SavedModel. It contains only the inference graph, without "
-        "random operations, so there is no dropout to export. Export the .keras file that it was "
-        "made from."
-    )
 
 
 def _call_factory(module: str, name: str) -> keras.Model:

@@ -77,9 +77,13 @@ def cnn() -> Network:
     return _chain("cnn", (28, 28, 1), [*before, layers.MaxPooling2D()], rest)
 
 
-def mobilenet() -> Network:
-    """MobileNetV2 with dropout in its head alone: the trunk is nearly everything."""
-    shape = (96, 96, 3)
+def mobilenet(size: int = 96) -> Network:
+    """MobileNetV2 with dropout in its head alone: the trunk is nearly everything.
+
+    Args:
+        size: height and width of the picture, in pixels.
+    """
+    shape = (size, size, 3)
     base = keras.applications.MobileNetV2(shape, include_top=False, weights=None, pooling="avg")
     _settle(base)
     # Frozen, as in transfer learning: so its normalizations stay in inference mode also
@@ -183,7 +187,7 @@ def _halves_of_attention(
     return trunk, merge
 
 
-NETWORKS: dict[str, Callable[[], Network]] = {
+NETWORKS: dict[str, Callable[..., Network]] = {
     build.__name__: build for build in (dense, cnn, mobilenet, transformer, lstm)
 }
 

@@ -4,9 +4,10 @@ import os
 import shlex
 from pathlib import Path
 
+from service.keras_reference import FILE_SUFFIXES
+
 #: Signatures of saved Keras models: an archive with this member, or HDF5.
 _ZIP, _MEMBER, _HDF5 = b"PK\x03\x04", b"config.json", b"\x89HDF\r\n\x1a\n"
-_SUFFIXES = (".keras", ".h5")
 _FILE = "model.onnx"
 
 
@@ -41,11 +42,18 @@ def lying_in(folder: Path, output: Path | None = None) -> str:
     for name in names:
         path = folder / name
         place = output or folder / path.stem / "1"
-        if path.suffix in _SUFFIXES:
+        if path.suffix in FILE_SUFFIXES:
             return f" {path} is a Keras model. Export it: {export_command(path, place)}"
         if path.suffix == ".onnx" and path.is_file():
             return f" Move {path} to {place / _FILE}."
     return ""
+
+
+def file_in(folder: Path) -> Path:
+    """The model file of a folder: its own, or that of the newest version in it."""
+    versions = [found for found in folder.glob(f"*/{_FILE}") if found.parent.name.isdigit()]
+    newest = max(versions, key=lambda found: int(found.parent.name), default=folder / _FILE)
+    return newest if not (folder / _FILE).is_file() else folder / _FILE
 
 
 def a_level_off(folder: Path) -> str:

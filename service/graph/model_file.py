@@ -20,7 +20,7 @@ from typing import Any
 import onnx
 
 from service.errors import ArtifactError
-from service.graph.misplaced import export_command, is_keras, lying_in
+from service.graph.misplaced import export_command, file_in, is_keras, lying_in
 from service.runtime.memory import mib, require_memory
 
 #: Maximum bytes of a serialized graph, a limit of protobuf.
@@ -96,7 +96,7 @@ def _read(path: Path, max_bytes: int | None) -> bytes:
         if isinstance(error, FileNotFoundError):
             hint = lying_in(path.parent, path.parent)
         elif isinstance(error, IsADirectoryError):
-            hint = f" Give a file, such as {path / 'model.onnx'}."
+            hint = f" Give a file, such as {file_in(path)}."
         raise ArtifactError(f"{path} cannot be read: {error.strerror}.{hint}") from error
 
 

@@ -202,6 +202,7 @@ def test_other_content_types_of_json_are_accepted(client: httpx.Client, kind: st
     assert client.post(URL, content=content, headers=headers).status_code == 200
 
 
+@pytest.mark.slow
 def test_broken_model_is_reported_and_other_models_serve(tmp_path: Path) -> None:
     shutil.copytree(STORE / "co2", tmp_path / "co2")
     truncated = tmp_path / "digits" / "1" / "model.onnx"

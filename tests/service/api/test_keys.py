@@ -42,6 +42,7 @@ def status(client: httpx.Client, key: str, method: str, path: str, **kwargs: obj
     return response.status_code
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "path", "body", "statuses"),
     [
@@ -66,6 +67,7 @@ def test_key_grants_its_rights_only(
     assert [status(locked, key, method, path, **kwargs) for key in keys] == statuses
 
 
+@pytest.mark.slow
 def test_key_is_accepted_in_either_header(locked: httpx.Client) -> None:
     response = locked.get("/v1/models", headers={"X-API-Key": ASK})
     assert response.status_code == 200
@@ -95,6 +97,7 @@ def test_invalid_list_of_keys_is_explained(text: str, message: str) -> None:
     assert "0123456789abcdefgh" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_empty_file_of_keys_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "keys").write_text("# none yet\n")
     env = os.environ | {"MCDROPOUT_API_KEYS_FILE": str(tmp_path / "keys")}

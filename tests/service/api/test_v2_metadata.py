@@ -110,6 +110,7 @@ def test_index_lists_every_version(client: httpx.Client) -> None:
     assert client.post("/v2/repository/index", json={"ready": True}).json() == wanted
 
 
+@pytest.mark.slow
 def test_broken_model_is_not_ready_and_other_models_are(tmp_path: Path) -> None:
     shutil.copytree(STORE / "co2", tmp_path / "co2")
     (tmp_path / "broken" / "1").mkdir(parents=True)

@@ -205,6 +205,14 @@ def test_every_option_is_a_flag(digits: Predictor) -> None:
             assert found[name] == measured.tolist()
 
 
+def test_folder_of_a_model_is_answered_with_its_file() -> None:
+    for folder in (CO2.parent, CO2.parent.parent):
+        ended = predict(folder, "--example")
+        assert f"{folder} cannot be read: Is a directory. Give a file, such as {CO2}." in (
+            ended.stderr
+        )
+
+
 @pytest.mark.parametrize(
     ("flags", "advice"),
     [

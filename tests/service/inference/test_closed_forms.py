@@ -163,6 +163,7 @@ def test_stratified_masks_keep_the_fine_bits_of_a_rate(tmp_path: Path, rate: flo
     assert abs(found - rare) < SIGMAS * np.sqrt(rare / 200_000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("axes", ["", "[batch, 64, 64, 1]"])
 def test_large_output_reduced_in_the_graph_has_the_same_moments(tmp_path: Path, axes: str) -> None:
     """The outputs are far from 0, where float32 loses precision."""

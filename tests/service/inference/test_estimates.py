@@ -48,6 +48,7 @@ def test_estimates_with_inner_masks_are_the_answers_of_fewer_passes(
     require_estimates(digits, X, 150, measures=MEASURES, inner=3, sampling=sampling)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mib", [16, 512])
 def test_estimates_are_of_all_rows_in_any_number_of_blocks(digits_path: Path, mib: int) -> None:
     model = load_model(digits_path, limits=Limits(memory=mib << 20))

@@ -75,6 +75,7 @@ def test_answer_does_not_depend_on_chunks_by_length(model: Predictor, tmp_path: 
     np.testing.assert_array_equal(found.variance, wanted.variance)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
     """300 passes of 1,200 steps would take 3.4 GiB in one run."""
     code = (
@@ -108,6 +109,7 @@ def test_long_row_does_not_run_on_the_thread_of_the_caller(model: Predictor) -> 
         scheduler.close(StoppingError("the test is over"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body", [HEAVY_TRUNK, HEAVY_TAIL])
 @pytest.mark.parametrize("training", [True, False])
 def test_first_time_slices_of_a_heavy_model_are_short(

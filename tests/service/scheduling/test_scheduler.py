@@ -288,6 +288,7 @@ def test_short_job_alone_runs_on_the_thread_of_the_caller(start: Start, digits: 
     scheduler.cancel(held, CancelledError("enough"))
 
 
+@pytest.mark.slow
 def test_all_time_slices_of_such_a_job_run_on_the_thread_of_the_caller(
     start: Start, digits: Predictor, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -58,10 +58,20 @@ def state_of_the_process() -> tuple[Any, ...]:
 
 
 @pytest.fixture
+def thawed() -> Iterator[None]:
+    """Nothing is frozen, so that the count of frozen objects is that of the app alone."""
+    gc.unfreeze()
+    yield
+    gc.freeze()
+
+
+@pytest.fixture
 def runtime() -> Runtime:
     return build(read_settings(models=STORE))
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("thawed")
 def test_any_asgi_host_serves_the_app(runtime: Runtime, digits: Predictor) -> None:
     before = state_of_the_process()
 
@@ -86,6 +96,7 @@ def test_end_of_the_lifespan_stops_the_work(runtime: Runtime, digits: Predictor)
     runtime.close()
 
 
+@pytest.mark.slow
 def test_two_servers_in_a_process_are_independent(tmp_path: Path) -> None:
     one, two = build(read_settings(models=STORE)), build(read_settings(models=tmp_path))
     one.repository.load_all()

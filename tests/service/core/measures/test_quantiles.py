@@ -42,6 +42,7 @@ def test_quantiles_of_a_model_are_those_of_its_samples() -> None:
     assert (below.measures["quantiles"][..., 1] > below.mean).all()
 
 
+@pytest.mark.slow
 def test_quantiles_need_memory_for_all_samples() -> None:
     model = load_model(STORE / "co2" / "1" / "model.onnx", limits=Limits(memory=1 << 20))
     model.predict(ROWS, 200_000)
