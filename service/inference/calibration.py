@@ -1,9 +1,11 @@
 """The calibration of a model: whether it fits, and to which requests it applies."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
+
+from numpy.typing import NDArray
 
 from service.calibration.document import CalibrationDocument, calibration_of
 from service.calibration.fit import misfit
@@ -11,10 +13,13 @@ from service.core.measures import (
     OF_CALIBRATION,
     BoundMeasure,
     Facts,
+    Needs,
     measures_of,
     read_measures,
 )
+from service.core.measures.base import Sampled
 from service.core.measures.facts import NO_CALIBRATION
+from service.core.moments import Moments
 from service.errors import ArtifactError, InputError
 from service.facts import facts_of
 from service.graph.artifact import Artifact
@@ -23,6 +28,9 @@ from service.graph.plan import Plan
 from service.inference.options import require_draws
 from service.inference.runner import Draws
 from service.protocol.options import Options
+from service.protocol.prediction import OutputPrediction
+
+Array = NDArray[Any]
 
 #: What is done with a calibration that does not fit its model.
 OnMisfit: TypeAlias = Literal["refuse", "ignore"]
@@ -90,8 +98,10 @@ def _require_fit(document: CalibrationDocument, artifact: Artifact, plan: Plan) 
 
 def _impossible(document: CalibrationDocument, artifact: Artifact, plan: Plan) -> str | None:
     """What the model cannot do, as "field: what is wrong"."""
-    facts = facts_of(artifact.manifest, artifact.has_off, document)
     how, chosen = document.sampling, document.selection
+    # No measure is accepted by itself.
+    plain = document.model_copy(update={"selection": None})
+    facts = facts_of(artifact.manifest, artifact.has_off, plain)
     sites = None if how.sites is None else frozenset(how.sites)
     field = "sampling"
     try:
@@ -101,7 +111,9 @@ def _impossible(document: CalibrationDocument, artifact: Artifact, plan: Plan) -
         if any(one.measure.dtype != "float64" or one.name in OF_CALIBRATION for one in read):
             return f"{field}: {read[0].name!r} has no values that a threshold could divide."
         field = "reference"
-        read_measures([*document.reference], facts)
+        for one in read_measures([*document.reference], facts):
+            if one.measure.dtype == "string" or one.name not in document.reference:
+                return f"{field}: {one.name!r} has to be a number, and without arguments."
     except InputError as error:
         return f"{field}: {error}"
     return None
@@ -163,6 +175,7 @@ class Calibrating:
         """
         self.found = found
         self._by_default = by_default
+        self._reference: tuple[BoundMeasure, ...] = ()
         document, default = found.document, artifact.manifest.measures
         plain = facts_of(artifact.manifest, artifact.has_off)
         self._plain = self._calibrated = Terms(plain, _default_measures(artifact, plain))
@@ -170,6 +183,11 @@ class Calibrating:
             facts = facts_of(artifact.manifest, artifact.has_off, document)
             names = [name for name in measures_of(facts) if name in OF_CALIBRATION]
             how = document.sampling
+            self._reference = tuple(
+                one
+                for one in read_measures([*document.reference], facts)
+                if one.output == document.output
+            )
             self._calibrated = Terms(
                 facts,
                 read_measures(default, facts),
@@ -195,6 +213,28 @@ class Calibrating:
         named = (replace(one, uncalibrated=why) for one in self._plain.facts)
         return replace(self._plain, facts=tuple(named))
 
+    def holds(self, draws: Draws) -> bool:
+        """Whether passes are drawn as the calibration is made for; False without one."""
+        of = self._calibrated
+        return self.found.document is not None and (draws.rate_scale, draws.sites) == (
+            of.rate_scale,
+            of.sites,
+        )
+
+    def reference_values(self, passes: int, found: OutputPrediction) -> Iterator[tuple[str, Array]]:
+        """Values of the measures of the calibration's reference, by name.
+
+        Args:
+            passes: of an answer.
+            found: of the output that is calibrated.
+        """
+        moments = Moments(passes, found.mean, found.variance * (passes - 1))
+        for one in self._reference:
+            if one.name in found.measures and not one.measure.arguments():
+                yield one.name, found.measures[one.name]
+            elif one.needs is Needs.MOMENTS and one.noise is None:
+                yield one.name, one.finalize(None, Sampled(moments), None)
+
     def _why_not(self, options: Options) -> str | None:
         """Why the calibration does not apply, as a clause; None: it does."""
         if self.found.document is None:
@@ -214,8 +254,7 @@ class Calibrating:
 
 def _differs(option: str, given: str, fitted: str) -> str:
     return (
-        f"{option} is {given}, and the model's calibration holds for {fitted}. Leave {option} out, "
-        'or send "calibrated": false'
+        f"{option} is {given}, and the model's calibration holds for {fitted}. Leave {option} out"
     )
 
 

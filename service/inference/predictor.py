@@ -69,7 +69,7 @@ class Predictor:
     Attributes:
         manifest: of the artifact.
         planned: its sampler, and the results of load-time verification.
-        calibration: what there is of one.
+        calibrating: what there is of a calibration, and where it applies.
         facts: of each output, for the measures.
     """
 
@@ -84,9 +84,8 @@ class Predictor:
     ) -> None:
         self.manifest = artifact.manifest
         self.planned = planned
-        self.calibration = calibration
-        self._calibrating = Calibrating(artifact, calibration, calibrated)
-        self.facts = self._calibrating.facts
+        self.calibrating = Calibrating(artifact, calibration, calibrated)
+        self.facts = self.calibrating.facts
         self._has_off = artifact.has_off
         self._sampler = planned.sampler
         self._limits = limits
@@ -101,6 +100,11 @@ class Predictor:
     def proof(self) -> Verification:
         """Former name of `verification`."""
         return self.verification
+
+    @property
+    def calibration(self) -> FoundCalibration:
+        """What there is of a calibration."""
+        return self.calibrating.found
 
     @property
     def providers(self) -> tuple[str, ...]:
@@ -222,7 +226,7 @@ class Predictor:
         seed = _seeds.randrange(SEED_LIMIT) if options.seed is None else options.seed
         require_passes(passes, self._limits.passes)
         asked = options.adaptive
-        terms = self._calibrating.terms(options)
+        terms = self.calibrating.terms(options)
         rule = None if asked is None else read_rule(asked, terms.facts, options.inner)
         measures = self._measures(options, terms)
         sampling = sampling_of(passes, options.sampling)
@@ -239,7 +243,7 @@ class Predictor:
         Raises:
             InputError: no output has one of them, or the request cannot be calibrated.
         """
-        measures = self._measures(options, self._calibrating.terms(options))
+        measures = self._measures(options, self.calibrating.terms(options))
         return list(dict.fromkeys(measure.name for measure in measures))
 
     def _measures(self, options: Options, terms: Terms) -> tuple[BoundMeasure, ...]:
