@@ -4,6 +4,7 @@ import io
 import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +213,10 @@ def decisions(found: dict[tuple[str, ...], float]) -> float:
     return sum(value for key, value in found.items() if key[0] == "mcdropout_decisions_total")
 
 
+def has_counted(http: httpx.Client, number: float) -> bool:
+    return decisions(counts(http)) == number
+
+
 def psi(before: dict[tuple[str, ...], float], after: dict[tuple[str, ...], float]) -> float:
     """The greatest population stability index of a measure, as deploy/alerts.yml computes it."""
     found = []
@@ -231,8 +236,7 @@ def test_noisy_images_drift_and_held_out_ones_do_not(http: httpx.Client) -> None
     for x in (TEST[1::2], np.clip(TEST[1::2] + noise, 0, 16)):
         body = {"instances": x.tolist(), "passes": 100, "seed": 3, "masks": "per_row"}
         rows = answer(http.post("/v1/models/drifting:predict", json=body))["predictions"]
-        wanted = decisions(stages[-1]) + len(x)
-        until(lambda wanted=wanted: decisions(counts(http)) == wanted)
+        until(partial(has_counted, http, decisions(stages[-1]) + len(x)))
         stages.append(counts(http))
         accepted = sum(row["accept"] for row in rows)
         for accept, number in (("true", accepted), ("false", len(x) - accepted)):
