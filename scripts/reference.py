@@ -25,6 +25,7 @@ _NEEDS = {
 }
 _KINDS: Mapping[Kind, str] = {
     "passes": "a stopping rule, or a whole number",
+    "switch": "`true` or `false`",
     "measures": "names, or objects of a name to arguments",
 }
 _VALUES = {

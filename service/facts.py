@@ -1,22 +1,27 @@
-"""The facts of a model's outputs that its measures depend on, from its manifest."""
+"""The facts of a model's outputs that its measures depend on, from manifest and calibration."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from service.calibration.document import CalibrationDocument
 from service.core.measures.facts import Facts, Half, NoiseOutput, PerElement, View
 from service.manifest import Manifest, OutputSpec
 
 
-def facts_of(manifest: Manifest, has_off: bool = True) -> tuple[Facts, ...]:
+def facts_of(
+    manifest: Manifest, has_off: bool = True, calibration: CalibrationDocument | None = None
+) -> tuple[Facts, ...]:
     """The facts of each output, in the manifest's order.
 
     Args:
         manifest: of the model.
         has_off: whether the model has outputs with dropout off.
+        calibration: of the model; None: none that holds.
     """
-    return tuple(
+    plain = (
         Facts(
             spec.name,
             spec.shape,
@@ -28,6 +33,19 @@ def facts_of(manifest: Manifest, has_off: bool = True) -> tuple[Facts, ...]:
         )
         for spec in manifest.outputs
     )
+    if calibration is None:
+        return tuple(plain)
+    return tuple(
+        _calibrated(one, calibration) if one.output == calibration.output else one for one in plain
+    )
+
+
+def _calibrated(facts: Facts, calibration: CalibrationDocument) -> Facts:
+    """With what was fitted to the output; a noise that the manifest says stays."""
+    noise, precision = facts.noise, calibration.noise_precision
+    if noise is None and precision is not None:
+        noise = 1 / precision
+    return replace(facts, noise=noise, calibration=calibration.facts)
 
 
 def _view(manifest: Manifest, spec: OutputSpec) -> View | None:

@@ -21,6 +21,7 @@ from tests.conftest import ROOT, STORE
 from tests.error_table import Row, row_of, rows
 from tests.service.api.protocol import HEADER, packed, save_all_types, tensor
 from tests.service.api.test_arrays import npy, npz
+from tests.service.calibration.models import save_calibrated
 from tests.service.reference import save
 from tests.service.said import save_said
 from tests.service.server.test_endless import endless
@@ -42,6 +43,16 @@ LONG = {"instances": [ROW] * 4, "passes": 200_000}
 FREE, TEXTS = "/v1/models/free:predict", "/v1/models/texts:predict"
 #: A row has 12,000 outputs; all samples of 12,000 passes take 549 MiB.
 KEPT = {"instances": [[0.0] * 12_000], "passes": 12_000, "measures": ["quantiles"]}
+SET = {"measures": ["prediction_set"]}
+ACCEPTED = {"decide": {"measure": "accept"}}
+#: A calibration without sets, and with a threshold of a measure that rules cannot decide.
+FITTED: dict[str, Any] = {
+    "sets": [],
+    "selection": {
+        "measure": "mutual_information",
+        **{"threshold": 0.1, "keep": "at_most", "coverage": 0.9, "guarantee": "none"},
+    },
+}
 ON_SAMPLES = {"measure": "mutual_information", "threshold": 1}
 NPY, NPZ, RAW = "application/x-npy", "application/x-npz", "application/octet-stream"
 TENSOR = tensor("pixels", X)
@@ -249,6 +260,15 @@ CASES = [
     odd("has no labels", "unlabelled", (ROW,), measures=["label"]),
     Case("noise of the model's targets", CO2, {"instances": [[1.0]], "measures": ["total"]}),
     odd("and this model has no output", "bare", FOUR, measures=["deterministic"]),
+    odd("names …, and the model has no calibration", "unlabelled", (ROW,), measures=["accept"]),
+    odd("measures names …, and the model's calibration has no", "fitted", (ROW,), **SET),
+    odd('Send "calibrated": true', "fitted", (ROW,), **SET, calibrated=False),
+    odd("names …, and … is …, and the model's", "fitted", (ROW,), **SET, rate_scale=0.5),
+    odd("true, and the model has no calibration", "unlabelled", (ROW,), calibrated=True),
+    odd("does not fit it and is ignored", "misfit", (ROW,), calibrated=True),
+    odd("true, and … is …, and the model's", "fitted", (ROW,), calibrated=True, rate_scale=0.5),
+    odd("is 'accept', and …", "misfit", (ROW,), passes=ACCEPTED),
+    odd("is 'accept', which depends", "fitted", (ROW,), passes=ACCEPTED),
     v1("measures has an object", measures=[{}]),
     v1("measures gives", measures=["predictive_entropy:1"]),
     v1("measures[…] is", measures=[1]),
@@ -379,6 +399,8 @@ def save_odd(store: Path) -> None:
     save_all_types(store / "several" / "1" / "model.onnx")
     save_text_model(store / "texts" / "1" / "model.onnx")
     save_said(store / "unlabelled" / "1" / "model.onnx", labels=None)
+    save_calibrated(store, as_name="fitted", **FITTED)
+    save_calibrated(store, as_name="misfit", noise_precision=1.0)
     (store / "broken" / "1").mkdir(parents=True)
     (store / "broken" / "1" / "model.onnx").write_bytes(b"no model")
     for name in ("co2", "digits"):
@@ -402,6 +424,7 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Odd]:
     save_odd(store)
     env = os.environ | {
         "MCDROPOUT_API_KEYS": " ".join(f"{right}:{key}" for right, key in KEYS.items()),
+        "MCDROPOUT_CALIBRATION_MISFIT": "ignore",
         "MCDROPOUT_CORS_ORIGINS": "https://a.example",
         "MCDROPOUT_LOAD_TIMEOUT": "5",
         "MCDROPOUT_MAX_BODY_MB": "1",

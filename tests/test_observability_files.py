@@ -16,8 +16,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from ruamel.yaml import YAML
 
+from scripts.local_server import local_server
 from service.server.settings import CONFIG, PREFIX, Settings, read_settings
 from tests.conftest import ROOT
+from tests.service.calibration.models import save_calibrated
 from tests.test_deployment import stage
 
 DEPLOY = ROOT / "deploy"
@@ -59,6 +61,19 @@ def selectors(expression: str) -> Iterator[tuple[str, set[str]]]:
 def grouped_by(expression: str) -> set[str]:
     lists = re.findall(r"\b(?:by|without|on|ignoring)\s*\(([^)]*)\)", expression)
     return {label.strip() for found in lists for label in found.split(",")}
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """Of a server with calibrated models."""
+    store = tmp_path_factory.mktemp("models")
+    for name in ("digits", "co2"):
+        save_calibrated(store, name)
+    with (
+        local_server(store) as server,
+        httpx.Client(base_url=server.url, timeout=60) as http,
+    ):
+        yield http
 
 
 @pytest.fixture(scope="module")

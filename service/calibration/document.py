@@ -7,7 +7,7 @@ file, which stays as it was verified. `service.graph.beside` finds and reads it.
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import (
     AwareDatetime,
@@ -193,9 +193,47 @@ class CalibrationDocument(_Frozen):
             None if self.selection is None else self.selection.rule,
         )
 
+    @property
+    def summary(self) -> "CalibrationSummary":
+        """What users of the model should know."""
+        own = {name: getattr(self, name) for name in CalibrationSummary.OWN}
+        how, data = self.sampling, self.data
+        return CalibrationSummary(
+            **own,
+            passes=how.passes,
+            rate_scale=how.rate_scale,
+            sites=how.sites,
+            data=data.name,
+            rows=data.rows,
+        )
+
     def as_json(self) -> str:
         """The text of the file."""
         return self.model_dump_json(indent=2) + "\n"
+
+
+class CalibrationSummary(_Frozen):
+    """The calibration that is applied to the answers of a model."""
+
+    #: Fields that are those of the document.
+    OWN: ClassVar[tuple[str, ...]] = (
+        *("output", "created", "temperature", "noise_precision", "sets", "intervals", "selection"),
+        "metrics",
+    )
+
+    output: str = Field(description="the output that is calibrated")
+    data: str = Field(description="name of the data that it was fitted to")
+    rows: int = Field(description="their number")
+    created: AwareDatetime
+    passes: int = Field(description="number of passes that it was fitted with")
+    rate_scale: float = Field(description="of requests that give none")
+    sites: tuple[str, ...] | None = Field(description="likewise; null: all")
+    temperature: float | None
+    noise_precision: float | None
+    sets: tuple[SetSpec, ...]
+    intervals: tuple[IntervalSpec, ...]
+    selection: SelectionSpec | None
+    metrics: Metrics
 
 
 def calibration_of(path: Path) -> Path:

@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.table import Table
 
+from service.calibration.document import CalibrationDocument
 from service.inference.inner_masks import InnerMasks
 from service.inference.predictor import Predictor
 from service.manifest import Manifest, TensorSpec
@@ -16,8 +17,10 @@ _MAX_LABELS = 20
 
 def as_json(model: Predictor) -> str:
     """Manifest, plan and verification results as JSON."""
+    document = model.calibration.document
     parts: dict[str, Any] = {
         "manifest": model.manifest,
+        **({} if document is None else {"calibration": document.summary}),
         "plan": model.planned.report,
         "proof": model.verification,
     }
@@ -28,7 +31,12 @@ def as_json(model: Predictor) -> str:
 
 def as_tables(model: Predictor) -> list[Table]:
     """The same as tables, without details for programs."""
-    return [description(model.manifest), _tensors(model), _sites(model), _plan(model)]
+    document = model.calibration.document
+    return [
+        description(model.manifest),
+        *([] if document is None else [_calibration(document)]),
+        *(_tensors(model), _sites(model), _plan(model)),
+    ]
 
 
 def description(manifest: Manifest) -> Table:
@@ -47,6 +55,25 @@ def description(manifest: Manifest) -> Table:
     for name, value in facts.items():
         if value:
             table.add_row(name, value)
+    return table
+
+
+def _calibration(document: CalibrationDocument) -> Table:
+    chosen, data = document.selection, document.data
+    table = _table("calibration", "", "")
+    table.add_row("of", f"{data.rows} rows of {data.name}, {document.created:%Y-%m-%d}")
+    table.add_row("rate scale", f"{document.sampling.rate_scale:g}")
+    facts = {
+        "temperature": _number(document.temperature, "{:.4g}", ""),
+        "noise precision": _number(document.noise_precision, "{:.4g}", ""),
+        "sets": ", ".join(f"{one.method} {one.coverage:g}" for one in document.sets),
+        "intervals": ", ".join(f"{one.method} {one.coverage:g}" for one in document.intervals),
+    }
+    if chosen is not None:
+        side = chosen.keep.replace("_", " ")
+        facts["accepted"] = f"{chosen.measure} {side} {chosen.threshold:.4g}: {chosen.guarantee}"
+    for name in (name for name, value in facts.items() if value):
+        table.add_row(name, facts[name])
     return table
 
 

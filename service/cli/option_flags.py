@@ -16,6 +16,7 @@ _TYPES: Mapping[Kind, Any] = {
     "passes": str,
     "whole number": int,
     "number": float,
+    "switch": bool,
     "names": list[str],
     "measures": list[str],
 }
@@ -76,6 +77,8 @@ def _sentence(option: Option) -> str:
 def _flag(name: str, option: Option) -> inspect.Parameter:
     flags = [f"--{name}".replace("_", "-")]
     again = ""
+    if option.kind == "switch":
+        flags = [f"{flags[0]}/--no{flags[0][1:]}"]
     if option.kind in ("names", "measures"):
         flags.append(flags[0].removesuffix("s"))
         again = "; separated by commas, or repeated"

@@ -59,8 +59,9 @@ class AsyncClient:
         masks: Masks = "shared",
         sampling: Sampling = DEFAULT_SAMPLING,
         inner: int = 1,
-        rate_scale: float = 1.0,
+        rate_scale: float | None = None,
         sites: Sequence[str] | None = None,
+        calibrated: bool | None = None,
         version: int | None = None,
         timeout: float | None = None,
         request_id: str | None = None,
@@ -75,6 +76,7 @@ class AsyncClient:
             inner=inner,
             rate_scale=rate_scale,
             sites=sites,
+            calibrated=calibrated,
         )
         return await self._run(
             self._calls.predict(Target(model, version), x, options, timeout, request_id)
@@ -91,8 +93,9 @@ class AsyncClient:
         masks: Masks = "shared",
         sampling: Sampling = DEFAULT_SAMPLING,
         inner: int = 1,
-        rate_scale: float = 1.0,
+        rate_scale: float | None = None,
         sites: Sequence[str] | None = None,
+        calibrated: bool | None = None,
         version: int | None = None,
         timeout: float | None = None,
         request_id: str | None = None,
@@ -107,6 +110,7 @@ class AsyncClient:
             inner=inner,
             rate_scale=rate_scale,
             sites=sites,
+            calibrated=calibrated,
         )
         return self._stream(
             self._calls.stream(Target(model, version), x, options, timeout, request_id)

@@ -37,13 +37,21 @@ def stream_request(
     told = {} if timeout is None else {"timeout": timeout}
     if any(x.dtype.kind in "OUS" for x in arrays.values()):
         # NumPy's own files would pad each text to the longest.
+        columns = {name: x.tolist() for name, x in arrays.items()}
         given = given_options(options)
-        body = json.dumps({"instances": _instances(arrays), **given, **told}, default=_plain)
+        body = json.dumps({"inputs": columns, **given, **told}, default=_plain)
         headers = {"Content-Type": "application/json", "Accept": _NDJSON}
         return Request("POST", path, body.encode(), headers, by_line=True)
-    query = urlencode({**flat_options(options), **told})
+    query = urlencode(
+        {name: _text(value) for name, value in {**flat_options(options), **told}.items()}
+    )
     headers = {"Content-Type": _NPZ, "Accept": _NDJSON}
     return Request("POST", f"{path}?{query}", _npz(arrays), headers, by_line=True)
+
+
+def _text(value: Any) -> str:
+    """A value in a query string."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _npz(arrays: Mapping[str, Array]) -> bytes:
@@ -54,14 +62,6 @@ def _npz(arrays: Mapping[str, Array]) -> bytes:
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.save(member, array, allow_pickle=False)
     return file.getvalue()
-
-
-def _instances(arrays: Mapping[str, Array]) -> list[Any]:
-    columns = [x.tolist() for x in arrays.values()]
-    if len(columns) == 1:
-        found: list[Any] = columns[0]
-        return found
-    return [dict(zip(arrays, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def _plain(value: bytes | AdaptivePasses) -> Any:
@@ -88,11 +88,10 @@ def read_event(reply: Reply, outputs: Sequence[str], request_id: str) -> Predict
         fault.request_id = request_id
         raise fault
     with reading(reply):
-        rows = head["predictions"]
-        found = {
-            output: read_output(_columns([r if len(outputs) == 1 else r[output] for r in rows]))
-            for output in outputs
-        }
+        columns = _columns(head)
+        if len(outputs) == 1:
+            columns = {outputs[0]: columns}
+        found = {output: read_output(_arrays(columns[output])) for output in outputs}
         return Prediction(
             found,
             int(head["passes"]),
@@ -105,5 +104,17 @@ def read_event(reply: Reply, outputs: Sequence[str], request_id: str) -> Predict
         )
 
 
-def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
-    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+def _columns(head: Mapping[str, Any]) -> Any:
+    """What is said of all rows: by quantity, or with several outputs by output and quantity."""
+    return head["outputs"] if "outputs" in head else _joined(head["predictions"])
+
+
+def _joined(rows: Sequence[Any]) -> Any:
+    """Objects of all rows as one object of lists."""
+    if not isinstance(rows[0], Mapping):
+        return rows
+    return {name: _joined([row[name] for row in rows]) for name in rows[0]}
+
+
+def _arrays(quantities: Mapping[str, Any]) -> dict[str, Array]:
+    return {name: np.array(values) for name, values in quantities.items()}

@@ -74,8 +74,9 @@ class Client:
         masks: Masks = "shared",
         sampling: Sampling = DEFAULT_SAMPLING,
         inner: int = 1,
-        rate_scale: float = 1.0,
+        rate_scale: float | None = None,
         sites: Sequence[str] | None = None,
+        calibrated: bool | None = None,
         version: int | None = None,
         timeout: float | None = None,
         request_id: str | None = None,
@@ -96,8 +97,10 @@ class Client:
             sampling: "independent" passes, or "stratified" ones: coupled in blocks of 20, which
                 takes fewer for the same error of the mean.
             inner: masks of the last site in each pass, which share one run of everything before it.
-            rate_scale: multiplies every dropout rate.
-            sites: names of the active sites, all others being off; by default all.
+            rate_scale: multiplies every dropout rate; by default that of the calibration, else 1.
+            sites: names of the active sites, all others being off; by default
+                those of the calibration, else all.
+            calibrated: whether to apply the model's calibration; by default if possible.
             version: by default the newest that can answer.
             timeout: seconds including all retries, also sent as the request deadline; the
                 server refuses one above its own limit.
@@ -112,6 +115,7 @@ class Client:
             inner=inner,
             rate_scale=rate_scale,
             sites=sites,
+            calibrated=calibrated,
         )
         return self._run(
             self._calls.predict(Target(model, version), x, options, timeout, request_id)
@@ -128,8 +132,9 @@ class Client:
         masks: Masks = "shared",
         sampling: Sampling = DEFAULT_SAMPLING,
         inner: int = 1,
-        rate_scale: float = 1.0,
+        rate_scale: float | None = None,
         sites: Sequence[str] | None = None,
+        calibrated: bool | None = None,
         version: int | None = None,
         timeout: float | None = None,
         request_id: str | None = None,
@@ -152,6 +157,7 @@ class Client:
             inner=inner,
             rate_scale=rate_scale,
             sites=sites,
+            calibrated=calibrated,
         )
         return self._stream(
             self._calls.stream(Target(model, version), x, options, timeout, request_id)

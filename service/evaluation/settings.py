@@ -93,7 +93,14 @@ def runs_of(model: Predictor, row: ReadRows, compared: Compared) -> list[Run]:
         raise InputError("passes names no number of passes; give at least one, such as 100.")
     main = compared.main_passes(model.manifest.passes)
     masks = compared.masks or MASKS
-    base = Options(seed=compared.seed, masks=masks[0], sampling=compared.sampling)
+    # As the model is by itself: what its calibration changes is a setting of its own.
+    base = Options(
+        seed=compared.seed,
+        masks=masks[0],
+        sampling=compared.sampling,
+        rate_scale=1.0,
+        calibrated=False,
+    )
     runs = [*_of_passes(base, compared.passes)]
     for run in runs:
         model.prepare(row, run.options)

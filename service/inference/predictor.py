@@ -4,20 +4,26 @@ import random
 from collections import deque
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from math import prod
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 from numpy.typing import NDArray
 
-from service.core.measures import BoundMeasure, Facts, measures_of, read_measures
+from service.core.measures import BoundMeasure, measures_of, read_measures
 from service.core.measures.facts import NO_OFF
 from service.core.measures.standard_error import StandardError
-from service.core.stopping import Rule, read_rule
-from service.errors import ArtifactError, InputError
-from service.facts import facts_of
+from service.core.stopping import read_rule
+from service.errors import InputError
 from service.graph.artifact import Artifact, read_artifact
+from service.inference.answer_bytes import answer_bytes, numbers_of
+from service.inference.calibration import (
+    NOTHING,
+    Calibrating,
+    FoundCalibration,
+    OnMisfit,
+    Terms,
+    find_calibration,
+)
 from service.inference.estimates import Doubling
 from service.inference.inputs import read_inputs
 from service.inference.jobs import DeterministicJob, Job, SampleJob
@@ -35,7 +41,6 @@ from service.inference.reduction import reduce_output, require_finite
 from service.inference.runner import Draws, row_count
 from service.inference.sampler import Sampler
 from service.inference.verification import Verification
-from service.manifest import Manifest, Shape
 from service.protocol.options import (
     DEFAULT_SAMPLING,
     SEED_LIMIT,
@@ -49,8 +54,6 @@ from service.protocol.prediction import Prediction
 from service.runtime.engine import CPU, Provider
 
 Array = NDArray[Any]
-#: Bytes per number of an answer: in arrays, as a Python object, as text.
-_NUMBER = 64
 #: Lists, objects and strings that a request has beside its rows.
 _BESIDE_ROWS = 10_000
 J = TypeVar("J", bound=Job)
@@ -66,19 +69,27 @@ class Predictor:
     Attributes:
         manifest: of the artifact.
         planned: its sampler, and the results of load-time verification.
+        calibrating: what there is of a calibration, and where it applies.
         facts: of each output, for the measures.
     """
 
-    def __init__(self, artifact: Artifact, planned: Planned, limits: Limits = Limits()) -> None:
+    def __init__(
+        self,
+        artifact: Artifact,
+        planned: Planned,
+        limits: Limits = Limits(),
+        *,
+        calibration: FoundCalibration = NOTHING,
+        calibrated: bool = True,
+    ) -> None:
         self.manifest = artifact.manifest
         self.planned = planned
-        self.facts = facts_of(artifact.manifest, artifact.has_off)
-        self._default_measures = _default_measures(artifact, self.facts)
+        self.calibrating = Calibrating(artifact, calibration, calibrated)
+        self.facts = self.calibrating.facts
         self._has_off = artifact.has_off
         self._sampler = planned.sampler
         self._limits = limits
         self._output_names = [spec.name for spec in artifact.manifest.outputs]
-        self._numbers = sum(_numbers_of(spec.shape) for spec in artifact.manifest.outputs)
 
     @property
     def verification(self) -> Verification:
@@ -91,6 +102,11 @@ class Predictor:
         return self.verification
 
     @property
+    def calibration(self) -> FoundCalibration:
+        """What there is of a calibration."""
+        return self.calibrating.found
+
+    @property
     def providers(self) -> tuple[str, ...]:
         """Execution providers of ONNX Runtime that run the model, the preferred one first."""
         return self._sampler.runner.providers
@@ -101,7 +117,7 @@ class Predictor:
         specs, rows = self.manifest.inputs, self._limits.rows
         if rows is None or any(s.dtype == "string" or None in s.shape[1:] for s in specs):
             return None
-        lists = sum(_numbers_of(s.shape[:axis]) for s in specs for axis in range(1, len(s.shape)))
+        lists = sum(numbers_of(s.shape[:axis]) for s in specs for axis in range(1, len(s.shape)))
         # Each row may be an object of its inputs by name.
         return rows * (lists + 2 + len(specs)) + _BESIDE_ROWS
 
@@ -125,14 +141,16 @@ class Predictor:
         masks: Masks = "shared",
         sampling: Sampling = DEFAULT_SAMPLING,
         inner: int = 1,
-        rate_scale: float = 1.0,
+        rate_scale: float | None = None,
         sites: Sequence[str] | None = None,
+        calibrated: bool | None = None,
     ) -> Prediction:
         """Run stochastic passes and reduce them.
 
         Args:
             x: (B, …) array or nested lists, or {input name: rows}.
-            passes, seed, measures, masks, sampling, inner, rate_scale, sites: see `Options`.
+            passes, seed, measures, masks, sampling, inner, rate_scale, sites, calibrated: see
+                `Options`.
 
         Raises:
             InputError: with what is wrong, where, and what would be right.
@@ -147,6 +165,7 @@ class Predictor:
             inner=inner,
             rate_scale=rate_scale,
             sites=sites,
+            calibrated=calibrated,
         )
         return self.prediction(self._run(self.prepare(x, options)))
 
@@ -160,8 +179,9 @@ class Predictor:
         masks: Masks = "shared",
         sampling: Sampling = DEFAULT_SAMPLING,
         inner: int = 1,
-        rate_scale: float = 1.0,
+        rate_scale: float | None = None,
         sites: Sequence[str] | None = None,
+        calibrated: bool | None = None,
     ) -> Iterator[Prediction]:
         """Running estimates while the passes run, and the answer last.
 
@@ -180,6 +200,7 @@ class Predictor:
             inner=inner,
             rate_scale=rate_scale,
             sites=sites,
+            calibrated=calibrated,
         )
         return self._stream(self.prepare(x, options))
 
@@ -205,24 +226,32 @@ class Predictor:
         seed = _seeds.randrange(SEED_LIMIT) if options.seed is None else options.seed
         require_passes(passes, self._limits.passes)
         asked = options.adaptive
-        rule = None if asked is None else read_rule(asked, self.facts, options.inner)
-        measures = self._measures(options, rule)
-        sites = None if options.sites is None else frozenset(options.sites)
+        terms = self.calibrating.terms(options)
+        rule = None if asked is None else read_rule(asked, terms.facts, options.inner)
+        measures = self._measures(options, terms)
         sampling = sampling_of(passes, options.sampling)
-        draws = Draws(seed, options.masks, options.rate_scale, sites, sampling, options.inner)
+        scale, sites = terms.rate_scale_of(options), terms.sites_of(options)
+        draws = Draws(seed, options.masks, scale, sites, sampling, options.inner)
         require_draws(draws, self._sampler.plan)
         rows = read_inputs(x, self.manifest.inputs)
         require_samples(row_count(rows), passes, self._limits, options.inner)
         return SampleJob(rows, passes, draws, measures, kept_limit=self._limits.memory, rule=rule)
 
-    def _measures(self, options: Options, rule: Rule | None) -> tuple[BoundMeasure, ...]:
+    def measure_names(self, options: Options) -> list[str]:
+        """Names of the measures of a request, as in its answer.
+
+        Raises:
+            InputError: no output has one of them, or the request cannot be calibrated.
+        """
+        measures = self._measures(options, self.calibrating.terms(options))
+        return list(dict.fromkeys(measure.name for measure in measures))
+
+    def _measures(self, options: Options, terms: Terms) -> tuple[BoundMeasure, ...]:
         """Those of a request; with a stopping rule also the standard error reached."""
-        measures = self._default_measures
-        if options.measures is not None:
-            measures = read_measures(options.measures, self.facts)
-        if rule is None:
+        measures = terms.asked(options)
+        if options.adaptive is None:
             return measures
-        reached = read_measures([StandardError.name], self.facts)
+        reached = read_measures([StandardError.name], terms.facts)
         return tuple(dict.fromkeys([*measures, *reached]))
 
     def prepare_deterministic(self, x: Any) -> DeterministicJob:
@@ -251,17 +280,7 @@ class Predictor:
 
     def bytes_of(self, job: Job) -> int:
         """Approximate bytes of a job's rows and answer until the client has read it."""
-        numbers, kept = self._numbers, 0
-        if isinstance(job, SampleJob):
-            measured = sum(measure.elements(job.row_samples) for measure in job.measures)
-            numbers = 2 * numbers + measured  # mean and variance
-            kept = _kept_bytes(job, self.manifest) + self._rule_bytes(job)
-        return job.count * numbers * _NUMBER + kept + job.row_bytes
-
-    def _rule_bytes(self, job: SampleJob) -> int:
-        """Bytes of what a stopping rule keeps of the rows that run at a time."""
-        rows = min(job.count, self._sampler.tuning.max_samples)
-        return 0 if job.rule is None else rows * self._numbers * job.rule.number_bytes
+        return answer_bytes(job, self.manifest, self._sampler.tuning.max_samples)
 
     def outputs(self, job: DeterministicJob) -> dict[str, Array]:
         """The outputs of a finished job with dropout off: output name to (B, …).
@@ -292,27 +311,6 @@ class Predictor:
         return job
 
 
-def _kept_bytes(job: SampleJob, manifest: Manifest) -> int:
-    """Bytes of the samples that a job keeps to its end; a dynamic axis counts as one."""
-    if not job.keeps_samples:
-        return 0
-    sizes = (_numbers_of(s.shape) * np.dtype(s.dtype).itemsize for s in manifest.outputs)
-    return job.count * job.row_samples * sum(sizes)
-
-
-def _numbers_of(shape: Shape) -> int:
-    """Number of elements of a row; a dynamic axis counts as one."""
-    return prod(length or 1 for length in shape[1:])
-
-
-def _default_measures(artifact: Artifact, facts: Sequence[Facts]) -> tuple[BoundMeasure, ...]:
-    """Those of a request that names none."""
-    try:
-        return read_measures(artifact.manifest.measures, facts)
-    except InputError as error:
-        raise ArtifactError(f"{artifact.path} has a manifest whose {error}") from error
-
-
 def load_model(
     path: str | Path,
     providers: Sequence[Provider] = (CPU,),
@@ -320,8 +318,12 @@ def load_model(
     *,
     activate_dropout: bool = False,
     max_bytes: int | None = None,
+    on_misfit: OnMisfit = "refuse",
+    calibrated: bool = True,
 ) -> Predictor:
     """Load a model and verify that its uncertainty is correct.
+
+    A `calibration.json` beside the file is read, and applied to requests.
 
     Args:
         path: of `model.onnx`: an artifact of our exporter, or any ONNX file with dropout.
@@ -329,12 +331,17 @@ def load_model(
         limits: of each request.
         activate_dropout: activate dropout that the file keeps off.
         max_bytes: maximum size of the file, including data files with its weights.
+        on_misfit: "ignore": a calibration that is not of this model is not applied.
+        calibrated: default of `Options.calibrated`.
 
     Raises:
-        ArtifactError: the file is not a readable, complete model with dropout.
+        ArtifactError: the file is not a readable, complete model with dropout, or its calibration
+            does not fit it.
         ProofError: it failed load-time verification.
         ModelError: there is too little memory for it, or ONNX Runtime cannot run it.
         SetupError: a provider cannot run here.
     """
     artifact = read_artifact(path, activate_dropout, max_bytes)
-    return Predictor(artifact, plan_model(artifact, providers, limits.memory), limits)
+    planned = plan_model(artifact, providers, limits.memory)
+    calibration = find_calibration(artifact, planned.sampler.plan, on_misfit)
+    return Predictor(artifact, planned, limits, calibration=calibration, calibrated=calibrated)

@@ -14,8 +14,9 @@ from typing import Any, ClassVar, Literal, TypeAlias, get_args
 StopRows: TypeAlias = Literal["each", "together"]
 STOP_ROWS: tuple[StopRows, ...] = get_args(StopRows)
 
-#: The decision without a threshold.
-PREDICTED_CLASS = "predicted_class"
+#: The decisions without a threshold: of the class, and by the threshold of the calibration.
+PREDICTED_CLASS, ACCEPT = "predicted_class", "accept"
+_WITHOUT_THRESHOLD = (PREDICTED_CLASS, ACCEPT)
 
 EXAMPLE = '{"max": 2000, "tolerance": 0.01}'
 EXAMPLE_TEXT = "max=2000,tolerance=0.01"
@@ -37,10 +38,12 @@ class Decision:
     PLACE: ClassVar[str] = "passes.decide"
 
     measure: str = field(
-        metadata=_says('"predicted_class", "mean", or a measure computed from mean and variance')
+        metadata=_says(
+            '"predicted_class", "accept", "mean", or a measure computed from mean and variance'
+        )
     )
     threshold: float | None = field(
-        default=None, metadata=_says("of the measure; none for the predicted class")
+        default=None, metadata=_says("of the measure; none for the predicted class and accept")
     )
     confidence: float = field(
         default=0.95, metadata=_says("of the decision for a row, from 0.5 to below 1")
@@ -48,13 +51,16 @@ class Decision:
 
     def __post_init__(self) -> None:
         """Check the fields."""
-        is_class = self.measure == PREDICTED_CLASS
+        has_none = self.measure in _WITHOUT_THRESHOLD
         _require(self, "measure", isinstance(self.measure, str), "a name")
         _require(self, "confidence", _is_number(self.confidence), "a number")
         _require(self, "confidence", 0.5 <= self.confidence < 1, "from 0.5 to below 1")
-        _require(self, "threshold", not is_class or self.threshold is None, "left out for a class")
-        has_side = is_class or _is_number(self.threshold)
-        _require(self, "threshold", has_side, f"a number, except for {PREDICTED_CLASS!r}")
+        left_out = not has_none or self.threshold is None
+        for_what = "a class" if self.measure == PREDICTED_CLASS else repr(self.measure)
+        _require(self, "threshold", left_out, f"left out for {for_what}")
+        has_side = has_none or _is_number(self.threshold)
+        excepted = " and ".join(map(repr, _WITHOUT_THRESHOLD))
+        _require(self, "threshold", has_side, f"a number, except for {excepted}")
 
 
 @dataclass(frozen=True, kw_only=True)

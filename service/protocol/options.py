@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
 from typing import Any, Literal, TypeAlias, get_args
 
+import numpy as np
+
 from service.protocol.adaptive import EXAMPLE, AdaptivePasses
 
 #: Whether all rows of a pass share one mask, or each row has its own.
@@ -38,7 +40,7 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 #: Integers in JSON are exact up to this limit in every client, and a seed is sent as one.
 SEED_LIMIT = 1 << 53
 
-Kind = Literal["passes", "whole number", "number", "choice", "names", "measures"]
+Kind = Literal["passes", "whole number", "number", "switch", "choice", "names", "measures"]
 
 
 class OptionError(ValueError):
@@ -137,16 +139,30 @@ class Options:
             maximum=100,
         ).as_metadata(),
     )
-    rate_scale: float = field(
-        default=1.0,
+    rate_scale: float | None = field(
+        default=None,
         metadata=Option(
-            "number", "multiplies every dropout rate; none may exceed 1", "1", minimum=0
+            "number",
+            "multiplies every dropout rate; none may exceed 1",
+            "that of the model's calibration, else 1",
+            minimum=0,
         ).as_metadata(),
     )
     sites: Sequence[str] | None = field(
         default=None,
         metadata=Option(
-            "names", "names of the active sites; all others are off", "all"
+            "names",
+            "names of the active sites; all others are off",
+            "those of the model's calibration, else all",
+        ).as_metadata(),
+    )
+    calibrated: bool | None = field(
+        default=None,
+        metadata=Option(
+            "switch",
+            "true: adds the measures of the model's calibration, for which rate_scale and sites "
+            "have to be those of the calibration; false: answers as if there was none",
+            "true if that is possible",
         ).as_metadata(),
     )
 
@@ -206,6 +222,12 @@ def _number(option: str, value: Any) -> float:
     raise OptionError(f"{option} is {_said(value)}; it must be a number.")
 
 
+def _switch(option: str, value: Any) -> bool:
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    raise OptionError(f"{option} is {_said(value)}; it must be true or false.")
+
+
 def _choice(option: str, value: Any) -> str:
     if isinstance(value, str):
         return str(value)
@@ -245,6 +267,7 @@ _READERS: Mapping[Kind, Callable[[str, Any], Any]] = {
     "passes": _passes,
     "whole number": _whole,
     "number": _number,
+    "switch": _switch,
     "choice": _choice,
     "names": _names,
     "measures": _measures,

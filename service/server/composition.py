@@ -115,6 +115,8 @@ def build(settings: Settings) -> Runtime:
             limits,
             activate_dropout=settings.activate_dropout,
             max_bytes=settings.max_model_mb << 20,
+            on_misfit=settings.calibration_misfit,
+            calibrated=settings.calibrated,
         )
 
     policy = parse_policy(settings.version_policy)

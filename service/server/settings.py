@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.errors import SetupError
+from service.inference.calibration import OnMisfit
 from service.repository.version_policy import parse_policy
 from service.runtime.device import DEVICES, is_device
 from service.server.logs import Format
@@ -68,6 +69,14 @@ class Settings(BaseSettings):
     )
     repository_control: bool = Field(
         default=False, description="whether requests may load and unload models"
+    )
+    calibrated: bool = Field(
+        default=True, description="whether answers are calibrated where a request does not say"
+    )
+    calibration_misfit: OnMisfit = Field(
+        default="refuse",
+        description="a model whose calibration does not fit is not loaded (`refuse`), or answers "
+        "without it (`ignore`)",
     )
     max_model_mb: int = Field(
         default=4096, ge=1, description="maximum size of a model's files, in MiB"

@@ -86,6 +86,8 @@ class DataPlane:
             self.metrics.answered(*context.label, ticket)
         if context.answer:
             self.metrics.uncertainty.observe(*context.label, *context.answer)
+        if context.calibrated:
+            self.metrics.calibration.observe(*context.label, *context.calibrated)
 
     def find(self, name: str, version: int | None, context: Context) -> Predictor:
         """Find the model of a request, and record it for logs and metrics.
@@ -179,6 +181,8 @@ class DataPlane:
     async def _reduce(self, predictor: Predictor, job: SampleJob, context: Context) -> Prediction:
         found = await offload(context, job.found_bytes, predictor.prediction, job)
         context.answer = (predictor.manifest, found)
+        if predictor.calibrating.holds(job.draws):
+            context.calibrated = (predictor, found)
         return found
 
     async def _run(self, predictor: Predictor, job: Job, context: Context) -> None:

@@ -26,6 +26,7 @@ from service.inference.jobs import SampleJob
 from service.repository.registry import Repository, State
 from service.scheduling.batch import Ticket, TimeSlice
 from service.scheduling.scheduler import Scheduler
+from service.serving.calibration import CalibrationMetrics
 from service.serving.uncertainty import Uncertainty
 
 _SECONDS = (*(n * 10**-e for e in (4, 3, 2, 1) for n in (1, 2.5, 5)), 1, 2.5, 5, 10, 30, 60)
@@ -102,6 +103,8 @@ class Metrics:
             collector(registry=self._registry)
         self.uncertainty = Uncertainty()
         self._registry.register(Guarded(self.uncertainty))
+        self.calibration = CalibrationMetrics()
+        self._registry.register(Guarded(self.calibration))
         self._registry.register(Failures())
         by_model = ["model", "version"]
         self.requests = self._of(
@@ -155,6 +158,12 @@ class Metrics:
     def watch(self, repository: Repository, scheduler: Scheduler) -> None:
         """Add the metrics of a repository and a scheduler."""
         self._registry.register(Guarded(Now(repository, scheduler)))
+        self.calibration.loaded = lambda: {
+            (name, version.number_text): version.predictor
+            for name, versions in repository.models().items()
+            for version in versions
+            if version.predictor is not None
+        }
 
     def time_slice(self, time_slice: TimeSlice) -> None:
         """Count a time slice."""

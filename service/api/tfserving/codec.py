@@ -1,6 +1,6 @@
 """Converts bodies of the native protocol for the data plane, and back."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,6 +15,8 @@ from service.api.http.json_arrays import dumps
 from service.api.http.option_fields import flat_items
 from service.api.tfserving.arrays import BINARY, read_binary
 from service.api.tfserving.schemas import PredictBody, PredictRequest
+from service.core.measures import Facts
+from service.core.measures.prediction_set import PredictionSet, members
 from service.errors import InputError, Loc, place, shortened
 from service.inference.inputs import ReadRows, read_inputs
 from service.inference.predictor import Predictor
@@ -27,9 +29,10 @@ EXAMPLE = 'an object such as {"instances": [[…]], "passes": 100}'
 _ROWS = ("instances", "inputs")
 #: Fields that are lists in JSON, and separated by commas in a query string.
 _LISTS = frozenset(name for name, one in OPTIONS.items() if one.kind in ("names", "measures"))
+_JSON_KINDS = ("passes", "whole number", "number", "switch")
 #: Fields of the query string that are numbers or bools in JSON.
 _PLAIN = {
-    *(name for name, one in OPTIONS.items() if one.kind in ("passes", "whole number", "number")),
+    *(name for name, one in OPTIONS.items() if one.kind in _JSON_KINDS),
     *("training", "timeout"),
 }
 
@@ -45,6 +48,7 @@ class Decoded:
         place: renders a place in them.
         options: how to sample; None: one pass with dropout off.
         by_row: whether the answer has an object for each row.
+        labeled: whether sets of classes are answered as lists of labels (see `labeled`).
         timeout: request deadline in seconds; None: the server's limit.
     """
 
@@ -52,6 +56,7 @@ class Decoded:
     place: Callable[[Loc], str]
     options: Options | None
     by_row: bool
+    labeled: bool
     timeout: float | None
 
 
@@ -80,7 +85,8 @@ def decode(predictor: Predictor, kind: str, query: Mapping[str, str], content: b
     # Read here, the values that a body was parsed to are gone before the next body is parsed.
     with placed(render):
         rows = read_inputs(x, manifest.inputs)
-    return Decoded(rows, render, options, kind in BINARY or body.inputs is None, body.timeout)
+    labeled = kind not in BINARY and body.inputs is None
+    return Decoded(rows, render, options, labeled or kind in BINARY, labeled, body.timeout)
 
 
 def _from_query(query: Mapping[str, str]) -> PredictBody:
@@ -163,6 +169,21 @@ def sampled(prediction: Prediction) -> dict[str, dict[str, NDArray[Any]]]:
 
 def _quantities(output: OutputPrediction) -> dict[str, NDArray[Any]]:
     return {"mean": output.mean, "variance": output.variance, **output.measures}
+
+
+def labeled(columns: Columns, facts: Sequence[Facts]) -> Columns:
+    """The same with sets of classes as lists of their labels, for people.
+
+    Rows that are sent as arrays, or by column, are answered with arrays.
+    """
+    classes = {one.output: one.classes for one in facts}
+    return {
+        output: {
+            name: members(y, classes[output]) if name == PredictionSet.name else y
+            for name, y in found.items()
+        }
+        for output, found in columns.items()
+    }
 
 
 def write_json(head: Mapping[str, Any], columns: Columns, by_row: bool) -> bytes:

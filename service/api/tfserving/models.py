@@ -15,6 +15,7 @@ from service.api.tfserving.schemas import (
     VersionStatus,
 )
 from service.core.measures import BoundMeasure
+from service.inference.predictor import Predictor
 from service.manifest import TensorSpec
 from service.protocol.datatypes import BY_DTYPE
 from service.repository.registry import Repository, State, Version
@@ -62,6 +63,7 @@ def model_details(
             **{key: list(getattr(manifest, key)) for key in ("inputs", "outputs", "sites")},
             "measures": _measures(version.predictor.measures),
             "default_measures": list(manifest.measures),
+            **_calibration(repository, version.predictor),
             "labels": None if manifest.labels is None else list(manifest.labels),
             "providers": list(version.predictor.providers),
             "device": DeviceStatus(asked=device.asked, got=device.got, why=device.why),
@@ -69,6 +71,14 @@ def model_details(
             "proof": version.predictor.verification,
         }
     )
+
+
+def _calibration(repository: Repository, predictor: Predictor) -> dict[str, Any]:
+    found = predictor.calibration
+    return {
+        "calibration": found.document and found.document.summary,
+        "calibration_ignored": repository.without_folder(found.ignored) or None,
+    }
 
 
 def _measures(measures: Sequence[BoundMeasure]) -> list[MeasureDetails]:
@@ -108,11 +118,11 @@ def model_metadata(repository: Repository, name: str, number: int | None = None)
         "outputs": {spec.name: _tensor(spec) for spec in manifest.outputs},
         "method_name": "tensorflow/serving/predict",
     }
+    metadata: dict[str, Any] = {"signature_def": {"signature_def": {"serving_default": signature}}}
+    if predictor.calibration.document is not None:
+        metadata["calibration"] = predictor.calibration.document.summary.model_dump(mode="json")
     spec = {"name": name, "signature_name": "", "version": version.number_text}
-    return ModelMetadata(
-        model_spec=spec,
-        metadata={"signature_def": {"signature_def": {"serving_default": signature}}},
-    )
+    return ModelMetadata(model_spec=spec, metadata=metadata)
 
 
 def _tensor(spec: TensorSpec) -> dict[str, Any]:

@@ -100,9 +100,14 @@ class Question:
         return Event("final" if final else "estimate", body)
 
     async def _write(self, answer: _Answer) -> bytes:
-        head, by_row = {**answer.head, **answer.by_row}, self.asked.by_row
-        write, size = codec.write_json, answer.nbytes
-        return await offload(self.context, size, write, head, answer.columns, by_row)
+        return await offload(self.context, answer.nbytes, self._json, answer)
+
+    def _json(self, answer: _Answer) -> bytes:
+        columns = answer.columns
+        if self.asked.labeled:
+            columns = codec.labeled(columns, self.predictor.facts)
+        head = {**answer.head, **answer.by_row}
+        return codec.write_json(head, columns, self.asked.by_row)
 
     @property
     def _head(self) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from pydantic import (
 from service.api.http.known import Known
 from service.api.http.nested import BY_DTYPE, Numbers
 from service.api.http.option_fields import json_fields, refuse_options_without_passes
+from service.calibration.document import CalibrationSummary
 from service.core.measures import MEASURES
 from service.core.measures.base import Measure
 from service.inference.options import read_options
@@ -206,6 +207,12 @@ class ModelDetails(VersionStatus):
         default=None, description="measures of a request that names none"
     )
     sites: list[SiteSpec] | None = None
+    calibration: CalibrationSummary | None = Field(
+        default=None, description="what is applied to answers that are calibrated"
+    )
+    calibration_ignored: str | None = Field(
+        default=None, description="why there is a calibration that is not applied"
+    )
     providers: list[str] | None = Field(
         default=None, description="the device and execution provider of the model"
     )

@@ -6,12 +6,11 @@ from weakref import WeakKeyDictionary
 
 from service.api.v2.schemas import RequestedOutput
 from service.core.measures import BoundMeasure
-from service.core.measures.standard_error import StandardError
 from service.errors import InputError
 from service.inference.predictor import Predictor
 from service.manifest import OutputSpec, Shape
 from service.protocol.datatypes import BY_DTYPE
-from service.protocol.options import MOMENTS, Options, measure_name, quantity_name
+from service.protocol.options import MOMENTS, Options, quantity_name
 
 
 @dataclass(frozen=True)
@@ -121,9 +120,7 @@ def default_outputs(
     if not training:
         return [Selected(n, o, binary) for n, o in _deterministic(predictor).items()]
     listed, adaptive = offers(predictor), options.adaptive is not None
-    measures = predictor.manifest.measures if options.measures is None else options.measures
-    reached = [StandardError.name] if adaptive else []
-    asked = dict.fromkeys([*MOMENTS, *map(measure_name, measures), *reached])
+    asked = [*MOMENTS, *predictor.measure_names(options)]
     outputs = [spec.name for spec in predictor.manifest.outputs]
     names = [_name(output, quantity, predictor) for output in outputs for quantity in asked]
     found = {name: listed[name] for name in names if name in listed}

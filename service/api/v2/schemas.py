@@ -13,6 +13,7 @@ from pydantic import (
 
 from service.api.http.known import Items, Known
 from service.api.v2.parameters import InferParameters
+from service.calibration.document import CalibrationSummary
 from service.protocol.datatypes import BY_NAME
 
 EXAMPLE = (
@@ -178,6 +179,9 @@ class ModelMetadata(BaseModel):
     platform: str
     inputs: list[TensorMetadata]
     outputs: list[TensorMetadata]
+    calibration: CalibrationSummary | None = Field(
+        default=None, description="what is applied to answers that are calibrated"
+    )
 
 
 class ConfigTensor(BaseModel):

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from service.api.tfserving.codec import arrays_by_name, write_json
+from service.api.tfserving.codec import arrays_by_name, labeled, write_json
 from service.cli.answers.answer import Answer, Array
 from service.cli.answers.columns import flat_columns
 from service.errors import InputError
 from service.extras import needs
+from service.facts import facts_of
 
 
 def as_json(answer: Answer) -> str:
@@ -79,7 +80,8 @@ def _write_csv(path: Path, answer: Answer) -> None:
 
 def _write_json(path: Path, answer: Answer) -> None:
     head = {**answer.head, **answer.by_row}
-    path.write_bytes(write_json(head, answer.columns, by_row=True))
+    columns = labeled(answer.columns, facts_of(answer.manifest))
+    path.write_bytes(write_json(head, columns, by_row=True))
 
 
 def _write_npz(path: Path, answer: Answer) -> None:

@@ -206,6 +206,8 @@ def _measure(name: str, values: Array, shown: Shown, chosen: Array | None) -> Co
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return shortened(" ".join(map(str, value)), LETTERS)
     return f"{value:.4g}" if isinstance(value, float) else shortened(value, LETTERS)
 
 

@@ -6,9 +6,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from service.api.tfserving.codec import labeled
 from service.cli.answers.answer import Answer
 from service.cli.answers.shown import LETTERS, Column, first_rows, fitting_columns
 from service.errors import shortened
+from service.facts import facts_of
 from service.protocol.prediction import Stopped
 from service.rows.names import counted
 
@@ -26,7 +28,7 @@ def print_table(answer: Answer, console: Console) -> None:
     if answer.stopped is not None:
         identity.append(Column("passes", _passes(answer.stopped)))
     room = console.width - sum(column.width for column in identity)
-    for name, quantities in answer.columns.items():
+    for name, quantities in labeled(answer.columns, facts_of(answer.manifest)).items():
         shown = first_rows(quantities, answer.manifest, _ROWS)
         columns, left_out = fitting_columns(shown, room)
         if len(answer.ids) > _ROWS:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from service.core.calibration import Calibration
 from service.core.conformal import class_scores
@@ -13,6 +14,16 @@ from service.core.measures.calibrated import Calibrated
 from service.core.measures.facts import Facts, Shape
 from service.core.measures.of_calibration import Covering, calibration_of
 from service.protocol.options import AskedMeasure
+
+
+def members(inside: Array, classes: NDArray[np.str_] | None) -> Array:
+    """(…) lists of the labels, or without labels the indices, of the classes in (…, K) sets."""
+    rows = inside.reshape(-1, inside.shape[-1])
+    names = np.arange(rows.shape[-1]) if classes is None else classes
+    found = np.empty(len(rows), object)
+    for index, row in enumerate(rows):
+        found[index] = names[row].tolist()
+    return found.reshape(inside.shape[:-1])
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from service.core.measures import BoundMeasure, Facts, Needs, measures_of, read_measures
+from service.core.measures.accept import Accept
 from service.core.measures.base import CLASSIFICATION
 from service.core.measures.bound import Source
 from service.core.measures.standard_error import StandardError
@@ -101,6 +102,8 @@ def _decisions(
     if asked.measure == "mean":
         return {facts.output: MeanDecision(threshold, level) for facts in outputs}
     known = [name for name in measures_of(outputs) if _is_decidable(name, outputs)]
+    if asked.measure == Accept.name:
+        return _acceptance(level, outputs, known)
     if asked.measure not in known:
         raise InputError(
             f"passes.decide.measure is {shortened(asked.measure)!r}; of this model it must be one "
@@ -110,6 +113,26 @@ def _decisions(
     if asked.measure == PREDICTED_CLASS:
         return {one.output: ClassDecision(one.view, level) for one in found}
     return {one.output: MeasureDecision(one, threshold, level, inner) for one in found}
+
+
+def _acceptance(
+    level: float, outputs: Collection[Facts], known: Collection[str]
+) -> dict[str, Criterion]:
+    """On which side of the calibration's threshold its measure is."""
+    lacking = [why for facts in outputs if (why := Accept.lacks(facts))]
+    if len(lacking) == len(outputs):
+        raise InputError(f"passes.decide.measure is 'accept', and {lacking[0]}.")
+    found: dict[str, Criterion] = {}
+    for one in read_measures([Accept.name], outputs):
+        chosen = one.facts.calibration and one.facts.calibration.selection
+        if one.base is None or not chosen or one.base.name not in known:
+            raise InputError(
+                f"passes.decide.measure is 'accept', which depends on {one.root.name!r} in the "
+                f"model's calibration; a rule decides one of {['mean', *known]}. Send a number of "
+                "passes, or a tolerance."
+            )
+        found[one.output] = MeasureDecision(one.base, chosen.threshold, level)
+    return found
 
 
 def _is_decidable(name: str, outputs: Collection[Facts]) -> bool:

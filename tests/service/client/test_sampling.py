@@ -45,7 +45,7 @@ def test_numpy_numbers_are_sent_as_numbers() -> None:
 
 
 def test_options_at_their_default_are_not_sent() -> None:
-    sent = question(read_options(masks="shared", rate_scale=1), Signature((), ("y",)))
+    sent = question(read_options(masks="shared", sites=None), Signature((), ("y",)))
     assert sent["parameters"] == {}
     given = {"masks": "per_row", "sampling": "stratified", "rate_scale": 2.0}
     assert question(read_options(**given), Signature((), ("y",)))["parameters"] == given

@@ -136,6 +136,7 @@ def test_nothing_is_sent_before_the_first_is_asked_for(kind: str) -> None:
 def test_what_is_sent(kind: str) -> None:
     with scripted(WHOLE) as server, asking(kind, server.url, api_key="secret") as client:
         options = {"measures": ["m", {"q": [0.1, 0.9]}], "sites": ["s", "t"], "masks": "per_row"}
+        options["calibrated"] = False
         list(client.stream("a b", ROW, 50, 7, version=2, timeout=5, request_id="mine", **options))
         (seen,) = server.asked
     url = urlsplit(seen.path)
@@ -144,7 +145,7 @@ def test_what_is_sent(kind: str) -> None:
     assert 4 < float(query.pop("timeout")) <= 5
     assert query == {
         **{"passes": "50", "seed": "7", "measures": "m,q:0.1:0.9"},
-        **{"masks": "per_row", "sites": "s,t"},
+        **{"masks": "per_row", "sites": "s,t", "calibrated": "false"},
     }
     assert seen.headers["Accept"] == "application/x-ndjson"
     assert seen.headers["Content-Type"] == "application/x-npz"
@@ -160,7 +161,7 @@ def test_text_is_sent_as_json(kind: str) -> None:
         server.metadata[0] = TEXT
         list(client.stream("m", [["a\0"], [b"\xc3\xbc"]], 50))
         (seen,) = server.asked
-    assert json.loads(seen.body) == {"instances": [["a\0"], ["ü"]], "passes": 50}
+    assert json.loads(seen.body) == {"inputs": {"text": [["a\0"], ["ü"]]}, "passes": 50}
     assert seen.headers["Content-Type"] == "application/json"
 
 

@@ -63,7 +63,8 @@ def test_defaults_are_left_out() -> None:
         ({"decide": {}}, "passes.decide.measure is None; it must be a name."),
         (
             {"decide": {"measure": "mean"}},
-            "passes.decide.threshold is None; it must be a number, except for 'predicted_class'.",
+            "passes.decide.threshold is None; it must be a number, except for 'predicted_class' "
+            "and 'accept'.",
         ),
         ({"decide": {"level": 1}}, "passes.decide has no field 'level'"),
         (
@@ -75,6 +76,7 @@ def test_defaults_are_left_out() -> None:
             "passes.relative is True; it must be left out where 'decide' is given.",
         ),
         ("decide=predicted_class,threshold=1", "threshold is 1; it must be left out for a class."),
+        ("decide=accept,threshold=1", "threshold is 1; it must be left out for 'accept'."),
         ("decide=mean,threshold=1,confidence=1", "confidence is 1; it must be from 0.5 to below 1"),
         ("threshold=1", "passes.decide.measure is None; it must be a name."),
         ("tolerance", "in which 'tolerance' is not one more field; it must be a whole number, or"),

@@ -1,0 +1,44 @@
+"""Calibrations beside the models of a folder, as polling finds them."""
+
+from pathlib import Path
+
+import numpy as np
+
+from service.repository.registry import Repository
+from tests.service.calibration.models import calibrate, save_calibrated
+from tests.service.repository.test_registry import repository
+
+X = np.zeros((1, 64), np.float32)
+
+
+def measures(models: Repository) -> list[str]:
+    return [*models.predictor("digits")[1].predict(X, 2, 1).measures]
+
+
+def polled(models: Repository) -> list[str]:
+    """After two polls, for files may still be being written at the first."""
+    models.poll()
+    models.poll()
+    return measures(models)
+
+
+def test_a_calibration_is_added_changed_and_removed(tmp_path: Path) -> None:
+    path = save_calibrated(tmp_path)
+    document = path.with_name("calibration.json")
+    document.unlink()
+    models = repository(tmp_path)
+    assert measures(models) == []
+    calibrate(path)
+    assert polled(models) == ["calibrated", "prediction_set", "accept", "reason"]
+    calibrate(path, selection=None)
+    assert polled(models) == ["calibrated", "prediction_set"]
+    document.unlink()
+    assert polled(models) == []
+
+
+def test_a_bad_calibration_leaves_the_model_serving_with_the_old_one(tmp_path: Path) -> None:
+    path = save_calibrated(tmp_path)
+    models = repository(tmp_path)
+    calibrate(path, noise_precision=1.0)
+    assert polled(models) == ["calibrated", "prediction_set", "accept", "reason"]
+    assert "calibration.json: noise_precision: it is that of" in models.version("digits").reason
