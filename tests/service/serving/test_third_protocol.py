@@ -30,10 +30,15 @@ def scheduler() -> Iterator[Scheduler]:
     scheduler.close(StoppingError("the test is over"))
 
 
+@pytest.fixture(scope="module")
+def repository() -> Repository:
+    found = Repository(STORE, load_model)
+    found.load_all()
+    return found
+
+
 @pytest.fixture
-def plane(scheduler: Scheduler) -> DataPlane:
-    repository = Repository(STORE, load_model)
-    repository.load_all()
+def plane(repository: Repository, scheduler: Scheduler) -> DataPlane:
     return DataPlane(repository, scheduler, timeout=30)
 
 
