@@ -107,9 +107,14 @@ def _impossible(document: CalibrationDocument, artifact: Artifact, plan: Plan) -
     try:
         require_draws(Draws(0, how.masks, how.rate_scale, sites, how.sampling), plan)
         field = "selection.measure"
-        read = read_measures([] if chosen is None else [chosen.measure], facts)
-        if any(one.measure.dtype != "float64" or one.name in OF_CALIBRATION for one in read):
-            return f"{field}: {read[0].name!r} has no values that a threshold could divide."
+        if chosen is not None:
+            read = {one.output: one for one in read_measures([chosen.measure], facts)}
+            one = read.get(document.output)
+            if one is None or one.measure.dtype != "float64" or one.name in OF_CALIBRATION:
+                return (
+                    f"{field}: {chosen.measure!r} of output {document.output!r} has no values that "
+                    "a threshold could divide."
+                )
         field = "reference"
         for one in read_measures([*document.reference], facts):
             if one.measure.dtype == "string" or one.name not in document.reference:

@@ -192,7 +192,7 @@ def test_deterministic_answers_are_not_calibrated(model: Predictor, digits: Pred
         ),
         (
             {"selection": {"measure": "calibrated", **SELECTION}},
-            "selection.measure: 'calibrated' has no values that a threshold could divide.",
+            "selection.measure: 'calibrated' of output 'probabilities' has no values that a ",
         ),
         (
             {"reference": {"epistemic": {"edges": [1], "counts": [1, 1]}}},
