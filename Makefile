@@ -94,7 +94,7 @@ serverbench: $(VENV)/dev.stamp  ## compare the server with a plain FastAPI app; 
 stratified: $(VENV)/dev.stamp  ## measure the cost and gain of stratified passes in one run; takes six minutes
 	$(BIN)/python -m scripts.stratified --output benchmarks $(ARGS)
 
-inner: $(VENV)/dev.stamp  ## measure the gain of inner masks in one run; takes four minutes
+inner: $(VENV)/dev.stamp  ## measure the gain of inner masks in one run; takes four minutes, with ARGS=--right fifteen
 	$(BIN)/python -m scripts.inner_masks --output benchmarks $(ARGS)
 
 export: $(VENV)/dev.stamp  ## export a Keras model: make export ARGS="model.keras --output DIR"

@@ -12,7 +12,7 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,9 +26,9 @@ from rich.table import Table
 
 from scripts.benchmark.machine import machine
 from service import Predictor, load_model
-from service.core.moments import moments
+from service.core.moments import Sums, moments
 from service.core.strata import BLOCK
-from service.inference.runner import Draws, Rows
+from service.inference.runner import Draws
 from service.protocol.options import SAMPLINGS, Sampling
 
 STORE = Path(__file__).resolve().parent.parent / "models" / "store"
@@ -38,8 +38,12 @@ COSTS = {1: 1.15, 32: 1.05}
 #: Minimum gain in time for the same error of the mean, at 32 rows.
 GAINS = {"digits": 1.6, "co2": 5.0, "dense": 2.0, "cnn": 2.0}
 PASSES = 100
-#: Quantiles of Student's t distribution at PASSES / BLOCK - 1 and at PASSES - 1 degrees of freedom.
-T_975, T_975_INDEPENDENT = 2.776, 1.984
+#: Passes whose samples are held at a time: whole answers of PASSES.
+_AT_A_TIME = 10_000
+#: Degrees of freedom of a standard error, and quantiles of Student's t distribution at them.
+DEGREES = {"stratified": PASSES // BLOCK - 1, "independent": PASSES - 1}
+T_975 = {"stratified": 2.776, "independent": 1.984}
+STRATIFIED = Draws(7, sampling="stratified")
 Array = NDArray[np.float64]
 
 
@@ -105,28 +109,38 @@ def time_of(
     return found | {"ratio": statistics.median(a / b for a, b in pairs)}
 
 
-def worth(model: Predictor, x: NDArray[np.float32], passes: int) -> float:
-    """Independent passes that are worth a stratified one for the mean: geometric mean over rows.
+def worth(
+    model: Predictor, x: NDArray[np.float32], passes: int, draws: Draws = STRATIFIED
+) -> float:
+    """Independent passes that are worth one of `draws` for the mean: geometric mean over rows.
 
     Of each row, the sums over outputs of the variance and of the variance of the mean times P.
     """
-    rows: Rows = {model.manifest.inputs[0].name: x}
-    samples = samples_of(model, rows, passes, "stratified")
-    found, axes = moments(samples, BLOCK), tuple(range(1, samples.ndim - 1))
+    sums: Sums | None = None
+    for samples in samples_of(model, x, passes, draws):
+        sums = (sums or Sums.start(samples, draws.block, draws.inner)).add(samples)
+    if sums is None:
+        raise ValueError("there are no passes")
+    found = sums.moments()
+    axes = tuple(range(1, found.mean.ndim))
     by_row = found.variance.sum(axis=axes) / (found.standard_error**2 * passes).sum(axis=axes)
     return float(np.exp(np.log(by_row).mean()))
 
 
 def samples_of(
-    model: Predictor, rows: Rows, passes: int, sampling: Sampling, seed: int = 7
-) -> NDArray[Any]:
-    """(P, B, …) samples of the first output."""
-    draws = Draws(seed, sampling=sampling)
-    return model.sampler.sample(rows, passes, draws)[model.manifest.outputs[0].name]
+    model: Predictor, x: NDArray[np.float32], passes: int, draws: Draws
+) -> Iterator[NDArray[Any]]:
+    """(P, B, …) samples of the first output, of some passes after the other."""
+    rows, name = {model.manifest.inputs[0].name: x}, model.manifest.outputs[0].name
+    for first in range(0, passes, _AT_A_TIME):
+        count = min(_AT_A_TIME, passes - first)
+        yield model.sampler.sample(rows, count, draws, first=first)[name]
 
 
-def right(model: Predictor, x: NDArray[np.float32], effort: Effort) -> dict[str, float]:
-    """Whether answers of PASSES stratified passes are right, from all passes of one seed.
+def right(
+    model: Predictor, x: NDArray[np.float32], effort: Effort, draws: Draws = STRATIFIED
+) -> dict[str, float]:
+    """Whether answers of PASSES passes are right, from all passes of one seed.
 
     Returns:
         `mean` and `variance`: the largest difference, over rows and outputs, of the average over
@@ -136,29 +150,32 @@ def right(model: Predictor, x: NDArray[np.float32], effort: Effort) -> dict[str,
         those of independent passes; `z`: deviation of the z scores, and `t`: that of Student's t
         distribution.
     """
-    rows: Rows = {model.manifest.inputs[0].name: x}
-    mean, variance, error = _answers(model, rows, effort, "stratified", 7)
-    others = _answers(model, rows, effort, "independent", 8)
+    mean, variance, error = _answers(model, x, effort.passes, draws)
+    others = _answers(model, x, effort.passes, Draws(8))
+    degrees = DEGREES[draws.sampling]
     off, error = mean[: effort.runs] - mean.mean(axis=0), error[: effort.runs]
     other_off, other = (others[0] - others[0].mean(axis=0))[: effort.runs], others[2][: effort.runs]
     return {
         "mean": _apart(mean, others[0]),
         "variance": _apart(variance, others[1]),
         "error_ratio": float(np.sqrt((error**2).mean(axis=0) / (off**2).mean(axis=0)).mean()),
-        "coverage": float((np.abs(off) <= T_975 * error).mean()),
-        "independent_coverage": float((np.abs(other_off) <= T_975_INDEPENDENT * other).mean()),
+        "coverage": float((np.abs(off) <= T_975[draws.sampling] * error).mean()),
+        "independent_coverage": float((np.abs(other_off) <= T_975["independent"] * other).mean()),
         "z": float((off / error).std()),
-        "t": float(np.sqrt(2.0)),
+        "t": float(np.sqrt(degrees / (degrees - 2))),
     }
 
 
 def _answers(
-    model: Predictor, rows: Rows, effort: Effort, sampling: Sampling, seed: int
+    model: Predictor, x: NDArray[np.float32], passes: int, draws: Draws
 ) -> tuple[Array, ...]:
     """Mean, variance and standard error of each answer of PASSES passes: (answers, B, …) each."""
-    samples = samples_of(model, rows, effort.passes, sampling, seed)
-    block = BLOCK if sampling == "stratified" else 1
-    found = [moments(part, block) for part in np.split(samples, effort.passes // PASSES)]
+    each = PASSES * draws.inner
+    found = [
+        moments(part, draws.block, draws.inner)
+        for samples in samples_of(model, x, passes, draws)
+        for part in np.split(samples, len(samples) // each)
+    ]
     names = ("mean", "variance", "standard_error")
     return tuple(np.array([getattr(one, name) for one in found]) for name in names)
 
