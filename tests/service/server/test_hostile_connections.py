@@ -1,6 +1,7 @@
 """Connections that send too little, too much or nonsense, or never read, end in time."""
 
 import json
+import math
 import os
 import socket
 import time
@@ -222,6 +223,8 @@ def test_no_request_is_lost_when_the_server_ends(brief: LocalServer) -> None:
             connection = kept[number]
             time.sleep(max(0.0, started + 0.3 + number * 0.004 - time.monotonic()))
             # A client notices a closed connection, and uses another one.
+            looked = time.monotonic()
+            took = math.inf
             connection.setblocking(False)
             try:
                 if connection.recv(1) == b"":
@@ -229,8 +232,15 @@ def test_no_request_is_lost_when_the_server_ends(brief: LocalServer) -> None:
             except BlockingIOError:
                 pass
             connection.settimeout(20)
-            connection.sendall(request(PREDICT, BODY))
-            ((status, _),) = answers(read_all(connection))
+            try:
+                connection.sendall(request(PREDICT, BODY))
+                took = time.monotonic() - looked
+                ((status, _),) = answers(read_all(connection))
+            except ConnectionError:
+                # On a busy machine the server may close it between the look and the request.
+                if took > 0.001:
+                    return None
+                raise
             return status
 
         with ThreadPoolExecutor(16) as pool:
