@@ -297,7 +297,7 @@ class Predictor:
         estimates = deque[Sequence[Found]]()
         job.observer = Doubling(estimates.append)
         for _ in self._sampler.run([job]):
-            if estimates:
+            while estimates:
                 yield self.prediction(job, estimates.popleft())
         if job.fault is not None:
             raise job.fault

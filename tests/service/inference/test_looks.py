@@ -222,6 +222,16 @@ def test_one_block_of_rows_after_the_other_runs_without_an_observer(sampler: Sam
     assert blocks == [[120, 120], [8, 12, 100, 8, 12, 100], [8, 8, 12, 12, 100, 100]]
 
 
+def test_a_chunk_runs_past_a_look_of_an_observer_but_at_most_to_twice_its_passes(
+    sampler: Sampler,
+) -> None:
+    observer = Recorder((8, 20, 33))
+    watched = replace(job(), observer=observer)
+    steps = [*sampler.run([watched], Steps(1 << 40))]
+    assert [step.passes for step in steps if step.passes] == [16, 24, 80]
+    assert [passes for passes, _ in observer.shown] == [8, 20, 33]
+
+
 def test_rows_of_a_serial_plan_stop_though_they_stay_in_their_block(sampler: Sampler) -> None:
     serial = co2(Layout.SERIAL, fixed_rows=4)
     one, other = (replace(job(draws=DRAWS["per_row"]), rule=rule(0.12)) for _ in range(2))
