@@ -42,8 +42,8 @@ class Unhurried:
 
 
 UNHURRIED = Unhurried()
-#: A chunk may run past a look that only shows what there is, up to this multiple of its passes: it
-#: is shown at most so much later, and chunks cost more than looks.
+#: Passes of the first chunk of a job that is observed, as a multiple of those of the first look: it
+#: is shown at most so much later than if the chunk ended there.
 _AHEAD = 2
 #: The trunk's outputs of several blocks are held up to this part of the memory for passes, and
 #: made again beyond: at most four long jobs run at a time.
@@ -190,7 +190,7 @@ class Sampler:
     def _run_blocks(self, blocks: Sequence[Block], sizes: Sizes, pace: Pace) -> Iterator[Step]:
         """All passes of some blocks: of each block up to the next look, then to the one after."""
         while blocks := [block for block in blocks if block.drop_rows()]:
-            until = self._until(blocks)
+            until = self._until(blocks, sizes, pace)
             for block in blocks:
                 if block.frontier is None:
                     yield from self._begin(block, until, sizes, pace)
@@ -204,12 +204,14 @@ class Sampler:
                 if held > _HELD * sizes.rows * sizes.row:
                     block.frontier = None
 
-    def _until(self, blocks: Sequence[Block]) -> int:
+    def _until(self, blocks: Sequence[Block], sizes: Sizes, pace: Pace) -> int:
         """The number of passes up to which each block may run by itself."""
-        look = min([block.next_look for block in blocks])
-        if len(blocks) > 1 or self._reduces(blocks[0]):
+        look, stop = min([block.next_look for block in blocks]), blocks[0].next_stop
+        if look == stop or len(blocks) > 1 or self._reduces(blocks[0]):
             return look
-        return min(blocks[0].next_stop, _AHEAD * look)
+        # Looks at which no row may stop lie inside of chunks, for these cost more.
+        early = not blocks[0].passes and stop > self._passes_of(blocks[0], sizes, pace)
+        return min(stop, _AHEAD * look) if early else stop
 
     def _begin(self, block: Block, until: int, sizes: Sizes, pace: Pace) -> Iterator[Step]:
         """Run the trunk, unless it can run together with all passes."""

@@ -222,13 +222,17 @@ def test_one_block_of_rows_after_the_other_runs_without_an_observer(sampler: Sam
     assert blocks == [[120, 120], [8, 12, 100, 8, 12, 100], [8, 8, 12, 12, 100, 100]]
 
 
-def test_a_chunk_runs_past_a_look_of_an_observer_but_at_most_to_twice_its_passes(
-    sampler: Sampler,
+@pytest.mark.parametrize(
+    ("most", "chunks"), [(200, [120]), (50, [16, 50, 50, 4]), (9, [9, 7, *[9] * 11, 5])]
+)
+def test_the_first_chunk_ends_soon_after_the_first_look_of_an_observer(
+    sampler: Sampler, most: int, chunks: list[int]
 ) -> None:
+    """Unless all passes are one chunk; further looks lie inside of chunks."""
     observer = Recorder((8, 20, 33))
-    watched = replace(job(), observer=observer)
-    steps = [*sampler.run([watched], Steps(1 << 40))]
-    assert [step.passes for step in steps if step.passes] == [16, 24, 80]
+    watched = replace(job(YEARS[:1]), observer=observer)
+    steps = [*sampler.run([watched], Steps(most))]
+    assert [step.passes for step in steps if step.passes] == chunks
     assert [passes for passes, _ in observer.shown] == [8, 20, 33]
 
 
