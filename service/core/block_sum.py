@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.ordered_sum import in_order, sums_by_block
+from service.core.ordered_sum import add_in_order, sums_by_block
 
 
 class Coupled(NamedTuple):
@@ -45,8 +45,7 @@ class BlockSum(NamedTuple):
     def add(self, more: NDArray[np.float64]) -> "BlockSum":
         """With (P, …) terms more."""
         sums, rest = sums_by_block(self.rest, more, self.size, self.terms % self.size)
-        both = np.concatenate([self.whole[None], np.stack([sums, sums * sums], axis=1)])
-        whole = in_order(both.reshape(len(both), -1)).reshape(self.whole.shape)
+        whole = add_in_order(self.whole, np.stack([sums, sums * sums], axis=1))
         return BlockSum(self.size, self.terms + len(more), whole, rest)
 
     def add_sum(self, more: NDArray[np.float64], terms: int) -> "BlockSum":

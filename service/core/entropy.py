@@ -29,7 +29,7 @@ def entropy(probabilities: Array) -> Array:
         (…) float64, between 0 and ln K, in nats.
     """
     p = as_distribution(probabilities.astype(np.float64, copy=False))
-    logs = np.log(p, out=np.zeros_like(p), where=p > 0)
+    logs = np.log(p, out=np.zeros(p.shape), where=p > 0)
     # A sum of non-positive terms: abs turns -0.0 into 0.0 and changes nothing else.
-    total: Array = np.abs(np.sum(p * logs, axis=-1))
+    total: Array = np.abs((p * logs).sum(axis=-1))
     return total

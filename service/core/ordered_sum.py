@@ -31,9 +31,7 @@ class OrderedSum(NamedTuple):
     def add(self, more: NDArray[np.float64]) -> "OrderedSum":
         """With (P, …) terms more."""
         sums, rest = sums_by_block(self.rest, more, BLOCK, self.terms % BLOCK)
-        shape, blocks = rest.shape, np.concatenate([self.blocks[None], sums])
-        whole = in_order(blocks.reshape(len(blocks), -1)).reshape(shape)
-        return OrderedSum(self.terms + len(more), whole, rest)
+        return OrderedSum(self.terms + len(more), add_in_order(self.blocks, sums), rest)
 
     def rows(self, rows: slice | NDArray[np.intp]) -> "OrderedSum":
         """Of some elements of axis 0."""
@@ -71,10 +69,18 @@ def sums_by_block(
     whole = (len(flat) - first) // size
     last = first + whole * size
     blocks = flat[first:last].reshape(whole, size, flat.shape[1])
-    sums = in_order(blocks.swapaxes(0, 1))
+    sums = in_order(blocks.swapaxes(0, 1)) if whole else blocks[:, 0]
     if terms:
         sums = np.concatenate([head[None], sums])
     return sums.reshape(-1, *shape), in_order(flat[last:]).reshape(shape)
+
+
+def add_in_order(begun: NDArray[np.float64], more: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(…) sums of (…) and (n, …) terms: (begun + more[0]) + more[1] …"""
+    if not len(more):
+        return begun
+    terms = np.concatenate([begun[None], more])
+    return in_order(terms.reshape(len(terms), -1)).reshape(begun.shape)
 
 
 def in_order(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -82,6 +88,6 @@ def in_order(x: NDArray[np.float64]) -> NDArray[np.float64]:
     columns = x.shape[-1]
     if columns == 1:
         # As above: of one column, the axis of the terms is contiguous.
-        x = np.repeat(x, 2, axis=-1)
+        x = x.repeat(2, axis=-1)
     total: NDArray[np.float64] = np.add.reduce(x, axis=0)
     return total[..., :columns]

@@ -1,8 +1,9 @@
 """Blocks of rows that run together, and the rows of each job in them."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,8 @@ from service.core.measures.bound import Source, with_noise
 from service.core.moments import Moments
 from service.core.summary import Merged, Running, constant
 from service.inference.jobs import SampleJob
-from service.inference.looks import Found, Look
-from service.inference.runner import Frontier, Rows
+from service.inference.looks import Found
+from service.inference.runner import Frontier, Rows, row_count
 
 Array = NDArray[Any]
 
@@ -25,18 +26,18 @@ class Part:
     Attributes:
         job: of the rows.
         rows: (R,) their indices in the job.
-        live: (R,) whether each still needs passes; the others are padding.
+        live: (L,) which of the R still need passes; the others are padding.
     """
 
     job: SampleJob
     rows: NDArray[np.intp]
-    live: NDArray[np.bool_]
+    live: NDArray[np.intp]
 
     @classmethod
     def of(cls, job: SampleJob, rows: range, real: int | None = None) -> "Part":
         """Consecutive rows, of which the first `real` are live; by default all."""
-        index = np.arange(rows.start, rows.stop)
-        return cls(job, index, index < rows.start + (len(rows) if real is None else real))
+        live = np.arange(len(rows) if real is None else real)
+        return cls(job, np.arange(rows.start, rows.stop), live)
 
 
 @dataclass(eq=False)
@@ -51,6 +52,7 @@ class Block:
         fixed: (B, …) outputs that no site reaches.
         passes: that have run.
         found: the samples so far of each source.
+        measures: of all jobs.
     """
 
     rows: Rows
@@ -61,10 +63,14 @@ class Block:
     passes: int = 0
     found: Mapping[Source, Running | Merged] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        tracked = (measure for part in self.parts for measure in part.job.tracked)
+        self.measures = tuple(dict.fromkeys(tracked))
+
     @property
     def count(self) -> int:
         """B."""
-        return sum(len(part.rows) for part in self.parts)
+        return row_count(self.rows)
 
     @property
     def coupled(self) -> int:
@@ -79,7 +85,12 @@ class Block:
     @property
     def next_look(self) -> int:
         """The next number of passes at which a job is looked at."""
-        return min(part.job.next_look(self.passes) for part in self.parts)
+        return min([part.job.next_look(self.passes) for part in self.parts])
+
+    @property
+    def next_stop(self) -> int:
+        """The next number of passes at which rows may stop."""
+        return min([part.job.next_stop(self.passes) for part in self.parts])
 
     @property
     def needs_samples(self) -> bool:
@@ -92,107 +103,124 @@ class Block:
         return 0 if self.frontier is None else self.frontier.nbytes
 
     def add(
-        self, passes: int, samples: Mapping[str, Array], reduced: Mapping[str, Moments]
-    ) -> None:
-        """Add passes.
+        self, passes: range, samples: Mapping[str, Array], reduced: Mapping[str, Moments]
+    ) -> Iterator[int]:
+        """Add the next passes, up to the next look, then to the one after.
 
         Args:
-            passes: how many, P.
+            passes: P.
             samples: output name to (P·J, B, …), J being `inner`.
-            reduced: of further outputs, their moments over these passes.
+            reduced: of further outputs, their moments over the passes, before whose end there is
+                no look.
+
+        Yields:
+            The number of passes at each look, when it has come to it.
         """
-        measures = tuple(dict.fromkeys(m for part in self.parts for m in part.job.tracked))
+        while self.passes < passes.stop:
+            look = self.next_look
+            last = min(look, passes.stop)
+            own = slice(*(self.inner * (n - passes.start) for n in (self.passes, last)))
+            self._add(last - self.passes, {name: y[own] for name, y in samples.items()}, reduced)
+            if last == look:
+                yield look
+
+    def _add(
+        self, passes: int, samples: Mapping[str, Array], reduced: Mapping[str, Moments]
+    ) -> None:
         found = dict[Source, Running | Merged]()
-        for source, y in with_noise(samples, measures).items():
+        for source, y in with_noise(samples, self.measures).items():
             before = self.found.get(source)
             if not isinstance(before, Running):
                 kind = {"block": self.coupled, "inner": self.inner}
-                before = Running.start(source, y, measures, **kind)
+                before = Running.start(source, y, self.measures, **kind)
             found[source] = before.add(y)
         for name, chunk in reduced.items():
             merged = self.found.get(name)
             if not isinstance(merged, Merged):
                 merged = Merged.start(chunk, self.coupled)
             found[name] = merged.add(chunk)
-        each = sum(one.kept_bytes for one in found.values()) // (passes * self.count)
+        if not self.passes and (kept := sum([one.kept_bytes for one in found.values()])):
+            for part in self.parts:
+                part.job.limit_kept(kept // (passes * self.count))
         for part in self.parts:
-            if not self.passes:
-                part.job.limit_kept(each)
-            part.job.left -= passes * int(np.count_nonzero(part.live))
+            part.job.left -= passes * len(part.live)
         self.found, self.passes = found, self.passes + passes
+
+    def views(self) -> Iterator["View"]:
+        """Of the live rows of each part."""
+        first = 0
+        for part in self.parts:
+            yield View(self, part, first + part.live, part.rows[part.live])
+            first += len(part.rows)
 
     def drop_rows(self) -> bool:
         """Drop the rows that have stopped, and those of jobs with a fault; whether any is left."""
+        live = 0
         for part in self.parts:
             if part.job.fault is not None:
-                part.live[:] = False
-        # Runs before each chunk: counting costs a tenth of any() and all().
-        live = sum(np.count_nonzero(part.live) for part in self.parts)
+                part.live = part.live[:0]
+            live += len(part.live)
         if not live:
             self.parts = []
         elif self.shrinks and live < self.count:
-            self._take(np.flatnonzero(np.concatenate([part.live for part in self.parts])))
+            self._take([view for view in self.views() if len(view.rows)])
         return bool(self.parts)
 
-    def _take(self, index: NDArray[np.intp]) -> None:
+    def _take(self, views: Sequence["View"]) -> None:
+        index = np.concatenate([view.where for view in views])
         self.rows = {name: x[index] for name, x in self.rows.items()}
         self.frontier = self.frontier and self.frontier.take(index)
         self.fixed = {name: y[index] for name, y in self.fixed.items()}
         self.found = {source: running.rows(index) for source, running in self.found.items()}
-        self.parts = [
-            Part(part.job, part.rows[part.live], part.live[part.live])
-            for part in self.parts
-            if part.live.any()
-        ]
+        self.parts = [Part(view.part.job, view.rows, np.arange(len(view.rows))) for view in views]
 
 
-@dataclass(frozen=True)
-class _View:
-    """The live rows of a part, the first of whose rows is row `first` of its block."""
+class View(NamedTuple):
+    """Some rows of a part.
+
+    Attributes:
+        block, part: that they are in.
+        where: (L,) their places in the block.
+        rows: (L,) their indices in the job.
+    """
 
     block: Block
     part: Part
-    first: int
+    where: NDArray[np.intp]
+    rows: NDArray[np.intp]
 
     def settled(self) -> NDArray[np.bool_]:
-        """(R,) whether the rule of the job is met, for each live row."""
-        where, rule = self._where, self.part.job.rule
+        """(L,) whether the rule of the job is met; True without one."""
+        rule = self.part.job.rule
         if rule is None:
-            return np.ones(len(where), np.bool_)
-        found = self._found(where).items()
-        return rule.settled({source: one for source, one in found if isinstance(one, Running)})
+            return np.ones(len(self.rows), np.bool_)
+        samples = self._samples().items()
+        return rule.settled({source: one for source, one in samples if isinstance(one, Running)})
 
     def stop(self, some: NDArray[np.bool_], settled: NDArray[np.bool_]) -> None:
-        """Store what there is of some live rows, which stop."""
-        self.part.job.add(self._take(some, settled))
-        self.part.live[np.flatnonzero(self.part.live)[some]] = False
+        """Store what there is of some of all live rows, which stop."""
+        block, part, where, rows = self
+        part.job.add(View(block, part, where[some], rows[some]).found(settled[some]))
+        part.live = part.live[~some]
 
-    def going(self) -> Found:
-        """What there is of the live rows."""
-        count = np.count_nonzero(self.part.live)
-        return self._take(np.ones(count, np.bool_), np.zeros(count, np.bool_))
+    def found(self, settled: NDArray[np.bool_]) -> Found:
+        """What there is of the rows."""
+        block, job = self.block, self.part.job
+        summaries = {source: one.summary() for source, one in self._samples().items()}
+        if block.fixed:
+            fixed = {name: y[self.where] for name, y in block.fixed.items()}
+            for source, y in with_noise(fixed, job.measures).items():
+                summaries[source] = constant(source, y, block.passes, job.measures, job.inner)
+        if job.off is not None:
+            for name, y in job.off.outputs().items():
+                summaries[name] = replace(summaries[name], off=y[self.rows])
+        return Found(self.rows, block.passes, settled, summaries)
 
-    def _take(self, some: NDArray[np.bool_], settled: NDArray[np.bool_]) -> Found:
-        block, job, where = self.block, self.part.job, self._where[some]
-        rows = self.part.rows[where - self.first]
-        summaries = {source: one.summary() for source, one in self._found(where).items()}
-        fixed = {name: y[where] for name, y in block.fixed.items()}
-        for source, y in with_noise(fixed, job.measures).items():
-            summaries[source] = constant(source, y, block.passes, job.measures, job.inner)
-        off = {} if job.off is None else job.off.outputs()
-        for name, y in off.items():
-            summaries[name] = replace(summaries[name], off=y[rows])
-        return Found(rows, block.passes, settled[some], summaries)
-
-    @property
-    def _where(self) -> NDArray[np.intp]:
-        return self.first + np.flatnonzero(self.part.live)
-
-    def _found(self, where: NDArray[np.intp]) -> Mapping[Source, Running | Merged]:
+    def _samples(self) -> Mapping[Source, Running | Merged]:
         found = self.block.found
-        if len(where) == self.block.count:
+        if len(self.where) == self.block.count:
             return found
-        return {source: running.rows(where) for source, running in found.items()}
+        return {source: running.rows(self.where) for source, running in found.items()}
 
 
 def look_at(blocks: Sequence[Block]) -> None:
@@ -201,30 +229,28 @@ def look_at(blocks: Sequence[Block]) -> None:
     Args:
         blocks: which have had the same passes; all that are left of their jobs.
     """
-    passes, views = blocks[0].passes, [view for block in blocks for view in _views(block)]
-    for job in dict.fromkeys(view.part.job for view in views):
-        own = [view for view in views if view.part.job is job]
-        if passes == job.passes or _on_grid(job.rule, passes):
-            _stop_rows(own, last=passes == job.passes)
-        if job.observer and not job.done and _on_grid(job.observer, passes):
-            job.observer.show(passes, [*job.found, *(view.going() for view in own)])
+    views = defaultdict[SampleJob, list[View]](list)
+    for view in (view for block in blocks for view in block.views()):
+        views[view.part.job].append(view)
+    passes = blocks[0].passes
+    for job, own in views.items():
+        if job.next_stop(passes - 1) == passes:
+            _stop_rows(job, own, last=passes == job.passes)
+        observer = job.observer
+        if observer and not job.done and observer.next_look(passes - 1) == passes:
+            observer.show(passes, [*job.found, *_going(blocks, job)])
 
 
-def _views(block: Block) -> Iterator[_View]:
-    first = 0
-    for part in block.parts:
-        yield _View(block, part, first)
-        first += len(part.rows)
+def _going(blocks: Sequence[Block], job: SampleJob) -> Iterator[Found]:
+    """What there is of the live rows of a job."""
+    for view in (view for block in blocks for view in block.views()):
+        if view.part.job is job and len(view.rows):
+            yield view.found(np.zeros(len(view.rows), np.bool_))
 
 
-def _on_grid(look: Look | None, passes: int) -> bool:
-    return look is not None and look.next_look(passes - 1) == passes
-
-
-def _stop_rows(views: Sequence[_View], last: bool) -> None:
-    """Of one job."""
-    rule, settled = views[0].part.job.rule, [view.settled() for view in views]
-    if rule is not None and rule.together and not all(rows.all() for rows in settled):
+def _stop_rows(job: SampleJob, views: Sequence[View], last: bool) -> None:
+    settled = [view.settled() for view in views]
+    if job.rule is not None and job.rule.together and not all(rows.all() for rows in settled):
         settled = [np.zeros_like(rows) for rows in settled]
     for view, rows in zip(views, settled, strict=True):
         if last or rows.any():

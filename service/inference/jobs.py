@@ -156,8 +156,12 @@ class SampleJob(Job):
 
     def next_look(self, passes: int) -> int:
         """The first number above `passes` at which its rows are looked at; at most all passes."""
-        looks = (look.next_look(passes) for look in (self.rule, self.observer) if look)
-        return min(self.passes, *looks, self.passes)
+        stop = self.next_stop(passes)
+        return stop if self.observer is None else min(stop, self.observer.next_look(passes))
+
+    def next_stop(self, passes: int) -> int:
+        """The same, of the looks at which rows may stop."""
+        return self.passes if self.rule is None else min(self.passes, self.rule.next_look(passes))
 
     @property
     def repeats_masks(self) -> bool:

@@ -40,9 +40,9 @@ def in_order(found: Sequence[Found], values: Callable[[Found], Array]) -> Array:
 
     Where values have an axis of passes, those of rows with fewer passes end with NaN.
     """
-    joined = np.concatenate(_of_one_length([values(part) for part in found]))
     if len(found) == 1:
-        return joined
+        return values(found[0])
+    joined = np.concatenate(_of_one_length([values(part) for part in found]))
     ordered = np.empty_like(joined)
     ordered[np.concatenate([part.rows for part in found])] = joined
     return ordered

@@ -14,6 +14,10 @@ from service.inference.runner import Draws
 from service.manifest import SiteSpec
 from service.protocol.options import OPTIONS, SEED_LIMIT, OptionError, Options, Sampling
 
+#: Of one block there is no unbiased variance. With one pass more, the error of the variance was 2.3
+#: times that of independent passes (digits, co2, a dense network), with four more 0.97 to 1.06.
+_LEAST_COUPLED = BLOCK + 4
+
 
 def read_options(**given: Any) -> Options:
     """Read the options of a request or of a Python call.
@@ -87,11 +91,8 @@ def require_samples(rows: int, passes: int, limits: Limits, inner: int = 1) -> N
 
 
 def sampling_of(passes: int, asked: Sampling) -> Sampling:
-    """How passes are sampled.
-
-    Of passes of only one block there is no unbiased variance, so they are independent.
-    """
-    return asked if passes > BLOCK else "independent"
+    """How passes are sampled; so few that blocks tell their variance badly are independent."""
+    return asked if passes >= _LEAST_COUPLED else "independent"
 
 
 def require_draws(draws: Draws, plan: Plan) -> None:

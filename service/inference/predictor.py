@@ -24,7 +24,7 @@ from service.inference.calibration import (
     Terms,
     find_calibration,
 )
-from service.inference.estimates import Doubling
+from service.inference.estimates import Brief, Doubling
 from service.inference.inputs import read_inputs
 from service.inference.jobs import DeterministicJob, Job, SampleJob
 from service.inference.looks import Found, stopped_rows
@@ -40,6 +40,7 @@ from service.inference.planner import Planned, plan_model
 from service.inference.reduction import reduce_output, require_finite
 from service.inference.runner import Draws, row_count
 from service.inference.sampler import Sampler
+from service.inference.speed import learned
 from service.inference.verification import Verification
 from service.protocol.options import (
     DEFAULT_SAMPLING,
@@ -296,8 +297,9 @@ class Predictor:
     def _stream(self, job: SampleJob) -> Iterator[Prediction]:
         estimates = deque[Sequence[Found]]()
         job.observer = Doubling(estimates.append)
-        for _ in self._sampler.run([job]):
-            if estimates:
+        speed = self._sampler.speed
+        for _ in learned(self._sampler.run([job], Brief(speed)), speed):
+            while estimates:
                 yield self.prediction(job, estimates.popleft())
         if job.fault is not None:
             raise job.fault

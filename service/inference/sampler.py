@@ -42,6 +42,9 @@ class Unhurried:
 
 
 UNHURRIED = Unhurried()
+#: Passes of the first chunk of a job that is observed, as a multiple of those of the first look: it
+#: is shown at most so much later than if the chunk ended there.
+_AHEAD = 2
 #: The trunk's outputs of several blocks are held up to this part of the memory for passes, and
 #: made again beyond: at most four long jobs run at a time.
 _HELD = 1 / 4
@@ -187,17 +190,28 @@ class Sampler:
     def _run_blocks(self, blocks: Sequence[Block], sizes: Sizes, pace: Pace) -> Iterator[Step]:
         """All passes of some blocks: of each block up to the next look, then to the one after."""
         while blocks := [block for block in blocks if block.drop_rows()]:
-            until = min(block.next_look for block in blocks)
+            until = self._until(blocks, sizes, pace)
             for block in blocks:
                 if block.frontier is None:
                     yield from self._begin(block, until, sizes, pace)
-                while block.drop_rows() and block.passes < until:
-                    step = self._run_chunk(block, until, sizes, pace)
-                    if block is blocks[-1] and block.passes == until:
-                        look_at(blocks)
+                while block.passes < until and block.drop_rows():
+                    step, looks = self._run_chunk(block, until, sizes, pace)
+                    for _ in looks:
+                        if block is blocks[-1]:
+                            look_at(blocks)
                     yield step
-                if sum(block.held for block in blocks) > _HELD * sizes.rows * sizes.row:
+                held = sum(each.held for each in blocks) if len(blocks) > 1 else 0
+                if held > _HELD * sizes.rows * sizes.row:
                     block.frontier = None
+
+    def _until(self, blocks: Sequence[Block], sizes: Sizes, pace: Pace) -> int:
+        """The number of passes up to which each block may run by itself."""
+        look, stop = min([block.next_look for block in blocks]), blocks[0].next_stop
+        if look == stop or len(blocks) > 1 or self._reduces(blocks[0]):
+            return look
+        # Looks at which no row may stop lie inside of chunks, for these cost more.
+        early = not blocks[0].passes and stop > self._passes_of(blocks[0], sizes, pace)
+        return min(stop, _AHEAD * look) if early else stop
 
     def _begin(self, block: Block, until: int, sizes: Sizes, pace: Pace) -> Iterator[Step]:
         """Run the trunk, unless it can run together with all passes."""
@@ -208,8 +222,14 @@ class Sampler:
         if not block.frontier.whole and self.plan.trunk is not None:
             yield Step(sizes, block.count, 0, block.count)
 
-    def _run_chunk(self, block: Block, until: int, sizes: Sizes, pace: Pace) -> Step:
-        """Run some passes of a block, at most up to `until`."""
+    def _run_chunk(
+        self, block: Block, until: int, sizes: Sizes, pace: Pace
+    ) -> tuple[Step, Iterator[int]]:
+        """Run some passes of a block, at most up to `until`.
+
+        Returns:
+            What ran, and the looks among its passes; each is next when the block has come to it.
+        """
         frontier = block.frontier or self.runner.frontier(block.rows)
         last = min(until, block.passes + self._passes_of(block, sizes, pace))
         passes = range(block.passes, last)
@@ -217,13 +237,13 @@ class Sampler:
             [self.runner.draw(frontier, passes, p.job.draws, p.rows.tolist()) for p in block.parts],
             [len(part.rows) for part in block.parts],
         )
-        reduced = frozenset[str]() if block.needs_samples else self.plan.reduced
+        reduced = self.plan.reduced if self._reduces(block) else frozenset[str]()
         whole = [name for name in self.plan.stochastic if name not in reduced]
         names = [*whole, *(part(name) for name in reduced for part in (mean_output, m2_output))]
         samples = self.runner.run(frontier, numbers, block.parts[0].job.draws.sites, names)
         chunk = {name: _moments(samples, name, len(passes)) for name in reduced}
-        block.add(len(passes), {name: samples[name] for name in whole}, chunk)
-        return Step(sizes, block.count, len(passes), block.count if frontier.whole else 0)
+        step = Step(sizes, frontier.rows, len(passes), frontier.rows if frontier.whole else 0)
+        return step, block.add(passes, {name: samples[name] for name in whole}, chunk)
 
     def first_block(self, rows: Rows) -> Frontier:
         """The frontier of the first block of rows."""
@@ -258,10 +278,14 @@ class Sampler:
     def _passes_of(self, block: Block, sizes: Sizes, pace: Pace) -> int:
         """Maximum passes of the next chunk."""
         passes, coupled = self._passes_at_a_time(block.count, sizes, pace), block.coupled
-        if coupled > 1 and self.plan.reduced and not block.needs_samples:
-            # The graph reduces over the chunk, which may not cross the end of a block of passes.
+        if coupled > 1 and self._reduces(block):
+            # The chunk may not cross the end of a block of passes.
             return min(passes, coupled - block.passes % coupled)
         return passes
+
+    def _reduces(self, block: Block) -> bool:
+        """Whether the graph reduces outputs of a chunk over all of its passes."""
+        return bool(self.plan.reduced) and not block.needs_samples
 
     def _passes_at_a_time(self, rows: int, sizes: Sizes, pace: Pace = UNHURRIED) -> int:
         samples = min(sizes.samples, pace.samples(sizes))

@@ -7,6 +7,8 @@ each number of them has its own time, and begins with that of one.
 """
 
 import math
+import time
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from service.inference.sizes import Sizes
@@ -92,3 +94,14 @@ class Speed:
     def _sample(self, sizes: Sizes) -> float:
         """Seconds a byte of passes with so many inner masks; infinity if no pass has run."""
         return self._samples.get(sizes.inner, self._samples.get(1, math.inf))
+
+
+def learned(steps: Iterator[Step], speed: Speed) -> Iterator[Step]:
+    """Steps, from whose durations a speed is learned."""
+    while True:
+        start = time.perf_counter()
+        step = next(steps, None)
+        if step is None:
+            return
+        speed.learn(step, time.perf_counter() - start)
+        yield step

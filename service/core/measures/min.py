@@ -41,4 +41,4 @@ class Min(Measure):
 
     def finalize(self, state: Array, found: Sampled) -> Array:
         """See `Measure.finalize`."""
-        return state
+        return state.copy()

@@ -90,3 +90,12 @@ def test_an_estimate_that_is_no_number_ends_the_stream(tmp_path: Path) -> None:
     assert next(stream).passes == 32
     with pytest.raises(OutputError, match="NaN or infinity"):
         list(stream)
+
+
+def test_whoever_reads_an_estimate_may_change_it(digits: Predictor) -> None:
+    options: dict[str, Any] = {"passes": 300, "seed": 7, "measures": ["min", "max"]}
+    for one in digits.stream(X, **options):
+        if one.final:
+            assert one == digits.predict(X, **options)
+        for values in (one.mean, one.variance, *one.measures.values()):
+            values[:] = 0

@@ -222,6 +222,20 @@ def test_one_block_of_rows_after_the_other_runs_without_an_observer(sampler: Sam
     assert blocks == [[120, 120], [8, 12, 100, 8, 12, 100], [8, 8, 12, 12, 100, 100]]
 
 
+@pytest.mark.parametrize(
+    ("most", "chunks"), [(200, [120]), (50, [16, 50, 50, 4]), (9, [9, 7, *[9] * 11, 5])]
+)
+def test_the_first_chunk_ends_soon_after_the_first_look_of_an_observer(
+    sampler: Sampler, most: int, chunks: list[int]
+) -> None:
+    """Unless all passes are one chunk; further looks lie inside of chunks."""
+    observer = Recorder((8, 20, 33))
+    watched = replace(job(YEARS[:1]), observer=observer)
+    steps = [*sampler.run([watched], Steps(most))]
+    assert [step.passes for step in steps if step.passes] == chunks
+    assert [passes for passes, _ in observer.shown] == [8, 20, 33]
+
+
 def test_rows_of_a_serial_plan_stop_though_they_stay_in_their_block(sampler: Sampler) -> None:
     serial = co2(Layout.SERIAL, fixed_rows=4)
     one, other = (replace(job(draws=DRAWS["per_row"]), rule=rule(0.12)) for _ in range(2))
