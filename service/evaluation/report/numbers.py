@@ -8,6 +8,7 @@ from service.evaluation.report.charts.series import Estimate as Drawn
 #: What a number that is not defined is written as.
 NONE = "–"
 _PERCENT = "\u00a0%"  # not broken at the end of a line
+_FIRST = 3.55
 _WORDS = {
     "std": "standard deviation",
     "epistemic": "epistemic variance",
@@ -48,13 +49,17 @@ def share(number: float) -> str:
 
 
 def decimals_of(estimate: Estimate, *, percent: bool = False) -> int:
-    """Decimals that give the half of an interval's width two digits; of a number without an
-    interval, three digits."""
+    """Decimals for a number and its interval: as many as the half of its width is known with.
+
+    That has two digits if it begins with 1 to 3.5, else one, as particle physicists round (PDG,
+    Review of Particle Physics, section 5.3). A number without an interval has three digits.
+    """
     number, low, high = _three(estimate)
     scale = 100.0 if percent else 1.0
     spread = (high - low) / 2 * scale if low is not None and high is not None else 0.0
     if spread > 0:
-        return _decimals(spread, 2)
+        first = spread / 10 ** math.floor(math.log10(spread))
+        return _decimals(spread, 2 if first < _FIRST else 1)
     return _decimals(abs(number or 0.0) * scale, 3)
 
 

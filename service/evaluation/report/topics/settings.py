@@ -12,7 +12,11 @@ from service.evaluation.report.view import Answer, Figure, Line, Section, Table,
 
 QUESTION = "Do the passes help?"
 #: What the answer is about: a score of the whole predictive distribution, if there is one.
-_SCORES = ("nll", "crps", "rmse")
+_SCORES = {
+    "nll": "negative log-likelihood (NLL)",
+    "crps": "continuous ranked probability score (CRPS)",
+    "rmse": "root mean square error",
+}
 _AS_PERCENT = ("accuracy", "exact_match", "ece", "adaptive_ece", "calibration_error")
 #: A metric has settled where it is this near to the last one, as a share of its interval.
 _SETTLED = 0.1
@@ -23,17 +27,15 @@ def answer(evaluation: Evaluation) -> Answer | None:
     main, off = evaluation.result(), _deterministic(evaluation)
     if off is None:
         return None
-    name = next(
-        (name for name in _SCORES if {name} <= main.metrics.keys() & off.metrics.keys()), None
-    )
+    both = main.metrics.keys() & off.metrics.keys()
+    name = next((name for name in _SCORES if name in both), None)
     if name is None:
         return None
     ours, theirs = main.metrics[name], off.metrics[name]
-    title = evaluation.about[name].title
     said, tone = _compared(ours, theirs)
     sentences = [
-        f"The {title} is {interval(ours)} for {main.setting.name}, and {interval(theirs)} with "
-        "dropout off; lower is better."
+        f"The {_SCORES[name]} is {interval(ours)} for {main.setting.name}, and "
+        f"{interval(theirs)} with dropout off; lower is better."
     ]
     if tone == "open":
         sentences.append(

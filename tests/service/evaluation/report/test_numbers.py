@@ -12,8 +12,9 @@ from service.evaluation.report.numbers import drawn, interval, named, readable, 
     ("estimate", "text"),
     [
         (Estimate(value=0.0617, low=0.0413, high=0.0881), "0.062 (0.041 to 0.088)"),
+        (Estimate(value=0.9946, low=0.9864, high=1.0), "0.995 (0.986 to 1.000)"),
         (Estimate(value=123.456, low=100.0, high=150.0), "123 (100 to 150)"),
-        (Estimate(value=-0.5, low=-1.0, high=0.0), "−0.50 (−1.00 to 0.00)"),
+        (Estimate(value=-0.5, low=-1.0, high=0.0), "−0.5 (−1.0 to 0.0)"),
         (Estimate(value=0.123456), "0.123"),
         (Estimate(value=0.0), "0.00"),
         (Estimate(value=1.0, low=1.0, high=1.0), "1.00 (1.00 to 1.00)"),
@@ -24,7 +25,7 @@ from service.evaluation.report.numbers import drawn, interval, named, readable, 
         (Estimate(value=0.5, low=math.nan, high=1.0), "0.500"),
     ],
 )
-def test_interval_has_two_digits_of_its_half_width(estimate: Estimate, text: str) -> None:
+def test_interval_has_the_digits_of_its_half_width(estimate: Estimate, text: str) -> None:
     assert interval(estimate) == text
 
 

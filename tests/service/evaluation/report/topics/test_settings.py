@@ -53,14 +53,14 @@ def test_one_setting_alone_has_no_comparison() -> None:
 
 def test_section_has_a_forest_for_each_metric_of_a_setting() -> None:
     titles = [figure.title for figure in settings.section(regression()).figures]
-    assert titles == ["Negative log-likelihood", "RMSE", "MAE", "CRPS"]
+    assert titles == ["NLL", "RMSE", "MAE", "CRPS"]
 
 
 def test_scores_over_passes_are_shown_beside_dropout_off() -> None:
     found = settings.passes_section(classification())
     assert found is not None
     assert [figure.title for figure in found.figures] == [
-        "Negative log-likelihood by number of passes",
+        "NLL by number of passes",
         "Accuracy by number of passes",
     ]
     assert found.figures[1].legend[1].number == "98.0\u00a0% (97.0 to 99.0\u00a0%)"
