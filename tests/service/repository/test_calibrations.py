@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from service.repository.registry import Repository
 from tests.service.calibration.models import calibrate, save_calibrated
 from tests.service.repository.test_registry import repository
+
+pytestmark = pytest.mark.slow
 
 X = np.zeros((1, 64), np.float32)
 
