@@ -117,7 +117,7 @@ class MeasureResult(_Frozen):
     )
     risk_coverage: Curve = Field(
         description="x: share of rows that are accepted, from the most certain on; y: their risk, "
-        "the share of wrong predictions, or of a regression the root mean square error"
+        "the share of wrong predictions, or of a regression the mean absolute error"
     )
     roc: Curve | None = Field(
         default=None, description="x: share of right predictions flagged; y: of wrong ones"
