@@ -16,11 +16,10 @@ METRICS: Mapping[str, MetricInfo] = {
         "exact match", "1", "higher", "Share of rows of which every label is predicted right."
     ),
     "nll": _of(
-        "NLL",
+        "negative log-likelihood",
         "nats",
         "lower",
-        "Negative log-likelihood: mean of -log of the predicted probability, or density, of the "
-        "target.",
+        "Mean of -log of the predicted probability, or density, of the target.",
     ),
     "brier": _of(
         "Brier score",

@@ -1,19 +1,23 @@
 """The evaluation of the demo models, as a document."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from mcdropout import evaluate
 from models.zoo.data import co2_series, digits_splits
+from service.calibration.fingerprint import fingerprint, row_hashes
 from service.core.measures import MEASURES
 from service.errors import InputError
 from service.evaluation.document import Estimate, Evaluation
 from service.evaluation.metrics.classification import nll
 from service.inference.predictor import Predictor, load_model
-from tests.conftest import STORE
+from service.manifest import METADATA_KEY
+from tests.conftest import STORE, EditArtifact
 
 DIGITS, CO2 = (STORE / name / "1" / "model.onnx" for name in ("digits", "co2"))
 SMALL: dict[str, Any] = {"passes": (4, 30), "resamples": 40, "seed": 5}
@@ -202,6 +206,21 @@ def test_deterministic_regression_without_noise_is_a_number(years: Evaluation) -
     assert result.metrics["crps"].value == result.metrics["mae"].value
     assert not result.intervals
     assert not result.calibration
+
+
+def test_rows_that_trained_the_model_are_warned_of(
+    images: tuple[Any, Any], edit_artifact: EditArtifact
+) -> None:
+    known = fingerprint("train.npz", row_hashes({"pixels": images[0][:50]}))
+
+    def trained(model: onnx.ModelProto) -> None:
+        (entry,) = [one for one in model.metadata_props if one.key == METADATA_KEY]
+        said = json.loads(entry.value) | {"training_data": known.model_dump()}
+        entry.value = json.dumps(said)
+
+    found = evaluate(edit_artifact(trained), images, passes=[4], rate_scales=[], resamples=0)
+    assert any("20 % of the rows of data are among those of train.npz" in w for w in found.warnings)
+    assert found.data.sha256 == fingerprint("", row_hashes({"pixels": images[0]})).sha256
 
 
 def value(estimate: Estimate) -> float:
