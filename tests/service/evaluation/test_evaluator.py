@@ -15,9 +15,11 @@ from service.core.measures import MEASURES
 from service.errors import InputError
 from service.evaluation.document import Estimate, Evaluation
 from service.evaluation.metrics.classification import nll
+from service.graph.beside import model_sha256
 from service.inference.predictor import Predictor, load_model
 from service.manifest import METADATA_KEY
 from tests.conftest import STORE, EditArtifact
+from tests.service.calibration.documents import fields
 
 DIGITS, CO2 = (STORE / name / "1" / "model.onnx" for name in ("digits", "co2"))
 SMALL: dict[str, Any] = {"passes": (4, 30), "resamples": 40, "seed": 5}
@@ -232,3 +234,16 @@ def test_document_is_as_small_as_plots_need(evaluation: Evaluation, tmp_path: Pa
     text = evaluation.as_json()
     assert len(text) < 1_000_000
     assert Evaluation.model_validate_json(text) == evaluation
+
+
+def test_settings_are_those_without_the_calibration(
+    images: tuple[Any, Any], digits: Predictor, edit_artifact: EditArtifact
+) -> None:
+    path = edit_artifact(lambda model: None)
+    model = {"sha256": model_sha256(path), "task": "classification", "outputs": ["probabilities"]}
+    sampling = {"passes": 100, "rate_scale": 0.5, "seed": 7}
+    said = fields(model=model, output="probabilities", sampling=sampling)
+    path.with_name("calibration.json").write_text(json.dumps(said))
+    quick: dict[str, Any] = {"passes": [4], "rate_scales": [], "resamples": 0}
+    found = evaluate(path, images, **quick)
+    assert found.results == evaluate(DIGITS, images, loaded=digits, **quick).results
