@@ -16,10 +16,11 @@ METRICS: Mapping[str, MetricInfo] = {
         "exact match", "1", "higher", "Share of rows of which every label is predicted right."
     ),
     "nll": _of(
-        "negative log-likelihood",
+        "NLL",
         "nats",
         "lower",
-        "Mean of -log of the predicted probability, or density, of the target.",
+        "Negative log-likelihood: mean of -log of the predicted probability, or density, of the "
+        "target.",
     ),
     "brier": _of(
         "Brier score",

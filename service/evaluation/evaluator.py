@@ -119,7 +119,7 @@ def evaluate(
             After(passes=number, metrics=metric_estimates(one, estimated))
             for number, one in sorted(curve.items())
         ),
-        warnings=tuple(warnings_of(main, rows, predictor.manifest)),
+        warnings=tuple(warnings_of(main, rows, predictor)),
         timing=work.timing(),
     )
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from mcdropout import evaluate
 from models.zoo.data import co2_series, digits_splits
 from service.calibration.fingerprint import fingerprint, row_hashes
 from service.core.measures import MEASURES
+from service.core.temperature import tempered
 from service.errors import InputError
 from service.evaluation.document import Estimate, Evaluation
 from service.evaluation.metrics.classification import nll
@@ -236,7 +238,7 @@ def test_document_is_as_small_as_plots_need(evaluation: Evaluation, tmp_path: Pa
     assert Evaluation.model_validate_json(text) == evaluation
 
 
-def test_settings_are_those_without_the_calibration(
+def test_calibrated_setting_is_beside_those_without_the_calibration(
     images: tuple[Any, Any], digits: Predictor, edit_artifact: EditArtifact
 ) -> None:
     path = edit_artifact(lambda model: None)
@@ -246,4 +248,33 @@ def test_settings_are_those_without_the_calibration(
     path.with_name("calibration.json").write_text(json.dumps(said))
     quick: dict[str, Any] = {"passes": [4], "rate_scales": [], "resamples": 0}
     found = evaluate(path, images, **quick)
-    assert found.results == evaluate(DIGITS, images, loaded=digits, **quick).results
+    without = evaluate(DIGITS, images, loaded=digits, **quick)
+    assert found.results[:-1] == without.results
+    calibrated = found.results[-1]
+    assert (calibrated.setting.name, calibrated.setting.kind) == (
+        *("calibrated, 100 passes", "calibrated"),
+    )
+    p = tempered(digits.predict(images[0], 100, 7, rate_scale=0.5).mean, 2.0)
+    wanted = nll(p, images[1]).mean()
+    assert value(calibrated.metrics["nll"]) == pytest.approx(wanted)
+
+
+def test_calibrated_regression_has_its_noise_and_its_interval(tmp_path: Path) -> None:
+    year, ppm = co2_series()
+    path = Path(copyfile(CO2, tmp_path / "model.onnx"))
+    said = fields(
+        model={"sha256": model_sha256(path), "task": "regression", "outputs": ["ppm"]},
+        output="ppm",
+        temperature=None,
+        noise_precision=0.25,
+        sets=[],
+        intervals=[{"method": "absolute", "coverage": 0.9, "threshold": 3.0}],
+        selection=None,
+        reference={},
+    )
+    path.with_name("calibration.json").write_text(json.dumps(said))
+    found = evaluate(path, (year[::20], ppm[::20]), passes=[4], rate_scales=[], resamples=0)
+    calibrated = found.result("calibrated, 100 passes")
+    assert [one.level for one in calibrated.intervals] == [0.9]
+    assert value(calibrated.intervals[0].width) == pytest.approx(6)
+    assert value(calibrated.metrics["nll"]) < value(found.result("4 passes").metrics["nll"])
