@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 from scipy.ndimage import rotate
-from sklearn.metrics import roc_auc_score
 
+from mcdropout import evaluate
 from models.zoo.data import co2_series, digits_splits
 from service import Predictor, load_model
+from service.evaluation.document import Estimate
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -36,9 +37,9 @@ PASSES, SEED = 400, 2016
 class DigitsReport:
     """Uncertainty of `digits` on its whole test split."""
 
-    accuracy: float
+    accuracy: Estimate
     errors: int
-    auroc: float  # of predictive entropy, for separating wrong answers from right ones
+    auroc: Estimate  # of predictive entropy, for separating wrong answers from right ones
     entropy_by_angle: dict[int, float]  # mean predictive entropy in nats
 
 
@@ -52,7 +53,17 @@ class Co2Report:
 
 def demo_model(name: str) -> Predictor:
     """The demo model `name` of the store."""
-    return load_model(STORE / name / "1" / "model.onnx")
+    return load_model(_file(name))
+
+
+def _file(name: str) -> Path:
+    return STORE / name / "1" / "model.onnx"
+
+
+def _said(estimate: Estimate, digits: int) -> str:
+    """A number with its interval."""
+    ends = (f"{end:.{digits}f}" for end in (estimate.low, estimate.high) if end is not None)
+    return f"{estimate.value:.{digits}f} ({' to '.join(ends)})"
 
 
 def rotated(images: Array, degrees: float) -> Array:
@@ -91,12 +102,21 @@ def uncertainty(model: Predictor, images: Array) -> Uncertainty:
 def evaluate_digits(model: Predictor) -> DigitsReport:
     """Compare wrong with right answers, and rotated with upright images."""
     _, test = digits_splits()
+    found = evaluate(
+        _file("digits"),
+        (test.x, test.y),
+        passes=[PASSES],
+        rate_scales=[],
+        masks=["shared"],
+        seed=SEED,
+        loaded=model,
+    )
+    result = found.result(f"{PASSES} passes")
     answers = {angle: uncertainty(model, rotated(test.x, angle)) for angle in ANGLES}
-    wrong = answers[0].wrong(test.y)
     return DigitsReport(
-        accuracy=float(1 - wrong.mean()),
-        errors=int(wrong.sum()),
-        auroc=float(roc_auc_score(wrong, answers[0].total)),
+        accuracy=result.metrics["accuracy"],
+        errors=int(answers[0].wrong(test.y).sum()),
+        auroc=result.measures["predictive_entropy"].metrics["auroc"],
         entropy_by_angle={angle: float(found.total.mean()) for angle, found in answers.items()},
     )
 
@@ -172,8 +192,8 @@ def main(
     digits_model, co2_model = demo_model("digits"), demo_model("co2")
     digits, co2 = evaluate_digits(digits_model), evaluate_co2(co2_model)
     table = Table("model", "what", "value", title=f"{PASSES} passes, seed {SEED}")
-    table.add_row("digits", "accuracy of the mean on 450 test images", f"{digits.accuracy:.4f}")
-    table.add_row("", f"AUROC of entropy for its {digits.errors} errors", f"{digits.auroc:.3f}")
+    table.add_row("digits", "accuracy of the mean on 450 test images", _said(digits.accuracy, 4))
+    table.add_row("", f"AUROC of entropy for its {digits.errors} errors", _said(digits.auroc, 3))
     for angle, value in digits.entropy_by_angle.items():
         table.add_row("", f"mean entropy at {angle}° (nats)", f"{value:.3f}")
     table.add_row("co2", "median std inside the data (ppm)", f"{co2.median_inside:.3f}")

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from service.calibration.fingerprint import fingerprint, row_hashes
 from service.core.measures.facts import Facts
 from service.errors import InputError
 from service.evaluation.about import METRICS, OF_MEASURES
@@ -107,8 +108,8 @@ def evaluate(
         created=datetime.now(UTC),
         tools={name: version(name) for name in _TOOLS},
         model=_model_info(path, predictor, rows.facts),
-        data=DataInfo(name=rows.name, rows=len(rows)),
-        other=None if others is None else DataInfo(name=others.name, rows=len(others)),
+        data=_data_info(rows),
+        other=None if others is None else _data_info(others),
         seed=seed,
         bootstrap=bootstrap,
         about={**METRICS, **OF_MEASURES},
@@ -118,7 +119,7 @@ def evaluate(
             After(passes=number, metrics=metric_estimates(one, estimated))
             for number, one in sorted(curve.items())
         ),
-        warnings=tuple(warnings_of(main, rows)),
+        warnings=tuple(warnings_of(main, rows, predictor)),
         timing=work.timing(),
     )
 
@@ -151,6 +152,11 @@ def _unlabeled(model: Predictor, data: Others, target: Sequence[str]) -> Unlabel
     if isinstance(data, str | Path):
         return read_unlabeled(Path(data), model, target)
     return unlabeled(model, data)
+
+
+def _data_info(data: Labeled | Unlabeled) -> DataInfo:
+    known = fingerprint(data.name, row_hashes(data.rows))
+    return DataInfo(name=data.name, rows=known.rows, sha256=known.sha256)
 
 
 def _model_info(path: Path, model: Predictor, facts: Facts) -> ModelInfo:

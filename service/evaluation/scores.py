@@ -138,10 +138,15 @@ def _of_mixture(
     intervals = {}
     for level in levels:
         low, high = (quantile((1 + sign * level) / 2) for sign in (-1, 1))
-        inside = regression.inside(low, high, targets)
-        scored = regression.interval_score(low, high, targets, level)
-        intervals[level] = np.stack([_flat(y) for y in (inside, high - low, scored)])
+        intervals[level] = score_interval(low, high, targets, level)
     return Scores({name: _flat(y) for name, y in losses.items()}, measures, intervals)
+
+
+def score_interval(low: Array, high: Array, targets: Array, level: float) -> Array:
+    """(3, B, E): whether targets are inside, width, and score, of (B, …) ends of intervals."""
+    inside = regression.inside(low, high, targets)
+    scored = regression.interval_score(low, high, targets, level)
+    return np.stack([_flat(y) for y in (inside, high - low, scored)])
 
 
 def _samples(prediction: Prediction, output: str) -> Array:

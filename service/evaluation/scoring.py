@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from service.evaluation.calibrated import document_of, scored_with
 from service.evaluation.data import Labeled, Unlabeled
 from service.evaluation.document import Setting
 from service.evaluation.results import Scored
@@ -52,11 +53,15 @@ class Scorer:
     def settings(self, runs: Sequence[Run]) -> tuple[list[Scored], dict[int, Scored]]:
         """All settings, and number of passes to what they give, for the curve.
 
-        That with dropout off is the first one, if the model has it.
+        That with dropout off is the first one, if the model has it, and that with a calibration
+        the last one; rows out of distribution are not run with it.
         """
         has_off = self.data.facts.has_off
         rows = len(self.data) + (0 if self.other is None else len(self.other))
+        document = document_of(self.model, self.data)
         self.work.samples = rows * (sum(run.most for run in runs) + has_off)
+        if document is not None:
+            self.work.samples += len(self.data) * document.sampling.passes
         settings = list[Scored]()
         curve = dict[int, Scored]()
         with self.work.timed("runs"):
@@ -66,6 +71,8 @@ class Scorer:
                 scores, others = self._scores(run), self._others(run)
                 settings += [Scored(run.setting(n), scores[n], others.get(n)) for n in run.passes]
                 curve |= {n: Scored(_after(n), scores[n]) for n in run.curve}
+            if document is not None:
+                settings.append(scored_with(document, self.model, self.data, self.work))
         return settings, curve
 
     def _deterministic(self) -> Scored:

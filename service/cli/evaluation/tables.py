@@ -29,7 +29,7 @@ def print_evaluation(evaluation: Evaluation) -> None:
 def _tables(evaluation: Evaluation, lines: bool) -> Iterator[Table]:
     about, main = evaluation.about, evaluation.result()
     yield _table(
-        ["setting", *(about[name].title for name in main.metrics)],
+        ["setting", *main.metrics],
         [
             [result.setting.name, *(_value(result.metrics.get(name)) for name in main.metrics)]
             for result in evaluation.results
@@ -50,7 +50,7 @@ def _tables(evaluation: Evaluation, lines: bool) -> Iterator[Table]:
     names = [name for name in dict.fromkeys(every) if name not in _LEFT_OUT]
     if names:
         yield _table(
-            ["measure", *(about[name].title for name in names)],
+            ["measure", *names],
             [
                 [measure, *(_value(result.metrics.get(name)) for name in names)]
                 for measure, result in main.measures.items()

@@ -58,8 +58,8 @@ def test_files_in_git_are_small(name: str) -> None:
 
 def test_digits_is_uncertain_about_errors_and_rotated_images() -> None:
     report = evaluate_digits(demo_model("digits"))
-    assert report.accuracy >= 0.97
-    assert report.auroc >= 0.85
+    assert (report.accuracy.value or 0) >= 0.97
+    assert (report.auroc.value or 0) >= 0.85
     upright = report.entropy_by_angle[0]
     assert all(report.entropy_by_angle[angle] > 1.5 * upright for angle in (30, 60, 90))
 

@@ -1,19 +1,27 @@
 """The evaluation of the demo models, as a document."""
 
+import json
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from mcdropout import evaluate
 from models.zoo.data import co2_series, digits_splits
+from service.calibration.fingerprint import fingerprint, row_hashes
 from service.core.measures import MEASURES
+from service.core.temperature import tempered
 from service.errors import InputError
 from service.evaluation.document import Estimate, Evaluation
 from service.evaluation.metrics.classification import nll
+from service.graph.beside import model_sha256
 from service.inference.predictor import Predictor, load_model
-from tests.conftest import STORE
+from service.manifest import METADATA_KEY
+from tests.conftest import STORE, EditArtifact
+from tests.service.calibration.documents import fields
 
 DIGITS, CO2 = (STORE / name / "1" / "model.onnx" for name in ("digits", "co2"))
 SMALL: dict[str, Any] = {"passes": (4, 30), "resamples": 40, "seed": 5}
@@ -204,6 +212,21 @@ def test_deterministic_regression_without_noise_is_a_number(years: Evaluation) -
     assert not result.calibration
 
 
+def test_rows_that_trained_the_model_are_warned_of(
+    images: tuple[Any, Any], edit_artifact: EditArtifact
+) -> None:
+    known = fingerprint("train.npz", row_hashes({"pixels": images[0][:50]}))
+
+    def trained(model: onnx.ModelProto) -> None:
+        (entry,) = [one for one in model.metadata_props if one.key == METADATA_KEY]
+        said = json.loads(entry.value) | {"training_data": known.model_dump()}
+        entry.value = json.dumps(said)
+
+    found = evaluate(edit_artifact(trained), images, passes=[4], rate_scales=[], resamples=0)
+    assert any("20 % of the rows of data are among those of train.npz" in w for w in found.warnings)
+    assert found.data.sha256 == fingerprint("", row_hashes({"pixels": images[0]})).sha256
+
+
 def value(estimate: Estimate) -> float:
     assert estimate.value is not None
     return estimate.value
@@ -213,3 +236,45 @@ def test_document_is_as_small_as_plots_need(evaluation: Evaluation, tmp_path: Pa
     text = evaluation.as_json()
     assert len(text) < 1_000_000
     assert Evaluation.model_validate_json(text) == evaluation
+
+
+def test_calibrated_setting_is_beside_those_without_the_calibration(
+    images: tuple[Any, Any], digits: Predictor, edit_artifact: EditArtifact
+) -> None:
+    path = edit_artifact(lambda model: None)
+    model = {"sha256": model_sha256(path), "task": "classification", "outputs": ["probabilities"]}
+    sampling = {"passes": 100, "rate_scale": 0.5, "seed": 7}
+    said = fields(model=model, output="probabilities", sampling=sampling)
+    path.with_name("calibration.json").write_text(json.dumps(said))
+    quick: dict[str, Any] = {"passes": [4], "rate_scales": [], "resamples": 0}
+    found = evaluate(path, images, **quick)
+    without = evaluate(DIGITS, images, loaded=digits, **quick)
+    assert found.results[:-1] == without.results
+    calibrated = found.results[-1]
+    assert (calibrated.setting.name, calibrated.setting.kind) == (
+        *("calibrated, 100 passes", "calibrated"),
+    )
+    p = tempered(digits.predict(images[0], 100, 7, rate_scale=0.5).mean, 2.0)
+    wanted = nll(p, images[1]).mean()
+    assert value(calibrated.metrics["nll"]) == pytest.approx(wanted)
+
+
+def test_calibrated_regression_has_its_noise_and_its_interval(tmp_path: Path) -> None:
+    year, ppm = co2_series()
+    path = Path(copyfile(CO2, tmp_path / "model.onnx"))
+    said = fields(
+        model={"sha256": model_sha256(path), "task": "regression", "outputs": ["ppm"]},
+        output="ppm",
+        temperature=None,
+        noise_precision=0.25,
+        sets=[],
+        intervals=[{"method": "absolute", "coverage": 0.9, "threshold": 3.0}],
+        selection=None,
+        reference={},
+    )
+    path.with_name("calibration.json").write_text(json.dumps(said))
+    found = evaluate(path, (year[::20], ppm[::20]), passes=[4], rate_scales=[], resamples=0)
+    calibrated = found.result("calibrated, 100 passes")
+    assert [one.level for one in calibrated.intervals] == [0.9]
+    assert value(calibrated.intervals[0].width) == pytest.approx(6)
+    assert value(calibrated.metrics["nll"]) < value(found.result("4 passes").metrics["nll"])

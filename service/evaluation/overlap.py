@@ -1,0 +1,33 @@
+"""Warns of labeled data that a model already knows."""
+
+from collections.abc import Mapping, Sequence
+
+from service.calibration.fingerprint import overlap
+from service.manifest import DataReference
+
+
+def overlap_warnings(
+    name: str, hashes: Sequence[str], known: Mapping[str, DataReference | None]
+) -> list[str]:
+    """What to say of rows that are among the data of a fingerprint.
+
+    Args:
+        name: of the data with the rows.
+        hashes: of the rows, see `row_hashes`.
+        known: what was done with other data, such as "trained", to their fingerprint; None is
+            without.
+    """
+    found = []
+    for done, reference in known.items():
+        share = None if reference is None else overlap(reference, hashes)
+        if reference is not None and share:
+            found.append(
+                f"{_percent(share)} of the rows of {name} are among those of {reference.name}, "
+                f"with which the model was {done}: what is measured on them is too good. Give "
+                "other data."
+            )
+    return found
+
+
+def _percent(share: float) -> str:
+    return "less than 1 %" if share < 0.01 else f"{share:.0%}".replace("%", " %")
