@@ -1,7 +1,7 @@
 """Fingerprints of data sets: what a model was trained or calibrated with, without the data."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ def row_hashes(inputs: Mapping[str, Array]) -> list[str]:
     return found
 
 
-def fingerprint(name: str, hashes: list[str]) -> DataReference:
+def fingerprint(name: str, hashes: Sequence[str]) -> DataReference:
     """Of a data set, whatever the order of its rows.
 
     Args:
@@ -51,7 +51,7 @@ def fingerprint(name: str, hashes: list[str]) -> DataReference:
     )
 
 
-def overlap(known: DataReference, hashes: list[str]) -> float | None:
+def overlap(known: DataReference, hashes: Sequence[str]) -> float | None:
     """The share of rows that are in the data of a fingerprint.
 
     Hashes are as good as random numbers, so the rows whose hashes are within the range of

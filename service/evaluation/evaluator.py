@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from service.calibration.fingerprint import fingerprint, row_hashes
 from service.core.measures.facts import Facts
 from service.errors import InputError
 from service.evaluation.about import METRICS, OF_MEASURES
@@ -19,6 +20,7 @@ from service.evaluation.data import (
     unlabeled,
 )
 from service.evaluation.document import After, Bootstrap, DataInfo, Evaluation, ModelInfo
+from service.evaluation.overlap import overlap_warnings
 from service.evaluation.results import (
     Key,
     Scored,
@@ -103,11 +105,12 @@ def evaluate(
     main_passes = compared.main_passes(predictor.manifest.passes)
     main = next(one for one in settings if one.setting.passes == main_passes)
     found = [result_of(one, estimated) for one in settings]
+    hashes = row_hashes(rows.rows)
     return Evaluation(
         created=datetime.now(UTC),
         tools={name: version(name) for name in _TOOLS},
         model=_model_info(path, predictor, rows.facts),
-        data=DataInfo(name=rows.name, rows=len(rows)),
+        data=_data_info(rows.name, hashes),
         other=None if others is None else DataInfo(name=others.name, rows=len(others)),
         seed=seed,
         bootstrap=bootstrap,
@@ -118,7 +121,7 @@ def evaluate(
             After(passes=number, metrics=metric_estimates(one, estimated))
             for number, one in sorted(curve.items())
         ),
-        warnings=tuple(warnings_of(main, rows)),
+        warnings=(*overlap_warnings(rows.name, hashes, predictor), *warnings_of(main, rows)),
         timing=work.timing(),
     )
 
@@ -151,6 +154,11 @@ def _unlabeled(model: Predictor, data: Others, target: Sequence[str]) -> Unlabel
     if isinstance(data, str | Path):
         return read_unlabeled(Path(data), model, target)
     return unlabeled(model, data)
+
+
+def _data_info(name: str, hashes: Sequence[str]) -> DataInfo:
+    found = fingerprint(name, hashes)
+    return DataInfo(name=name, rows=found.rows, sha256=found.sha256)
 
 
 def _model_info(path: Path, model: Predictor, facts: Facts) -> ModelInfo:
