@@ -13,7 +13,7 @@ UV := $(BIN)/uv
 # Suppresses uv's output on each install; failures are still shown.
 UV_QUIET ?= --quiet
 
-.PHONY: help serve test test-fast lint format models evaluate report uncertainty passes loadtest soak goodput hostile bench serverbench stratified inner export keras2 supported docs lock clean
+.PHONY: help serve test test-fast lint format models evaluate report calibration uncertainty passes loadtest soak goodput hostile bench serverbench stratified inner export keras2 supported docs lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -69,6 +69,9 @@ evaluate: $(VENV)/dev.stamp  ## evaluate the uncertainty of the demo models; dra
 
 report: $(VENV)/dev.stamp  ## write the evaluation reports of the demo models to build/reports; takes a minute
 	$(BIN)/python -m scripts.demo_reports --figures docs/images
+
+calibration: $(VENV)/dev.stamp  ## measure what calibrations of digits promise, over random divisions of its test images
+	$(BIN)/python -m scripts.calibration
 
 uncertainty: $(VENV)/dev.stamp  ## numbers and figures of docs/uncertainty.md; takes two minutes
 	$(BIN)/python -m scripts.uncertainty_figures --figures docs/images

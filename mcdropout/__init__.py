@@ -2,7 +2,7 @@
 
 Each name is loaded when it is first used, because each needs other packages: `Client` and
 `AsyncClient` need httpx and NumPy alone, `load_model` those of the extra `cpu` or `gpu`,
-`evaluate` also those of `evaluate`, and `export_model` those of the extra `export`.
+`evaluate` and `calibrate` also those of `evaluate`, and `export_model` those of the extra `export`.
 """
 
 from importlib import import_module
@@ -11,11 +11,20 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["AsyncClient", "Client", "__version__", "evaluate", "export_model", "load_model"]
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "__version__",
+    "calibrate",
+    "evaluate",
+    "export_model",
+    "load_model",
+]
 
 _HOMES = {
     "AsyncClient": "service.client",
     "Client": "service.client",
+    "calibrate": "service.fitting",
     "evaluate": "service.evaluation",
     "export_model": "models.export",
     "load_model": "service",
@@ -26,6 +35,7 @@ if TYPE_CHECKING:
     from service import load_model
     from service.client import AsyncClient, Client
     from service.evaluation import evaluate
+    from service.fitting import calibrate
 
     __version__: str
 else:

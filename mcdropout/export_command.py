@@ -14,8 +14,8 @@ from rich.text import Text
 
 from mcdropout import require_own
 from service.annotations import Annotations
-from service.cli.annotation_flags import with_annotations
-from service.errors import ExportError, MCDropoutError
+from service.cli.annotation_flags import TrainingData, with_annotations
+from service.errors import ExportError, InputError, MCDropoutError
 from service.keras_reference import require_reference
 from service.manifest import Checks, Manifest
 from service.repository.scan import MODEL_FILE, is_version
@@ -52,6 +52,7 @@ def export(
     opset: Annotated[int, typer.Option(help="ONNX opset of the file.")] = 18,
     custom_objects: CustomObjects = None,
     allow_unsafe_lambda: AllowUnsafeLambda = False,
+    training_data: TrainingData = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
     annotations: Annotations,
@@ -81,7 +82,25 @@ def export(
             on_stage=lambda stage: status.update(f"{stage} …"),
             **annotations.given,
         )
+        manifest = _with_training_data(path, manifest, training_data)
     _report(path, manifest, as_json)
+
+
+def _with_training_data(path: Path, manifest: Manifest, data: Path | None) -> Manifest:
+    """Add the fingerprint of the data, which takes the inputs of the finished file to read them."""
+    from service.cli.annotated_copy import write_annotated
+    from service.cli.training_data import with_training_data
+
+    if data is None:
+        return manifest
+    try:
+        said = with_training_data(Annotations(), data, path)
+    except InputError as error:
+        raise InputError(
+            f"{error} {path} was written, and does not say what the model was trained with. Add "
+            f"it with mcdropout annotate {path} --force --training-data FILE."
+        ) from error
+    return write_annotated(path, path, said).manifest
 
 
 def _require_writable(path: Path, force: bool) -> None:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from service.annotations.fit import misfit
 from service.errors import ArtifactError
-from service.manifest import Link, Manifest, NoiseSpec, Passes, Precision, Task
+from service.manifest import DataReference, Link, Manifest, NoiseSpec, Passes, Precision, Task
 
 METADATA_KEY = "mcdropout.annotations"
 #: Stands for all outputs in `Annotations.link`.
@@ -41,6 +41,7 @@ class Annotations(BaseModel):
     noise_precision: Precision | None = None
     measures: tuple[str, ...] = ()
     passes: Passes = 100
+    training_data: DataReference | None = None
 
     @property
     def given(self) -> dict[str, Any]:

@@ -55,6 +55,14 @@ NoMeasures = Annotated[
     bool, typer.Option("--no-measures", help="No measures, unless a request names some.")
 ]
 
+TrainingData = Annotated[
+    Path | None,
+    typer.Option(
+        help="The rows that the model was trained with, a .npz, .csv, .tsv or .parquet file, of "
+        "which the file gets a fingerprint. Evaluations and calibrations warn of such rows."
+    ),
+]
+
 
 def with_annotations(command: Callable[..., T]) -> Callable[..., T]:
     """Add the flags to a command, and pass what they say as `annotations`."""

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from service.annotations import Annotations
-from service.cli.annotation_flags import with_annotations
+from service.cli.annotation_flags import TrainingData, with_annotations
+from service.cli.calibration.command import calibrate
 from service.cli.ending import errors_as_text
 from service.cli.evaluation.command import evaluate
 from service.cli.option_flags import with_options
@@ -216,6 +217,7 @@ def annotate(
         bool,
         typer.Option("--activate-dropout", help="The server activates dropout that is off."),
     ] = False,
+    training_data: TrainingData = None,
     *,
     annotations: Annotations,
 ) -> None:
@@ -228,8 +230,12 @@ def annotate(
 
         from service.cli import inspection
         from service.cli.annotated_copy import write_annotated
+        from service.cli.training_data import with_training_data
 
         target = _target(file, output)
+        annotations = with_training_data(
+            annotations, training_data, file, activate_dropout=activate_dropout
+        )
         if not annotations.given:
             raise SetupError("nothing is said of the model: give --task, --labels or another flag.")
         if target.exists() and not force:
@@ -240,6 +246,7 @@ def annotate(
 
 
 app.command()(evaluate)
+app.command()(calibrate)
 
 
 def _target(file: Path, output: Path | None) -> Path:

@@ -20,6 +20,7 @@ from service.evaluation.data import (
     unlabeled,
 )
 from service.evaluation.document import After, Bootstrap, DataInfo, Evaluation, ModelInfo
+from service.evaluation.overlap import overlap_warnings
 from service.evaluation.results import (
     Key,
     Scored,
@@ -104,12 +105,13 @@ def evaluate(
     main_passes = compared.main_passes(predictor.manifest.passes)
     main = next(one for one in settings if one.setting.passes == main_passes)
     found = [result_of(one, estimated) for one in settings]
+    hashes = row_hashes(rows.rows)
     return Evaluation(
         created=datetime.now(UTC),
         tools={name: version(name) for name in _TOOLS},
         model=_model_info(path, predictor, rows.facts),
-        data=_data_info(rows),
-        other=None if others is None else _data_info(others),
+        data=_data_info(rows.name, hashes),
+        other=None if others is None else _data_info(others.name, row_hashes(others.rows)),
         seed=seed,
         bootstrap=bootstrap,
         about={**METRICS, **OF_MEASURES},
@@ -119,7 +121,7 @@ def evaluate(
             After(passes=number, metrics=metric_estimates(one, estimated))
             for number, one in sorted(curve.items())
         ),
-        warnings=tuple(warnings_of(main, rows, predictor)),
+        warnings=(*overlap_warnings(rows.name, hashes, predictor), *warnings_of(main, rows)),
         timing=work.timing(),
     )
 
@@ -154,9 +156,9 @@ def _unlabeled(model: Predictor, data: Others, target: Sequence[str]) -> Unlabel
     return unlabeled(model, data)
 
 
-def _data_info(data: Labeled | Unlabeled) -> DataInfo:
-    known = fingerprint(data.name, row_hashes(data.rows))
-    return DataInfo(name=data.name, rows=known.rows, sha256=known.sha256)
+def _data_info(name: str, hashes: Sequence[str]) -> DataInfo:
+    found = fingerprint(name, hashes)
+    return DataInfo(name=name, rows=found.rows, sha256=found.sha256)
 
 
 def _model_info(path: Path, model: Predictor, facts: Facts) -> ModelInfo:

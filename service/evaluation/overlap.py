@@ -3,20 +3,23 @@
 from collections.abc import Mapping, Sequence
 
 from service.calibration.fingerprint import overlap
+from service.inference.predictor import Predictor
 from service.manifest import DataReference
 
 
-def overlap_warnings(
-    name: str, hashes: Sequence[str], known: Mapping[str, DataReference | None]
-) -> list[str]:
-    """What to say of rows that are among the data of a fingerprint.
+def overlap_warnings(name: str, hashes: Sequence[str], model: Predictor) -> list[str]:
+    """What to say of rows that a model was trained or calibrated with.
 
     Args:
         name: of the data with the rows.
         hashes: of the rows, see `row_hashes`.
-        known: what was done with other data, such as "trained", to their fingerprint; None is
-            without.
+        model: that knows the fingerprints of these data, or some of them.
     """
+    document = model.calibrating.found.document
+    known: Mapping[str, DataReference | None] = {
+        "trained": model.manifest.training_data,
+        "calibrated": None if document is None else document.data,
+    }
     found = []
     for done, reference in known.items():
         share = None if reference is None else overlap(reference, hashes)

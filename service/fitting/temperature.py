@@ -47,11 +47,6 @@ def fit_temperature(probabilities: Array, labels: Array) -> float:
     return math.exp(found.x)
 
 
-def class_nll(probabilities: Array, labels: Array, temperature: float = 1.0) -> Array:
-    """(N,) negative log-likelihood of each row, in nats; see `fit_temperature`."""
-    return _nll(_logs(probabilities) / temperature, labels)
-
-
 def _logs(probabilities: Array) -> Array:
     logs: Array = np.log(np.maximum(probabilities.astype(np.float64), _TINY))
     return logs

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
+from service.calibration.document import CalibrationDocument
 from service.core.measures import BoundMeasure, measures_of, read_measures
 from service.core.measures.facts import NO_OFF
 from service.core.measures.standard_error import StandardError
@@ -84,6 +85,7 @@ class Predictor:
         calibrated: bool = True,
     ) -> None:
         self.manifest = artifact.manifest
+        self._artifact = artifact
         self.planned = planned
         self.calibrating = Calibrating(artifact, calibration, calibrated)
         self.facts = self.calibrating.facts
@@ -131,6 +133,11 @@ class Predictor:
     def sampler(self) -> Sampler:
         """The sampler that runs its jobs."""
         return self._sampler
+
+    def with_calibration(self, document: CalibrationDocument | None) -> "Predictor":
+        """The same model with another calibration that fits it, or without any."""
+        found = FoundCalibration(document)
+        return Predictor(self._artifact, self.planned, self._limits, calibration=found)
 
     def predict(
         self,

@@ -1,10 +1,9 @@
-"""Split-conformal prediction: sets and intervals that cover with a stated probability.
+"""Split-conformal prediction: thresholds of sets and intervals with a stated coverage.
 
-One file for each score. A row's score says how badly its target fits its prediction; a threshold
-is a quantile of the scores of data that chose nothing else (`threshold`), and what is predicted for
-a new row is everything whose score is at most that.
+What the scores are, and what is predicted with a threshold, is in `service.core.conformal`.
 """
 
-from service.fitting.conformal.quantile import rows_needed, threshold
+from service.fitting.conformal.quantile import cross_fitted, rows_needed, threshold
+from service.fitting.conformal.sets import set_scores
 
-__all__ = ["rows_needed", "threshold"]
+__all__ = ["cross_fitted", "rows_needed", "set_scores", "threshold"]

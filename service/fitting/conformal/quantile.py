@@ -48,3 +48,26 @@ def rows_needed(coverage: float) -> int:
 
 def _rank(count: int, coverage: float) -> int:
     return math.ceil((count + 1) * coverage - _ROUNDING)
+
+
+def cross_fitted(fitted: Array, tried: Array, coverage: float, name: str) -> dict[str, float]:
+    """The share of rows that are covered by the threshold of the other half of them.
+
+    Args:
+        fitted: (N,) scores, in random order, that choose a threshold.
+        tried: (N,) scores of the same rows that are compared with it.
+        coverage: see `threshold`.
+        name: of the share.
+
+    Returns:
+        Empty if a half has too few rows.
+    """
+    middle = len(fitted) // 2
+    first, second = slice(None, middle), slice(middle, None)
+    if middle < rows_needed(coverage):
+        return {}
+    covered = np.r_[
+        tried[first] <= threshold(fitted[second], coverage),
+        tried[second] <= threshold(fitted[first], coverage),
+    ]
+    return {name: float(covered.mean())}

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from service import annotations, load_model
+from service.calibration.fingerprint import row_hashes
 from service.cli import app
 from service.graph.artifact import read_artifact
 from service.manifest import METADATA_KEY, Manifest
@@ -230,3 +231,21 @@ def test_what_was_written_is_shown(path: Path, tmp_path: Path) -> None:
     ended = annotate(path, *CLASSES, *LABELS, "--output", tmp_path / "copy.onnx")
     for text in ("classification", "a, b, c, d", "y: softmax", "wrote"):
         assert text in ended.output
+
+
+def test_training_data_leave_their_fingerprint(path: Path, tmp_path: Path) -> None:
+    rows = np.arange(20, dtype=np.float64).reshape(5, 4)
+    np.savez(tmp_path / "train.npz", x=np.tile(rows, (2, 1)), y=np.zeros(10))
+    copy = tmp_path / "copy.onnx"
+    found = written(path, "--training-data", tmp_path / "train.npz", "--output", copy)
+    reference = found.training_data
+    assert reference is not None
+    assert (reference.name, reference.rows) == ("train.npz", 10)
+    assert set(reference.smallest) == set(row_hashes({"x": rows.astype(np.float32)}))
+
+
+def test_training_data_of_other_columns_are_refused(path: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "train.npz", x=np.zeros((10, 3)))
+    text = refused(path, "--training-data", tmp_path / "train.npz", "--output", tmp_path / "c.onnx")
+    assert "train.npz" in text
+    assert "(rows, 4)" in text

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from service.errors import InputError
-from service.fitting.noise_precision import fit_noise_precision, normal_nll
+from service.fitting.noise_precision import fit_noise_precision
 
 
 def test_precision_without_variance_over_passes_is_that_of_the_errors() -> None:
@@ -19,19 +18,10 @@ def test_precision_of_noise_is_recovered_beside_variance_over_passes() -> None:
     assert fit_noise_precision(errors, variance) == pytest.approx(0.5, rel=0.07)
 
 
-def test_variance_over_passes_above_the_errors_is_refused() -> None:
+def test_variance_over_passes_above_the_errors_leaves_no_noise() -> None:
     errors = np.random.default_rng(2).normal(0, 0.1, 500)
-    with pytest.raises(InputError, match="no noise is left to fit"):
-        fit_noise_precision(errors, np.full(500, 2.0))
+    assert fit_noise_precision(errors, np.full(500, 2.0)) is None
 
 
-def test_targets_that_equal_the_predictions_are_refused() -> None:
-    with pytest.raises(InputError, match="equal the predictions"):
-        fit_noise_precision(np.zeros(10), np.ones(10))
-
-
-def test_loss_is_the_negative_log_density() -> None:
-    from scipy.stats import norm
-
-    wanted = -norm.logpdf(1.5, scale=2)
-    assert normal_nll(np.array(1.5), np.array(4.0)) == pytest.approx(wanted)
+def test_targets_that_equal_the_predictions_leave_no_noise() -> None:
+    assert fit_noise_precision(np.zeros(10), np.ones(10)) is None

@@ -3,7 +3,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.fitting.temperature import class_nll, fit_temperature
+from service.core.temperature import tempered
+from service.evaluation.metrics.classification import nll
+from service.fitting.temperature import fit_temperature
 
 Array = np.ndarray[Any, Any]
 
@@ -28,15 +30,9 @@ def test_temperature_of_labels_drawn_at_it_is_recovered(temperature: float, clas
 def test_temperature_has_the_least_loss_of_a_grid() -> None:
     probabilities, labels = labeled(5_000, 1.7, 4)
     found = fit_temperature(probabilities, labels)
-    best = class_nll(probabilities, labels, found).mean()
-    grid = [class_nll(probabilities, labels, t).mean() for t in np.geomspace(0.2, 5, 60)]
+    best = nll(tempered(probabilities, found), labels).mean()
+    grid = [nll(tempered(probabilities, t), labels).mean() for t in np.geomspace(0.2, 5, 60)]
     assert best < min(grid) + 1e-4
-
-
-def test_loss_at_temperature_one_is_the_log_of_the_probability_observed() -> None:
-    probabilities, labels = labeled(100, 1.0, 3)
-    wanted = -np.log(probabilities[np.arange(100), labels])
-    assert class_nll(probabilities, labels) == pytest.approx(wanted)
 
 
 def test_rows_that_are_all_right_give_no_extreme_temperature() -> None:
@@ -46,7 +42,6 @@ def test_rows_that_are_all_right_give_no_extreme_temperature() -> None:
     assert 0.5 < found < 1
 
 
-def test_probability_of_zero_of_the_observed_class_gives_a_finite_loss() -> None:
+def test_probability_of_zero_of_the_observed_class_gives_a_finite_temperature() -> None:
     probabilities = np.array([[1.0, 0.0], [0.7, 0.3]])
-    assert np.isfinite(class_nll(probabilities, np.array([1, 0]))).all()
     assert np.isfinite(fit_temperature(probabilities, np.array([1, 0])))

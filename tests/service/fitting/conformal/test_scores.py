@@ -10,8 +10,9 @@ from mapie.regression import ConformalizedQuantileRegressor, SplitConformalRegre
 from scipy.stats import binom
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
-from service.errors import InputError
-from service.fitting.conformal import absolute, aps, cqr, lac, normalized, threshold
+from service.core.calibration import ConformalInterval, IntervalMethod, SetMethod
+from service.core.conformal import class_scores, interval_scores, widened
+from service.fitting.conformal import set_scores, sets, threshold
 
 Array = np.ndarray[Any, Any]
 
@@ -60,38 +61,24 @@ def classified(rows: int, seed: int) -> tuple[Array, Array]:
     return true**1.5 / (true**1.5).sum(axis=1, keepdims=True), labels
 
 
-def lac_sets(probabilities: Array, at: Any) -> Array:
-    found: Array = 1 - probabilities <= at
-    return found
-
-
-def aps_sets(probabilities: Array, at: Any) -> Array:
-    above = np.where(probabilities[:, None, :] > probabilities[:, :, None], 1, 0)
-    found: Array = (above * probabilities[:, None, :]).sum(axis=2) < at
-    return found
-
-
 @pytest.mark.parametrize("coverage", COVERAGES)
-def test_lac_sets_are_those_of_mapie(coverage: float) -> None:
-    (p, y), (new, _) = classified(500, 0), classified(300, 1)
-    other = SplitConformalClassifier(Told().fit(p, y), coverage, "lac", prefit=True)
-    wanted = other.conformalize(p, y).predict_set(new)[1][:, :, 0]
-    assert (lac_sets(new, threshold(lac.scores(p, y), coverage)) == wanted).all()
-
-
-@pytest.mark.parametrize("coverage", COVERAGES)
-def test_aps_sets_are_those_of_mapie(coverage: float) -> None:
+@pytest.mark.parametrize("method", ["lac", "aps"])
+def test_sets_are_those_of_mapie(
+    method: SetMethod, coverage: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (p, y), (new, _) = classified(500, 0), classified(300, 1)
     parts = 1 - np.random.RandomState(3).uniform(size=500)  # MAPIE subtracts what it draws
-    other = SplitConformalClassifier(Told().fit(p, y), coverage, "aps", prefit=True, random_state=3)
-    params = {"include_last_label": True}
-    wanted = other.conformalize(p, y).predict_set(new, conformity_score_params=params)[1][:, :, 0]
-    assert (aps_sets(new, threshold(aps.scores(p, y, parts), coverage)) == wanted).all()
+    monkeypatch.setattr(sets, "parts", lambda rows: parts[:rows])
+    other = SplitConformalClassifier(Told().fit(p, y), coverage, method, True, random_state=3)
+    how = {"include_last_label": True} if method == "aps" else {}
+    wanted = other.conformalize(p, y).predict_set(new, conformity_score_params=how)[1][:, :, 0]
+    at = threshold(set_scores(method, p, y), coverage)
+    assert (class_scores(method, new) <= at).tolist() == wanted.tolist()
 
 
 def test_aps_score_lies_between_the_sums_without_and_with_the_own_class() -> None:
     p = np.array([[0.5, 0.3, 0.2]] * 1000)
-    found = aps.scores(p, np.ones(1000, int), np.random.default_rng(0).random(1000))
+    found = set_scores("aps", p, np.ones(1000, int))
     assert (found.min() >= 0.5, found.max() <= 0.8) == (True, True)
     assert found.mean() == pytest.approx(0.65, abs=0.02)
 
@@ -104,59 +91,45 @@ def regressed(rows: int, seed: int) -> tuple[Array, Array]:
     return x, mean + rng.normal(0, 2 * scale)
 
 
-@pytest.mark.parametrize("coverage", COVERAGES)
-def test_absolute_intervals_are_those_of_mapie(coverage: float) -> None:
-    (x, y), (new, _) = regressed(500, 0), regressed(300, 1)
-    other = SplitConformalRegressor(Column(0).fit(x, y), coverage, "absolute", prefit=True)
-    _, wanted = other.conformalize(x, y).predict_interval(new)
-    half = threshold(absolute.scores(y, x[:, 0]), coverage)
-    assert new[:, 0] - half == pytest.approx(wanted[:, 0, 0])
-    assert new[:, 0] + half == pytest.approx(wanted[:, 1, 0])
+def other_intervals(method: IntervalMethod, coverage: float, x: Array, y: Array) -> Any:
+    """MAPIE's method, fitted."""
+    columns = [Column(number).fit(x, y) for number in range(4)]
+    if method == "cqr":
+        found = ConformalizedQuantileRegressor([*columns[2:], columns[0]], coverage, prefit=True)
+        return found.conformalize(x, y)
+    score: Any = "absolute"
+    if method == "normalized":
+        score = ResidualNormalisedScore(residual_estimator=columns[1], prefit=True, sym=True)
+    found = SplitConformalRegressor(columns[0], coverage, score, prefit=True)
+    return found.conformalize(x, y)
 
 
 @pytest.mark.parametrize("coverage", COVERAGES)
-def test_normalized_intervals_are_those_of_mapie(coverage: float) -> None:
+@pytest.mark.parametrize("method", ["absolute", "normalized", "cqr"])
+def test_intervals_are_those_of_mapie(method: IntervalMethod, coverage: float) -> None:
     (x, y), (new, _) = regressed(500, 0), regressed(300, 1)
-    scale = Column(1).fit(x, y)
-    score = ResidualNormalisedScore(residual_estimator=scale, prefit=True, sym=True)
-    other = SplitConformalRegressor(Column(0).fit(x, y), coverage, score, prefit=True)
-    _, wanted = other.conformalize(x, y).predict_interval(new)
-    half = threshold(normalized.scores(y, x[:, 0], x[:, 1]), coverage) * new[:, 1]
-    assert new[:, 0] - half == pytest.approx(wanted[:, 0, 0])
-    assert new[:, 0] + half == pytest.approx(wanted[:, 1, 0])
+    how = {"symmetric_correction": True} if method == "cqr" else {}
+    _, wanted = other_intervals(method, coverage, x, y).predict_interval(new, **how)
+    bases = [None if method == "absolute" else _base(method, rows) for rows in (x, new)]
+    scores = np.maximum(*interval_scores(method, x[:, 0], bases[0], y))
+    at = threshold(scores, coverage)
+    found = widened(ConformalInterval(method, coverage, at, at), new[:, 0], bases[1])
+    assert found == pytest.approx(wanted[:, :, 0])
 
 
-@pytest.mark.parametrize("coverage", COVERAGES)
-def test_cqr_intervals_are_those_of_mapie(coverage: float) -> None:
-    (x, y), (new, _) = regressed(500, 0), regressed(300, 1)
-    columns = [Column(2).fit(x, y), Column(3).fit(x, y), Column(0).fit(x, y)]
-    other = ConformalizedQuantileRegressor(columns, coverage, prefit=True).conformalize(x, y)
-    _, wanted = other.predict_interval(new, symmetric_correction=True)
-    wider = threshold(cqr.scores(y, x[:, 2], x[:, 3]), coverage)
-    assert new[:, 2] - wider == pytest.approx(wanted[:, 0, 0])
-    assert new[:, 3] + wider == pytest.approx(wanted[:, 1, 0])
-
-
-def test_scale_of_zero_gives_no_normalized_interval() -> None:
-    with pytest.raises(InputError, match="a standard deviation of 0"):
-        normalized.scores(np.ones(2), np.ones(2), np.array([1.0, 0.0]))
+def _base(method: IntervalMethod, x: Array) -> Array:
+    found: Array = x[:, 1] if method == "normalized" else x[:, 2:]
+    return found
 
 
 @pytest.mark.parametrize("method", ["lac", "aps"])
-def test_sets_cover_over_many_splits(method: str) -> None:
+def test_sets_cover_over_many_splits(method: SetMethod) -> None:
     splits, rows, coverage = 3000, 60, 0.9
     p, y = classified(splits * (rows + 1), 5)
-    score = (
-        lac.scores(p, y)
-        if method == "lac"
-        else aps.scores(p, y, np.random.default_rng(0).random(len(y)))
-    )
-    parts = score.reshape(splits, rows + 1)
-    at = np.array([threshold(part[1:], coverage) for part in parts])
-    sets = (lac_sets if method == "lac" else aps_sets)(
-        p.reshape(splits, rows + 1, 4)[:, 0], at[:, None]
-    )
-    covered = sets[np.arange(splits), y.reshape(splits, rows + 1)[:, 0]].sum()
+    fitted = set_scores(method, p, y).reshape(splits, rows + 1)
+    tried = class_scores(method, p)[np.arange(len(y)), y].reshape(splits, rows + 1)
+    at = np.array([threshold(part[1:], coverage) for part in fitted])
+    covered = (tried[:, 0] <= at).sum()
     assert covered >= binom.ppf(1e-7, splits, coverage)
     if method == "lac":
         assert covered <= binom.ppf(1 - 1e-7, splits, coverage + 1 / (rows + 1))

@@ -1,0 +1,1 @@
+"""`mcdropout calibrate`."""

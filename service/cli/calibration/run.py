@@ -1,0 +1,51 @@
+"""Fits a calibration with a progress bar."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+
+from service.evaluation.data import Labeled, read_labeled
+from service.fitting import Asked, Outcome
+from service.fitting.fit import fit
+from service.inference.predictor import Predictor, load_model
+from service.runtime.device import choose_device
+
+#: Number of runs of half of the rows that a fitted rate scale takes, about.
+_RUNS = 17
+
+
+def run(
+    file: Path,
+    data: Path,
+    asked: Asked,
+    *,
+    target: Sequence[str] = (),
+    output: str | None = None,
+    device: str = "cpu",
+) -> Outcome:
+    """Load a model and labeled data, and fit.
+
+    Args:
+        file: of the model.
+        data, target, output: see `read_labeled`.
+        asked: what to fit.
+        device: see `choose_device`.
+
+    Raises:
+        MCDropoutError: see `service.fitting.calibrate`.
+    """
+    model = load_model(file, choose_device(device).providers, on_misfit="ignore").with_calibration(
+        None
+    )
+    labeled = read_labeled(data, model, target, output=output)
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(f"{len(labeled)} rows", total=_samples(model, labeled, asked))
+        return fit(file, model, labeled, asked, lambda samples: bar.advance(task, samples))
+
+
+def _samples(model: Predictor, data: Labeled, asked: Asked) -> float:
+    """Number of samples that will run, about."""
+    halves = 3 + asked.rate_scale * _RUNS + (asked.intervals == "cqr") * len(asked.coverages)
+    return halves / 2 * len(data) * asked.options.max_passes(model.manifest.passes)

@@ -1,0 +1,65 @@
+"""What to fit."""
+
+from dataclasses import dataclass, replace
+
+from service.core.calibration import IntervalMethod, SetMethod
+from service.errors import InputError
+from service.protocol.options import Options
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What to fit, besides a temperature or a noise precision.
+
+    Attributes:
+        coverages: of prediction sets and intervals; the first is the default of requests.
+        sets: method of prediction sets.
+        intervals: method of prediction intervals.
+        rate_scale: whether to fit a factor of the dropout rates; it runs the model a dozen times.
+        target_risk: maximum share of errors among accepted answers; None: see `coverage`.
+        coverage: share of answers to accept; None: without `target_risk`, none is chosen.
+        confidence: of the guarantee that the risk is at most `target_risk`.
+        measure: that accepts; None: predictive_entropy, or of a regression total or std.
+        error_tolerance: absolute error above which a prediction of a regression is wrong.
+        options: how the model is sampled, without a seed with 0; its `measures` are not used.
+
+    Raises:
+        InputError: a value is out of range, or two exclude each other.
+    """
+
+    coverages: tuple[float, ...] = (0.9, 0.95)
+    sets: SetMethod = "aps"
+    intervals: IntervalMethod = "normalized"
+    rate_scale: bool = False
+    target_risk: float | None = None
+    coverage: float | None = None
+    confidence: float = 0.95
+    measure: str | None = None
+    error_tolerance: float | None = None
+    options: Options = Options()
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        object.__setattr__(self, "coverages", tuple(self.coverages))
+        if self.options.seed is None:
+            object.__setattr__(self, "options", replace(self.options, seed=0))
+        shares = {f"coverages has {c:g}": c for c in self.coverages}
+        for name in ("target_risk", "coverage", "confidence"):
+            if (value := getattr(self, name)) is not None:
+                shares[f"{name} is {value:g}"] = value
+        for said, value in shares.items():
+            if not 0 < value < 1:
+                raise InputError(f"{said}; it must be above 0 and below 1.")
+        if len(set(self.coverages)) < len(self.coverages):
+            raise InputError(f"coverages has one twice: {[*self.coverages]}.")
+        if self.target_risk is not None and self.coverage is not None:
+            raise InputError("target_risk and coverage are both given; a threshold is for one.")
+        if self.measure is not None and not self.selects:
+            raise InputError("measure is given without target_risk or coverage; give one of them.")
+        if self.options.adaptive is not None:
+            raise InputError("passes is a stopping rule; give a number of passes.")
+
+    @property
+    def selects(self) -> bool:
+        """Whether a threshold is chosen."""
+        return self.target_risk is not None or self.coverage is not None

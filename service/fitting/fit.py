@@ -1,0 +1,219 @@
+"""Fits the calibration of a model to labeled data."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.calibration.document import (
+    CalibrationDocument,
+    Metrics,
+    ModelReference,
+    SamplingReference,
+    calibration_of,
+)
+from service.calibration.fingerprint import fingerprint, row_hashes
+from service.core.measures.facts import Facts
+from service.draft import draft_of
+from service.errors import InputError, SetupError
+from service.evaluation.data import Labeled, output_of
+from service.evaluation.overlap import overlap_warnings
+from service.evaluation.runs import Progress, predict_rows
+from service.fitting.asked import Asked
+from service.fitting.choose import choose
+from service.fitting.classification import ClassificationFit
+from service.fitting.rate_scale import RateScale, fit_rate_scale, maximum_scale
+from service.fitting.reference import reference
+from service.fitting.regression import RegressionFit
+from service.fitting.seen import Index, Seen, halves, seen
+from service.fitting.task import TaskFit
+from service.graph.beside import model_sha256
+from service.inference.predictor import Predictor
+from service.protocol.options import SEED_LIMIT, AskedMeasure, Options
+
+Array = NDArray[Any]
+
+#: Packages whose versions are written down.
+_TOOLS = ("mcdropout", "numpy", "scipy")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was fitted.
+
+    Attributes:
+        path: where it is looked for, beside the model.
+        document: to be written there.
+        rate_scale: how the rate scale was chosen; None: it was not asked for.
+        notes: what to know about it, for people.
+    """
+
+    path: Path
+    document: CalibrationDocument
+    rate_scale: RateScale | None = None
+    notes: tuple[str, ...] = ()
+
+    def save(self, path: str | Path | None = None, *, force: bool = False) -> Path:
+        """Write the document; the file is whole, or not there.
+
+        Args:
+            path: of the file; None: where it is looked for.
+            force: replace an existing file.
+
+        Returns:
+            The path.
+
+        Raises:
+            SetupError: the file is there already, and `force` is not set.
+        """
+        to = self.path if path is None else Path(path)
+        require_writable(to, force)
+        with draft_of(to) as draft:
+            draft.write_text(self.document.as_json())
+        return to
+
+
+def require_writable(path: Path, force: bool) -> None:
+    """Check that a calibration may be written.
+
+    Raises:
+        SetupError: the file is there already, and `force` is not set.
+    """
+    if path.exists() and not force:
+        raise SetupError(f"{path} already exists. Give another --output, or use --force.")
+
+
+def fit(
+    file: Path, model: Predictor, data: Labeled, asked: Asked, progress: Progress | None = None
+) -> Outcome:
+    """Fit the calibration of a model.
+
+    The rows are divided into halves at random, always in the same way. The first half chooses the
+    rate scale, and the temperature or the noise precision. The second half, which chose none of
+    them, chooses the thresholds of sets and intervals, and gives the metrics. The values that
+    accept answers are in the same order whatever the temperature or the noise precision, so that
+    all rows choose their threshold; if a rate scale was fitted, the second half does.
+
+    Args:
+        file: of the model.
+        model: the same, without a calibration.
+        data: that the model was not trained with.
+        asked: what to fit.
+        progress: see `Progress`.
+
+    Raises:
+        InputError: what is asked for does not suit the model, or there are too few rows.
+        FittingError: no threshold reaches the target risk.
+    """
+    task = _task_fit(data, asked)
+    first, second = halves(len(data))
+    runs = _Runs(model.with_calibration(None), data, asked.options, progress)
+    rates = _rate_scale(task, runs, first) if asked.rate_scale else None
+    if rates is not None:
+        runs = replace(runs, options=replace(runs.options, rate_scale=rates.value))
+    scaling = task.scaling(runs.see(task.first_measures, first))
+    begun = _begun(file, runs).model_copy(
+        update={"temperature": scaling.temperature, "noise_precision": scaling.noise_precision}
+    )
+    runs = replace(runs, model=model.with_calibration(begun))
+    facts = output_of(runs.model, data.facts.output)
+    certainty = task.certainty(facts)
+    measure = asked.measure or certainty
+    rows = runs.see(sorted({measure, certainty, *task.first_measures}))
+    held = rows.take(second)
+    rules = task.rules(held, facts, _bases(task, facts, runs, second))
+    whole = begun.model_copy(
+        update={
+            "sets": rules.sets,
+            "intervals": rules.intervals,
+            "selection": choose(task, rows if rates is None else held, measure),
+            "reference": {name: reference(rows.measures[name]) for name in {measure, certainty}},
+            "metrics": Metrics(
+                before=task.metrics(held, data.facts),
+                after={**task.metrics(held, facts), **rules.metrics},
+            ),
+        }
+    )
+    known = overlap_warnings(data.name, row_hashes(data.rows), model)
+    return Outcome(calibration_of(file), whole, rates, (*known, *scaling.notes))
+
+
+@dataclass(frozen=True)
+class _Runs:
+    """Runs a model on labeled data, always with the same seed.
+
+    Attributes:
+        model, data, options, progress: see `fit`.
+    """
+
+    model: Predictor
+    data: Labeled
+    options: Options
+    progress: Progress | None
+
+    def see(self, measures: Iterable[AskedMeasure], index: Index | None = None) -> Seen:
+        """Predictions of all rows, or of some."""
+        some = self.data if index is None else self.data.take(index)
+        options = replace(self.options, measures=tuple(measures))
+        found = predict_rows(self.model, some.rows, options, progress=self.progress)
+        return seen(found[some.facts.output], some.targets, some.facts)
+
+
+def _task_fit(data: Labeled, asked: Asked) -> TaskFit:
+    match data.facts.task:
+        case "classification":
+            return ClassificationFit(data.facts, asked)
+        case "regression" | "heteroscedastic_regression":
+            return RegressionFit(data.facts, asked)
+    raise InputError(
+        f"a model of task {data.facts.task!r} cannot be calibrated; one of a classification or a "
+        "regression can."
+    )
+
+
+def _rate_scale(task: TaskFit, runs: _Runs, index: Index) -> RateScale:
+    def losses(scale: float, number: int) -> Array:
+        seed = ((runs.options.seed or 0) + number) % SEED_LIMIT
+        scaled = replace(runs, options=replace(runs.options, rate_scale=scale, seed=seed))
+        return task.losses(scaled.see(task.first_measures, index))
+
+    rates = [site.rate for site in runs.model.manifest.sites if site.rate is not None]
+    if not rates:
+        raise InputError("the model has no dropout rates that a rate scale could change.")
+    return fit_rate_scale(losses, maximum_scale(np.array(rates)))
+
+
+def _bases(task: TaskFit, facts: Facts, runs: _Runs, index: Index) -> Mapping[float, Array]:
+    """Coverage to the values of `TaskFit.base` of some rows."""
+    asked = {c: task.base(c, facts) for c in task.asked.coverages}
+    found = {c: runs.see([one], index).measures for c, one in asked.items() if one is not None}
+    return {coverage: next(iter(values.values())) for coverage, values in found.items()}
+
+
+def _begun(file: Path, runs: _Runs) -> CalibrationDocument:
+    """A document that says of what it is, and nothing yet that was fitted."""
+    manifest, options = runs.model.manifest, runs.options
+    return CalibrationDocument(
+        model=ModelReference(
+            sha256=model_sha256(file),
+            task=manifest.task,
+            outputs=tuple(spec.name for spec in manifest.outputs),
+        ),
+        output=runs.data.facts.output,
+        data=fingerprint(runs.data.name, row_hashes(runs.data.rows)),
+        created=datetime.now(UTC).replace(microsecond=0),
+        tools={name: version(name) for name in _TOOLS},
+        sampling=SamplingReference(
+            passes=options.max_passes(manifest.passes),
+            rate_scale=1.0 if options.rate_scale is None else options.rate_scale,
+            masks=options.masks,
+            sampling=options.sampling,
+            sites=None if options.sites is None else tuple(options.sites),
+            seed=options.seed or 0,
+        ),
+    )
