@@ -17,10 +17,17 @@ def browser() -> Iterator[Browser]:
         yield running
 
 
-@pytest.fixture
-def screen(browser: Browser, server: LocalServer, client: httpx.Client) -> Iterator[Screen]:
-    """The page, as it is after its first answer."""
+@pytest.fixture(scope="module")
+def opened(browser: Browser, server: LocalServer, client: httpx.Client) -> Iterator[Screen]:
+    """A window that the tests of a file share."""
     with watched(browser, server.url.removeprefix("http://")) as (page, watch):
-        found = Screen(page, watch, client, server.url)
-        found.load()
-        yield found
+        yield Screen(page, watch, client, server.url)
+
+
+@pytest.fixture
+def screen(opened: Screen) -> Iterator[Screen]:
+    """The page, loaded anew, after its first answer."""
+    opened.load()
+    yield opened
+    opened.page.unroute_all()
+    opened.watch.require_clean()

@@ -98,6 +98,6 @@ class Screen:
             self.page.mouse.move(*at(stroke[0]))
             self.page.mouse.down()
             for point in stroke[1:]:
-                self.page.mouse.move(*at(point), steps=6)
+                self.page.mouse.move(*at(point))
             self.page.mouse.up()
         self.settle()

@@ -112,13 +112,16 @@ const blank = (spec) =>
 /** A pad to draw on, and the same row as numbers. */
 function imageEditor(spec, changed) {
   const numbers = jsonEditor(spec, () => {
+    drawn = false;
     pad.write(numbers.read());
     changed();
   });
   const pad = padEditor(spec, () => {
-    numbers.write(pad.read());
+    drawn = true;
     changed();
   });
+  // Whichever was used last is what counts, and the other follows when the row is read.
+  let drawn = false;
   return {
     element: h(
       "div",
@@ -126,8 +129,12 @@ function imageEditor(spec, changed) {
       pad.element,
       h("details", { class: "numbers" }, h("summary", {}, "As numbers"), numbers.element),
     ),
-    read: numbers.read,
+    read() {
+      if (drawn) numbers.write(pad.read());
+      return numbers.read();
+    },
     write(value) {
+      drawn = false;
       numbers.write(value);
       pad.write(numbers.read());
     },

@@ -6,8 +6,8 @@ import { nested, rowShape, sideOf } from "./signature.js";
 
 /** Dots of the drawing's side; a multiple of the sides that are drawn. */
 const DOTS = 256;
-/** Width of a stroke, as a share of the side. */
-const STROKE = 0.085;
+/** Width of a stroke, as a share of the side: that of the data set's digits in their boxes. */
+const STROKE = 0.12;
 /** How far an arrow key moves the pen. */
 const STEP = 8;
 const ARROWS = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] };
@@ -35,17 +35,29 @@ export function padEditor(spec, changed) {
     "aria-label": `${side} by ${side} pixels, as the model reads them`,
   });
   const hint = h("p", { class: "pad-hint", "aria-hidden": "true" }, "Draw here");
-  const draw = pen(canvas, () => {
-    hint.hidden = true;
+  let stale = false;
+  /** Read the drawing, at most once a frame: a finger moves more often. */
+  const refresh = () => {
+    if (!stale) return;
+    stale = false;
     cells = scaledDown(ink(canvas), side, most);
     paint(seen, cells, most);
+  };
+  const draw = pen(canvas, () => {
+    hint.hidden = true;
+    if (!stale) requestAnimationFrame(refresh);
+    stale = true;
     changed();
   });
-  const clear = () => {
+  const show = (image) => {
     draw.clear();
+    stale = false;
     hint.hidden = false;
-    cells = cells.map(() => 0);
+    cells = image;
     paint(seen, cells, most);
+  };
+  const clear = () => {
+    show(new Array(side * side).fill(0));
     changed();
   };
   canvas.addEventListener("keydown", (event) => {
@@ -67,13 +79,13 @@ export function padEditor(spec, changed) {
         h("button", { type: "button", class: "quiet", click: clear }, "Clear"),
       ),
     ),
-    read: () => nested(cells, shape),
+    read() {
+      refresh();
+      return nested(cells, shape);
+    },
     write(value) {
       const flat = [value].flat(Infinity).map(Number);
-      draw.clear();
-      hint.hidden = false;
-      cells = cells.map((_, i) => (Number.isFinite(flat[i]) ? flat[i] : 0));
-      paint(seen, cells, most);
+      show(cells.map((_, i) => (Number.isFinite(flat[i]) ? flat[i] : 0)));
     },
   };
 }
@@ -130,7 +142,9 @@ const bounded = (x) => Math.min(DOTS, Math.max(0, x));
 
 function ink(canvas) {
   const { data } = canvas.getContext("2d").getImageData(0, 0, DOTS, DOTS);
-  return { side: DOTS, data: Float32Array.from({ length: DOTS * DOTS }, (_, i) => data[4 * i + 3] / 255) };
+  const opacity = new Float32Array(DOTS * DOTS);
+  for (let i = 0; i < opacity.length; i++) opacity[i] = data[4 * i + 3] / 255;
+  return { side: DOTS, data: opacity };
 }
 
 /** Black on nothing; the style sheet inverts it on a dark page. */

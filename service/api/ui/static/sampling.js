@@ -66,7 +66,7 @@ const typed = (field) => {
 function passesControl(details, changed) {
   const { field, elements } = sliding({
     label: "Passes",
-    slider: { min: FEWEST, max: MOST, step: 0.01 },
+    slider: { min: FEWEST, max: MOST, step: 0.05 },
     value: details.passes,
     toField: (power) => round125(10 ** power),
     toSlider: (passes) => Math.log10(Math.max(1, passes || 1)),
