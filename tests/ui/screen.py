@@ -42,7 +42,7 @@ class Screen:
         """Wait; the page's policy does not let Playwright evaluate a condition in it."""
         deadline = time.monotonic() + PATIENCE / 1000
         while not true():
-            assert time.monotonic() < deadline
+            assert time.monotonic() < deadline, self.page.inner_text("#answer")
             self.page.wait_for_timeout(20)
 
     def choose(self, model: str) -> None:

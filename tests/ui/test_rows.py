@@ -131,7 +131,7 @@ def test_npy_file_that_does_not_fit_is_refused(screen: Screen, tmp_path: Path) -
     screen.page.locator("details.rows").evaluate("fold => fold.open = true")
     note = screen.page.locator(".rows").get_by_role("alert")
     for array, error in (
-        (np.arange(3.0), "instances[0] is 0"),
+        (np.arange(3.0), "instances[0] is the number 0"),
         (
             np.asfortranarray(np.ones((2, 3))),
             "rows.npy cannot be read: its elements are in Fortran",

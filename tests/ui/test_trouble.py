@@ -81,7 +81,7 @@ def test_slow_server_is_said(screen: Screen) -> None:
     held: list[Route] = []
     screen.page.route("**/*:predict", lambda route: held.append(route))
     screen.set("passes", 50)
-    screen.until(lambda: screen.note.startswith("The server has been working for "))
+    screen.until(lambda: screen.note.startswith("The server has not answered for "))
     for route in held:
         route.continue_()
     screen.page.unroute("**/*:predict")

@@ -3,6 +3,9 @@
 /** Samples (rows × passes × elements) up to which an answer holds those of every pass. */
 const MOST_SAMPLES = 20_000;
 
+/** Passes that are enough for a band: more would not be seen, and it has to follow a finger. */
+const MOST_FOR_RANGE = 200;
+
 const CALIBRATED = ["accept", "reason", "prediction_set", "prediction_interval"];
 const OF_A_ROW = [
   ...["label", "predicted_class", "interval", "predictive_interval", "standard_error"],
@@ -30,7 +33,8 @@ export const aboutRows = (details, instances, options) =>
   ask(details, instances, options, offered(details, OF_MANY_ROWS));
 
 /** A question about one input over a range, with the ends of a wide and a narrow band. */
-export function aboutRange(details, values, options) {
+export function aboutRange(details, values, asked) {
+  const options = { ...asked, passes: Math.min(asked.passes, MOST_FOR_RANGE) };
   const bands = offered(details, ["quantiles"]).map((name) => ({ [name]: [0.05, 0.25, 0.75, 0.95] }));
   return ask(details, values, options, [...bands, ...samples(details, values.length, options)]);
 }

@@ -40,10 +40,15 @@ export function showRows(place, specs, changed) {
     }
   };
   const openFile = (file) => file && attempt(() => rowsOfFile(file, specs), file.name);
+  const chosen = () => {
+    openFile(file.files[0]);
+    // So that the same file can be chosen again when it has been changed.
+    file.value = "";
+  };
 
   const [textId, fileId] = [newId("paste"), newId("file")];
   const text = h("textarea", { id: textId, class: "code", rows: 4, spellcheck: "false" });
-  const file = h("input", { id: fileId, type: "file", accept: ".csv,.tsv,.json,.npy", change: () => openFile(file.files[0]) });
+  const file = h("input", { id: fileId, type: "file", accept: ".csv,.tsv,.json,.npy", change: chosen });
   const fold = h(
     "details",
     { class: "fold rows" },

@@ -14,11 +14,14 @@ export function runLine(element, { stop, reproduce }) {
   const again = h("button", { type: "button", class: "quiet", hidden: true, click: reproduce }, "Reproduce");
   element.replaceChildren(text, note, stopButton, again);
   let timer = null;
-  let begun = 0;
+  let heard = 0; // when the server last said something
+  let next = null; // the passes of the next estimate; null: there is none yet
 
   const waiting = () => {
-    const seconds = Math.round((performance.now() - begun) / 1000);
-    note.textContent = seconds >= SLOW ? `The server has been working for ${seconds} s.` : "";
+    const seconds = Math.round((performance.now() - heard) / 1000);
+    if (seconds < SLOW) note.textContent = "";
+    else if (next === null) note.textContent = `The server has not answered for ${seconds} s.`;
+    else note.textContent = `The next estimate comes after ${count(next)} passes.`;
   };
   return {
     /** A change has been made that is not asked about yet. */
@@ -27,7 +30,8 @@ export function runLine(element, { stop, reproduce }) {
     },
     begin() {
       show(element, true);
-      begun = performance.now();
+      heard = performance.now();
+      next = null;
       clearInterval(timer);
       timer = setInterval(waiting, 500);
       note.textContent = "";
@@ -36,6 +40,9 @@ export function runLine(element, { stop, reproduce }) {
       element.dataset.state = "running";
     },
     estimate({ passes, seed }) {
+      heard = performance.now();
+      next = 2 * passes;
+      note.textContent = "";
       text.replaceChildren(datum(passes, count(passes), { "data-passes": "" }), " passes · seed ", datum(seed, String(seed), { "data-seed": "" }));
     },
     end(said = "", state = "done") {
