@@ -9,9 +9,14 @@ from typing import Any
 import httpx
 from playwright.sync_api import Locator, Page
 
-from tests.browser import PATIENCE, Watch
+from tests.browser import Opened
 
 Point = tuple[float, float]
+
+#: Seconds to wait for anything.
+PATIENCE = 30
+#: How Chromium reports an answer with a 4xx status, of which the page shows the text.
+_REFUSED = "Failed to load resource"
 
 
 @dataclass
@@ -19,16 +24,24 @@ class Screen:
     """The page of a server.
 
     Attributes:
-        page: in the browser.
-        watch: over what it must not do.
+        opened: in the browser.
         client: of the server, which gives what the page should show.
         url: of the server.
     """
 
-    page: Page
-    watch: Watch
+    opened: Opened
     client: httpx.Client
     url: str
+
+    @property
+    def page(self) -> Page:
+        return self.opened.page
+
+    def require_clean(self) -> None:
+        """Check that nothing failed, no policy was violated and no other host was asked."""
+        complaints = [c for c in self.opened.complaints if not c.startswith(_REFUSED)]
+        others = [r for r in self.opened.requests if not r.startswith((self.url, "data:", "blob:"))]
+        assert (complaints, others) == ([], [])
 
     def load(self) -> None:
         self.page.goto(self.url)
@@ -40,7 +53,7 @@ class Screen:
 
     def until(self, true: Callable[[], bool]) -> None:
         """Wait; the page's policy does not let Playwright evaluate a condition in it."""
-        deadline = time.monotonic() + PATIENCE / 1000
+        deadline = time.monotonic() + PATIENCE
         while not true():
             assert time.monotonic() < deadline, self.page.inner_text("#answer")
             self.page.wait_for_timeout(20)

@@ -5,7 +5,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from scripts.local_server import LocalServer
-from tests.browser import is_wider_than_its_window, require_accessible, watched
+from tests.browser import DESKTOP, PHONE, opened
 from tests.ui.screen import Screen
 
 pytestmark = pytest.mark.slow
@@ -30,22 +30,23 @@ def test_models_have_state_version_and_what_verification_saw(screen: Screen) -> 
         assert f"{rate:.3g}" in text
 
 
-@pytest.mark.parametrize(("width", "dark"), [(360, True), (1440, False)])
+@pytest.mark.parametrize(("size", "dark"), [(PHONE, True), (DESKTOP, False)])
 def test_page_fits_and_is_accessible(
-    browser: Browser, server: LocalServer, client: httpx.Client, width: int, dark: bool
+    browser: Browser,
+    server: LocalServer,
+    client: httpx.Client,
+    size: tuple[int, int],
+    dark: bool,
 ) -> None:
-    with watched(browser, server.url.removeprefix("http://"), width=width, dark=dark) as (
-        page,
-        watch,
-    ):
-        screen = Screen(page, watch, client, server.url)
-        screen.load()
+    with opened(browser, server.url, size, dark=dark) as found:
+        screen = Screen(found, client, server.url)
+        screen.settle()
         for model in ("co2", "digits"):
             screen.choose(model)
-            for fold in page.locator("details").all():
-                fold.evaluate("fold => fold.open = true")
-            assert not is_wider_than_its_window(page)
-            require_accessible(page)
+            found.page.eval_on_selector_all("details", "all => all.forEach(one => one.open = true)")
+            assert found.sideways() == 0
+            assert found.serious_violations() == []
+        screen.require_clean()
 
 
 def test_page_is_painted_soon(screen: Screen) -> None:

@@ -2,13 +2,15 @@
 
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import ExitStack
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, Route
 
 from scripts.local_server import free_port, local_server
-from tests.browser import watched
+from tests.browser import opened
 from tests.conftest import STORE
 from tests.ui.screen import Screen
 
@@ -27,10 +29,9 @@ def test_key_is_asked_for_and_kept_in_memory_alone(browser: Browser) -> None:
     with (
         local_server(STORE, env) as server,
         httpx.Client(base_url=server.url, headers={"X-API-Key": KEY}) as client,
-        watched(browser, server.url.removeprefix("http://")) as (page, watch),
+        opened(browser, server.url) as found,
     ):
-        screen = Screen(page, watch, client, server.url)
-        page.goto(server.url)
+        screen, page = Screen(found, client, server.url), found.page
         page.wait_for_selector("#key-dialog[open]")
         assert page.inner_text("#key-reason").startswith("this server requires a valid API key")
         enter_key(page, "another-key-than-the-right-one")
@@ -49,32 +50,38 @@ def test_key_is_asked_for_and_kept_in_memory_alone(browser: Browser) -> None:
         page.wait_for_selector("#key-dialog[open]")
 
 
-def test_server_that_dies_in_mid_stream_is_said_and_tried_again(browser: Browser) -> None:
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as found:
+        yield found
+
+
+def test_server_that_dies_in_mid_stream_is_said_and_tried_again(
+    browser: Browser, stack: ExitStack
+) -> None:
     port = free_port()
-    with watched(browser, f"127.0.0.1:{port}") as (page, watch):
-        with (
-            local_server(STORE, port=port) as server,
-            httpx.Client(base_url=server.url) as client,
-        ):
-            screen = Screen(page, watch, client, server.url)
-            screen.load()
+    url = f"http://127.0.0.1:{port}"
+    with httpx.Client(base_url=url) as client:
+        with local_server(STORE, port=port) as server:
+            window = stack.enter_context(opened(browser, url))
+            screen, page = Screen(window, client, url), window.page
+            screen.settle()
             screen.set("passes", 1_000_000)
             screen.until(lambda: screen.passes > 1000)
             server.process.send_signal(signal.SIGKILL)
             server.process.wait()
             page.wait_for_selector("#trouble:not([hidden])")
-            text = page.inner_text("#trouble")
-            assert f"The server at 127.0.0.1:{port} is gone" in text
+            assert f"The server at 127.0.0.1:{port} is gone" in page.inner_text("#trouble")
             assert screen.note == "The answer was cut off: this is the last estimate that arrived."
             assert screen.passes >= 1000
-        page.click("#trouble button")
-        page.wait_for_selector("#trouble:not([hidden])")
         screen.set("passes", 100)
+        screen.settle("cut")
         with local_server(STORE, port=port):
             page.click("#trouble button")
             screen.settle()
             assert not page.is_visible("#trouble")
             assert screen.passes == 100
+        screen.require_clean()
 
 
 def test_slow_server_is_said(screen: Screen) -> None:
