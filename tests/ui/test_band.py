@@ -1,5 +1,6 @@
 """A regression over a range, far beyond its data."""
 
+import json
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ def answered(screen: Screen, act: Any) -> list[list[float]]:
     ) as waited:
         act()
     waited.value.finished()
-    asked = waited.value.request.post_data_json["instances"]
+    asked = json.loads(waited.value.request.post_data or "")["instances"]
     screen.until(lambda: [row[0] for row in shown(screen)] == [year for (year,) in asked])
     return shown(screen)
 

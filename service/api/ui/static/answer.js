@@ -83,6 +83,7 @@ function winner(first, prediction) {
       { class: "beside" },
       datum(first.mean, percent(first.mean), { class: "middling" }),
       first.low !== null && h("span", { class: "hint" }, `90 % of the passes: ${percent(first.low)} to ${percent(first.high)}`),
+      first.calibrated !== null && h("span", { class: "hint" }, "calibrated: ", datum(first.calibrated, percent(first.calibrated), { "data-calibrated": "" })),
     ),
   ];
 }

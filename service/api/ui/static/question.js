@@ -6,20 +6,17 @@ const MOST_SAMPLES = 20_000;
 /** Passes that are enough for a band: more would not be seen, and it has to follow a finger. */
 const MOST_FOR_RANGE = 200;
 
-const CALIBRATED = ["accept", "reason", "prediction_set", "prediction_interval"];
 const OF_A_ROW = [
   ...["label", "predicted_class", "interval", "predictive_interval", "standard_error"],
   ...["predictive_entropy", "expected_entropy", "mutual_information"],
   ...["total", "aleatoric", "epistemic"],
-  ...CALIBRATED,
 ];
 const OF_MANY_ROWS = [
   ...["label", "confidence", "std", "interval"],
   ...["predictive_entropy", "mutual_information"],
-  ...CALIBRATED,
 ];
 
-/** The measures of a model among some. */
+/** The measures of a model among some. Those of its calibration come by themselves. */
 export const offered = (details, names) =>
   names.filter((name) => details.measures.some((measure) => measure.name === name));
 

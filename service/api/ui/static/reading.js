@@ -35,6 +35,7 @@ export function elementsOf(details, prediction, form) {
   const intervals = prediction.interval && pairs(prediction.interval);
   const errors = prediction.standard_error && flat(prediction.standard_error);
   const members = prediction.prediction_set && flat(prediction.prediction_set);
+  const calibrated = prediction.calibrated && flat(prediction.calibrated);
   const observed = observedIn(prediction);
   const found = means.map((mean, i) => ({
     index: i,
@@ -44,6 +45,7 @@ export function elementsOf(details, prediction, form) {
     low: intervals?.[i][0] ?? null,
     high: intervals?.[i][1] ?? null,
     observed: observed?.[i] ?? null,
+    calibrated: calibrated?.[i] ?? null,
     error: errors?.[i] ?? null,
     sample: (pass) => pass[i],
   }));
@@ -63,6 +65,7 @@ function both(details, second) {
   const first = {
     ...second,
     mean: 1 - second.mean,
+    calibrated: complement(second.calibrated),
     low: complement(second.high),
     high: complement(second.low),
     sample: (pass) => 1 - second.sample(pass),
@@ -107,4 +110,4 @@ export function partsOf(prediction, classes, index) {
 
 /** Whether the calibration accepts the row; null: it has none. */
 export const acceptedOf = (prediction) =>
-  prediction.accept === undefined ? null : { accepted: Boolean(flat(prediction.accept)[0]), reason: prediction.reason ?? "" };
+  prediction.accept === undefined ? null : { accepted: Boolean(flat(prediction.accept)[0]), reason: flat(prediction.reason ?? "")[0] };

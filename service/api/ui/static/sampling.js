@@ -86,21 +86,23 @@ function scaleControl(details, changed) {
   const rates = details.sites.map((site) => site.rate).filter((rate) => rate > 0);
   if (rates.length === 0) return { elements: [], read: () => ({}) };
   const most = Math.min(3, 1 / Math.max(...rates));
+  const usual = details.calibration?.rate_scale ?? 1;
   const { field, elements } = sliding({
     label: "Dropout rates ×",
     slider: { min: 0, max: most, step: 0.05 },
-    value: 1,
-    toField: (scale) => number(scale, 3),
+    value: usual,
+    toField: (scale) => String(Number(scale.toFixed(2))),
     toSlider: (scale) => scale,
     changed,
     said: (scale) => `gives ${[...new Set(rates)].map((rate) => number(rate * scale, 2)).join(", ")}`,
   });
-  return { elements, read: () => (typed(field) === 1 ? {} : { rate_scale: typed(field) }) };
+  return { elements, read: () => (typed(field) === usual ? {} : { rate_scale: typed(field) }) };
 }
 
 function sitesControl(details, changed) {
+  const usual = details.calibration?.sites ?? details.sites.map((site) => site.name);
   const boxes = details.sites.map((site) =>
-    h("input", { type: "checkbox", value: site.name, checked: true, disabled: site.always_on, change: changed }),
+    h("input", { type: "checkbox", value: site.name, checked: usual.includes(site.name), disabled: site.always_on, change: changed }),
   );
   const lines = details.sites.map((site, i) => {
     const about = site.always_on ? "always on" : site.rate == null ? site.kind : number(site.rate, 3);
@@ -109,7 +111,7 @@ function sitesControl(details, changed) {
   const active = () => boxes.filter((box) => box.checked).map((box) => box.value);
   return {
     elements: h("fieldset", { class: "sites" }, h("legend", {}, "Sites"), lines),
-    read: () => (active().length === boxes.length ? {} : { sites: active() }),
+    read: () => (active().join() === usual.join() ? {} : { sites: active() }),
   };
 }
 
