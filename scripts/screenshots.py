@@ -7,7 +7,6 @@ Starts a server with the demo models on a free port, and drives an installed Chr
 
 import io
 import math
-import shutil
 import statistics
 import sys
 from collections.abc import Iterator
@@ -15,8 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
+from scripts.browser import NEEDED, installed_browser, launched
 from scripts.local_server import local_server
 from service.api.ui.routes import STATIC
 
@@ -36,13 +36,10 @@ LOADS = 9
 
 def main() -> None:
     """Draw all pictures, and print the page's figures."""
-    path = next(
-        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-    )
+    path = installed_browser()
     if path is None:
-        sys.exit("screenshots: no Chromium was found; install it: apt-get install chromium")
-    with local_server(ROOT / "models" / "store") as server, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path)
+        sys.exit(f"screenshots: it {NEEDED}")
+    with local_server(ROOT / "models" / "store") as server, launched(path) as browser:
         for name, size, dark in (("page", DESKTOP, False), ("page-dark", DESKTOP, True)):
             with opened(browser, server.url, size, dark) as page:
                 wide_range(page)
@@ -55,8 +52,8 @@ def main() -> None:
             page.evaluate("document.getElementById('ask-title').scrollIntoView()")
             save(page, "page-phone")
         print(f"first contentful paint: {first_paint(browser, server.url):.0f} ms")
-    size = sum(file.stat().st_size for file in STATIC.iterdir())
-    print(f"size of {len(list(STATIC.iterdir()))} files: {size / 1000:.0f} kB")
+    sizes = [file.stat().st_size for file in STATIC.iterdir()]
+    print(f"size of {len(sizes)} files: {sum(sizes) / 1000:.0f} kB")
 
 
 @contextmanager

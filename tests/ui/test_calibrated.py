@@ -11,9 +11,10 @@ pytestmark = pytest.mark.slow
 
 
 def test_calibrated_answer_is_shown_as_abstained_with_its_set(screen: Screen) -> None:
+    reason = "predictive_entropy is above 0.1"
     found = {
         "accept": False,
-        "reason": "predictive_entropy is above 0.1",
+        "reason": reason,
         "prediction_set": ["2", "7"],
         "calibrated": [0.1] * 10,
     }
@@ -28,7 +29,7 @@ def test_calibrated_answer_is_shown_as_abstained_with_its_set(screen: Screen) ->
     screen.choose("digits")
     badge = screen.page.locator(".badge")
     assert badge.inner_text().split("\n")[0].startswith("abstained")
-    assert found["reason"] in badge.inner_text()
+    assert reason in badge.inner_text()
     assert "Prediction set: 2, 7" in screen.page.inner_text(".hero")
     assert screen.page.locator("tr.member").count() == 2
     assert screen.value("[data-calibrated]") == 0.1

@@ -4,8 +4,9 @@ import httpx
 import pytest
 from playwright.sync_api import Browser
 
+from scripts.browser import DESKTOP, PHONE
 from scripts.local_server import LocalServer
-from tests.browser import DESKTOP, PHONE, opened
+from tests.browser import opened
 from tests.ui.screen import Screen
 
 pytestmark = pytest.mark.slow
