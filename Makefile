@@ -13,7 +13,7 @@ UV := $(BIN)/uv
 # Suppresses uv's output on each install; failures are still shown.
 UV_QUIET ?= --quiet
 
-.PHONY: help serve test test-fast lint format models evaluate report calibration uncertainty passes loadtest soak goodput hostile bench serverbench stratified inner export keras2 supported docs lock clean
+.PHONY: help serve test test-fast lint format models evaluate report calibration uncertainty passes loadtest soak goodput hostile bench serverbench stratified inner screenshots export keras2 supported docs lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -102,6 +102,9 @@ stratified: $(VENV)/dev.stamp  ## measure the cost and gain of stratified passes
 
 inner: $(VENV)/dev.stamp  ## measure the gain of inner masks in one run; takes four minutes, with ARGS=--right fifteen
 	$(BIN)/python -m scripts.inner_masks --output benchmarks $(ARGS)
+
+screenshots: $(VENV)/dev.stamp  ## draw the web page for README and docs; needs Chromium
+	$(BIN)/python -m scripts.screenshots
 
 export: $(VENV)/dev.stamp  ## export a Keras model: make export ARGS="model.keras --output DIR"
 	$(BIN)/mcdropout export $(ARGS)

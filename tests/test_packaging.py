@@ -115,6 +115,7 @@ def test_wheel_exports(wheel: Path, tmp_path: Path) -> None:
         *("__init__.py", "py.typed", "export"),
     }
     assert not list(target.rglob("ruff.toml"))
+    assert (target / "service" / "api" / "ui" / "static" / "index.html").is_file()
     (tmp_path / "mine.py").write_text(
         "import keras, models.export, service\n"
         f"assert models.__file__.startswith({str(target)!r}), models.__file__\n"

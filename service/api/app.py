@@ -20,6 +20,7 @@ from service.api.http.errors import install_error_handlers
 from service.api.http.keys import Key, RequireKey
 from service.api.http.observe import Observe
 from service.api.tfserving import routes as native
+from service.api.ui import routes as ui
 from service.protocol.tensors import HEADER
 
 DESCRIPTION = """
@@ -33,6 +34,7 @@ def create_app(
     *,
     keys: Sequence[Key] = (),
     cors_origins: Sequence[str] = (),
+    page: bool = True,
     on_start: Callable[[], None] = lambda: None,
     on_stop: Callable[[], None] = lambda: None,
 ) -> ASGIApp:
@@ -42,6 +44,7 @@ def create_app(
         shared: state shared by the routes.
         keys: API keys; without any, no authentication is required.
         cors_origins: origins whose web pages may send requests.
+        page: whether / is the web page, or else leads to the documentation.
         on_start: called at startup.
         on_stop: called at shutdown.
     """
@@ -68,7 +71,10 @@ def create_app(
     app.add_api_route(
         "/metrics", _metrics, name="metrics", response_class=_Metrics, tags=["health"]
     )
-    app.add_api_route("/", _to_docs, include_in_schema=False)
+    if page:
+        app.include_router(ui.router)
+    else:
+        app.add_api_route("/", _to_docs, include_in_schema=False)
     install_error_handlers(app)
     if keys:
         describe_keys(app)

@@ -144,6 +144,7 @@ def build(settings: Settings) -> Runtime:
         ),
         keys=keys,
         cors_origins=split_origins(settings.cors_origins),
+        page=settings.ui,
         on_start=runtime.start,
         on_stop=runtime.close,
     )

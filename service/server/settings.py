@@ -144,6 +144,7 @@ class Settings(BaseSettings):
     cors_origins: str = Field(
         default="", description="origins whose web pages may send requests, separated by commas"
     )
+    ui: bool = Field(default=True, description="whether `/` is the web page")
     log_format: Format = Field(default="console", description="`console` or `json`")
     access_log: bool = Field(
         default=True, description="whether to write an access log line for each request"

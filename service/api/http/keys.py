@@ -27,10 +27,10 @@ _RIGHTS: Mapping[str, frozenset[Right]] = {
 }
 #: Shorter ones can be guessed.
 _SHORTEST = 16
-#: Paths without authentication: health checks and documentation.
+#: Paths without authentication: health checks, documentation, and the files of the web page.
 _OPEN = re.compile(
     r"/|/(v2/)?health/(live|ready)|/docs|/docs/oauth2-redirect|/redoc|/openapi\.json"
-    r"|/static-offline-docs/.*"
+    r"|/static-offline-docs/.*|/ui/.*"
 )
 #: Where a request's scope has the rights of its key.
 _OF_KEY = "mcdropout.rights"

@@ -1,0 +1,103 @@
+"""Options, running estimates, and errors in the server's words."""
+
+import pytest
+
+from tests.ui.screen import Screen
+
+pytestmark = pytest.mark.slow
+
+MANY = 1_000_000
+
+
+def test_options_are_asked_for_as_they_are_set(screen: Screen) -> None:
+    screen.set("passes", 64)
+    screen.set("rate_scale", 0.5)
+    screen.set("seed", 7)
+    screen.option("sites").get_by_label("drop_2").uncheck()
+    screen.option("masks").locator("select").select_option("per_row")
+    screen.option("sampling").locator("select").select_option("stratified")
+    screen.settle()
+    assert (screen.passes, screen.seed) == (64, 7)
+    options = {
+        "rate_scale": 0.5,
+        "sites": ["drop_1", "drop_3", "drop_4", "drop_5"],
+        "masks": "per_row",
+        "sampling": "stratified",
+    }
+    (expected,) = screen.ask("co2", [[2010.5]], **options)
+    assert screen.value("[data-mean]") == expected["mean"][0]
+
+
+def test_reproduce_gives_the_same_answer(screen: Screen) -> None:
+    seed, mean = screen.seed, screen.value("[data-mean]")
+    screen.page.click("text=Random each time")
+    screen.settle()
+    assert screen.seed != seed
+    screen.set("seed", seed)
+    screen.settle()
+    assert screen.value("[data-mean]") == mean
+    screen.page.click("text=Reproduce")
+    screen.settle("same")
+    assert (screen.seed, screen.value("[data-mean]")) == (seed, mean)
+    assert screen.note == "Reproduced: the same answer, bit for bit."
+
+
+def test_estimates_are_shown_as_they_arrive_until_they_are_stopped(screen: Screen) -> None:
+    screen.set("passes", MANY)
+    seen = []
+    for fewer in (100, 1000, 2000):
+        screen.until(lambda fewer=fewer: screen.passes > fewer)  # type: ignore[misc]
+        seen.append(screen.passes)
+    screen.page.click("text=Stop")
+    screen.settle("stopped")
+    assert MANY > screen.passes >= seen[-1] > seen[0]
+    # What stays on the screen is an answer of its own, to as many passes.
+    (expected,) = screen.ask("co2", [[2010.5]], measures=["standard_error"])
+    assert screen.value("[data-mean]") == expected["mean"][0]
+    assert screen.value("[data-error]") == expected["standard_error"][0]
+
+
+def test_monte_carlo_error_shrinks_with_the_passes(screen: Screen) -> None:
+    few = screen.value("[data-error]")
+    screen.set("passes", 6400)
+    screen.settle()
+    assert screen.value("[data-error]") == pytest.approx(few / 8, rel=0.5)
+    assert len(screen.page.locator("circle.dot").all()) > 5
+
+
+def test_error_of_an_option_stands_beside_it(screen: Screen) -> None:
+    for option, value, text, right in (
+        ("passes", "1", "passes is 1; a variance needs at least 2.", "50"),
+        ("passes", "many", "passes is 'many'", "50"),
+        ("rate_scale", "30", "rate_scale is 30, which changes the rate of site 'drop_1'", "1"),
+        ("seed", "-1", "seed is -1; it must be from 0 to", "7"),
+    ):
+        screen.set(option, value)
+        note = screen.option(option).get_by_role("alert")
+        note.wait_for()
+        assert note.inner_text().startswith(text)
+        assert screen.page.get_by_role("alert").filter(visible=True).count() == 1
+        screen.set(option, right)
+        note.wait_for(state="hidden")
+
+
+def test_error_of_a_row_stands_beside_its_input(screen: Screen) -> None:
+    field = screen.page.locator("[data-input=year] input")
+    field.fill("soon")
+    note = screen.page.locator("[data-input=year]").get_by_role("alert")
+    note.wait_for()
+    assert (
+        note.inner_text()
+        == "instances[0][0] is the string 'soon'; the model expects float32 there."
+    )
+    field.fill("1985")
+    screen.settle()
+    assert not note.is_visible()
+
+
+def test_error_of_switched_off_sites_stands_beside_them(screen: Screen) -> None:
+    for box in screen.option("sites").get_by_role("checkbox").all():
+        box.uncheck()
+    note = screen.option("sites").get_by_role("alert")
+    note.wait_for()
+    assert note.inner_text().startswith("sites is empty, so that no site is active.")
