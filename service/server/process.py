@@ -86,7 +86,10 @@ def _greet(runtime: Runtime, url: str) -> None:
         log.info("Serving %s at %s", runtime.repository.folder, url)
         return
     try:
-        print(banner(runtime.repository, url, keys=runtime.keyed), flush=True)
+        print(
+            banner(runtime.repository, url, keys=runtime.keyed, page=runtime.settings.ui),
+            flush=True,
+        )
     except OSError:
         log.warning("the banner could not be written")
 
