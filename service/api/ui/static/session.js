@@ -84,7 +84,7 @@ export function openSession(details, { gone, answered }) {
   async function askRow(signal) {
     const question = aboutRow(details, inputs.read(), sampling.options());
     const trail = [];
-    if (curve) drawBand();
+    const drawn = curve && drawBand();
     for await (const answer of stream(question, signal)) {
       if (signal.aborted) return;
       trail.push(answer);
@@ -95,6 +95,7 @@ export function openSession(details, { gone, answered }) {
       mark(question, answer);
       keep(question, answer);
     }
+    await drawn;
   }
 
   function mark(question, answer) {
