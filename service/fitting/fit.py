@@ -21,12 +21,13 @@ from service.calibration.fingerprint import fingerprint, row_hashes
 from service.core.measures.facts import Facts
 from service.draft import draft_of
 from service.errors import InputError, SetupError
-from service.evaluation.data import Labeled, output_of
+from service.evaluation.data import Labeled
 from service.evaluation.overlap import overlap_warnings
 from service.evaluation.runs import Progress, predict_rows
 from service.fitting.asked import Asked
 from service.fitting.choose import choose
 from service.fitting.classification import ClassificationFit
+from service.fitting.conformal import rows_needed
 from service.fitting.rate_scale import RateScale, fit_rate_scale, maximum_scale
 from service.fitting.reference import reference
 from service.fitting.regression import RegressionFit
@@ -112,6 +113,7 @@ def fit(
     """
     task = _task_fit(data, asked)
     first, second = halves(len(data))
+    _require_rows(data, len(second), asked)
     runs = _Runs(model.with_calibration(None), data, asked.options, progress)
     rates = _rate_scale(task, runs, first) if asked.rate_scale else None
     if rates is not None:
@@ -121,7 +123,7 @@ def fit(
         update={"temperature": scaling.temperature, "noise_precision": scaling.noise_precision}
     )
     runs = replace(runs, model=model.with_calibration(begun))
-    facts = output_of(runs.model, data.facts.output)
+    facts = next(one for one in runs.model.facts if one.output == data.facts.output)
     certainty = task.certainty(facts)
     measure = asked.measure or certainty
     rows = runs.see(sorted({measure, certainty, *task.first_measures}))
@@ -174,6 +176,17 @@ def _task_fit(data: Labeled, asked: Asked) -> TaskFit:
         f"a model of task {data.facts.task!r} cannot be calibrated; one of a classification or a "
         "regression can."
     )
+
+
+def _require_rows(data: Labeled, held: int, asked: Asked) -> None:
+    """Check that the rows that set thresholds are enough for every coverage."""
+    coverage = max(asked.coverages, default=0.5)
+    if held < (needed := rows_needed(coverage)):
+        raise InputError(
+            f"{data.name} has {len(data)} rows, {held} of which set the thresholds of sets and "
+            f"intervals. A coverage of {coverage:g} needs {needed} of those: at least "
+            f"{2 * needed - 1} rows. Give more data or smaller coverages."
+        )
 
 
 def _rate_scale(task: TaskFit, runs: _Runs, index: Index) -> RateScale:

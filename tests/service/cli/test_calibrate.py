@@ -76,7 +76,7 @@ def test_risk_that_is_not_reached_ends_with_one_and_writes_nothing(model: Path, 
         ((), "no targets"),
         (("--target", "digit", "--coverages", "0.9,x"), "--coverages has 'x'; it takes numbers"),
         (("--target", "digit", "--rate-scale", "fits"), "--rate-scale has 'fits'"),
-        (("--target", "digit", "--coverages", "0.999"), "needs at least 999 rows"),
+        (("--target", "digit", "--coverages", "0.999"), "needs 999 of those: at least 1997 rows"),
     ],
 )
 def test_unfit_arguments_are_refused(
