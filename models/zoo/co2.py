@@ -12,17 +12,22 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from models.zoo.data import co2_series
+from models.zoo.data import Series, co2_series
 
 EPOCHS = 400
 TASK = "regression"
 _BATCH = 128
 
 
-def build(width: int = 320) -> keras.Model:
-    """The network; its first and last layers contain the location and scale of the data."""
+def build(width: int = 320, weeks: Series | None = None) -> keras.Model:
+    """The network; its first and last layers contain the location and scale of the data.
+
+    Args:
+        width: of each hidden layer.
+        weeks: the data; None: all there are.
+    """
     layers = keras.layers
-    year, ppm = co2_series()
+    year, ppm = weeks or co2_series()
     decay = keras.regularizers.L2(1e-6)
     hidden = [
         layer
@@ -47,11 +52,19 @@ def build(width: int = 320) -> keras.Model:
     )
 
 
-def train(epochs: int = EPOCHS, callbacks: list[Any] | None = None) -> keras.Model:
-    """A trained network. The same seed does not give the same weights bit for bit everywhere."""
+def train(
+    epochs: int = EPOCHS, callbacks: list[Any] | None = None, weeks: Series | None = None
+) -> keras.Model:
+    """A trained network. The same seed does not give the same weights bit for bit everywhere.
+
+    Args:
+        epochs: over the weeks.
+        callbacks: of Keras.
+        weeks: that it may see; None: all there are.
+    """
     keras.utils.set_random_seed(0)
-    year, ppm = co2_series()
-    model = build()
+    year, ppm = weeks or co2_series()
+    model = build(weeks=weeks)
     steps = epochs * -(-len(year) // _BATCH)
     variance = float(ppm.var())
     model.compile(

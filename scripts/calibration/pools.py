@@ -1,5 +1,6 @@
 """Predictions of held-out rows, computed once, and divided in many ways."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from models.zoo.data import digits_splits
 from scripts.evaluate_demo_models import STORE
-from service import load_model
+from service import Predictor, load_model
 from service.core.measures.facts import Facts
 from service.evaluation.data import output_of
 from service.fitting.seen import Seen, seen
@@ -34,13 +35,16 @@ class Pool:
 def digits_pool() -> Pool:
     """All 450 test images of `digits`."""
     _, test = digits_splits()
-    return _pool("digits", test.x, test.y, ("predictive_entropy",))
+    model = load_model(STORE / "digits" / "1" / "model.onnx").with_calibration(None)
+    return pool_of(model, test.x, test.y, ["predictive_entropy"])
 
 
-def _pool(name: str, x: Array, targets: Array, measures: tuple[str, ...]) -> Pool:
-    model = load_model(STORE / name / "1" / "model.onnx").with_calibration(None)
+def pool_of(
+    model: Predictor, x: Array, targets: Array, measures: Sequence[str], passes: int = PASSES
+) -> Pool:
+    """Predictions of rows that did not train a model, which has one output."""
     order = np.random.default_rng(0).permutation(len(x))
-    found = model.predict(x[order], PASSES, SEED, measures)
+    found = model.predict(x[order], passes, SEED, measures)
     (output,) = found.values()
     facts = output_of(model)
     return Pool(facts, seen(output, targets[order], facts))
