@@ -7,19 +7,23 @@ The other half is left for tests. Needs the `demo` extra, not TensorFlow.
 
 from models.zoo.data import digits_halves
 from scripts.evaluate_demo_models import STORE
-from service.fitting import calibrate
+from service.fitting import Outcome, calibrate
 
 TARGET_RISK = 0.03
 
 
-def main() -> None:
-    """Replace models/store/digits/1/calibration.json."""
+def calibrated_digits() -> Outcome:
+    """The calibration of `digits`, not yet saved."""
     valid, _ = digits_halves()
     path = STORE / "digits" / "1" / "model.onnx"
-    found = calibrate(
+    return calibrate(
         path, valid.x, valid.y, name="half of the test images", target_risk=TARGET_RISK
     )
-    print(f"wrote {found.save(force=True)}")
+
+
+def main() -> None:
+    """Replace models/store/digits/1/calibration.json."""
+    print(f"wrote {calibrated_digits().save(force=True)}")
 
 
 if __name__ == "__main__":
