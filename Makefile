@@ -63,6 +63,7 @@ format: $(VENV)/dev.stamp  ## format the code
 
 models: $(VENV)/dev.stamp  ## train the demo models again and export them
 	$(BIN)/python -m scripts.train_demo_models
+	$(BIN)/python -m scripts.calibrate_demo_models
 
 evaluate: $(VENV)/dev.stamp  ## evaluate the uncertainty of the demo models; draws figures
 	$(BIN)/python -m scripts.evaluate_demo_models --figures docs/images

@@ -62,7 +62,10 @@ QUICK = Effort(seconds=2.0, gain_passes=4000, passes=40_000, runs=200)
 
 
 def load(name: str, folder: Path) -> Predictor:
-    """A demo model, or a network of the benchmark, which is exported to `folder`."""
+    """A demo model, or a network of the benchmark, which is exported to `folder`.
+
+    Without a calibration, which costs the same in all samplings and would hide what they cost.
+    """
     path = STORE / name / "1" / "model.onnx"
     if not path.exists():
         from models.export import export_model
@@ -70,7 +73,7 @@ def load(name: str, folder: Path) -> Predictor:
 
         path = folder / name / "1" / "model.onnx"
         export_model(build_network(name).model, path, task="other")
-    return load_model(path)
+    return load_model(path).with_calibration(None)
 
 
 def rows_of(model: Predictor, name: str, count: int) -> NDArray[np.float32]:

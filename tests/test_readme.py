@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from typer.testing import CliRunner
 
+from models.zoo.data import digits_halves, digits_splits
 from scripts.local_server import LocalServer
+from service.cli import app
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -19,12 +22,45 @@ PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 
 def block(language: str, containing: str) -> str:
     """The only code block of a language that contains a text."""
-    blocks = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
-    (found,) = (text for text in blocks if containing in text)
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+    (found,) = (text for of, text in blocks if of == language and containing in text)
     return str(found)
 
 
-def test_first_request_gives_the_shown_answer(server: LocalServer) -> None:
+def test_first_example_accepts_a_digit_and_abstains_from_one(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    shown = block("", "accept")
+    program, *words = block("sh", "docs/examples/two-digits.json").split()
+    assert program == ".venv/bin/mcdropout"
+    address = "http://127.0.0.1:8000"
+    ended = CliRunner().invoke(app, [word.replace(address, server.url) for word in words])
+    assert [line.split()[-1] for line in shown.splitlines()[2:4]] == ["True", "False"]
+    # The last digits depend on the machine.
+    number = r"(?<=0\.\d\d)\d+"
+    assert re.sub(number, "", ended.stdout) == re.sub(number, "", shown)
+
+
+def test_digits_of_the_first_example_are_new_to_the_model() -> None:
+    rows = json.loads((ROOT / "docs" / "examples" / "two-digits.json").read_text())["instances"]
+    _, new = digits_halves()
+    found = [next(i for i, x in enumerate(new.x.tolist()) if x == row) for row in rows]
+    assert new.y[found].tolist() == [0, 2]
+
+
+def test_first_example_can_be_sent_by_curl(server: LocalServer) -> None:
+    command = " ".join(re.findall(r"`(curl[^`]*two-digits[^`]*)`", README)[0].split())
+    command = command.replace("http://127.0.0.1:8000", server.url)
+    ended = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    rows = json.loads(ended.stdout)["predictions"]
+    assert [row["accept"] for row in rows] == [True, False]
+    assert rows[1]["reason"].startswith("predictive_entropy is above")
+
+
+def test_request_gives_the_shown_answer(server: LocalServer) -> None:
     command = block("sh", "curl -s ").replace("http://127.0.0.1:8000", server.url)
     ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
     found, shown = json.loads(ended.stdout), json.loads(block("json", "co2"))
@@ -44,8 +80,6 @@ def test_stream_gives_estimates_and_the_answer_last(server: LocalServer) -> None
 
 
 def test_python_example_runs() -> None:
-    from models.zoo.data import digits_splits
-
     names: dict[str, Any] = {"x": digits_splits()[1].x[:3]}
     exec(block("python", "load_model"), names)
     assert names["prediction"].mean.shape == (3, 10)

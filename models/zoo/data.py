@@ -38,6 +38,19 @@ def digits_splits() -> tuple[Split, Split]:
     return Split(x_train, y_train), Split(x_test, y_test)
 
 
+def digits_halves() -> tuple[Split, Split]:
+    """The test split of `digits_splits` in halves, stratified by digit, for calibration and test.
+
+    Returns:
+        Rows that calibrate the model, and rows that nothing was chosen by.
+    """
+    _, test = digits_splits()
+    x_valid, x_test, y_valid, y_test = train_test_split(
+        test.x, test.y, test_size=0.5, random_state=0, stratify=test.y
+    )
+    return Split(x_valid, y_valid), Split(x_test, y_test)
+
+
 def co2_series() -> Series:
     """statsmodels' copy of the weekly Mauna Loa record, 1958 to 2001 (Keeling & Whorf).
 

@@ -119,7 +119,8 @@ def _question(scenario: Scenario, model: Predictor, x: Array, seed: int | None) 
     if seed is not None:
         found = model.predict(x, scenario.passes, seed, masks=scenario.masks)
         reference = np.stack([found.mean, found.variance])
-    options = {"passes": scenario.passes, "masks": scenario.masks}
+    # Mean and variance alone, which are what the figures of all models are about.
+    options = {"passes": scenario.passes, "masks": scenario.masks, "calibrated": False}
     options |= {} if seed is None else {"seed": seed}
     spec, width = model.manifest.inputs[0], int(model.manifest.outputs[0].shape[-1] or 1)
     if not scenario.binary:

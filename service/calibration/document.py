@@ -213,7 +213,7 @@ class CalibrationDocument(_Frozen):
 
 
 class CalibrationSummary(_Frozen):
-    """The calibration that is applied to the answers of a model."""
+    """The calibration that is applied to the answers of a model; what is null may be left out."""
 
     #: Fields that are those of the document.
     OWN: ClassVar[tuple[str, ...]] = (
@@ -227,12 +227,12 @@ class CalibrationSummary(_Frozen):
     created: AwareDatetime
     passes: int = Field(description="number of passes that it was fitted with")
     rate_scale: float = Field(description="of requests that give none")
-    sites: tuple[str, ...] | None = Field(description="likewise; null: all")
-    temperature: float | None
-    noise_precision: float | None
+    sites: tuple[str, ...] | None = Field(default=None, description="likewise; null: all")
+    temperature: float | None = None
+    noise_precision: float | None = None
     sets: tuple[SetSpec, ...]
     intervals: tuple[IntervalSpec, ...]
-    selection: SelectionSpec | None
+    selection: SelectionSpec | None = None
     metrics: Metrics
 
 

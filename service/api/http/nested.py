@@ -9,6 +9,8 @@ Numbers = TypeAliasType("Numbers", "float | list[Numbers]")
 Integers = TypeAliasType("Integers", "int | list[Integers]")
 Flags = TypeAliasType("Flags", "bool | list[Flags]")
 Texts = TypeAliasType("Texts", "str | list[Texts]")
+#: Sets of classes: a bool for each class, or the labels or indices of those in the set.
+Members = TypeAliasType("Members", "bool | str | int | list[Members]")
 
 #: By the type of a measure.
 BY_DTYPE: Mapping[str, Any] = {

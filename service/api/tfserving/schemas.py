@@ -12,11 +12,12 @@ from pydantic import (
 )
 
 from service.api.http.known import Known
-from service.api.http.nested import BY_DTYPE, Numbers
+from service.api.http.nested import BY_DTYPE, Members, Numbers
 from service.api.http.option_fields import json_fields, refuse_options_without_passes
 from service.calibration.document import CalibrationSummary
 from service.core.measures import MEASURES
 from service.core.measures.base import Measure
+from service.core.measures.prediction_set import PredictionSet
 from service.inference.options import read_options
 from service.inference.planner import PlanReport
 from service.inference.verification import Verification
@@ -79,7 +80,7 @@ def _never_null(schema: dict[str, Any]) -> None:
 def _measured(measure: type[Measure]) -> Any:
     """The field of a measure, which is there only if requested."""
     text = f"{measure.description()} Unit: {measure.unit}"
-    kind: Any = BY_DTYPE[measure.dtype]
+    kind: Any = Members if measure is PredictionSet else BY_DTYPE[measure.dtype]
     return kind | None, Field(default=None, description=text, json_schema_extra=_never_null)
 
 

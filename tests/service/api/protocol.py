@@ -29,6 +29,8 @@ TYPES = {
     "FP32": ("float", 1, "float32"),
     "FP64": ("double", 11, "float64"),
 }
+#: Texts are not a type of the model whose inputs are of all types.
+_ANSWERED = {datatype: dtype for datatype, (_, _, dtype) in TYPES.items()} | {"BYTES": "str"}
 DATATYPES = {dtype: name for name, (_, _, dtype) in TYPES.items()}
 
 
@@ -65,15 +67,26 @@ def opened(response: httpx.Response) -> tuple[dict[str, Any], dict[str, Array]]:
     answer: dict[str, Any] = json.loads(response.content[:length])
     tail, arrays = response.content[length:], {}
     for output in answer["outputs"]:
-        dtype = np.dtype(TYPES[output["datatype"]][2])
         if "data" in output:
-            array = np.array(output["data"], dtype)
+            array = np.array(output["data"], _ANSWERED[output["datatype"]])
         else:
             size = output["parameters"]["binary_data_size"]
-            array, tail = np.frombuffer(tail[:size], dtype.newbyteorder("<")), tail[size:]
+            array, tail = _unpacked(tail[:size], output["datatype"]), tail[size:]
         arrays[output["name"]] = array.reshape(output["shape"])
     assert not tail
     return answer, arrays
+
+
+def _unpacked(content: bytes, datatype: str) -> Array:
+    """The elements of a binary tensor; those of texts have their lengths before them."""
+    if datatype != "BYTES":
+        return np.frombuffer(content, np.dtype(_ANSWERED[datatype]).newbyteorder("<"))
+    texts, start = [], 0
+    while start < len(content):
+        end = start + 4 + int.from_bytes(content[start : start + 4], "little")
+        texts.append(content[start + 4 : end].decode())
+        start = end
+    return np.array(texts)
 
 
 def save_all_types(path: Path) -> None:

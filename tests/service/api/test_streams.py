@@ -72,7 +72,10 @@ def test_rows_as_bytes_stream_too(hosted: Hosted, kind: str, content: bytes, mas
     response = hosted.client.post(f"{URL}?{query}", content=content, headers=headers)
     *_, last = map(json.loads, response.text.splitlines())
     assert last.pop("final")
-    assert last == hosted.plain(**{**ASKED, "passes": 40, "masks": masks})
+    wanted = hosted.plain(**{**ASKED, "passes": 40, "masks": masks})
+    for row in wanted["predictions"]:  # of rows as bytes the sets are arrays, too
+        row["prediction_set"] = [label in row["prediction_set"] for label in "0123456789"]
+    assert last == wanted
 
 
 def test_headers_keep_proxies_from_waiting(hosted: Hosted) -> None:

@@ -35,13 +35,15 @@ def test_answer_equals_that_of_v1(client: httpx.Client) -> None:
     body = {"instances": X.tolist(), "passes": 50, "seed": 7}
     native = client.post("/v1/models/digits:predict", json=body).json()["predictions"]
     answer, arrays = infer(client, parameters={"passes": 50, "seed": 7})
-    assert list(arrays) == ["mean", "variance"]
+    assert list(arrays) == list(native[0])
+    sets = [[label in row["prediction_set"] for label in "0123456789"] for row in native]
     for key, array in arrays.items():
-        np.testing.assert_array_equal(array, [row[key] for row in native])
+        wanted = sets if key == "prediction_set" else [row[key] for row in native]
+        np.testing.assert_array_equal(array, wanted)
     assert answer["parameters"] == {"passes": 50, "seed": 7}
     assert (answer["model_name"], answer["model_version"]) == ("digits", "1")
     assert "id" not in answer
-    assert [o["datatype"] for o in answer["outputs"]] == ["FP64", "FP64"]
+    assert [o["datatype"] for o in answer["outputs"]] == [*["FP64"] * 3, "BOOL", "BOOL", "BYTES"]
 
 
 @pytest.mark.parametrize("form", ["flat", "nested", "binary"])

@@ -57,9 +57,12 @@ def test_model_metadata_lists_the_outputs(client: httpx.Client, digits: Predicto
         },
     }
     assert [output["name"] for output in of_measures] == measures_of(digits.facts)
-    assert {output["datatype"] for output in of_measures} == {"INT64", "BYTES", "FP64"}
+    assert {output["datatype"] for output in of_measures} == {*("INT64", "BYTES", "FP64", "BOOL")}
     arguments = {output["name"]: output["parameters"]["arguments"] for output in of_measures}
     assert arguments["interval"] == {"level": 0.9}
+    document = digits.calibration.document
+    assert document is not None
+    summary = document.summary.model_dump(mode="json", exclude_none=True)
     assert metadata == {
         "name": "digits",
         "versions": ["1"],
@@ -73,6 +76,7 @@ def test_model_metadata_lists_the_outputs(client: httpx.Client, digits: Predicto
             {"name": "row_passes", "datatype": "INT64", "shape": [-1]},
             {"name": "row_settled", "datatype": "BOOL", "shape": [-1]},
         ],
+        "calibration": summary,
     }
     assert client.get("/v2/models/digits/versions/1").json() == metadata
     outputs = client.get("/v2/models/co2").json()["outputs"]

@@ -43,9 +43,11 @@ def test_server_answers_as_the_file_does(
 
 @pytest.mark.slow
 def test_table_has_the_labels_of_the_model(server: LocalServer) -> None:
-    ended = predict(f"{server.url}/v1/models/digits:predict", "--example", "--seed", 7)
-    assert ended.stdout == predict(DIGITS, "--example", "--seed", 7).stdout
-    assert "runner-up" in ended.stdout
+    for flags, column in ((["--no-calibrated"], "runner-up"), ([], "prediction_set")):
+        asked = ("--example", "--seed", 7, *flags)
+        ended = predict(f"{server.url}/v1/models/digits:predict", *asked)
+        assert ended.stdout == predict(DIGITS, *asked).stdout
+        assert column in ended.stdout
 
 
 @pytest.mark.slow

@@ -34,18 +34,26 @@ def images() -> tuple[Any, Any]:
 
 
 @pytest.fixture(scope="module")
+def digits(digits: Predictor) -> Predictor:
+    """The model without its calibration."""
+    return digits.with_calibration(None)
+
+
+@pytest.fixture(scope="module")
 def told() -> list[tuple[str, int, int]]:
     return []
 
 
 @pytest.fixture(scope="module")
-def evaluation(images: tuple[Any, Any], told: list[tuple[str, int, int]]) -> Evaluation:
+def evaluation(
+    images: tuple[Any, Any], told: list[tuple[str, int, int]], digits: Predictor
+) -> Evaluation:
     noise = np.random.default_rng(1).uniform(0, 16, (60, 64)).astype(np.float32)
 
     def tell(stage: str, done: int, total: int) -> None:
         told.append((stage, done, total))
 
-    return evaluate(DIGITS, images, ood=noise, progress=tell, **SMALL)
+    return evaluate(DIGITS, images, ood=noise, progress=tell, loaded=digits, **SMALL)
 
 
 def names(evaluation: Evaluation) -> list[str]:

@@ -32,6 +32,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
 
 
 @pytest.fixture(scope="module")
+def digits(digits: Predictor) -> Predictor:
+    """The model without a calibration."""
+    return digits.with_calibration(None)
+
+
+@pytest.fixture(scope="module")
 def artifact(digits_path: Path) -> Artifact:
     return read_artifact(digits_path)
 

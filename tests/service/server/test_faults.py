@@ -42,6 +42,8 @@ def replace_with_noise(file: Path) -> None:
 
 
 def replace_with_another(file: Path) -> None:
+    """Without the calibration, with which another file would not be loaded."""
+    file.with_name("calibration.json").unlink()
     shutil.copy(STORE / "co2" / "1" / "model.onnx", file.with_name("new"))
     file.with_name("new").rename(file)
 

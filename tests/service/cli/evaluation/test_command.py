@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from models.zoo.data import digits_splits
+from models.zoo.data import digits_halves
 from service.cli import app
 from service.evaluation.document import read_evaluation
 from tests.conftest import STORE
@@ -18,7 +18,7 @@ QUICK = ("--passes", "4,20", "--bootstrap", 20, "--rate-scale", "0.5", "--masks"
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("data") / "test.npz"
-    _, test = digits_splits()
+    _, test = digits_halves()
     np.savez(path, pixels=test.x[:60], digit=test.y[:60])
     return path
 
@@ -39,9 +39,11 @@ def test_tables_and_file_show_the_settings(data: Path, tmp_path: Path) -> None:
         assert any(line.startswith(start) for line in lines), done.stdout
     assert max(map(len, lines)) <= 80
     assert "There are only 60 rows" in " ".join(done.stdout.split())
+    assert "with which the model was" not in " ".join(done.stdout.split())
     found = read_evaluation(path)
     assert [result.setting.name for result in found.results] == [
-        *("deterministic", "4 passes", "20 passes", "20 passes, rates × 0.5")
+        *("deterministic", "4 passes", "20 passes", "20 passes, rates × 0.5"),
+        "calibrated, 100 passes",
     ]
     assert found.other is not None
     assert found.command is not None
