@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from mcdropout import require_own
 from service.annotations import Annotations
 from service.cli.annotation_flags import TrainingData, with_annotations
 from service.errors import ExportError, InputError, MCDropoutError
+from service.extras import needs
 from service.keras_reference import require_reference
 from service.manifest import Checks, Manifest
 from service.repository.scan import MODEL_FILE, is_version
@@ -63,8 +65,10 @@ def export(
     """
     path = output / MODEL_FILE
     _require_writable(path, force)
+    # Before TensorFlow starts, which takes seconds.
+    _require_installed()
     with _errors_as_text():
-        require_reference(model)  # before TensorFlow starts, which takes seconds
+        require_reference(model)
     console = Console(stderr=True, markup=False, emoji=False)
     with console.status("Starting TensorFlow …"):
         export_model, load_keras = _exporter()
@@ -122,10 +126,20 @@ def _is_there(path: Path) -> str:
     return f"{path} already exists. Export {output}, or use --force to replace it."
 
 
+def _require_installed() -> None:
+    """Check that the exporter and TensorFlow can be imported, without doing so."""
+    try:
+        require_own("models")
+        with needs("export"):
+            if find_spec("tensorflow") is None:
+                raise ModuleNotFoundError(name="tensorflow")
+    except ImportError as error:
+        raise _ended(str(error), 2) from error
+
+
 def _exporter() -> tuple[Callable[..., Manifest], Callable[..., Any]]:
     """`export_model` and `load_keras`: importing them starts TensorFlow."""
     try:
-        require_own("models")
         with _hidden_start_up_noise():
             from models.export import export_model
             from models.export.source import load_keras

@@ -43,9 +43,9 @@ def load_keras(
     Raises:
         ExportError: there is no such model, or it cannot be loaded.
     """
+    objects = import_objects(custom_objects)
     require_reference(reference)
     path = Path(reference)
-    objects = import_objects(custom_objects)
     if path.suffix in FILE_SUFFIXES:
         model = _load_file(path, objects, allow_unsafe_lambda)
         return model, Source(kind="file", name=path.name, sha256=file_sha256(path))
