@@ -76,7 +76,7 @@ def check_model(path: Path, device: Device, checks: Checks) -> None:
     checks.line(
         difference <= TOLERANCE, f"{name}: seed {SEED} answers as on the CPU, to {difference:.1e}"
     )
-    held = there._sampler.runner.frontier(rows).feeds.values()
+    held = there.sampler.runner.frontier(rows).feeds.values()
     places = {v.device_name() for v in held if isinstance(v, onnxruntime.OrtValue)}
     wanted = {device.got.partition(":")[0]}
     checks.line(places <= wanted, f"{name}: the frontier lies on {', '.join(places) or 'the host'}")
@@ -100,7 +100,7 @@ def _differences(here: Predictor, there: Predictor, rows: Rows) -> Iterator[floa
 
 def _nodes_away(model: Predictor, device: Device, rows: Rows) -> set[str]:
     """Operators of the tail, except shapes, that ran on another provider, from a profile."""
-    runner = model._sampler.runner
+    runner = model.sampler.runner
     frontier = runner.frontier(rows)
     feeds = runner.arrays(frontier, runner.draw(frontier, range(8), Draws(SEED)))
     options = onnxruntime.SessionOptions()

@@ -31,7 +31,7 @@ def parts(model: Predictor, x: Array, passes: int) -> dict[str, float]:
         Name of a part to its median in seconds, measured alternately: validation, trunk,
         draws, tail, moments, and the whole call.
     """
-    runner, draws = model._sampler.runner, Draws(SEED)
+    runner, draws = model.sampler.runner, Draws(SEED)
     specs = model.manifest.inputs
     rows = read_inputs(x, specs)
     frontier = runner.frontier(rows)

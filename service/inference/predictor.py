@@ -73,6 +73,7 @@ class Predictor:
         planned: its sampler, and the results of load-time verification.
         calibrating: what there is of a calibration, and where it applies.
         facts: of each output, for the measures.
+        sampler: runs its jobs.
     """
 
     def __init__(
@@ -90,7 +91,7 @@ class Predictor:
         self.calibrating = Calibrating(artifact, calibration, calibrated)
         self.facts = self.calibrating.facts
         self._has_off = artifact.has_off
-        self._sampler = planned.sampler
+        self.sampler: Sampler = planned.sampler
         self._limits = limits
         self._output_names = [spec.name for spec in artifact.manifest.outputs]
 
@@ -112,7 +113,7 @@ class Predictor:
     @property
     def providers(self) -> tuple[str, ...]:
         """Execution providers of ONNX Runtime that run the model, the preferred one first."""
-        return self._sampler.runner.providers
+        return self.sampler.runner.providers
 
     @cached_property
     def max_parts(self) -> int | None:
@@ -128,11 +129,6 @@ class Predictor:
     def measures(self) -> tuple[BoundMeasure, ...]:
         """All measures that its outputs have, with their default arguments."""
         return read_measures(measures_of(self.facts), self.facts)
-
-    @property
-    def sampler(self) -> Sampler:
-        """The sampler that runs its jobs."""
-        return self._sampler
 
     def with_calibration(self, document: CalibrationDocument | None) -> "Predictor":
         """The same model with another calibration that fits it, or without any."""
@@ -216,11 +212,7 @@ class Predictor:
         """The inference output of the Keras model, with dropout off: output name to (B, …)."""
         return self.outputs(self._run(self.prepare_deterministic(x)))
 
-    def prepare(
-        self,
-        x: Any,
-        options: Options = Options(),
-    ) -> SampleJob:
+    def prepare(self, x: Any, options: Options = Options()) -> SampleJob:
         """Validate a request and make a job of it for a sampler.
 
         Args:
@@ -240,7 +232,7 @@ class Predictor:
         sampling = sampling_of(passes, options.sampling)
         scale, sites = terms.rate_scale_of(options), terms.sites_of(options)
         draws = Draws(seed, options.masks, scale, sites, sampling, options.inner)
-        require_draws(draws, self._sampler.plan)
+        require_draws(draws, self.sampler.plan)
         rows = read_inputs(x, self.manifest.inputs)
         require_samples(row_count(rows), passes, self._limits, options.inner)
         return SampleJob(rows, passes, draws, measures, kept_limit=self._limits.memory, rule=rule)
@@ -288,7 +280,7 @@ class Predictor:
 
     def bytes_of(self, job: Job) -> int:
         """Approximate bytes of a job's rows and answer until the client has read it."""
-        return answer_bytes(job, self.manifest, self._sampler.tuning.max_samples)
+        return answer_bytes(job, self.manifest, self.sampler.tuning.max_samples)
 
     def outputs(self, job: DeterministicJob) -> dict[str, Array]:
         """The outputs of a finished job with dropout off: output name to (B, …).
@@ -304,8 +296,8 @@ class Predictor:
     def _stream(self, job: SampleJob) -> Iterator[Prediction]:
         estimates = deque[Sequence[Found]]()
         job.observer = Doubling(estimates.append)
-        speed = self._sampler.speed
-        for _ in learned(self._sampler.run([job], Brief(speed)), speed):
+        speed = self.sampler.speed
+        for _ in learned(self.sampler.run([job], Brief(speed)), speed):
             while estimates:
                 yield self.prediction(job, estimates.popleft())
         if job.fault is not None:
@@ -313,7 +305,7 @@ class Predictor:
         yield self.prediction(job)
 
     def _run(self, job: J) -> J:
-        for _ in self._sampler.run([job]):
+        for _ in self.sampler.run([job]):
             pass
         if job.fault is not None:
             raise job.fault

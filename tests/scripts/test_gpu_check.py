@@ -33,7 +33,7 @@ def test_tail_node_on_another_provider_is_named(digits: Predictor, digits_path: 
     """As if the model had been loaded for CUDA, and every node ran on the CPU."""
 
     class Elsewhere:
-        _sampler = digits._sampler
+        sampler = digits.sampler
         providers = (CUDA,)
 
     device = Device("cuda", "cuda:0", "", (CPU,))

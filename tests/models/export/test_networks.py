@@ -61,7 +61,7 @@ def test_plan_dropout_nodes_and_keras_agree(name: str, tmp_path: Path) -> None:
     x = np.random.default_rng(0).standard_normal((1, *network.shape)).astype(np.float32)
     model = load_model(path)
     (spec,) = model.manifest.inputs
-    (samples,) = model._sampler.sample({spec.name: x}, PASSES, Draws(seed=7)).values()
+    (samples,) = model.sampler.sample({spec.name: x}, PASSES, Draws(seed=7)).values()
     plan = samples[:, 0].astype(np.float64)
 
     artifact = Engine(path.read_bytes(), [CPU])

@@ -116,7 +116,7 @@ def test_plan_equals_each_row_of_each_pass_alone(body: str, per_row: bool) -> No
         artifact, model = loaded(path)
     rows = {"x": np.random.default_rng(0).standard_normal((3, 3, 4)).astype(np.float32)}
     draws = Draws(seed=7, masks="per_row" if per_row else "shared")
-    found = model._sampler.sample(rows, 4, draws)
+    found = model.sampler.sample(rows, 4, draws)
     wanted = own_samples(artifact, rows, 4, 7, per_row)
     for name in ("y", "z"):
         np.testing.assert_allclose(found[name], wanted[name], rtol=1e-4, atol=1e-5)

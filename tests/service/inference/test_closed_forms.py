@@ -66,7 +66,7 @@ def require(samples: NDArray[np.floating], wanted: NDArray[np.float64]) -> None:
 def test_sites_in_sequence(tmp_path: Path, rates: tuple[float, ...], masks: str) -> None:
     model = linear(tmp_path, *rates)
     draws = Draws(seed=7, masks=masks)  # type: ignore[arg-type]
-    samples = model._sampler.sample({"x": X}, PASSES, draws)["y"]
+    samples = model.sampler.sample({"x": X}, PASSES, draws)["y"]
     require(samples, variance(*rates))
 
 
@@ -75,7 +75,7 @@ def test_rows_with_shared_masks_have_a_covariance(tmp_path: Path, masks: str) ->
     """Cov(y_a, y_b) = v Σ wᵢ² xₐᵢ x_bᵢ if rows share masks, and 0 otherwise."""
     model = linear(tmp_path, 0.3)
     draws = Draws(seed=7, masks=masks)  # type: ignore[arg-type]
-    samples = model._sampler.sample({"x": X}, PASSES, draws)["y"][:, :, 0].astype(np.float64)
+    samples = model.sampler.sample({"x": X}, PASSES, draws)["y"][:, :, 0].astype(np.float64)
     a, b = samples[:, 0] - samples[:, 0].mean(), samples[:, 1] - samples[:, 1].mean()
     q = quantised_rate(0.3)
     wanted = q / (1 - q) * float(X[0].astype(np.float64) * X[1] @ W**2)
@@ -107,7 +107,7 @@ def test_rate_scaled_to_one_drops_all_and_to_zero_none(tmp_path: Path) -> None:
 def test_partial_dropout_has_the_variance_of_its_sites(tmp_path: Path) -> None:
     model = linear(tmp_path, 0.3, 0.5)
     draws = Draws(seed=7, sites=frozenset(["d1"]))
-    require(model._sampler.sample({"x": X}, PASSES, draws)["y"], variance(0.5))
+    require(model.sampler.sample({"x": X}, PASSES, draws)["y"], variance(0.5))
 
 
 def test_float16(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_float16(tmp_path: Path) -> None:
 
 def test_double_and_two_outputs(tmp_path: Path) -> None:
     model = linear(tmp_path, 0.3, 0.5, kind="double", outputs=2)
-    samples = model._sampler.sample({"x": X.astype(np.float64)}, PASSES, Draws(seed=7))
+    samples = model.sampler.sample({"x": X.astype(np.float64)}, PASSES, Draws(seed=7))
     require(samples["y"], variance(0.3))
     require(samples["z"], variance(0.3, 0.5))
 
@@ -154,7 +154,7 @@ def test_stratified_answers_are_unbiased(
 
 @pytest.mark.parametrize("rate", [1e-3, 1e-5, 1 - 1e-5])
 def test_stratified_masks_keep_the_fine_bits_of_a_rate(tmp_path: Path, rate: float) -> None:
-    samples = linear(tmp_path, rate)._sampler.sample(
+    samples = linear(tmp_path, rate).sampler.sample(
         {"x": np.ones((1, 8), np.float32)}, 200_000, Draws(7, sampling="stratified")
     )["y"]
     usual = W.sum() / (1 - quantised_rate(rate)) if rate < 0.5 else 0.0
@@ -178,7 +178,7 @@ def test_large_output_reduced_in_the_graph_has_the_same_moments(tmp_path: Path, 
     for sampling in SAMPLINGS:
         found = model.predict(x, passes=2013, seed=7, sampling=sampling)
         draws = Draws(7, sampling=sampling)
-        samples = model._sampler.sample({"x": x}, 2013, draws)["y"]
+        samples = model.sampler.sample({"x": x}, 2013, draws)["y"]
         wanted = moments(samples, draws.block)
         np.testing.assert_allclose(found.mean, wanted.mean, rtol=1e-6)
         np.testing.assert_allclose(found.variance, wanted.variance, rtol=1e-4, atol=1e-6)

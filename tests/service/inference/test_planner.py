@@ -26,7 +26,7 @@ def check(path: Path, layout: Layout, x: np.ndarray = X, masks: str = "shared") 
     artifact, model = loaded(path)
     assert model.planned.report.layout is layout
     draws = Draws(seed=7, masks=masks)  # type: ignore[arg-type]
-    found = model._sampler.sample({"x": x}, 4, draws)
+    found = model.sampler.sample({"x": x}, 4, draws)
     wanted = own_samples(artifact, {"x": x}, 4, 7, per_row=masks == "per_row")
     np.testing.assert_allclose(found["y"], wanted["y"], rtol=1e-4, atol=1e-5)
 
@@ -137,7 +137,7 @@ def test_draw_with_one_element_used_for_the_whole_batch(tmp_path: Path, name: st
     _, model = loaded(path)
     assert model.planned.report.layout is Layout.BY_PASS
     x, passes = np.ones((1, 4), np.float32), 4000
-    samples = model._sampler.sample({"x": x}, passes, Draws(seed=1))["y"].astype(np.float64)
+    samples = model.sampler.sample({"x": x}, passes, Draws(seed=1))["y"].astype(np.float64)
     error = (samples**2).std(axis=0) / np.sqrt(passes)
     assert (np.abs((samples**2).mean(axis=0) - 2 * square) < SIGMAS * error).all()
 

@@ -19,7 +19,7 @@ ROWS = digits_splits()[1].x[:5]
 
 def test_predict_returns_mean_and_unbiased_variance_of_its_passes(digits: Predictor) -> None:
     prediction = digits.predict(ROWS, passes=100, seed=7)
-    samples = digits._sampler.sample({"pixels": ROWS}, 100, Draws(7))["probabilities"]
+    samples = digits.sampler.sample({"pixels": ROWS}, 100, Draws(7))["probabilities"]
     assert samples.shape == (100, 5, 10)
     np.testing.assert_allclose(prediction.mean, samples.mean(axis=0), atol=1e-6)
     np.testing.assert_allclose(prediction.variance, samples.var(axis=0, ddof=1), atol=1e-6)
@@ -46,8 +46,8 @@ def test_answer_of_a_row_does_not_depend_on_other_rows(digits: Predictor) -> Non
 
 
 def test_more_passes_begin_with_the_same_passes(digits: Predictor) -> None:
-    few = digits._sampler.sample({"pixels": ROWS}, 10, Draws(7))["probabilities"]
-    many = digits._sampler.sample({"pixels": ROWS}, 30, Draws(7))["probabilities"]
+    few = digits.sampler.sample({"pixels": ROWS}, 10, Draws(7))["probabilities"]
+    many = digits.sampler.sample({"pixels": ROWS}, 30, Draws(7))["probabilities"]
     np.testing.assert_allclose(many[:10], few, atol=1e-6)
 
 
