@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import os
 import select
+import socket
+from contextlib import suppress
 from typing import Any
 
 import httptools
@@ -101,7 +104,10 @@ class TimedConnection(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """At shutdown, close the connection if it is idle."""
-        if self._answers() or self._idle():
+        if self._answers():
+            super().shutdown()
+        elif self._idle():
+            self._tell_end()
             super().shutdown()
 
     def send_400_response(self, msg: str) -> None:
@@ -128,6 +134,17 @@ class TimedConnection(HttpToolsProtocol):
         poll = select.poll()
         poll.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
         return bool(poll.poll(0))
+
+    def _tell_end(self) -> None:
+        """Tell the client at once that there will be no answer.
+
+        The transport closes only when the event loop has gone through all connections. A client
+        that sent a request until then would lose it.
+        """
+        descriptor = self.transport.get_extra_info("socket").fileno()
+        # The client may have closed it.
+        with socket.socket(fileno=os.dup(descriptor)) as same, suppress(OSError):
+            same.shutdown(socket.SHUT_WR)
 
     def _upgrades(self) -> bool:
         upgrades: bool = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
