@@ -109,7 +109,7 @@ def regression(pool: Pool, **asked: Any) -> RegressionFit:
 
 def _base(task: TaskFit, rows: Seen, facts: Facts) -> Array:
     """What the intervals are based on; see `interval_scores`. The noise is constant."""
-    noise = float(facts.noise or 0.0)  # type: ignore[arg-type]
+    noise = facts.noise if isinstance(facts.noise, float) else 0.0
     if task.asked.intervals != "cqr":
         return np.sqrt(rows.variance + noise)
     samples = np.moveaxis(rows.measures["samples"], 1, 0)

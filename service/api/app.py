@@ -66,15 +66,7 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.shared = shared
-    for router in (native.asking, v2.asking, native.router, v2.router, health.router):
-        app.include_router(router)
-    app.add_api_route(
-        "/metrics", _metrics, name="metrics", response_class=_Metrics, tags=["health"]
-    )
-    if page:
-        app.include_router(ui.router)
-    else:
-        app.add_api_route("/", _to_docs, include_in_schema=False)
+    _add_routes(app, page)
     install_error_handlers(app)
     if keys:
         describe_keys(app)
@@ -91,6 +83,18 @@ def create_app(
             expose_headers=["Retry-After", "X-Request-ID", HEADER],
         )
     return Observe(inner, shared)
+
+
+def _add_routes(app: FastAPI, page: bool) -> None:
+    for router in (native.asking, v2.asking, native.router, v2.router, health.router):
+        app.include_router(router)
+    app.add_api_route(
+        "/metrics", _metrics, name="metrics", response_class=_Metrics, tags=["health"]
+    )
+    if page:
+        app.include_router(ui.router)
+    else:
+        app.add_api_route("/", _to_docs, include_in_schema=False)
 
 
 class _Metrics(Response):

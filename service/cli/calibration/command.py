@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from service.cli.ending import errors_as_text
+from service.cli.labeled_flags import LabeledFile, Targets
 from service.cli.option_flags import list_items
 from service.core.calibration import IntervalMethod, SetMethod
 from service.errors import InputError
@@ -18,17 +19,8 @@ _FIT = "fit"
 def calibrate(
     file: Annotated[Path, typer.Argument(help="A model.onnx.")],
     *,
-    data: Annotated[
-        Path,
-        typer.Option(
-            help="Labeled rows that the model was not trained with: a .npz, .csv, .tsv or "
-            ".parquet file."
-        ),
-    ],
-    target: Annotated[
-        list[str] | None,
-        typer.Option(help="Column or array with the targets; by default the output's name, or y."),
-    ] = None,
+    data: LabeledFile,
+    target: Targets = None,
     model_output: Annotated[
         str | None, typer.Option(help="Output to calibrate, of a model with several.")
     ] = None,

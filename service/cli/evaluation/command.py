@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from service.cli.ending import errors_as_text
+from service.cli.labeled_flags import LabeledFile, Targets
 from service.cli.option_flags import list_items
 from service.errors import InputError
 from service.protocol.options import DEFAULT_SAMPLING, Masks, Sampling
@@ -19,17 +20,8 @@ T = TypeVar("T")
 def evaluate(
     file: Annotated[Path, typer.Argument(help="A model.onnx.")],
     *,
-    data: Annotated[
-        Path,
-        typer.Option(
-            help="Labeled rows that the model was not trained with: a .npz, .csv, .tsv or "
-            ".parquet file."
-        ),
-    ],
-    target: Annotated[
-        list[str] | None,
-        typer.Option(help="Column or array with the targets; by default the output's name, or y."),
-    ] = None,
+    data: LabeledFile,
+    target: Targets = None,
     model_output: Annotated[
         str | None, typer.Option(help="Output that the targets are of, of a model with several.")
     ] = None,
