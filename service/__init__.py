@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from service.inference.predictor import Predictor, load_model
+    from service.inference.load import load_model
+    from service.inference.predictor import Predictor
 
 __all__ = ["Predictor", "load_model"]
 
@@ -15,7 +16,7 @@ def __getattr__(name: str) -> Any:
         from service.extras import needs
 
         with needs("cpu"):
-            from service.inference import predictor
+            from service.inference import load
 
-        return getattr(predictor, name)
+        return getattr(load, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

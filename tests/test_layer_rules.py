@@ -23,7 +23,7 @@ VIOLATIONS = (
     ("service/client/rows.py", "import pydantic"),
     ("service/protocol/tensors.py", "from service.client.steps import Reply"),
     ("service/protocol/tensors.py", "import fastapi"),
-    ("models/export/trace.py", "from service.inference.predictor import load_model"),
+    ("models/export/trace.py", "from service.inference.load import load_model"),
     ("models/export/trace.py", "from service.graph.plan import Plan"),
     ("service/inference/predictor.py", "import tensorflow"),
     ("service/inference/sampler.py", "from models.export import export_model"),

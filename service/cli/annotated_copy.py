@@ -17,7 +17,8 @@ from service.graph.artifact import read_artifact
 from service.graph.beside import sidecar_of
 from service.graph.model_file import data_files
 from service.graph.sidecar import read_annotations
-from service.inference.predictor import Predictor, load_model
+from service.inference.load import load_model
+from service.inference.predictor import Predictor
 from service.manifest import METADATA_KEY, Manifest
 
 

@@ -188,7 +188,7 @@ def inspect(
         from rich.console import Console
 
         from service.cli import inspection
-        from service.inference.predictor import load_model
+        from service.inference.load import load_model
         from service.runtime.device import choose_device
 
         providers = choose_device(device).providers

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from service.client import Client, ClientError
 from service.errors import InputError
-from service.inference.predictor import load_model
+from service.inference.load import load_model
 from service.manifest import Manifest, Source
 from service.protocol.prediction import Prediction
 from service.runtime.device import choose_device

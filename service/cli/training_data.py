@@ -5,7 +5,7 @@ from pathlib import Path
 from service.annotations import Annotations
 from service.calibration.fingerprint import fingerprint, row_hashes
 from service.evaluation.data import read_unlabeled
-from service.inference.predictor import load_model
+from service.inference.load import load_model
 
 
 def with_training_data(

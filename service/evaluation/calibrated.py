@@ -35,9 +35,7 @@ def scored_with(
         sites=how.sites,
         calibrated=True,
     )
-    facts = next(
-        one for one in model.calibrating.terms(options).facts if one.output == document.output
-    )
+    facts = model.terms.of(options).facts_of(document.output)
     labeled = replace(data, facts=facts)
     options = replace(options, measures=needed_measures(facts))
     parts = run_parts(model, data.rows, options, progress=work.ran)

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from service.core.measures.facts import Facts
 from service.errors import InputError, shortened
-from service.evaluation.runs import plain_facts
 from service.evaluation.targets import cell_type, read_targets
 from service.inference.inputs import ReadRows, read_inputs
 from service.inference.predictor import Predictor
@@ -171,7 +170,7 @@ def output_of(model: Predictor, name: str | None = None) -> Facts:
             f"the model's task is {task!r}, for which there is nothing to compare with targets. "
             "Say what it is with mcdropout annotate MODEL --task, or in a sidecar file."
         )
-    known = {facts.output: facts for facts in plain_facts(model) if facts.view is not None}
+    known = {facts.output: facts for facts in model.terms.plain.facts if facts.view is not None}
     if name is None and len(known) == 1:
         return next(iter(known.values()))
     if name is None:

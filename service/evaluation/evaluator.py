@@ -35,7 +35,8 @@ from service.evaluation.settings import Compared, runs_of
 from service.evaluation.warnings import warnings_of
 from service.evaluation.work import Progress, Work
 from service.graph.beside import model_sha256
-from service.inference.predictor import Predictor, load_model
+from service.inference.load import load_model
+from service.inference.predictor import Predictor
 from service.protocol.options import DEFAULT_SAMPLING, Masks, Sampling
 
 #: Labeled data: a file, arrays of rows and targets, or as it was read.

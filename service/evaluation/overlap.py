@@ -15,7 +15,7 @@ def overlap_warnings(name: str, hashes: Sequence[str], model: Predictor) -> list
         hashes: of the rows, see `row_hashes`.
         model: that knows the fingerprints of these data, or some of them.
     """
-    document = model.calibrating.found.document
+    document = model.calibration.document
     known: Mapping[str, DataReference | None] = {
         "trained": model.manifest.training_data,
         "calibrated": None if document is None else document.data,

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from service.core.measures import BoundMeasure, Facts, Needs, read_measures
+from service.core.measures import BoundMeasure, Needs, read_measures
 from service.core.measures.bound import with_noise
 from service.core.summary import constant
 from service.errors import InputError
@@ -152,11 +152,6 @@ def run_deterministic(
     return model.outputs(job)
 
 
-def plain_facts(model: Predictor) -> tuple[Facts, ...]:
-    """The facts of each output, without those of a calibration."""
-    return model.calibrating.terms(Options(calibrated=False)).facts
-
-
 def agreeing(model: Predictor, outputs: Mapping[str, Array], measures: Sequence[str]) -> Prediction:
     """The prediction of passes that all give the same outputs, such as those with dropout off.
 
@@ -165,7 +160,7 @@ def agreeing(model: Predictor, outputs: Mapping[str, Array], measures: Sequence[
         outputs: name to (B, …).
         measures: names.
     """
-    bound, passes = read_measures(measures, plain_facts(model)), 2
+    bound, passes = read_measures(measures, model.terms.plain.facts), 2
     count = len(next(iter(outputs.values())))
     summaries = {
         source: constant(source, y, passes, bound)

@@ -7,7 +7,7 @@ from service.evaluation.data import labeled
 from service.evaluation.runs import Progress
 from service.fitting.asked import Asked
 from service.fitting.fit import Outcome, fit
-from service.inference.predictor import load_model
+from service.inference.load import load_model
 
 
 def calibrate(

@@ -123,7 +123,7 @@ def fit(
         update={"temperature": scaling.temperature, "noise_precision": scaling.noise_precision}
     )
     runs = replace(runs, model=model.with_calibration(begun))
-    facts = next(one for one in runs.model.facts if one.output == data.facts.output)
+    facts = runs.model.terms.of(runs.options).facts_of(data.facts.output)
     certainty = task.certainty(facts)
     measure = asked.measure or certainty
     rows = runs.see(sorted({measure, certainty, *task.first_measures}))

@@ -4,27 +4,17 @@ import random
 from collections import deque
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
 from service.calibration.document import CalibrationDocument
-from service.core.measures import BoundMeasure, measures_of, read_measures
+from service.core.measures import BoundMeasure
 from service.core.measures.facts import NO_OFF
-from service.core.measures.standard_error import StandardError
-from service.core.stopping import read_rule
 from service.errors import InputError
-from service.graph.artifact import Artifact, read_artifact
-from service.inference.answer_bytes import answer_bytes, numbers_of
-from service.inference.calibration import (
-    NOTHING,
-    Calibrating,
-    FoundCalibration,
-    OnMisfit,
-    Terms,
-    find_calibration,
-)
+from service.graph.artifact import Artifact
+from service.inference.answer_bytes import answer_bytes
+from service.inference.calibration import NOTHING, FoundCalibration
 from service.inference.estimates import Brief, Doubling
 from service.inference.inputs import read_inputs
 from service.inference.jobs import DeterministicJob, Job, SampleJob
@@ -35,13 +25,13 @@ from service.inference.options import (
     require_draws,
     require_passes,
     require_samples,
-    sampling_of,
 )
-from service.inference.planner import Planned, plan_model
+from service.inference.planner import Planned
 from service.inference.reduction import reduce_output, require_finite
-from service.inference.runner import Draws, row_count
+from service.inference.runner import row_count
 from service.inference.sampler import Sampler
 from service.inference.speed import learned
+from service.inference.terms import ModelTerms
 from service.inference.verification import Verification
 from service.protocol.options import (
     DEFAULT_SAMPLING,
@@ -53,11 +43,8 @@ from service.protocol.options import (
     Sampling,
 )
 from service.protocol.prediction import Prediction
-from service.runtime.engine import CPU, Provider
 
 Array = NDArray[Any]
-#: Lists, objects and strings that a request has beside its rows.
-_BESIDE_ROWS = 10_000
 J = TypeVar("J", bound=Job)
 
 #: Source of random seeds of requests without a seed. Requesting random bytes from the system
@@ -71,9 +58,10 @@ class Predictor:
     Attributes:
         manifest: of the artifact.
         planned: its sampler, and the results of load-time verification.
-        calibrating: what there is of a calibration, and where it applies.
-        facts: of each output, for the measures.
+        calibration: what there is of a calibration.
+        terms: on which it answers: plain, or calibrated.
         sampler: runs its jobs.
+        limits: of each request.
     """
 
     def __init__(
@@ -88,11 +76,10 @@ class Predictor:
         self.manifest = artifact.manifest
         self._artifact = artifact
         self.planned = planned
-        self.calibrating = Calibrating(artifact, calibration, calibrated)
-        self.facts = self.calibrating.facts
-        self._has_off = artifact.has_off
+        self.calibration = calibration
+        self.terms = ModelTerms(artifact, calibration, calibrated)
         self.sampler: Sampler = planned.sampler
-        self._limits = limits
+        self.limits = limits
         self._output_names = [spec.name for spec in artifact.manifest.outputs]
 
     @property
@@ -106,34 +93,19 @@ class Predictor:
         return self.verification
 
     @property
-    def calibration(self) -> FoundCalibration:
-        """What there is of a calibration."""
-        return self.calibrating.found
-
-    @property
     def providers(self) -> tuple[str, ...]:
         """Execution providers of ONNX Runtime that run the model, the preferred one first."""
         return self.sampler.runner.providers
 
     @cached_property
-    def max_parts(self) -> int | None:
-        """Maximum lists, objects (counted twice) and strings in a JSON body; None: no limit."""
-        specs, rows = self.manifest.inputs, self._limits.rows
-        if rows is None or any(s.dtype == "string" or None in s.shape[1:] for s in specs):
-            return None
-        lists = sum(numbers_of(s.shape[:axis]) for s in specs for axis in range(1, len(s.shape)))
-        # Each row may be an object of its inputs by name.
-        return rows * (lists + 2 + len(specs)) + _BESIDE_ROWS
-
-    @cached_property
     def measures(self) -> tuple[BoundMeasure, ...]:
         """All measures that its outputs have, with their default arguments."""
-        return read_measures(measures_of(self.facts), self.facts)
+        return self.terms.widest.all_measures()
 
     def with_calibration(self, document: CalibrationDocument | None) -> "Predictor":
         """The same model with another calibration that fits it, or without any."""
         found = FoundCalibration(document)
-        return Predictor(self._artifact, self.planned, self._limits, calibration=found)
+        return Predictor(self._artifact, self.planned, self.limits, calibration=found)
 
     def predict(
         self,
@@ -224,18 +196,14 @@ class Predictor:
         """
         passes = options.max_passes(self.manifest.passes)
         seed = _seeds.randrange(SEED_LIMIT) if options.seed is None else options.seed
-        require_passes(passes, self._limits.passes)
-        asked = options.adaptive
-        terms = self.calibrating.terms(options)
-        rule = None if asked is None else read_rule(asked, terms.facts, options.inner)
-        measures = self._measures(options, terms)
-        sampling = sampling_of(passes, options.sampling)
-        scale, sites = terms.rate_scale_of(options), terms.sites_of(options)
-        draws = Draws(seed, options.masks, scale, sites, sampling, options.inner)
+        require_passes(passes, self.limits.passes)
+        terms = self.terms.of(options)
+        rule, measures = terms.rule_of(options), terms.measures_of(options)
+        draws = terms.draws_of(options, passes, seed)
         require_draws(draws, self.sampler.plan)
         rows = read_inputs(x, self.manifest.inputs)
-        require_samples(row_count(rows), passes, self._limits, options.inner)
-        return SampleJob(rows, passes, draws, measures, kept_limit=self._limits.memory, rule=rule)
+        require_samples(row_count(rows), passes, self.limits, options.inner)
+        return SampleJob(rows, passes, draws, measures, kept_limit=self.limits.memory, rule=rule)
 
     def measure_names(self, options: Options) -> list[str]:
         """Names of the measures of a request, as in its answer.
@@ -243,23 +211,15 @@ class Predictor:
         Raises:
             InputError: no output has one of them, or the request cannot be calibrated.
         """
-        measures = self._measures(options, self.calibrating.terms(options))
+        measures = self.terms.of(options).measures_of(options)
         return list(dict.fromkeys(measure.name for measure in measures))
-
-    def _measures(self, options: Options, terms: Terms) -> tuple[BoundMeasure, ...]:
-        """Those of a request; with a stopping rule also the standard error reached."""
-        measures = terms.asked(options)
-        if options.adaptive is None:
-            return measures
-        reached = read_measures([StandardError.name], terms.facts)
-        return tuple(dict.fromkeys([*measures, *reached]))
 
     def prepare_deterministic(self, x: Any) -> DeterministicJob:
         """The same, for one pass with dropout off."""
-        if not self._has_off:
+        if not self._artifact.has_off:
             raise InputError(f"{NO_OFF}. Request passes.")
         rows = read_inputs(x, self.manifest.inputs)
-        require_samples(row_count(rows), 1, self._limits)
+        require_samples(row_count(rows), 1, self.limits)
         return DeterministicJob(rows)
 
     def prediction(self, job: SampleJob, found: Sequence[Found] | None = None) -> Prediction:
@@ -310,39 +270,3 @@ class Predictor:
         if job.fault is not None:
             raise job.fault
         return job
-
-
-def load_model(
-    path: str | Path,
-    providers: Sequence[Provider] = (CPU,),
-    limits: Limits = Limits(),
-    *,
-    activate_dropout: bool = False,
-    max_bytes: int | None = None,
-    on_misfit: OnMisfit = "refuse",
-    calibrated: bool = True,
-) -> Predictor:
-    """Load a model and verify that its uncertainty is correct.
-
-    A `calibration.json` beside the file is read, and applied to requests.
-
-    Args:
-        path: of `model.onnx`: an artifact of our exporter, or any ONNX file with dropout.
-        providers: ONNX Runtime execution providers, the preferred one first.
-        limits: of each request.
-        activate_dropout: activate dropout that the file keeps off.
-        max_bytes: maximum size of the file, including data files with its weights.
-        on_misfit: "ignore": a calibration that is not of this model is not applied.
-        calibrated: default of `Options.calibrated`.
-
-    Raises:
-        ArtifactError: the file is not a readable, complete model with dropout, or its calibration
-            does not fit it.
-        ProofError: it failed load-time verification.
-        ModelError: there is too little memory for it, or ONNX Runtime cannot run it.
-        SetupError: a provider cannot run here.
-    """
-    artifact = read_artifact(path, activate_dropout, max_bytes)
-    planned = plan_model(artifact, providers, limits.memory)
-    calibration = find_calibration(artifact, planned.sampler.plan, on_misfit)
-    return Predictor(artifact, planned, limits, calibration=calibration, calibrated=calibrated)

@@ -22,8 +22,9 @@ from service.api.http.app_state import AppState
 from service.api.http.keys import Key, parse_keys
 from service.errors import SetupError, StoppingError
 from service.guarded import guarded
+from service.inference.load import load_model
 from service.inference.options import Limits
-from service.inference.predictor import Predictor, load_model
+from service.inference.predictor import Predictor
 from service.repository.loading import limited
 from service.repository.registry import Repository
 from service.repository.version_policy import parse_policy

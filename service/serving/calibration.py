@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from service.calibration.document import CalibrationDocument
 from service.core.measures.accept import Accept
 from service.inference.predictor import Predictor
+from service.inference.terms import CalibratedTerms
 from service.protocol.prediction import OutputPrediction, Prediction
 
 #: Maximum number of buffered elements; a larger answer is counted at once.
@@ -45,7 +46,7 @@ class _Kind(NamedTuple):
     """What answers have in common that are counted together."""
 
     labels: Labels
-    predictor: Predictor
+    terms: CalibratedTerms
     passes: int
     shape: tuple[int, ...]
     measures: tuple[str, ...]
@@ -68,16 +69,13 @@ class CalibrationMetrics(Collector):
         self._waiting: dict[_Kind, list[OutputPrediction]] = {}
         self._elements = 0
 
-    def observe(self, model: str, version: str, predictor: Predictor, found: Prediction) -> None:
-        """Count an answer."""
-        document = predictor.calibration.document
-        if document is None:
-            return
-        answer = found[document.output]
-        names = (Accept.name, *document.reference)
+    def observe(self, model: str, version: str, terms: CalibratedTerms, found: Prediction) -> None:
+        """Count an answer to which the calibration applies."""
+        answer = found[terms.document.output]
+        names = (Accept.name, *terms.document.reference)
         kept = {name: answer.measures[name] for name in names if name in answer.measures}
         shape = answer.mean.shape[1:]
-        kind = _Kind((model, version), predictor, found.passes, shape, tuple(kept))
+        kind = _Kind((model, version), terms, found.passes, shape, tuple(kept))
         with self._lock:
             self._waiting.setdefault(kind, []).append(
                 OutputPrediction(answer.mean, answer.variance, kept)
@@ -91,7 +89,7 @@ class CalibrationMetrics(Collector):
         # Cleared first, so that answers that cannot be counted are not tried again.
         waiting, self._waiting, self._elements = self._waiting, {}, 0
         for kind, answers in waiting.items():
-            counts = self._counts_of(kind.labels, kind.predictor)
+            counts = self._counts_of(kind.labels, kind.terms.document)
             joined = OutputPrediction(
                 np.concatenate([y.mean for y in answers]),
                 np.concatenate([y.variance for y in answers]),
@@ -100,15 +98,12 @@ class CalibrationMetrics(Collector):
             if Accept.name in joined.measures:
                 accepted = joined.measures[Accept.name].ravel()
                 counts.decisions += np.bincount(accepted, minlength=2)
-            for name, values in kind.predictor.calibrating.reference_values(kind.passes, joined):
+            for name, values in kind.terms.reference_values(kind.passes, joined):
                 edges = counts.of.reference[name].edges
                 placed = np.searchsorted(edges, values.ravel())
                 counts.bins[name] += np.bincount(placed, minlength=len(edges) + 1)
 
-    def _counts_of(self, labels: Labels, predictor: Predictor) -> _Counts:
-        document = predictor.calibration.document
-        if document is None:
-            raise ValueError("only answers of calibrated models are counted")
+    def _counts_of(self, labels: Labels, document: CalibrationDocument) -> _Counts:
         known = self._counts.get(labels)
         if known is None or known.of is not document:
             known = self._counts[labels] = _Counts(document)
@@ -119,9 +114,9 @@ class CalibrationMetrics(Collector):
         with self._lock:
             self._count()
             found = {
-                labels: self._counts_of(labels, predictor)
+                labels: self._counts_of(labels, document)
                 for labels, predictor in self.loaded().items()
-                if predictor.calibration.document is not None
+                if (document := predictor.calibration.document) is not None
             }
             self._counts = dict(found)
             yield from (*_decisions(found), *_bins(found))

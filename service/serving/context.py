@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from service.errors import DeadlineError, InputError
-from service.inference.predictor import Predictor
+from service.inference.terms import CalibratedTerms
 from service.manifest import Manifest
 from service.protocol.prediction import Prediction
 from service.scheduling.batch import Ticket
@@ -25,7 +25,7 @@ class Context:
         held: bytes that it holds of the memory for in-flight requests.
         tickets: of its answered jobs.
         answer: the prediction, and the manifest of its model.
-        calibrated: the prediction and its model, if the model's calibration holds for it.
+        calibrated: the prediction, and the terms of its model's calibration if that holds for it.
         fault: what ended a streamed answer after it had begun.
     """
 
@@ -38,7 +38,7 @@ class Context:
     held: int = 0
     tickets: list[Ticket] = field(default_factory=list)
     answer: tuple[Manifest, Prediction] | None = None
-    calibrated: tuple[Predictor, Prediction] | None = None
+    calibrated: tuple[CalibratedTerms, Prediction] | None = None
     fault: Exception | None = None
 
     @property

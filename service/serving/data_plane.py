@@ -181,8 +181,9 @@ class DataPlane:
     async def _reduce(self, predictor: Predictor, job: SampleJob, context: Context) -> Prediction:
         found = await offload(context, job.found_bytes, predictor.prediction, job)
         context.answer = (predictor.manifest, found)
-        if predictor.calibrating.holds(job.draws):
-            context.calibrated = (predictor, found)
+        terms = predictor.terms.calibrated
+        if terms is not None and terms.holds(job.draws):
+            context.calibrated = (terms, found)
         return found
 
     async def _run(self, predictor: Predictor, job: Job, context: Context) -> None:

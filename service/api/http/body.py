@@ -12,14 +12,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from service.api.http.app_state import context_of, state_of
+from service.api.http.few_values import require_few_values
 from service.errors import CancelledError, InputError, shown
+from service.inference.predictor import Predictor
 from service.serving.offload import INLINE
 
-#: Lists allowed in every large body, and bytes of the body per additional list.
-LISTS, LIST_BYTES = 1 << 20, 16
-
 M = TypeVar("M", bound=BaseModel)
-
 
 #: Content types accepted for JSON. `curl -d` declares a form, and many clients no type.
 _JSON = re.compile(r"|(application|text)/json|application/x-www-form-urlencoded|[^/]+/[^/]+\+json")
@@ -87,26 +85,28 @@ def _too_large(limit: int) -> HTTPException:
     )
 
 
-def parse_json(model: type[M], content: bytes, example: str, max_parts: int | None = None) -> M:
+def parse_json(
+    model: type[M], content: bytes, example: str, predictor: Predictor | None = None
+) -> M:
     """Read a JSON body.
 
     Args:
         model: schema of the body.
         content: its bytes.
         example: of a valid body, for messages.
-        max_parts: see `Predictor.max_parts`.
+        predictor: whose rows are in it; None: it has no rows.
 
     Raises:
         InputError: with the first invalid place, and what would be right.
     """
     try:
-        return model.model_validate(_loads(content, example, max_parts))
+        return model.model_validate(_loads(content, example, predictor))
     except ValidationError as error:
         text = invalid(error, example)
     raise InputError(text)  # here, because the error above refers to the whole body
 
 
-def _loads(content: bytes, example: str, max_parts: int | None) -> Any:
+def _loads(content: bytes, example: str, predictor: Predictor | None) -> Any:
     """Parse JSON directly to Python values, without an intermediate form.
 
     A number takes at most 12 times the memory of its text, and a string less. A list takes 96
@@ -114,7 +114,7 @@ def _loads(content: bytes, example: str, max_parts: int | None) -> Any:
     """
     large = len(content) > INLINE
     if large:
-        _require_few_values(content, max_parts)
+        require_few_values(content, predictor)
         gc.disable()  # the collector would traverse all values again and again; one parse at a time
     try:
         # Cached strings would outlive the request, and keep the memory blocks around them.
@@ -127,25 +127,6 @@ def _loads(content: bytes, example: str, max_parts: int | None) -> Any:
     if text.startswith("EOF"):
         raise InputError(f"the body is empty, or its JSON is incomplete. Send {example}.")
     raise InputError(f"the body is not valid JSON: {text}. Send {example}.")
-
-
-def _require_few_values(content: bytes, max_parts: int | None) -> None:
-    """Refuse a body with too many values for its size, or for any valid request to the model."""
-    lists = content.count(b"[") + 2 * content.count(b"{")
-    max_lists = LISTS + len(content) // LIST_BYTES
-    if lists > max_lists:
-        raise InputError(
-            f"the body has too many lists and objects for its {len(content)} bytes: at most "
-            f"{max_lists} are allowed, where an object counts as two. Send fewer rows at a time, "
-            "or the rows as bytes."
-        )
-    parts = lists + content.count(b'"') // 2
-    if max_parts is not None and parts > max_parts:
-        raise InputError(
-            f"the body has {parts} lists, objects and strings, where an object counts as two; this "
-            f"server allows at most {max_parts} for rows of this model. Send fewer rows at a time, "
-            "or the rows as bytes."
-        )
 
 
 def invalid(error: ValidationError, example: str, root: str = "the body") -> str:

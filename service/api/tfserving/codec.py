@@ -78,7 +78,7 @@ def decode(predictor: Predictor, kind: str, query: Mapping[str, str], content: b
         body = _from_query(query)
         x, render = read_binary(kind, content, manifest.inputs), partial(place, "the body")
     else:
-        body = parse_json(PredictRequest, content, EXAMPLE, predictor.max_parts)
+        body = parse_json(PredictRequest, content, EXAMPLE, predictor)
         x, render = _rows(manifest, body)
         _require_no_options(query)
     options = body.options() if body.training else None

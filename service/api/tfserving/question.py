@@ -105,7 +105,7 @@ class Question:
     def _json(self, answer: _Answer) -> bytes:
         columns = answer.columns
         if self.asked.labeled:
-            columns = codec.labeled(columns, self.predictor.facts)
+            columns = codec.labeled(columns, self.predictor.terms.plain.facts)
         head = {**answer.head, **answer.by_row}
         return codec.write_json(head, columns, self.asked.by_row)
 

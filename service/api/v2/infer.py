@@ -135,7 +135,7 @@ def decode(body: bytes, header: str | None, predictor: Predictor) -> Decoded:
         InputError: with the place, the value and what would be right.
     """
     content, binary = split_body(body, header)
-    asked = parse_json(InferRequest, content, EXAMPLE, predictor.max_parts)
+    asked = parse_json(InferRequest, content, EXAMPLE, predictor)
     parameters = asked.parameters or InferParameters()
     outputs, options = _wanted(asked, parameters, predictor)
     inputs = decode_inputs(asked.inputs, binary)

@@ -9,7 +9,8 @@ from rich.progress import Progress
 from service.evaluation.data import Labeled, read_labeled
 from service.fitting import Asked, Outcome
 from service.fitting.fit import fit
-from service.inference.predictor import Predictor, load_model
+from service.inference.load import load_model
+from service.inference.predictor import Predictor
 from service.runtime.device import choose_device
 
 #: Number of runs of half of the rows that a fitted rate scale takes, about.

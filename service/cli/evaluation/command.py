@@ -72,7 +72,7 @@ def evaluate(
         from service.cli.evaluation.tables import print_evaluation
         from service.evaluation import evaluate as run
         from service.evaluation.report import write_report
-        from service.inference.predictor import load_model
+        from service.inference.load import load_model
         from service.runtime.device import choose_device
 
         _require_writable([output, report], force)

@@ -83,7 +83,7 @@ def answer(response: httpx.Response) -> dict[str, Any]:
 def test_every_measure_comes_over_both_protocols(
     client: httpx.Client, models: dict[str, Predictor], name: str
 ) -> None:
-    names = measures_of(models[name].facts)
+    names = measures_of(models[name].terms.widest.facts)
     wanted = models[name].predict(X, **OPTIONS, measures=names)
     values = {"mean": wanted.mean, "variance": wanted.variance, **wanted.measures}
     body = {**OPTIONS, "measures": names}
@@ -106,7 +106,7 @@ def test_every_measure_comes_over_both_protocols(
 def test_the_client_has_what_the_library_has(
     said: LocalServer, models: dict[str, Predictor], name: str
 ) -> None:
-    names = measures_of(models[name].facts)
+    names = measures_of(models[name].terms.widest.facts)
     with Client(said.url) as client:
         for given in (names, None, []):
             found = client.predict(name, X, 20, 7, given)
@@ -172,7 +172,7 @@ def test_a_model_says_what_measures_it_has(
 ) -> None:
     details = answer(client.get("/v1/models/noisy"))
     listed = {measure.pop("name"): measure for measure in details["measures"]}
-    assert list(listed) == measures_of(models["noisy"].facts)
+    assert list(listed) == measures_of(models["noisy"].terms.widest.facts)
     assert listed["predictive_interval"] == {
         "description": "Central interval that an observation lies in with a given probability.",
         "unit": "output",

@@ -281,7 +281,7 @@ def test_metadata_of_every_datatype(all_types: tuple[httpx.Client, Predictor]) -
     metadata = all_types[0].get("/v2/models/types").json()
     wanted = [{"name": name, "datatype": name, "shape": [-1, 2]} for name in TYPES]
     assert metadata["inputs"] == wanted
-    quantities = ["mean", "variance", *measures_of(all_types[1].facts)]
+    quantities = ["mean", "variance", *measures_of(all_types[1].terms.widest.facts)]
     assert [(o["name"], o["datatype"]) for o in metadata["outputs"]] == [
         *((f"{output}.{quantity}", "FP64") for output in "yz" for quantity in quantities),
         ("y", "FP32"),

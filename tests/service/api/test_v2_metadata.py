@@ -56,7 +56,7 @@ def test_model_metadata_lists_the_outputs(client: httpx.Client, digits: Predicto
             "arguments": {},
         },
     }
-    assert [output["name"] for output in of_measures] == measures_of(digits.facts)
+    assert [output["name"] for output in of_measures] == measures_of(digits.terms.widest.facts)
     assert {output["datatype"] for output in of_measures} == {*("INT64", "BYTES", "FP64", "BOOL")}
     arguments = {output["name"]: output["parameters"]["arguments"] for output in of_measures}
     assert arguments["interval"] == {"level": 0.9}

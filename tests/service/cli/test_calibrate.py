@@ -44,7 +44,7 @@ def test_calibration_is_written_beside_the_model_and_applied(model: Path, data: 
     assert ended.exit_code == 0, ended.output
     for said in ("temperature", "prediction sets: aps", "predictive_entropy at most", "nll"):
         assert said in ended.output
-    document = load_model(model).calibrating.found.document
+    document = load_model(model).calibration.document
     assert document is not None
     assert (document.sampling.passes, document.data.name) == (20, "valid.npz")
     assert f"wrote {model.with_name('calibration.json')}" in ended.output.replace("\n", "")

@@ -262,7 +262,7 @@ def test_output_file_is_replaced_only_with_force(tmp_path: Path, co2: Predictor)
 @pytest.mark.parametrize("suffix", ["csv", "json", "npz", "parquet"])
 def test_output_files_have_every_measure(tmp_path: Path, digits: Predictor, suffix: str) -> None:
     """Strings, integers and floats, and several axes."""
-    measures = measures_of(digits.facts)
+    measures = measures_of(digits.terms.widest.facts)
     path = tmp_path / f"found.{suffix}"
     flags = ("--measures", ",".join(measures), "--output", path)
     ended = predict(DIGITS, "--example", *SEED, *flags)

@@ -18,7 +18,8 @@ from service.errors import InputError
 from service.evaluation.document import Estimate, Evaluation
 from service.evaluation.metrics.classification import nll
 from service.graph.beside import model_sha256
-from service.inference.predictor import Predictor, load_model
+from service.inference.load import load_model
+from service.inference.predictor import Predictor
 from service.manifest import METADATA_KEY
 from tests.conftest import STORE, EditArtifact
 from tests.service.calibration.documents import fields

@@ -226,7 +226,7 @@ def test_calibration_is_saved_where_it_is_looked_for(class_path: Path, tmp_path:
     x, y = data.rows["x"], data.targets
     outcome = calibrate(path, x, y, name="some", coverage=0.5)
     assert outcome.save() == tmp_path / "calibration.json"
-    assert load_model(path).calibrating.found.document == outcome.document
+    assert load_model(path).calibration.document == outcome.document
     with pytest.raises(SetupError, match=r"calibration\.json already exists"):
         outcome.save()
     again = calibrate(path, x, y, name="some", coverage=0.5)  # the first one does not apply
