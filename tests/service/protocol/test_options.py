@@ -1,9 +1,9 @@
 """Options are defined once; everything derived from them agrees."""
 
+import asyncio
 import inspect
 import math
-from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from service.api.tfserving.schemas import PredictRequest
 from service.api.v2.parameters import InferParameters
 from service.cli import app
 from service.client import AsyncClient, Client
+from service.client.calls import Calls
 from service.protocol.options import (
     DEFAULTS,
     OPTIONS,
@@ -23,14 +24,59 @@ from service.protocol.options import (
     measure_text,
 )
 
+CALLERS = (Predictor, Client, AsyncClient)
+METHODS = ("predict", "stream")
+#: A value of each option that is not its default.
+OTHERS: dict[str, Any] = {
+    "passes": 50,
+    "seed": 7,
+    "measures": ["std"],
+    "masks": "per_row",
+    "sampling": "stratified",
+    "inner": 2,
+    "rate_scale": 0.5,
+    "sites": ["a"],
+    "calibrated": False,
+}
 
-@pytest.mark.parametrize("call", [Predictor.predict, Client.predict, AsyncClient.predict])
-def test_python_arguments_are_the_options(call: Callable[..., Any]) -> None:
-    parameters = inspect.signature(call, eval_str=True).parameters
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("caller", CALLERS)
+def test_python_arguments_are_the_options(caller: type, method: str) -> None:
+    parameters = inspect.signature(getattr(caller, method), eval_str=True).parameters
     hints = inspect.get_annotations(Options, eval_str=True)
     found = {name: p for name, p in parameters.items() if name in OPTIONS}
     assert {name: p.default for name, p in found.items()} == DEFAULTS
     assert {name: p.annotation for name, p in found.items()} == hints
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("caller", CALLERS)
+def test_every_option_of_a_call_is_passed_on(
+    caller: type, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert all(value != DEFAULTS[name] for name, value in OTHERS.items())
+    assert list(OTHERS) == list(OPTIONS)
+    asked: list[Options] = []
+
+    def ask(*given: Any) -> NoReturn:
+        asked.extend(one for one in given if isinstance(one, Options))
+        raise EOFError
+
+    for place, name in ((Predictor, "prepare"), (Calls, "predict"), (Calls, "stream")):
+        monkeypatch.setattr(place, name, ask)
+    with pytest.raises(EOFError):
+        _call(caller, method)
+    assert asked == [Options(**OTHERS)]
+
+
+def _call(caller: type, method: str) -> None:
+    if caller is Predictor:
+        getattr(object.__new__(Predictor), method)([[0.0]], **OTHERS)
+        return
+    found = getattr(caller("http://test"), method)("digits", [[0.0]], **OTHERS)
+    if inspect.iscoroutine(found):
+        asyncio.run(found)
 
 
 def test_body_fields_are_the_options() -> None:
