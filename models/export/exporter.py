@@ -16,6 +16,12 @@ from pydantic import ValidationError
 
 from models.export import check, describe, text
 from models.export.convert import to_onnx
+from models.export.exportable import (
+    OPSETS,
+    require_any_batch,
+    require_every_dropout,
+    require_exportable,
+)
 from models.export.hidden import require_no_hidden_draws
 from models.export.interface import Interface
 from models.export.lower import lower, outputs_after_sites
@@ -34,8 +40,6 @@ from service.nodes.task import detect_task
 
 Array = NDArray[Any]
 
-#: Opsets that tf2onnx writes and whose dropout kernels exist for CPU and CUDA.
-OPSETS = (18,)
 #: Number of rows for the checks that call the model many times, which large networks make slow.
 _FEW = 2
 STAGES = ("Finding dropout", "Tracing", "Converting to ONNX", "Checking", "Writing")
@@ -77,10 +81,9 @@ def export_model(
         noise_precision: inverse variance of the noise of a regression's targets (Gal's τ).
         measures: of a request that names none, such as "quantiles:0.05:0.95". By default those
             of the task that take no time, such as "confidence"; () for none.
-        example: real rows, (rows, …) or {input name: (rows, …)}. The checks use
-            up to 8 of them as they are, and the first row becomes the manifest's
-            example. Without it the checks use standard normal numbers (0 and 1 for
-            integers), and for strings words inside and outside of the vocabulary.
+        example: real rows, (rows, …) or {input name: (rows, …)}. The checks use up to 8 of them,
+            and the first becomes the manifest's example. Without it the checks use standard normal
+            numbers (0 and 1 for integers), and for strings words in and outside of the vocabulary.
         passes: default number of passes of a request.
         opset: of the file, one of `OPSETS`.
         source: where the model came from; by default its own fingerprint.
@@ -101,15 +104,9 @@ def export_model(
         **{} if task is None else {"task": task},
         **{} if measures is None else {"measures": measures},
     )
-    _require_exportable(model, opset)
+    require_exportable(model, opset)
     with float32_instead_of_bfloat16(model):
-        interface = Interface(model, example)
-        before = fingerprint(model)
-        on_stage(STAGES[0])
-        draws = discover(interface, interface.signature)
-        rows = _checked_rows(model, interface, example, draws)
-        attempt = _Attempt(model, interface, Path(path), rows, example is not None, opset, on_stage)
-        return attempt.export(draws, said, before, source or before)
+        return _begun(model, Path(path), example, opset, on_stage).export(said, source)
 
 
 def _annotations(**given: Any) -> Annotations:
@@ -119,6 +116,23 @@ def _annotations(**given: Any) -> Annotations:
         raise ExportError(f"the arguments: {faulty_field(error)}") from error
 
 
+def _begun(
+    model: keras.Model,
+    path: Path,
+    example: Array | Mapping[str, Array] | None,
+    opset: int,
+    on_stage: Callable[[str], None],
+) -> "_Attempt":
+    """What draws, and rows for the checks."""
+    interface = Interface(model, example)
+    before = fingerprint(model)
+    on_stage(STAGES[0])
+    draws = discover(interface, interface.signature)
+    rows = _checked_rows(model, interface, example, draws)
+    has_example = example is not None
+    return _Attempt(model, interface, before, draws, rows, has_example, path, opset, on_stage)
+
+
 def _checked_rows(
     model: keras.Model,
     interface: Interface,
@@ -126,7 +140,7 @@ def _checked_rows(
     draws: Draws,
 ) -> dict[str, Array]:
     """Rows for the checks of the file, for which the model itself passes its checks."""
-    _require_every_dropout(model, draws)
+    require_every_dropout(model, draws)
     texts = text.sample_texts(all_layers(model))
     rows = describe.check_rows(interface.signature, example, check.ROWS, texts)
     require_any_batch(interface, rows, draws)
@@ -143,32 +157,43 @@ def _checked_rows(
 
 @dataclass(frozen=True)
 class _Attempt:
-    """One way through the stages; see `export_model` for the fields."""
+    """One way through the stages.
+
+    Attributes:
+        model, path, opset, on_stage: see `export_model`.
+        interface: of the model.
+        before: its fingerprint, which no stage may change.
+        draws: what is exported as sites.
+        rows: input name to the rows of the checks.
+        has_example: whether they were given.
+    """
 
     model: keras.Model
     interface: Interface
-    path: Path
+    before: Source
+    draws: Draws
     rows: dict[str, Array]
-    with_example: bool
+    has_example: bool
+    path: Path
     opset: int
     on_stage: Callable[[str], None]
 
-    def export(self, draws: Draws, said: Annotations, before: Source, source: Source) -> Manifest:
+    def export(self, said: Annotations, source: Source | None) -> Manifest:
         """Export with these draws, or else with custom layers run twice as a whole."""
         try:
-            return self._export(draws, said, before, source)
+            return self._export(said, source)
         except check.DifferenceError:
-            whole = _custom_layers_twice(self.model, draws)
-            if whole == draws:
+            whole = _custom_layers_twice(self.model, self.draws)
+            if whole == self.draws:
                 raise
             # A custom layer may differ in training beyond its dropout. Then the whole layer is
             # run with training on and off, and the flag selects the result.
-            return self._export(whole, said, before, source)
+            return replace(self, draws=whole)._export(said, source)
 
-    def _export(self, draws: Draws, said: Annotations, before: Source, source: Source) -> Manifest:
+    def _export(self, said: Annotations, source: Source | None) -> Manifest:
         """Emit, convert, check and write."""
-        signature, interface = self.interface.signature, self.interface
-        expected, names = self._expected(draws)
+        signature, interface, draws = self.interface.signature, self.interface, self.draws
+        expected, names = self._expected()
         self.on_stage(STAGES[1])
         traced = emit(interface, signature, draws)
         self.on_stage(STAGES[2])
@@ -179,7 +204,7 @@ class _Attempt:
         self.on_stage(STAGES[3])
         manifest = Manifest(
             task=detect_task(lowered.graph.outputs),
-            inputs=describe.input_specs(signature, self.rows, self.with_example),
+            inputs=describe.input_specs(signature, self.rows, self.has_example),
             outputs=describe.output_specs(
                 names,
                 traced.function.get_concrete_function(*flagged).outputs,
@@ -189,14 +214,14 @@ class _Attempt:
             kept_off=draws.kept_off,
             same_seed=describe.same_seeds(traced),
             tools=describe.tool_versions(),
-            source=source,
+            source=source or self.before,
         )
         manifest = describe.with_annotations(manifest, said)
         check.require_probabilities(manifest, expected.off.outputs)
         with draft_of(self.path) as draft:
             onnx.save(ir.to_proto(lowered), draft)
             checks = check.check_artifact(draft, manifest, expected)
-            if fingerprint(self.model) != before:
+            if fingerprint(self.model) != self.before:
                 raise ExportError("the export changed the Keras model. No file was written.")
             manifest = manifest.model_copy(update={"checks": checks})
             lowered.metadata_props[METADATA_KEY] = manifest.model_dump_json()
@@ -207,7 +232,7 @@ class _Attempt:
             log.warning("%s", note)
         return manifest
 
-    def _expected(self, draws: Draws) -> tuple[check.Expected, list[str]]:
+    def _expected(self) -> tuple[check.Expected, list[str]]:
         """The outputs of Keras, and their names."""
         names: list[str] = []
 
@@ -222,7 +247,7 @@ class _Attempt:
         def ask(run: Callable[..., list[Any]]) -> check.Reference:
             def answer(rows: Sequence[Array]) -> list[Array]:
                 tensors = [tf.constant(x) for x in rows]
-                return [np.asarray(value) for value in run(named, tensors, draws)]
+                return [np.asarray(value) for value in run(named, tensors, self.draws)]
 
             return reference(self.model, answer, list(self.rows.values()), least)
 
@@ -237,7 +262,7 @@ class _Attempt:
             ) from error
         # If training changes nothing but dropout, the output without it equals that of
         # inference; a normalization in training mode would be detected.
-        still = ask(still_training) if draws.twice else off
+        still = ask(still_training) if self.draws.twice else off
         return check.Expected(self.rows, off, still), names
 
 
@@ -261,68 +286,3 @@ def _require_loadable(draft: Path) -> None:
         raise ExportError(
             f"the exported model fails load-time verification: {error} No file was written."
         ) from error
-
-
-def _require_exportable(model: Any, opset: int) -> None:
-    if not isinstance(model, keras.Model):
-        raise ExportError(f"{model!r} is not a Keras model.")
-    if opset not in OPSETS:
-        raise ExportError(f"opset {opset} is not supported; use one of {OPSETS}.")
-    text.require_expressible(all_layers(model))
-    for layer in all_layers(model):
-        if layer.quantization_mode == "float8":
-            raise ExportError(
-                f"layer {layer.name!r} is quantized to float8, for which ONNX Runtime has no "
-                'kernels. Export the model as it was before quantize("float8"), or use '
-                'quantize("int8"), which is supported.'
-            )
-
-
-def require_any_batch(interface: Interface, rows: Mapping[str, Array], draws: Draws) -> None:
-    """Check that a model with a fixed batch size also works with other numbers of rows.
-
-    Raises:
-        ExportError: some layer computes with that batch size.
-    """
-    if interface.batch is None:
-        return
-    for count in (1, 2, 3):
-        tensors = [tf.constant(row[:count]) for row in rows.values()]
-        try:
-            outputs = inference(interface, tensors, draws)
-            answered = all(len(output) == count for output in outputs)
-            reason = "" if answered else f"it gives {[len(y) for y in outputs]} rows"
-        except (tf.errors.InvalidArgumentError, ValueError, TypeError) as error:
-            reason = str(error).splitlines()[0]
-        if reason:
-            raise ExportError(
-                f"the model has a batch size of {interface.batch} built in and takes no other, and "
-                f"passes are run by making the batch larger: for {count} rows, {reason}. Build the "
-                "model with keras.Input(shape) and no batch size, and let layers that reshape "
-                "take -1 for the batch."
-            )
-
-
-def _require_every_dropout(model: keras.Model, draws: Draws) -> None:
-    """Check that every dropout layer was called, and that at least one draws."""
-    met = draws.stochastic | draws.kept_off_ids
-    dropouts = [layer for layer in all_layers(model) if 0 < getattr(layer, "rate", 0) < 1]
-    missed = [layer.name for layer in dropouts if id(layer) not in met]
-    if missed:
-        raise ExportError(
-            f"the dropout of {', '.join(missed)} draws no random numbers when the model runs with "
-            f"training=True, so it cannot be active. Remove these layers, or make sure that the "
-            f"model calls them."
-        )
-    if not draws.stochastic and draws.kept_off:
-        raise ExportError(
-            f"the model's own code calls {', '.join(draws.kept_off)} with training=False, or "
-            "does not use what they give, so Keras drops nothing with training=True either and "
-            "the variance would be 0. Let the model call them with training=training."
-        )
-    if not draws.stochastic:
-        raise ExportError(
-            f"model {model.name!r} has no dropout, so every pass would give the same answer and "
-            "the variance would be 0. Add keras.layers.Dropout(0.1) before the layers whose "
-            "uncertainty matters, train the model, and export it again."
-        )

@@ -23,7 +23,7 @@ class Interface:
     Attributes:
         signature: of the inputs in flat order; the batch axis is dynamic.
         batch: the batch size that is built into the model, or None. Few layers depend on it;
-            `exporter.require_any_batch` finds out whether one does.
+            `exportable.require_any_batch` finds out whether one does.
     """
 
     def __init__(self, model: keras.Model, example: Any = None) -> None:
