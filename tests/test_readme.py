@@ -36,7 +36,7 @@ def test_first_example_accepts_a_digit_and_abstains_from_one(
     assert program == ".venv/bin/mcdropout"
     address = "http://127.0.0.1:8000"
     ended = CliRunner().invoke(app, [word.replace(address, server.url) for word in words])
-    assert [line.split()[-1] for line in shown.splitlines()[2:4]] == ["True", "False"]
+    assert re.findall("True|False", shown) == ["True", "False"]
     # The last digits depend on the machine.
     number = r"(?<=0\.\d\d)\d+"
     assert re.sub(number, "", ended.stdout) == re.sub(number, "", shown)

@@ -142,18 +142,18 @@ class Terms:
     sites: frozenset[str] | None = None
 
     def asked(self, options: Options) -> tuple[BoundMeasure, ...]:
-        """The measures of a request.
+        """The measures of a request, the most wanted first.
+
+        Those that it names, those of the calibration, and those of a request that names none.
 
         Raises:
             InputError: no output has one of them.
         """
-        own = self.measures
-        if options.measures is not None:
-            own = read_measures(options.measures, self.facts)
-        if not self.added:
-            return own
-        named = {measure.name for measure in own}
-        return (*own, *(measure for measure in self.added if measure.name not in named))
+        if options.measures is None:
+            return (*self.added, *self.measures)
+        asked = read_measures(options.measures, self.facts)
+        named = {measure.name for measure in asked}
+        return (*asked, *(measure for measure in self.added if measure.name not in named))
 
     def rate_scale_of(self, options: Options) -> float:
         """The rate scale of a request."""

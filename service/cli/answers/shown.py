@@ -16,8 +16,9 @@ from service.rows.names import element_names
 
 Array = NDArray[Any]
 
-#: Maximum number of values in a cell, of elements with a column, and of letters of a name.
-_VALUES, _ELEMENTS, LETTERS = 3, 12, 24
+#: Maximum number of values in a cell, of elements with a column, and of letters of a name and of
+#: a text, which says nothing if its end is missing.
+_VALUES, _ELEMENTS, LETTERS, _TEXT = 3, 12, 24, 48
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,10 @@ def _mains(shown: Shown, room: int) -> Iterator[_Main]:
 
 
 def _with_measures(main: _Main, shown: Shown, room: int) -> tuple[list[Column], list[str]]:
-    """The columns with the measures that fit, and what was left out."""
+    """The columns with the measures that fit, and what was left out.
+
+    An answer has the most wanted measures first: see `Terms.asked`.
+    """
     found, left_out = list(main.columns), list(main.left_out)
     for name, values in shown.measures.items():
         column = _measure(name, values, shown, main.chosen)
@@ -207,8 +211,20 @@ def _measure(name: str, values: Array, shown: Shown, chosen: Array | None) -> Co
 
 def _text(value: Any) -> str:
     if isinstance(value, list):
-        return shortened(" ".join(map(str, value)), LETTERS)
-    return f"{value:.4g}" if isinstance(value, float) else shortened(value, LETTERS)
+        return _listed([str(one) for one in value])
+    return f"{value:.4g}" if isinstance(value, float) else shortened(value, _TEXT)
+
+
+def _listed(members: Sequence[str]) -> str:
+    """The members of a set that fit in a cell, and the number of the others."""
+    if not members:
+        return "(none)"
+    for count in range(min(len(members), LETTERS), 0, -1):
+        others = f" +{len(members) - count}" if count < len(members) else ""
+        text = ", ".join(members[:count])
+        if len(text + others) <= LETTERS:
+            return text + others
+    return shortened(members[0], LETTERS - len(others)) + others
 
 
 def _rounded(mean: float, deviation: float) -> str:
