@@ -16,9 +16,10 @@ from service.rows.names import element_names
 
 Array = NDArray[Any]
 
-#: Maximum number of values in a cell, of elements with a column, and of letters of a name and of
-#: a text, which says nothing if its end is missing.
-_VALUES, _ELEMENTS, LETTERS, _TEXT = 3, 12, 24, 48
+#: Maximum number of elements in a cell and of values of each, and of elements with a column.
+_VALUES, _ELEMENTS = 3, 12
+#: Maximum number of letters of a name, and of a text, which says nothing without its end.
+LETTERS, _TEXT = 24, 48
 
 
 @dataclass(frozen=True)
@@ -198,14 +199,15 @@ def _summary(shown: Shown) -> _Main:
 
 def _measure(name: str, values: Array, shown: Shown, chosen: Array | None) -> Column | None:
     """A measure, of the chosen elements if it has values per element; None: too many values."""
-    own = len(shown.shape)
-    if chosen is not None and values.shape[1 : 1 + own] == shown.shape:
-        by_element = values.reshape(*shown.mean.shape, -1)
-        values = by_element[np.arange(len(by_element)), chosen]
-    flat = values.reshape(len(values), -1)
-    if flat.shape[1] > _VALUES:
+    rows = len(values)
+    has_elements = values.shape[1 : 1 + len(shown.shape)] == shown.shape
+    by_element = values.reshape(rows, shown.mean.shape[1] if has_elements else 1, -1)
+    if chosen is not None and has_elements:
+        by_element = by_element[np.arange(rows), chosen, None]
+    if max(by_element.shape[1:]) > _VALUES:
         return None
-    cells = [", ".join(map(_text, row)) for row in flat.tolist()]
+    between = "; " if by_element.shape[2] > 1 else ", "
+    cells = [between.join(", ".join(map(_text, one)) for one in row) for row in by_element.tolist()]
     return Column(name, cells, has_words=values.dtype.kind in "OU")
 
 

@@ -117,6 +117,16 @@ def test_regression_shows_all_elements_that_fit() -> None:
     ]
 
 
+def test_intervals_of_several_elements_share_a_cell() -> None:
+    ends = [[[0.0, 2.0], [1.5, 2.5]]]
+    values = {"mean": [[1.0, 2]], "variance": [[1.0, 4]], "accept": [[True, False]]}
+    found = answer("regression", {"y": {**values, "prediction_interval": ends}})
+    assert printed(found)[1:] == [
+        "row          0          1       accept  prediction_interval",
+        "  0  1.0 ± 1.0  2.0 ± 2.0  True, False       0, 2; 1.5, 2.5",
+    ]
+
+
 def test_large_output_has_a_summary() -> None:
     found = answer(
         "other",
