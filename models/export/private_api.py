@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from service.errors import SetupError
+from service.extras import how_to_install
 
 TESTED_VERSIONS = {"keras": {"3.15.1"}, "tensorflow": {"2.21.0"}, "tf2onnx": {"1.17.0"}}
 
@@ -23,7 +24,7 @@ def installed_version(package: str) -> str:
         except PackageNotFoundError:
             continue
     raise SetupError(
-        f"{package} is not installed. The exporter needs it: pip install 'mcdropout[export]'."
+        f"{package} is not installed. The exporter needs it: {how_to_install('export')}."
     )
 
 

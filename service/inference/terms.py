@@ -148,7 +148,9 @@ class CalibratedTerms(Terms):
     def _asked(self, options: Options) -> tuple[BoundMeasure, ...]:
         own = super()._asked(options)
         named = {measure.name for measure in own}
-        return (*own, *(measure for measure in self.added if measure.name not in named))
+        added = tuple(measure for measure in self.added if measure.name not in named)
+        # The most wanted first: those that it names, those of the calibration, the model's default.
+        return (*added, *own) if options.measures is None else (*own, *added)
 
 
 class ModelTerms:

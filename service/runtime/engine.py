@@ -12,6 +12,7 @@ import onnx
 from numpy.typing import NDArray
 
 from service.errors import ModelError, RefusedRowsError, SetupError
+from service.extras import how_to_install
 from service.runtime.memory import give_back_also
 from service.runtime.tuning import ON_CPU, ON_CUDA, Tuning
 
@@ -47,15 +48,11 @@ def require_one_runtime() -> None:
     """
     found = [package for package in _RUNTIMES if _installed(package)]
     if not found:
-        raise SetupError(
-            "no ONNX Runtime is installed. Install one: pip install 'mcdropout[cpu]', or "
-            "'mcdropout[gpu]' on a machine with an NVIDIA GPU."
-        )
+        raise SetupError(f"no ONNX Runtime is installed. Install one: {how_to_install('cpu')}.")
     if len(found) > 1:
         raise SetupError(
             f"{' and '.join(found)} are both installed, and they overwrite each other's files. "
-            f"Keep one: pip uninstall -y {' '.join(found)}, then pip install 'mcdropout[cpu]' "
-            "or 'mcdropout[gpu]'."
+            f"Keep one: pip uninstall -y {' '.join(found)}, then, {how_to_install('cpu')}."
         )
 
 
@@ -282,17 +279,14 @@ def require_providers(providers: Sequence[Provider]) -> None:
     if not names or not set(names) <= set(known):
         raise SetupError(
             f"execution providers {names} are not all in this ONNX Runtime, which "
-            f"has {known}. For CUDA install 'mcdropout[gpu]' in place of 'mcdropout[cpu]'."
+            f"has {known}. For CUDA install the extra gpu in place of cpu."
         )
 
 
 def cuda_fault(provider: Provider) -> str | None:
     """The reason why no graph can run with a CUDA provider here; None: one just did."""
     if CUDA not in onnxruntime.get_available_providers():
-        return (
-            "this ONNX Runtime was built without it; install 'mcdropout[gpu]' in place of "
-            "'mcdropout[cpu]'."
-        )
+        return "this ONNX Runtime was built without it; install the extra gpu in place of cpu."
     try:
         Engine(_smallest_graph(), [provider, CPU]).run({"x": np.ones(1, np.float32)})
     except (SetupError, ModelError) as error:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from service.errors import SetupError
+from service.extras import how_to_install
 from service.scheduling.batch import Ticket
 
 Attributes = Mapping[str, str | int | float]
@@ -106,8 +107,8 @@ def start_tracing(env: Mapping[str, str]) -> Tracing:
         return Tracing()
     if importlib.util.find_spec("opentelemetry.sdk") is None:
         raise SetupError(
-            "OTEL_* variables ask for tracing, and OpenTelemetry is not installed: "
-            "pip install 'mcdropout[otel]', or set OTEL_SDK_DISABLED=true."
+            "OTEL_* variables ask for tracing, and OpenTelemetry is not installed. Set "
+            f"OTEL_SDK_DISABLED=true, or install it: {how_to_install('otel')}."
         )
     if exporter not in ("", "otlp", "console"):
         raise SetupError(f"OTEL_TRACES_EXPORTER is {exporter!r}; it takes otlp, console or none.")

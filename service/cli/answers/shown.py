@@ -16,8 +16,10 @@ from service.rows.names import element_names
 
 Array = NDArray[Any]
 
-#: Maximum number of values in a cell, of elements with a column, and of letters of a name.
-_VALUES, _ELEMENTS, LETTERS = 3, 12, 24
+#: Maximum number of elements in a cell and of values of each, and of elements with a column.
+_VALUES, _ELEMENTS = 3, 12
+#: Maximum number of letters of a name, and of a text, which says nothing without its end.
+LETTERS, _TEXT = 24, 48
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,10 @@ def _mains(shown: Shown, room: int) -> Iterator[_Main]:
 
 
 def _with_measures(main: _Main, shown: Shown, room: int) -> tuple[list[Column], list[str]]:
-    """The columns with the measures that fit, and what was left out."""
+    """The columns with the measures that fit, and what was left out.
+
+    An answer has the most wanted measures first: see `Terms.asked`.
+    """
     found, left_out = list(main.columns), list(main.left_out)
     for name, values in shown.measures.items():
         column = _measure(name, values, shown, main.chosen)
@@ -194,21 +199,34 @@ def _summary(shown: Shown) -> _Main:
 
 def _measure(name: str, values: Array, shown: Shown, chosen: Array | None) -> Column | None:
     """A measure, of the chosen elements if it has values per element; None: too many values."""
-    own = len(shown.shape)
-    if chosen is not None and values.shape[1 : 1 + own] == shown.shape:
-        by_element = values.reshape(*shown.mean.shape, -1)
-        values = by_element[np.arange(len(by_element)), chosen]
-    flat = values.reshape(len(values), -1)
-    if flat.shape[1] > _VALUES:
+    rows = len(values)
+    has_elements = values.shape[1 : 1 + len(shown.shape)] == shown.shape
+    by_element = values.reshape(rows, shown.mean.shape[1] if has_elements else 1, -1)
+    if chosen is not None and has_elements:
+        by_element = by_element[np.arange(rows), chosen, None]
+    if max(by_element.shape[1:]) > _VALUES:
         return None
-    cells = [", ".join(map(_text, row)) for row in flat.tolist()]
+    between = "; " if by_element.shape[2] > 1 else ", "
+    cells = [between.join(", ".join(map(_text, one)) for one in row) for row in by_element.tolist()]
     return Column(name, cells, has_words=values.dtype.kind in "OU")
 
 
 def _text(value: Any) -> str:
     if isinstance(value, list):
-        return shortened(" ".join(map(str, value)), LETTERS)
-    return f"{value:.4g}" if isinstance(value, float) else shortened(value, LETTERS)
+        return _listed([str(one) for one in value])
+    return f"{value:.4g}" if isinstance(value, float) else shortened(value, _TEXT)
+
+
+def _listed(members: Sequence[str]) -> str:
+    """The members of a set that fit in a cell, and the number of the others."""
+    if not members:
+        return "(none)"
+    for count in range(min(len(members), LETTERS), 0, -1):
+        others = f" +{len(members) - count}" if count < len(members) else ""
+        text = ", ".join(members[:count])
+        if len(text + others) <= LETTERS:
+            return text + others
+    return shortened(members[0], LETTERS - len(others)) + others
 
 
 def _rounded(mean: float, deviation: float) -> str:

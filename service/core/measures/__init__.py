@@ -76,11 +76,11 @@ MEASURES: Mapping[str, type[Measure]] = {
         Max,
         Samples,
         Deterministic,
-        # Of a model with a calibration.
-        Calibrated,
+        # Of a model with a calibration; in answers in this order, what decides first.
+        Accept,
         PredictionSet,
         PredictionInterval,
-        Accept,
+        Calibrated,
         Reason,
     )
 }

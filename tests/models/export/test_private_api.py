@@ -22,5 +22,5 @@ def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         raise PackageNotFoundError(name)
 
     monkeypatch.setattr(private_api, "version", missing)
-    with pytest.raises(SetupError, match=r"is not installed.*pip install 'mcdropout\[export\]'"):
+    with pytest.raises(SetupError, match=r'is not installed.*pip install .*"\.\[export\]"'):
         require_tested_versions()

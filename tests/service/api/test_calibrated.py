@@ -27,7 +27,7 @@ TEST = digits_splits()[1].x.astype(np.float32)
 X = TEST[:6]
 HOW: dict[str, Any] = {"passes": 50, "seed": 7}
 URL, INFER = "/v1/models/digits:predict", "/v2/models/digits/infer"
-OWN = ["calibrated", "prediction_set", "accept", "reason"]
+OWN = ["accept", "prediction_set", "calibrated", "reason"]
 ASKED: list[dict[str, Any]] = [{}, {"calibrated": False}, {"rate_scale": 0.5}]
 MEASURES = ["predictive_entropy", "confidence"]
 
@@ -184,7 +184,7 @@ def test_metadata_tell_what_is_applied(http: httpx.Client) -> None:
     assert serving["calibration"] == applied
     assert other["calibration"] == {k: v for k, v in applied.items() if v is not None}
     tensors = {one["name"]: one["datatype"] for one in other["outputs"]}
-    assert [tensors[name] for name in OWN] == ["FP64", "BOOL", "BOOL", "BYTES"]
+    assert [tensors[name] for name in OWN] == ["BOOL", "BOOL", "FP64", "BYTES"]
 
 
 def test_a_regression_has_intervals(http: httpx.Client) -> None:

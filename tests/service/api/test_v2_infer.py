@@ -43,7 +43,8 @@ def test_answer_equals_that_of_v1(client: httpx.Client) -> None:
     assert answer["parameters"] == {"passes": 50, "seed": 7}
     assert (answer["model_name"], answer["model_version"]) == ("digits", "1")
     assert "id" not in answer
-    assert [o["datatype"] for o in answer["outputs"]] == [*["FP64"] * 3, "BOOL", "BOOL", "BYTES"]
+    types = ["FP64", "FP64", "BOOL", "BOOL", "FP64", "BYTES"]
+    assert [o["datatype"] for o in answer["outputs"]] == types
 
 
 @pytest.mark.parametrize("form", ["flat", "nested", "binary"])

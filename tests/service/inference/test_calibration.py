@@ -20,7 +20,7 @@ from tests.service.calibration.models import calibrate, save_calibrated
 
 X = digits_splits()[1].x[:40].astype(np.float32)
 YEARS = [[1985.0], [2010.0]]
-OWN = ["calibrated", "prediction_set", "accept", "reason"]
+OWN = ["accept", "prediction_set", "calibrated", "reason"]
 SELECTION = {"threshold": 0.3, "keep": "at_most", "coverage": 0.9, "guarantee": "none"}
 
 
@@ -65,11 +65,25 @@ def test_measures_of_a_request_come_before_those_of_the_calibration(model: Predi
     assert list(found.measures) == [
         "confidence",
         "prediction_set",
-        "calibrated",
         "accept",
+        "calibrated",
         "reason",
     ]
     assert found.measures["prediction_set"].sum() >= len(X)
+
+
+def test_the_calibration_comes_before_the_measures_of_requests_that_name_none(
+    tmp_path: Path,
+) -> None:
+    path = save_calibrated(tmp_path, "co2")
+    path.with_name("model.mcdropout.json").write_text('{"measures": ["std"]}')
+    calibrate(path, "co2")
+    assert list(load_model(path).predict(YEARS, 50).measures) == [
+        "accept",
+        "prediction_interval",
+        "reason",
+        "std",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -127,7 +141,7 @@ def test_the_default_may_be_not_to_calibrate(model: Predictor, tmp_path: Path) -
 
 def test_a_regression_gets_noise_and_intervals(co2: Predictor) -> None:
     found = co2.predict(YEARS, 200, 7, ["total"])
-    assert list(found.measures) == ["total", "prediction_interval", "accept", "reason"]
+    assert list(found.measures) == ["total", "accept", "prediction_interval", "reason"]
     total = found.variance + 0.25
     np.testing.assert_allclose(found.measures["total"], total, rtol=1e-12)
     ends = found.mean[..., None] + 1.5 * np.sqrt(total)[..., None] * [-1, 1]

@@ -32,9 +32,9 @@ def test_a_calibration_is_added_changed_and_removed(tmp_path: Path) -> None:
     models = repository(tmp_path)
     assert measures(models) == []
     calibrate(path)
-    assert polled(models) == ["calibrated", "prediction_set", "accept", "reason"]
+    assert polled(models) == ["accept", "prediction_set", "calibrated", "reason"]
     calibrate(path, selection=None)
-    assert polled(models) == ["calibrated", "prediction_set"]
+    assert polled(models) == ["prediction_set", "calibrated"]
     document.unlink()
     assert polled(models) == []
 
@@ -43,5 +43,5 @@ def test_a_bad_calibration_leaves_the_model_serving_with_the_old_one(tmp_path: P
     path = save_calibrated(tmp_path)
     models = repository(tmp_path)
     calibrate(path, noise_precision=1.0)
-    assert polled(models) == ["calibrated", "prediction_set", "accept", "reason"]
+    assert polled(models) == ["accept", "prediction_set", "calibrated", "reason"]
     assert "calibration.json: noise_precision: it is that of" in models.version("digits").reason

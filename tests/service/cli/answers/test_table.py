@@ -68,6 +68,34 @@ def test_columns_that_do_not_fit_are_named() -> None:
     )
 
 
+def test_a_text_is_whole_or_left_out() -> None:
+    reason = "predictive_entropy is at most 0.5117"
+    found = classes(*LABELS, accept=[True], reason=[reason])
+    assert printed(found, width=90)[2].endswith(f"True  {reason}")
+    assert printed(found, width=72)[2:] == [
+        "  0  dog       0.600 ± 0.020    True",
+        "Not shown: reason. --output FILE.csv has everything.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("labels", "count", "cell"),
+    [
+        (LABELS, 0, "(none)"),
+        (["a great cat", "dog", "bird"], 2, "a great cat, dog"),
+        ([f"label {n}" for n in range(30)], 30, "label 0, label 1 +28"),
+        (["one" * 20, "two"], 2, "oneoneoneoneoneoneon… +1"),
+    ],
+)
+def test_a_set_shows_its_first_members_and_the_number_of_the_others(
+    labels: list[str], count: int, cell: str
+) -> None:
+    inside = np.arange(len(labels)) < count
+    values = {"mean": shaped(1, len(labels)), "variance": shaped(1, len(labels))}
+    found = answer("classification", {"p": {**values, "prediction_set": inside[None]}}, labels)
+    assert printed(found, width=100)[2].endswith(f"  {cell}")
+
+
 @pytest.mark.parametrize(
     ("labels", "title"),
     [(["ham", "spam"], "P(spam)"), (None, "P(class 1)"), (LABELS, "P(class 1)")],
@@ -86,6 +114,16 @@ def test_regression_shows_all_elements_that_fit() -> None:
     assert printed(three)[1:] == [
         "row          0          1          2",
         "  0  1.0 ± 1.0  2.0 ± 2.0  3.0 ± 3.0",
+    ]
+
+
+def test_intervals_of_several_elements_share_a_cell() -> None:
+    ends = [[[0.0, 2.0], [1.5, 2.5]]]
+    values = {"mean": [[1.0, 2]], "variance": [[1.0, 4]], "accept": [[True, False]]}
+    found = answer("regression", {"y": {**values, "prediction_interval": ends}})
+    assert printed(found)[1:] == [
+        "row          0          1       accept  prediction_interval",
+        "  0  1.0 ± 1.0  2.0 ± 2.0  True, False       0, 2; 1.5, 2.5",
     ]
 
 
