@@ -9,7 +9,7 @@ from models.zoo.data import digits_halves
 from scripts.evaluate_demo_models import STORE
 from service.fitting import Outcome, calibrate
 
-TARGET_RISK = 0.03
+TARGET_RISK = 0.02
 
 
 def calibrated_digits() -> Outcome:

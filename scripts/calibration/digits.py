@@ -5,12 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from rich.table import Table
 
+from scripts.calibrate_demo_models import TARGET_RISK
 from scripts.calibration.pools import PASSES, Pool, digits_pool
 from scripts.calibration.splits import classification, divisions, metrics, risk, sets
 from scripts.calibration.text import with_error
 
 COVERED, RISKED = 200, 500
-TARGET, CONFIDENCE = 0.03, 0.95
+CONFIDENCE = 0.95
 
 
 def digits_table() -> Table:
@@ -47,11 +48,11 @@ def _sets(pool: Pool) -> Sequence[Sequence[str]]:
 
 
 def _risk(pool: Pool) -> Sequence[str]:
-    found = [risk(parts, TARGET, CONFIDENCE) for parts in divisions(pool, RISKED)]
+    found = [risk(parts, TARGET_RISK, CONFIDENCE) for parts in divisions(pool, RISKED)]
     reached = np.array([one for one in found if one is not None])
-    kept = 1 - (reached[:, 0] > TARGET).sum() / RISKED
+    kept = 1 - (reached[:, 0] > TARGET_RISK).sum() / RISKED
     return (
-        f"share of {RISKED} divisions with a risk of at most {TARGET:g}",
+        f"share of {RISKED} divisions with a risk of at most {TARGET_RISK:g}",
         f"{CONFIDENCE:g}",
         f"{kept:.3f}; threshold in {len(reached)}, risk {reached[:, 0].mean():.4f}, "
         f"{reached[:, 1].mean():.1%} accepted",
