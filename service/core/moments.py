@@ -78,12 +78,6 @@ class Moments:
         error: NDArray[np.float64] = np.sqrt(of_mean)
         return error
 
-    @property
-    def degrees_of_freedom(self) -> int:
-        """Of Student's t distribution, from which intervals of `standard_error` are made."""
-        by_block = self.coupled is not None and self.count >= LEAST_COUPLED
-        return (self.count // BLOCK if by_block else self.count) - 1
-
     def map(self, select: Callable[[NDArray[Any]], NDArray[Any]]) -> "Moments":
         """Of elements that `select` takes or arranges anew."""
         coupled = self.coupled and Coupled(*map(select, self.coupled))

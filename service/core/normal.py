@@ -33,13 +33,8 @@ LEVEL_TOLERANCE = 1e-9
 _STEPS = 300
 
 
-def cdf(z: Array) -> Array:
-    """(…) float64 probabilities that a standard normal variable is at most z."""
-    return _cdf_and_bell(z)[0]
-
-
-def _cdf_and_bell(z: Array) -> tuple[Array, Array]:
-    """(…) probabilities, and exp(-z²/2)."""
+def cdf_and_bell(z: Array) -> tuple[Array, Array]:
+    """(…) float64 probabilities that a standard normal variable is at most z, and exp(-z²/2)."""
     far = np.minimum(np.abs(z), _FARTHEST)
     bell = np.exp(far * far / -2)
     tail = bell * np.polyval(_ABOVE, far) / np.polyval(_BELOW, far)
@@ -92,7 +87,7 @@ def _mixture(means: Array, scales: Array, x: Array) -> tuple[Array, Array]:
     """(m,) probability below x, and density there, of (P, m) components."""
     scales = np.maximum(scales, _LEAST_SCALE)
     with np.errstate(over="ignore"):
-        below, bell = _cdf_and_bell((x - means) / scales)
+        below, bell = cdf_and_bell((x - means) / scales)
         density = bell / (math.sqrt(2 * math.pi) * scales)
     both = OrderedSum.zero((2, len(x))).add(np.stack([below, density], axis=1)).value
     return both[0] / len(means), both[1] / len(means)

@@ -284,11 +284,6 @@ def quantity_name(output: str, quantity: str) -> str:
     return f"{output}.{quantity}"
 
 
-def measure_name(asked: AskedMeasure) -> str:
-    """The name of a measure in an answer."""
-    return asked.partition(":")[0] if isinstance(asked, str) else str(next(iter(asked), ""))
-
-
 def measure_text(asked: AskedMeasure) -> str:
     """A measure as text: its name, followed by its arguments' values, separated by colons.
 

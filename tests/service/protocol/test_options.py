@@ -20,7 +20,6 @@ from service.protocol.options import (
     OPTIONS,
     OptionError,
     Options,
-    measure_name,
     measure_text,
 )
 
@@ -132,8 +131,7 @@ def test_other_types_are_refused_by_name(given: dict[str, Any], message: str) ->
         Options(**given)
 
 
-def test_measure_name_and_text() -> None:
-    assert [measure_name(m) for m in ("a", "a:1:2", {"a": [1]})] == ["a"] * 3
+def test_measure_text() -> None:
     assert [measure_text(m) for m in ("a:1", {"a": [1, 0.5]}, {"a": 2})] == [
         "a:1",
         "a:1:0.5",
