@@ -13,7 +13,6 @@ import statistics
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from scripts.benchmark.machine import machine
+from scripts.benchmark.machine import origin
 from scripts.stratified import FULL, MODELS, QUICK, Effort, in_turns, load, right, rows_of, worth
 from service import Predictor
 from service.core.strata import BLOCK
@@ -127,8 +126,7 @@ def main(
         found = [measure(name, effort, Path(folder), checks) for name in models.split(",")]
     show(found)
     if output is not None:
-        report = {"date": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine()}
-        text = json.dumps(report | {"models": found}, indent=1)
+        text = json.dumps({**origin(), "models": found}, indent=1)
         (output / "inner_masks.json").write_text(text + "\n")
 
 

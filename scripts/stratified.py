@@ -14,7 +14,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,7 +23,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from scripts.benchmark.machine import machine
+from scripts.benchmark.machine import origin
 from service import Predictor, load_model
 from service.core.moments import Sums, moments
 from service.core.strata import BLOCK
@@ -235,8 +234,7 @@ def main(
         found = [measure(name, effort, Path(folder)) for name in models.split(",")]
     show(found)
     if output is not None:
-        report = {"date": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine()}
-        text = json.dumps(report | {"models": found}, indent=1)
+        text = json.dumps({**origin(), "models": found}, indent=1)
         (output / "stratified.json").write_text(text + "\n")
 
 

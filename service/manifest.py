@@ -5,6 +5,7 @@ ONNX file's metadata under `METADATA_KEY`, so that a model is always one file.
 """
 
 from collections.abc import Sequence
+from math import prod
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -40,6 +41,11 @@ class TensorSpec(_Frozen):
     name: str
     dtype: str = Field(description='numpy\'s name of the element type; "string" is text')
     shape: Shape
+
+    @property
+    def row_elements(self) -> int:
+        """Number of elements of a row; a dynamic axis counts as one."""
+        return prod(size or 1 for size in self.shape[1:])
 
 
 class InputSpec(TensorSpec):

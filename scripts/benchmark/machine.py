@@ -3,10 +3,16 @@
 import os
 import platform
 import re
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 PACKAGES = ("onnxruntime", "onnx", "tensorflow-cpu", "keras", "tf2onnx", "numpy", "torch")
+
+
+def origin() -> dict[str, object]:
+    """When and where results were measured."""
+    return {"date": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine()}
 
 
 def machine() -> dict[str, object]:

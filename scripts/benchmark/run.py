@@ -4,7 +4,6 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from scripts.benchmark.bars import LONG, MANY, MEMORY_CASES, ONE, Verdict, verdi
 from scripts.benchmark.floor import write_files
 from scripts.benchmark.fresh import WAYS, in_fresh_process
 from scripts.benchmark.keras_ways import keras_ways
-from scripts.benchmark.machine import machine
+from scripts.benchmark.machine import origin
 from scripts.benchmark.networks import Network, build_network
 from scripts.benchmark.onnx_ways import Files, onnx_ways
 from scripts.benchmark.parts import parts
@@ -54,8 +53,7 @@ class Report:
     def as_json(self, effort: Effort) -> dict[str, Any]:
         """The JSON form for the results file."""
         return {
-            "date": datetime.now(UTC).isoformat(timespec="seconds"),
-            "machine": machine(),
+            **origin(),
             "effort": asdict(effort),
             "cases": [result.as_json() for result in self.cases],
             "default_options": self.default_options,

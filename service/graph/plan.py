@@ -1,6 +1,5 @@
 """Compiles an artifact to a plan for sampling."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -147,9 +146,7 @@ def _large(outputs: tuple[OutputSpec, ...], where: Cut, least: int) -> frozenset
     return frozenset(
         spec.name
         for spec in outputs
-        if spec.name in where.stochastic
-        and spec.dtype == "float32"
-        and math.prod(length or 1 for length in spec.shape[1:]) >= least
+        if spec.name in where.stochastic and spec.dtype == "float32" and spec.row_elements >= least
     )
 
 

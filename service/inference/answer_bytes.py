@@ -1,11 +1,9 @@
 """How much memory an answer takes until the client has read it."""
 
-from math import prod
-
 import numpy as np
 
 from service.inference.jobs import Job, SampleJob
-from service.manifest import Manifest, Shape
+from service.manifest import Manifest
 
 #: Bytes per number of an answer: in arrays, as a Python object, as text.
 _NUMBER = 64
@@ -19,7 +17,7 @@ def answer_bytes(job: Job, manifest: Manifest, rows_at_a_time: int) -> int:
         manifest: of the model.
         rows_at_a_time: maximum rows that run together.
     """
-    each, kept = sum(numbers_of(spec.shape) for spec in manifest.outputs), 0
+    each, kept = sum(spec.row_elements for spec in manifest.outputs), 0
     numbers = each
     if isinstance(job, SampleJob):
         measured = sum(measure.elements(job.row_samples) for measure in job.measures)
@@ -30,14 +28,9 @@ def answer_bytes(job: Job, manifest: Manifest, rows_at_a_time: int) -> int:
     return job.count * numbers * _NUMBER + kept + job.row_bytes
 
 
-def numbers_of(shape: Shape) -> int:
-    """Number of elements of a row; a dynamic axis counts as one."""
-    return prod(length or 1 for length in shape[1:])
-
-
 def _kept_bytes(job: SampleJob, manifest: Manifest) -> int:
     """Bytes of the samples that a job keeps to its end; a dynamic axis counts as one."""
     if not job.keeps_samples:
         return 0
-    sizes = (numbers_of(s.shape) * np.dtype(s.dtype).itemsize for s in manifest.outputs)
+    sizes = (s.row_elements * np.dtype(s.dtype).itemsize for s in manifest.outputs)
     return job.count * job.row_samples * sum(sizes)

@@ -30,7 +30,7 @@ from service.inference.sizes import Measure, Sizes, Sizing
 from service.inference.speed import Step
 from service.inference.trials import ROWS, trial_rows, trial_shape
 from service.inference.verification import PASSES, Verification, verify
-from service.manifest import TRAINING_INPUT, OutputSpec, SiteSpec
+from service.manifest import TRAINING_INPUT, SiteSpec
 from service.protocol.datatypes import BY_DTYPE
 from service.runtime.engine import CPU, Engine, Provider, tuning_of
 from service.runtime.memory import mib, require_memory
@@ -153,7 +153,8 @@ def _require_memory(artifact: Artifact) -> None:
         rows += int(ON_CPU.memory_margin * costs(artifact.content, feeds).bytes)
     except Exception:  # onnx cannot infer the shapes
         log.debug("the shapes of %s are unknown", artifact.path, exc_info=True)
-    samples = _VERIFICATION_FACTOR * ROWS * PASSES * sum(_bytes(spec) for spec in manifest.outputs)
+    each = sum(s.row_elements * np.dtype(s.dtype).itemsize for s in manifest.outputs)
+    samples = _VERIFICATION_FACTOR * ROWS * PASSES * each
     weights = _PLAN_FACTOR * len(artifact.content)
     require_memory(
         weights + rows + samples,
@@ -161,11 +162,6 @@ def _require_memory(artifact: Artifact) -> None:
         f"{mib(weights)} MiB for its weights, {mib(rows)} for {count} rows and "
         f"{mib(samples)} for the outputs of {PASSES} passes",
     )
-
-
-def _bytes(spec: OutputSpec) -> int:
-    """Number of elements of one row of an output, if its shape is known."""
-    return math.prod(size or 1 for size in spec.shape[1:]) * np.dtype(spec.dtype).itemsize
 
 
 def _report(

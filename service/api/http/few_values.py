@@ -1,7 +1,8 @@
 """Refuses JSON bodies whose values would take much more memory than their text."""
 
+from math import prod
+
 from service.errors import InputError
-from service.inference.answer_bytes import numbers_of
 from service.inference.predictor import Predictor
 
 #: Lists allowed in every large body, and bytes of the body per additional list.
@@ -43,6 +44,7 @@ def _max_parts(predictor: Predictor) -> int | None:
     specs, rows = predictor.manifest.inputs, predictor.limits.rows
     if rows is None or any(s.dtype == "string" or None in s.shape[1:] for s in specs):
         return None
-    lists = sum(numbers_of(s.shape[:axis]) for s in specs for axis in range(1, len(s.shape)))
+    sizes = ([size or 1 for size in spec.shape[1:]] for spec in specs)
+    lists = sum(prod(row[:axis]) for row in sizes for axis in range(len(row)))
     # Each row may be an object of its inputs by name.
     return rows * (lists + 2 + len(specs)) + _BESIDE_ROWS

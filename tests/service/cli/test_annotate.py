@@ -17,6 +17,7 @@ from service.graph.artifact import read_artifact
 from service.manifest import METADATA_KEY, Manifest
 from tests.conftest import ROOT
 from tests.service.graph.adopt.foreign import graph
+from tests.service.graph.external import save_apart
 
 X = np.ones((2, 4), np.float32)
 LABELS = ("--labels", "a,b,c,d")
@@ -122,8 +123,7 @@ def test_a_link_to_a_model_stays_one(path: Path, tmp_path: Path) -> None:
 
 def apart(path: Path) -> None:
     """Put the weights of a model into data files of their own."""
-    model = onnx.load(path)
-    onnx.save(model, path, save_as_external_data=True, location="w.data", size_threshold=0)
+    save_apart(onnx.load(path), path, "w.data")
 
 
 def test_data_files_are_copied_and_their_references_kept(digits_path: Path, tmp_path: Path) -> None:

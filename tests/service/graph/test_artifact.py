@@ -12,6 +12,7 @@ from service.graph.artifact import find_sites, read_artifact
 from service.manifest import METADATA_KEY
 from tests.conftest import EditArtifact
 from tests.service.graph.adopt.foreign import adopted, graph
+from tests.service.graph.external import save_apart
 
 
 def test_read_artifact_finds_every_site(digits_path: Path) -> None:
@@ -49,13 +50,7 @@ def test_read_artifact_adopts_a_file_without_manifest(edit_artifact: EditArtifac
 
 def test_read_artifact_reads_external_weights(digits_path: Path, tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
-    onnx.save(
-        onnx.load(digits_path),
-        path,
-        save_as_external_data=True,
-        location="model.data",
-        size_threshold=0,
-    )
+    save_apart(onnx.load(digits_path), path)
     assert (tmp_path / "model.data").exists()
     load_model(path)
     (tmp_path / "model.data").unlink()

@@ -7,13 +7,14 @@ import pytest
 
 from service.errors import ArtifactError
 from service.graph.beside import model_sha256, read_calibration
+from tests.service.graph.external import save_apart
 
 
 @pytest.fixture
 def path(digits_path: Path, tmp_path: Path) -> Path:
     """A model with its weights in a data file."""
     path = tmp_path / "model.onnx"
-    onnx.save(onnx.load(digits_path), path, save_as_external_data=True, location="model.data")
+    save_apart(onnx.load(digits_path), path)
     return path
 
 

@@ -9,6 +9,7 @@ from service import load_model
 from service.errors import ArtifactError
 from service.graph.artifact import read_artifact
 from service.repository.registry import MODEL_FILE
+from tests.service.graph.external import save_apart
 
 
 @pytest.fixture
@@ -16,13 +17,7 @@ def apart(digits_path: Path, tmp_path: Path) -> Path:
     """The digits model with external weights."""
     path = tmp_path / "digits" / "1" / MODEL_FILE
     path.parent.mkdir(parents=True)
-    onnx.save(
-        onnx.load(digits_path),
-        path,
-        save_as_external_data=True,
-        location="model.data",
-        size_threshold=0,
-    )
+    save_apart(onnx.load(digits_path), path)
     return path
 
 

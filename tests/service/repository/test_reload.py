@@ -12,6 +12,7 @@ import pytest
 from service import Predictor, load_model
 from service.errors import LoadError, ModelError, ModelNotFoundError, ModelUnavailableError
 from service.repository.registry import Repository, State
+from tests.service.graph.external import save_apart
 from tests.service.repository.test_registry import place, repository, states
 
 pytestmark = pytest.mark.slow
@@ -74,13 +75,7 @@ def test_changed_external_data_is_a_changed_model(tmp_path: Path, content: bytes
 
     def save(model: bytes) -> None:
         path.with_name("w").unlink(missing_ok=True)
-        onnx.save(
-            onnx.load_model_from_string(model),
-            path,
-            save_as_external_data=True,
-            location="w",
-            size_threshold=0,
-        )
+        save_apart(onnx.load_model_from_string(model), path, "w")
 
     save(other(content))
     changed = path.with_name("w").read_bytes()
