@@ -108,6 +108,10 @@ class SelectionSpec(_Frozen):
         default=None,
         description="maximum share of errors among accepted answers; null: the coverage was chosen",
     )
+    error_tolerance: Positive | None = Field(
+        default=None,
+        description="of a regression with a target risk: an answer is wrong if it is off by more",
+    )
     coverage: Share = Field(description="share of the calibration's rows that are accepted")
     confidence: Level | None = Field(default=None, description="of the guarantee")
     guarantee: str = Field(description="what holds of the accepted answers, in words")

@@ -46,6 +46,7 @@ def estimate(
     strata: Sequence[int],
     bootstrap: Bootstrap,
     progress: Callable[[int], None] | None = None,
+    differences: Mapping[K, tuple[K, K]] | None = None,
 ) -> dict[K, Estimated]:
     """Statistics of rows, with percentile intervals (Efron & Tibshirani 1993, section 13.3).
 
@@ -57,16 +58,22 @@ def estimate(
         strata: numbers of rows of data sets that are resampled apart, in the order of the rows.
         bootstrap: number of resamples, 0 for none, confidence and seed.
         progress: is told how many resamples have been made since it was last told.
+        differences: by a further key, a statistic and the one to be subtracted in each resample.
     """
     ones = np.ones((sum(strata), 1))
-    values = {key: statistic(ones)[0] for key, statistic in statistics.items()}
+    values: dict[K, Array] = {key: statistic(ones)[0] for key, statistic in statistics.items()}
     found: dict[K, list[Array]] = {key: [] for key in statistics}
     for weights in _weights(strata, bootstrap):
         for key, statistic in statistics.items():
             found[key].append(statistic(weights))
         if progress is not None:
             progress(weights.shape[1])
-    return {key: _estimated(values[key], found[key], bootstrap) for key in statistics}
+    resampled = {key: np.concatenate(parts) for key, parts in found.items() if parts}
+    for key, (one, other) in (differences or {}).items():
+        values[key] = values[one] - values[other]
+        if resampled:
+            resampled[key] = resampled[one] - resampled[other]
+    return {key: _estimated(value, resampled.get(key), bootstrap) for key, value in values.items()}
 
 
 def _weights(strata: Sequence[int], bootstrap: Bootstrap) -> Iterator[Array]:
@@ -85,12 +92,11 @@ def _resample(rngs: Sequence[np.random.Generator], strata: Sequence[int]) -> Arr
     return np.concatenate(counts).astype(np.float64)
 
 
-def _estimated(value: Array, found: Sequence[Array], bootstrap: Bootstrap) -> Estimated:
+def _estimated(value: Array, resampled: Array | None, bootstrap: Bootstrap) -> Estimated:
     value = np.asarray(value)
     none = np.full(value.shape, np.nan)
-    if not found:
+    if resampled is None:
         return Estimated(value, none, none)
-    resampled = np.concatenate(found)
     enough = np.isfinite(resampled).mean(axis=0) >= _DEFINED
     resampled = np.where(np.isfinite(resampled) | ~enough, resampled, np.nan)
     resampled = np.where(enough, resampled, 0.0)

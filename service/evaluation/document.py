@@ -51,6 +51,12 @@ class Estimate(_Frozen):
     low: float | None = Field(default=None, description="null: not defined in enough resamples")
     high: float | None = None
 
+    def excludes(self, number: float) -> bool:
+        """Whether there is an interval, and the number is outside of it."""
+        if self.low is None or self.high is None:
+            return False
+        return not self.low <= number <= self.high
+
 
 class Setting(_Frozen):
     """How the model was run."""
@@ -130,12 +136,70 @@ class MeasureResult(_Frozen):
 
 
 class Interval(_Frozen):
-    """Central intervals of one level."""
+    """Intervals of one method and level."""
 
+    method: str = Field(
+        default="central",
+        description="central intervals of the predictive distribution, or that of a calibration's "
+        "conformal ones",
+    )
     level: float = Field(description="nominal probability")
-    coverage: Estimate = Field(description="share of targets inside (PICP)")
+    coverage: Estimate = Field(
+        description="share of targets inside (PICP); of conformal intervals, of rows with all "
+        "targets inside"
+    )
     width: Estimate = Field(description="mean, in the unit of the output (MPIW)")
     score: Estimate = Field(description="mean interval score, in the unit of the output")
+
+    @property
+    def is_conformal(self) -> bool:
+        """Whether a calibration makes them."""
+        return self.method != "central"
+
+
+class Group(_Frozen):
+    """Some rows."""
+
+    name: str = Field(description="for people")
+    rows: int
+    coverage: Estimate = Field(description="share of their sets with the true class")
+
+
+class PredictionSets(_Frozen):
+    """Prediction sets of one rule of a calibration."""
+
+    method: str
+    level: float = Field(description="nominal probability")
+    coverage: Estimate = Field(
+        description="share of rows whose sets have the true class, of all elements"
+    )
+    size: Estimate = Field(description="mean number of classes")
+    empty: Estimate = Field(description="share of sets without a class")
+    single: Estimate = Field(description="share of sets with one class")
+    by_size: tuple[Group, ...] = Field(description="by the number of classes, ascending")
+    least: Group = Field(description="rows of the class that is covered least")
+
+
+class Acceptance(_Frozen):
+    """What the threshold of a calibration accepts."""
+
+    measure: str = Field(description="that decides")
+    expected: float = Field(description="share of the calibration's rows that are accepted")
+    target_risk: float | None = Field(default=None, description="null: a share was chosen")
+    confidence: float | None = Field(default=None, description="of the target risk")
+    error_tolerance: float | None = Field(
+        default=None, description="of a regression: a prediction is wrong if it is off by more"
+    )
+    share: Estimate = Field(description="of the rows that are accepted")
+    loss: Literal["wrong", "absolute"] = Field(
+        description="what the risk is the mean of: whether any prediction of a row is wrong, or of "
+        "a regression without a tolerance the absolute error"
+    )
+    risk: Estimate = Field(description="of accepted rows")
+    risk_of_all: Estimate = Field(description="of all rows")
+    others: Estimate | None = Field(
+        default=None, description="share of rows out of distribution that are accepted"
+    )
 
 
 class Level(_Frozen):
@@ -152,10 +216,24 @@ class Result(_Frozen):
     metrics: Mapping[str, Estimate] = Field(
         description="by name; `Evaluation.about` describes them"
     )
+    differences: Mapping[str, Estimate] = Field(
+        default={},
+        description="by metric, this setting's minus the main one's, from the same resamples",
+    )
     measures: Mapping[str, MeasureResult] = {}
+    best: Curve | None = Field(
+        default=None,
+        description="risk and coverage of a regression if the least errors came first",
+    )
     reliability: Reliability | None = Field(default=None, description="of a classification")
     intervals: tuple[Interval, ...] = Field(default=(), description="of a regression")
     calibration: tuple[Level, ...] = Field(default=(), description="of a regression")
+    sets: tuple[PredictionSets, ...] = Field(
+        default=(), description="of a classification with a calibration"
+    )
+    acceptance: Acceptance | None = Field(
+        default=None, description="of a calibration with a threshold"
+    )
 
 
 class After(_Frozen):
@@ -205,6 +283,12 @@ class Evaluation(_Frozen):
     )
     warnings: tuple[str, ...] = ()
     timing: Timing
+
+    @property
+    def calibrated(self) -> Result | None:
+        """Of the setting with the model's calibration, if there is one."""
+        found = (one for one in self.results if one.setting.kind == "calibrated")
+        return next(found, None)
 
     def result(self, name: str | None = None) -> Result:
         """Of a setting, by its name; by default of the main one.

@@ -1,6 +1,6 @@
 """Evaluates a model: runs all settings, compares them with targets, and writes the document."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -10,7 +10,7 @@ from service.calibration.fingerprint import fingerprint, row_hashes
 from service.core.measures.facts import Facts
 from service.errors import InputError
 from service.evaluation.about import METRICS, OF_MEASURES
-from service.evaluation.bootstrap import Estimated, estimate
+from service.evaluation.bootstrap import estimate
 from service.evaluation.data import (
     Labeled,
     Unlabeled,
@@ -22,9 +22,9 @@ from service.evaluation.data import (
 from service.evaluation.document import After, Bootstrap, DataInfo, Evaluation, ModelInfo
 from service.evaluation.overlap import overlap_warnings
 from service.evaluation.results import (
-    Key,
     Scored,
     Statistics,
+    differences_of,
     metric_estimates,
     metric_statistics,
     result_of,
@@ -102,10 +102,15 @@ def evaluate(
     work = Work(resamples, progress)
     scorer = Scorer(predictor, rows, others, work)
     settings, curve = scorer.settings(runs)
-    estimated = _estimated(settings, curve, scorer, bootstrap)
     main_passes = compared.main_passes(predictor.manifest.passes)
     main = next(one for one in settings if one.setting.passes == main_passes)
-    found = [result_of(one, estimated) for one in settings]
+    statistics = _statistics(settings, curve.values())
+    strata = [len(rows), *([] if others is None else [len(others)])]
+    with work.timed("bootstrap"):
+        estimated = estimate(
+            statistics, strata, bootstrap, work.resampled, differences_of(settings, main)
+        )
+    found = [result_of(one, estimated, rows.facts.classes) for one in settings]
     hashes = row_hashes(rows.rows)
     return Evaluation(
         created=datetime.now(UTC),
@@ -127,17 +132,13 @@ def evaluate(
     )
 
 
-def _estimated(
-    settings: Sequence[Scored], curve: Mapping[int, Scored], scorer: Scorer, bootstrap: Bootstrap
-) -> dict[Key, Estimated]:
-    statistics: Statistics = {}
+def _statistics(settings: Iterable[Scored], curve: Iterable[Scored]) -> Statistics:
+    found: Statistics = {}
     for one in settings:
-        statistics |= statistics_of(one)
-    for one in curve.values():
-        statistics |= metric_statistics(one)
-    strata = [len(scorer.data), *([] if scorer.other is None else [len(scorer.other)])]
-    with scorer.work.timed("bootstrap"):
-        return estimate(statistics, strata, bootstrap, scorer.work.resampled)
+        found |= statistics_of(one)
+    for one in curve:
+        found |= metric_statistics(one)
+    return found
 
 
 def _labeled(model: Predictor, data: Data, target: Sequence[str], output: str | None) -> Labeled:

@@ -76,6 +76,7 @@ def run_parts(
     options: Options,
     *,
     looks: Sequence[int] = (),
+    further: Sequence[BoundMeasure] = (),
     progress: Progress | None = None,
     memory: int = MEMORY,
 ) -> Iterator[Part]:
@@ -90,6 +91,7 @@ def run_parts(
         options: with a number of passes.
         looks: numbers of passes after which a part is given as well, as if they were all; those
             that are not fewer than the passes are left out.
+        further: measures beside those of the options, with names of their own.
         progress: see `Progress`.
         memory: bytes of what is kept of the rows that run at a time.
 
@@ -104,11 +106,13 @@ def run_parts(
         raise InputError("passes is a stopping rule; give a number of passes.")
     count, start = row_count(rows), 0
     one = model.prepare(_some(rows, slice(0, 1)), options)
+    one.measures = (*one.measures, *further)
     options = replace(options, seed=one.draws.seed)
     size = _rows_at_a_time(one, model, memory)
     while start < count:
         part = slice(start, min(start + size, count))
         job = model.prepare(_some(rows, part), options)
+        job.measures = one.measures
         # Each row draws what it would draw among all rows.
         job.draws = replace(job.draws, first_row=start)
         job.kept_limit = float("inf")

@@ -3,10 +3,10 @@
 Metrics and curves are made of these numbers, so that samples are forgotten with each part of rows.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,29 @@ from service.evaluation.metrics import classification, regression
 from service.protocol.prediction import Prediction
 
 Array = NDArray[Any]
+K = TypeVar("K", bound=Hashable)
+
+#: The method of intervals of the predictive distribution.
+CENTRAL = "central"
+#: Their probabilities.
+CENTRAL_LEVELS = (0.5, 0.9, 0.95)
+
+
+class Rule(NamedTuple):
+    """How a set or an interval is made, and the probability with which it should hold the target.
+
+    Attributes:
+        method: "central" for intervals of the predictive distribution, or that of a calibration.
+        level: the probability.
+    """
+
+    method: str
+    level: float
+
+    @property
+    def is_conformal(self) -> bool:
+        """Whether a calibration makes it."""
+        return self.method != CENTRAL
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,26 +53,41 @@ class Scores:
             "confidence", the largest probability; of a regression "squared", "absolute", "nll",
             "crps" and "pit", the predicted probability below the target.
         measures: name to (B, E) float64 values of the measures that order answers.
-        intervals: level to (3, B, E): whether the target is inside, width, and score, of central
-            intervals of a regression.
+        intervals: of a regression, rule to (3, B, E): whether the target is inside, width, and
+            score.
+        sets: of a classification, rule to (3, B, E): whether the target is in the set, its number
+            of classes, and the index of the target.
+        accepted: (B, E) whether each prediction is accepted; (B, 1), those of each row. None: the
+            setting does not choose.
     """
 
     losses: Mapping[str, Array]
     measures: Mapping[str, Array]
-    intervals: Mapping[float, Array] = field(default_factory=dict)
+    intervals: Mapping[Rule, Array] = field(default_factory=dict)
+    sets: Mapping[Rule, Array] = field(default_factory=dict)
+    accepted: Array | None = None
 
     @classmethod
     def join(cls, parts: Sequence["Scores"]) -> "Scores":
         """Of consecutive rows."""
-        first = parts[0]
         return cls(
-            {n: np.concatenate([part.losses[n] for part in parts]) for n in first.losses},
-            {n: np.concatenate([part.measures[n] for part in parts]) for n in first.measures},
-            {
-                level: np.concatenate([part.intervals[level] for part in parts], axis=1)
-                for level in first.intervals
-            },
+            joined([part.losses for part in parts]),
+            joined([part.measures for part in parts]),
+            joined([part.intervals for part in parts], axis=1),
+            joined([part.sets for part in parts], axis=1),
+            concatenated([part.accepted for part in parts]),
         )
+
+
+def joined(parts: Sequence[Mapping[K, Array]], axis: int = 0) -> dict[K, Array]:
+    """By key, the arrays of all parts, one after the other."""
+    return {key: np.concatenate([part[key] for part in parts], axis) for key in parts[0]}
+
+
+def concatenated(parts: Sequence[Array | None]) -> Array | None:
+    """All parts, one after the other; None: there is none."""
+    there = [part for part in parts if part is not None]
+    return np.concatenate(there) if there else None
 
 
 def ordering_measures(facts: Facts) -> list[str]:
@@ -77,7 +115,7 @@ def _sampled(facts: Facts) -> list[str]:
 def measure_values(prediction: Prediction, facts: Facts) -> dict[str, Array]:
     """Name to (B, E) values of the measures that order the answers of an output."""
     found = prediction[facts.output].measures
-    return {name: _flat(found[name]) for name in ordering_measures(facts) if name in found}
+    return {name: flat(found[name]) for name in ordering_measures(facts) if name in found}
 
 
 def score(
@@ -107,7 +145,7 @@ def _of_probabilities(p: Array, target: Array) -> dict[str, Array]:
         "brier": classification.brier(p, target),
         "confidence": p.max(axis=-1),
     }
-    return {name: _flat(values) for name, values in found.items()}
+    return {name: flat(values) for name, values in found.items()}
 
 
 def _of_mixture(
@@ -135,18 +173,25 @@ def _of_mixture(
         pit = regression.pit_of_mixture(means, noise, targets)
         quantile = partial(mixture_quantile, means, noise)
     losses = {"squared": off**2, "absolute": np.abs(off), "nll": nll, "crps": crps, "pit": pit}
-    intervals = {}
+    intervals: dict[Rule, Array] = {}
     for level in levels:
         low, high = (quantile((1 + sign * level) / 2) for sign in (-1, 1))
-        intervals[level] = score_interval(low, high, targets, level)
-    return Scores({name: _flat(y) for name, y in losses.items()}, measures, intervals)
+        intervals[Rule(CENTRAL, level)] = score_interval(low, high, targets, level)
+    return Scores({name: flat(y) for name, y in losses.items()}, measures, intervals)
 
 
 def score_interval(low: Array, high: Array, targets: Array, level: float) -> Array:
     """(3, B, E): whether targets are inside, width, and score, of (B, …) ends of intervals."""
     inside = regression.inside(low, high, targets)
     scored = regression.interval_score(low, high, targets, level)
-    return np.stack([_flat(y) for y in (inside, high - low, scored)])
+    return np.stack([flat(y) for y in (inside, high - low, scored)])
+
+
+def score_set(inside: Array, targets: Array) -> Array:
+    """(3, B, E): whether targets are inside, sizes, and targets, of (B, …, C) sets."""
+    target = targets.astype(np.int64)
+    held = np.take_along_axis(inside, target[..., None], axis=-1)[..., 0]
+    return np.stack([flat(y).astype(np.float64) for y in (held, inside.sum(axis=-1), target)])
 
 
 def _samples(prediction: Prediction, output: str) -> Array:
@@ -166,6 +211,6 @@ def _view(facts: Facts) -> View:
     return facts.view or View()
 
 
-def _flat(values: Array) -> Array:
+def flat(values: Array) -> Array:
     """(B, E) of (B, …)."""
     return values.reshape(len(values), -1)

@@ -5,16 +5,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from service.evaluation.calibrated import document_of, scored_with
+from service.evaluation.calibrated import CalibratedRun, document_of
 from service.evaluation.data import Labeled, Unlabeled
 from service.evaluation.document import Setting
-from service.evaluation.results import Scored
+from service.evaluation.results import Others, Scored
 from service.evaluation.runs import agreeing, run_deterministic, run_parts
 from service.evaluation.scores import (
+    CENTRAL_LEVELS,
     Scores,
+    joined,
     measure_values,
     needed_measures,
     needed_of_one,
@@ -26,11 +27,6 @@ from service.evaluation.work import Work
 from service.inference.predictor import Predictor
 
 Array = NDArray[Any]
-#: Measure to (B, E) values.
-Measured = Mapping[str, Array]
-
-#: Probabilities of the intervals of a regression.
-INTERVALS = (0.5, 0.9, 0.95)
 _OFF = Setting(name="deterministic", kind="deterministic")
 
 
@@ -54,14 +50,13 @@ class Scorer:
         """All settings, and number of passes to what they give, for the curve.
 
         That with dropout off is the first one, if the model has it, and that with a calibration
-        the last one; rows out of distribution are not run with it.
+        the last one.
         """
         has_off = self.data.facts.has_off
         rows = len(self.data) + (0 if self.other is None else len(self.other))
         document = document_of(self.model, self.data)
-        self.work.samples = rows * (sum(run.most for run in runs) + has_off)
-        if document is not None:
-            self.work.samples += len(self.data) * document.sampling.passes
+        calibrated = 0 if document is None else document.sampling.passes
+        self.work.samples = rows * (sum(run.most for run in runs) + has_off + calibrated)
         settings = list[Scored]()
         curve = dict[int, Scored]()
         with self.work.timed("runs"):
@@ -72,7 +67,8 @@ class Scorer:
                 settings += [Scored(run.setting(n), scores[n], others.get(n)) for n in run.passes]
                 curve |= {n: Scored(_after(n), scores[n]) for n in run.curve}
             if document is not None:
-                settings.append(scored_with(document, self.model, self.data, self.work))
+                run_as_fitted = CalibratedRun(document, self.model, self.work)
+                settings.append(run_as_fitted.scored(self.data, self.other))
         return settings, curve
 
     def _deterministic(self) -> Scored:
@@ -81,9 +77,10 @@ class Scorer:
         names = needed_of_one(facts)
         found = agreeing(self.model, self._off(self.data), names)
         if self.other is not None:
-            other = measure_values(agreeing(self.model, self._off(self.other), names), facts)
+            of_others = agreeing(self.model, self._off(self.other), names)
+            other = Others(measure_values(of_others, facts))
         with self.work.timed("metrics"):
-            scores = score(found, self.data.targets, facts, INTERVALS)
+            scores = score(found, self.data.targets, facts, CENTRAL_LEVELS)
         has_density = "classification" in facts.task or facts.noise is not None
         return Scored(_OFF, scores, other, has_density)
 
@@ -98,24 +95,21 @@ class Scorer:
         told = self.work.ran
         for part in run_parts(self.model, data.rows, options, looks=looks, progress=told):
             passes, targets = part.prediction.passes, data.targets[part.rows]
-            levels = INTERVALS if passes in run.passes else ()
+            levels = CENTRAL_LEVELS if passes in run.passes else ()
             with self.work.timed("metrics"):
                 parts[passes].append(score(part.prediction, targets, facts, levels))
         return {passes: Scores.join(found) for passes, found in parts.items()}
 
-    def _others(self, run: Run) -> dict[int, Measured]:
+    def _others(self, run: Run) -> dict[int, Others]:
         if self.other is None:
             return {}
         facts = self.data.facts
         options = replace(run.options, measures=ordering_measures(facts))
-        parts = defaultdict[int, list[Measured]](list)
+        parts = defaultdict[int, list[Mapping[str, Array]]](list)
         looks, told = run.passes, self.work.ran
         for part in run_parts(self.model, self.other.rows, options, looks=looks, progress=told):
             parts[part.prediction.passes].append(measure_values(part.prediction, facts))
-        return {
-            passes: {name: np.concatenate([one[name] for one in found]) for name in found[0]}
-            for passes, found in parts.items()
-        }
+        return {passes: Others(joined(found)) for passes, found in parts.items()}
 
 
 def _after(passes: int) -> Setting:

@@ -22,8 +22,8 @@ def warnings_of(main: Scored, data: Labeled) -> Iterator[str]:
         errors = int(main.risk.sum())
         if errors < _ERRORS:
             yield (
-                f"Only {errors} predictions are wrong; AUROC, AUPR and AURC of the measures say "
-                "little."
+                f"Only {errors} predictions are wrong. AUROC, AUPR and AURC may show that a "
+                "measure is better than chance, but not how good it is, or which one is best."
             )
     elif data.facts.noise is None:
         yield (

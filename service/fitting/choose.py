@@ -59,6 +59,7 @@ def choose(fit: TaskFit, rows: Seen, measure: str) -> SelectionSpec | None:
         threshold=sign * found.threshold,
         keep="at_most" if sign == 1 else "at_least",
         target_risk=asked.target_risk,
+        error_tolerance=None if asked.target_risk is None else asked.error_tolerance,
         coverage=found.share,
         confidence=None if asked.target_risk is None else asked.confidence,
         guarantee=guarantee,

@@ -54,6 +54,22 @@ class Ranked:
         return rows, sums
 
 
+def means_of_groups(group: Array, values: Array) -> Statistic:
+    """(R, G) mean of the values of each group, in ascending order of the groups; NaN without rows.
+
+    Args:
+        group: (N,) number of the group of each row.
+        values: (N,).
+    """
+    ranked = Ranked(group)
+
+    def statistic(weights: Array) -> Array:
+        rows, sums = ranked.both(weights, values)
+        return ratio(sums, rows).T
+
+    return statistic
+
+
 def ratio(above: Array, below: Array) -> Array:
     """Quotients; NaN where both are 0."""
     with np.errstate(divide="ignore", invalid="ignore"):

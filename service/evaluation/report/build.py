@@ -6,7 +6,16 @@ from typing import TypeVar
 
 from service.evaluation.document import DataInfo, Evaluation, Setting
 from service.evaluation.report.numbers import interval
-from service.evaluation.report.topics import errors, foreign, intervals, probabilities, settings
+from service.evaluation.report.topics import (
+    accepted,
+    errors,
+    foreign,
+    intervals,
+    passes,
+    probabilities,
+    sets,
+    settings,
+)
 from service.evaluation.report.view import Page
 
 _Part = TypeVar("_Part")
@@ -18,15 +27,20 @@ def page_of(evaluation: Evaluation) -> Page:
         errors.answer(evaluation),
         probabilities.answer(evaluation),
         intervals.answer(evaluation),
+        sets.answer(evaluation),
+        accepted.answer(evaluation),
         foreign.answer(evaluation),
+        passes.answer(evaluation),
         settings.answer(evaluation),
     )
     sections = (
         errors.section(evaluation),
         probabilities.section(evaluation),
         intervals.section(evaluation),
+        sets.section(evaluation),
+        accepted.section(evaluation),
         foreign.section(evaluation),
-        settings.passes_section(evaluation),
+        passes.section(evaluation),
         settings.section(evaluation),
     )
     return Page(

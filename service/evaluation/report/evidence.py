@@ -11,20 +11,28 @@ from service.evaluation.document import Estimate
 from service.evaluation.report.view import Tone
 
 
-def proportion(estimate: Estimate, rows: int, confidence: float) -> tuple[float, float] | None:
+def proportion(estimate: Estimate, rows: float, confidence: float) -> tuple[float, float] | None:
     """The interval of a share, at least as wide as that of Wilson (1927); None if it has none.
 
     Args:
         rows: of which it is a share.
         confidence: of the interval.
     """
-    if estimate.value is None or estimate.low is None or estimate.high is None:
+    if estimate.value is None or estimate.low is None or estimate.high is None or rows <= 0:
         return None
     z = _quantile(confidence)
     middle = (estimate.value + z * z / (2 * rows)) / (1 + z * z / rows)
     variance = estimate.value * (1 - estimate.value) / rows + (z / (2 * rows)) ** 2
     half = z * math.sqrt(variance) / (1 + z * z / rows)
-    return min(estimate.low, middle - half), max(estimate.high, middle + half)
+    return max(min(estimate.low, middle - half), 0.0), min(max(estimate.high, middle + half), 1.0)
+
+
+def share_of(estimate: Estimate, rows: float, confidence: float) -> Estimate:
+    """The share with that interval; as it is, if it has none."""
+    found = proportion(estimate, rows, confidence)
+    if found is None:
+        return estimate
+    return Estimate(value=estimate.value, low=found[0], high=found[1])
 
 
 def against_chance(auroc: Estimate, groups: tuple[int, int], confidence: float) -> tuple[str, Tone]:

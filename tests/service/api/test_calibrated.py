@@ -169,6 +169,15 @@ def test_answers_do_not_depend_on_company(http: httpx.Client, model: Predictor) 
         list(pool.map(ask, range(24)))
 
 
+def without_nulls(found: dict[str, Any]) -> dict[str, Any]:
+    """As `/v2` writes objects."""
+    return {
+        name: without_nulls(value) if isinstance(value, dict) else value
+        for name, value in found.items()
+        if value is not None
+    }
+
+
 def test_metadata_tell_what_is_applied(http: httpx.Client) -> None:
     found = answer(http.get("/v1/models/digits"))
     applied = found["calibration"]
@@ -182,7 +191,7 @@ def test_metadata_tell_what_is_applied(http: httpx.Client) -> None:
     serving = answer(http.get("/v1/models/digits/metadata"))["metadata"]
     other = answer(http.get("/v2/models/digits"))
     assert serving["calibration"] == applied
-    assert other["calibration"] == {k: v for k, v in applied.items() if v is not None}
+    assert other["calibration"] == without_nulls(applied)
     tensors = {one["name"]: one["datatype"] for one in other["outputs"]}
     assert [tensors[name] for name in OWN] == ["BOOL", "BOOL", "FP64", "BYTES"]
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from service.evaluation import bootstrap
 from service.evaluation.bootstrap import estimate
-from service.evaluation.document import Bootstrap
+from service.evaluation.document import Bootstrap, Estimate
 from service.evaluation.metrics.ranking import auroc
 from service.evaluation.metrics.statistic import mean
 
@@ -49,6 +49,21 @@ def test_all_statistics_see_the_same_resamples() -> None:
     found = estimate({1: same}, [400], SETUP)[1].at()
     assert found.low == pytest.approx(-1)
     assert found.high == pytest.approx(-1)
+
+
+def test_difference_has_the_interval_of_paired_resamples() -> None:
+    """Two means that vary much, and a difference that varies little."""
+    other = VALUES + 0.1 * np.random.default_rng(3).normal(size=400)
+    statistics = {"one": mean(other), "main": mean(VALUES)}
+    found = estimate(statistics, [400], SETUP, differences={"difference": ("one", "main")})
+    off, error = other - VALUES, (other - VALUES).std() / math.sqrt(400)
+    difference = found["difference"].at()
+    assert difference.value == pytest.approx(off.mean())
+    assert difference.low == pytest.approx(off.mean() - 1.96 * error, abs=6 * 0.06 * error)
+    assert difference.high == pytest.approx(off.mean() + 1.96 * error, abs=6 * 0.06 * error)
+    none = Bootstrap(resamples=0, confidence=0.9, seed=0)
+    without = estimate(statistics, [400], none, differences={"difference": ("one", "main")})
+    assert without["difference"].at() == Estimate(value=difference.value)
 
 
 def test_data_sets_are_resampled_apart() -> None:

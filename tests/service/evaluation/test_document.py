@@ -1,5 +1,6 @@
 """The document of an evaluation as a file."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -54,6 +55,22 @@ def test_result_is_found_by_the_name_of_its_setting(evaluation: Evaluation) -> N
     assert evaluation.result("one") is evaluation.results[0]
     with pytest.raises(KeyError):
         evaluation.result("three")
+
+
+def test_first_documents_are_read(evaluation: Evaluation, tmp_path: Path) -> None:
+    """Those without the fields of calibrations and differences."""
+    path = tmp_path / "evaluation.json"
+    found = json.loads(evaluation.as_json())
+    for result in found["results"]:
+        for name in ("differences", "best", "sets", "acceptance"):
+            del result[name]
+        result["intervals"] = [
+            {"level": 0.9, **{name: {"value": 1.0} for name in ("coverage", "width", "score")}}
+        ]
+    path.write_text(json.dumps(found))
+    result = read_evaluation(path).result()
+    assert (result.differences, result.sets, result.acceptance) == ({}, (), None)
+    assert not result.intervals[0].is_conformal
 
 
 def test_other_file_is_refused(tmp_path: Path) -> None:

@@ -174,6 +174,7 @@ def test_risk_of_a_regression_is_that_of_errors_beyond_a_tolerance(sum_path: Pat
     chosen = outcome.document.selection
     assert chosen is not None
     assert (chosen.measure, chosen.coverage > 0.9) == ("total", True)
+    assert chosen.error_tolerance == 8.0
 
 
 def test_calibration_is_the_same_every_time(class_path: Path) -> None:

@@ -1,6 +1,5 @@
-"""Forest plot: one metric for each of several settings, with its interval."""
+"""Forest plot: one number for each of several settings or groups, with an interval."""
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -17,43 +16,53 @@ _CHARACTERS = 48  # of a label, over the line of its row
 
 
 class Row(NamedTuple):
-    """A setting, its estimate, and how that is written."""
+    """A setting or group.
+
+    Attributes:
+        estimate: where its dot and its line are.
+        said: the number as text.
+        note: a word below it.
+        style: class of the style sheet.
+    """
 
     label: str
     estimate: Estimate
     said: str
+    note: str = ""
+    style: str = "s0"
 
 
 def forest(
     heading: Heading,
     rows: Sequence[Row],
     *,
-    main: int | None,
+    against: float | None = None,
     form: Format = plain,
 ) -> Markup:
-    """A row for each setting, named above it; the band is the interval of the main one.
+    """A row for each number, named above it.
 
     Args:
-        main: the index of the row that the others are compared with, if it has one.
+        against: where the dotted line is that the rows are compared with.
     """
     height = _MARGINS.top + _MARGINS.bottom + _ROW * len(rows)
     drawing = Drawing(heading, height)
     ends = [value for row in rows for value in row.estimate]
     by_index = Axis(Linear(-0.5, len(rows) - 0.5), "")
-    plot = framed_across(drawing, Axis(Linear(*around(ends)), "", form), by_index, _MARGINS)
-    if main is not None and all(map(math.isfinite, rows[main].estimate)):
-        across = plot.x.scale(rows[main].estimate.low), plot.x.scale(rows[main].estimate.high)
-        drawing.bar(across, (plot.y.scale.start, plot.y.scale.end), "band")
-    for index in range(len(rows)):
-        _draw(plot, rows, index, "s1" if index == main else "s0")
+    across = Axis(Linear(*around(ends if against is None else [*ends, against])), "", form)
+    plot = framed_across(drawing, across, by_index, _MARGINS)
+    if against is not None:
+        plot.line([(against, by_index.scale.low), (against, by_index.scale.high)], "chance")
+    for index, row in enumerate(rows):
+        _draw(plot, row, len(rows) - 1 - index)  # the first row is at the top
     return drawing.markup()
 
 
-def _draw(plot: Plot, rows: Sequence[Row], index: int, style: str) -> None:
-    row, place = rows[index], len(rows) - 1 - index  # the first row is at the top
+def _draw(plot: Plot, row: Row, place: int) -> None:
     value, low, high = row.estimate
-    label = shortened(row.label, _CHARACTERS)
-    plot.drawing.text(0, plot.y.scale(place) - 9, label, "row")
-    plot.line([(low, place), (high, place)], "whisker", style)
-    plot.dot(value, place, style, hint=f"{row.label}: {row.said}")
-    plot.drawing.text(WIDTH, plot.y.scale(place) + 4, row.said, "value", "end")
+    at = plot.y.scale(place)
+    plot.drawing.text(0, at - 9, shortened(row.label, _CHARACTERS), "row")
+    plot.line([(low, place), (high, place)], "whisker", row.style)
+    plot.dot(value, place, row.style, hint=f"{row.label}: {row.said}")
+    plot.drawing.text(WIDTH, at + 4, row.said, "value", "end")
+    if row.note:
+        plot.drawing.text(WIDTH, at + 16, row.note, "small", "label", "end", row.style)

@@ -14,6 +14,8 @@ from service.evaluation.report.topics import measures as of
 from service.evaluation.report.view import Answer, Figure, Section, Table, Tone
 
 QUESTION = "Does uncertainty find the errors?"
+#: Wrong answers, below which their number is mentioned.
+FEW = 10
 #: Shares of rows of which tables give the risk.
 _COVERAGES = (1.0, 0.95, 0.9, 0.8, 0.7, 0.5, 0.25)
 
@@ -61,6 +63,8 @@ def _of_wrong(name: str, measure: MeasureResult, confidence: float) -> Answer:
         f"{interval(auroc, percent=True)} of all pairs of the two; by chance in {share(0.5)}.",
         _handing_over(measure),
     ]
+    if groups[1] < FEW:
+        sentences.append(f"With {groups[1]} wrong answers, how much better is hardly known.")
     return Answer(QUESTION, *against_chance(auroc, groups, confidence), sentences)
 
 
@@ -110,13 +114,13 @@ def _risk_figure(evaluation: Evaluation, found: of.Measures) -> Figure:
     drawing = risk_coverage(
         heading,
         of.curves(found, lambda measure: measure.risk_coverage),
-        oracle=_oracle(every) if shares else (),
+        oracle=_oracle(evaluation, every),
         risk=risk,
         form=percent if shares else plain,
     )
     reading = (
         "The lower a line, the better: it is the error among the most certain rows. Dotted: rows "
-        "in random order." + (" Gray: an order that knows the errors." if shares else "")
+        "in random order. Gray: an order that knows the errors."
     )
     rows = [
         [
@@ -134,8 +138,12 @@ def _written(risk: float, shares: bool) -> str:
     return share(risk) if shares else f"{risk:.3g}"
 
 
-def _oracle(every: float) -> Sequence[Point]:
-    """Risk over coverage if the wrong answers come last: a closed form."""
+def _oracle(evaluation: Evaluation, every: float) -> Sequence[Point]:
+    """Risk over coverage of the best order; of a classification a closed form."""
+    result = evaluation.result()
+    if "accuracy" not in result.metrics:
+        best = result.best
+        return () if best is None else list(zip(best.x, best.y, strict=True))
     right = 1 - every
     beyond = np.linspace(right, 1.0, 20)
     return [(0.0, 0.0), *((float(c), float((c - right) / c)) for c in beyond if c > 0)]

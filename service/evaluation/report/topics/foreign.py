@@ -1,8 +1,10 @@
 """Does uncertainty notice rows unlike the data?"""
 
+from collections.abc import Sequence
+
 from service.evaluation.document import Evaluation, MeasureResult
 from service.evaluation.report.charts.drawing import Heading
-from service.evaluation.report.evidence import against_chance
+from service.evaluation.report.evidence import against_chance, share_of
 from service.evaluation.report.numbers import interval, readable, share
 from service.evaluation.report.topics import measures as of
 from service.evaluation.report.view import Answer, Figure, Section
@@ -24,11 +26,27 @@ def answer(evaluation: Evaluation) -> Answer:
         f"{interval(auroc, percent=True)} of all pairs of the two; by chance in {share(0.5)}.",
         f"With a threshold that accepts {share(0.95)} of the data, "
         f"{interval(accepted, percent=True)} of the other rows are accepted, too.",
+        *_decided(evaluation),
         "Of other kinds of data this says nothing.",
     ]
     groups = (evaluation.data.rows, evaluation.other.rows)
     said = against_chance(auroc, groups, evaluation.bootstrap.confidence)
     return Answer(QUESTION, *said, sentences)
+
+
+def _decided(evaluation: Evaluation) -> Sequence[str]:
+    """What the calibration's threshold accepts."""
+    calibrated = evaluation.calibrated
+    found = calibrated.acceptance if calibrated else None
+    if found is None or found.others is None or evaluation.other is None:
+        return ()
+    sure = evaluation.bootstrap.confidence
+    others = share_of(found.others, evaluation.other.rows, sure)
+    own = share_of(found.share, evaluation.data.rows, sure)
+    return [
+        f"The calibration's threshold accepts {interval(others, percent=True)} of them, and "
+        f"{interval(own, percent=True)} of the data."
+    ]
 
 
 def section(evaluation: Evaluation) -> Section | None:

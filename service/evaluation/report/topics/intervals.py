@@ -1,6 +1,8 @@
 """Do the intervals of a regression hold what they state?"""
 
-from service.evaluation.document import Evaluation, Result
+from collections.abc import Iterator, Mapping, Sequence
+
+from service.evaluation.document import Evaluation, Interval, Result
 from service.evaluation.report.charts.coverage import Level, coverage
 from service.evaluation.report.charts.drawing import Heading
 from service.evaluation.report.evidence import proportion
@@ -27,6 +29,7 @@ def answer(evaluation: Evaluation) -> Answer | None:
             "They are intervals of the mean: the noise of the targets, which would have to be "
             "added, is not known to the model."
         )
+    sentences += _calibrated_sentences(evaluation)
     inside = proportion(found.coverage, evaluation.data.rows, evaluation.bootstrap.confidence)
     return Answer(QUESTION, *_said(found.level, inside), sentences)
 
@@ -42,9 +45,13 @@ def section(evaluation: Evaluation) -> Section | None:
     )
     figures = []
     if result.intervals:
-        figures.append(_interval_figure(result))
+        title = "Coverage of intervals"
+        figures.append(_interval_figure("interval-coverage", title, result.intervals))
     if result.calibration:
         figures.append(_calibration_figure(result))
+    for method, found in _calibrated(evaluation).items():
+        title = f"Coverage of {method} intervals"
+        figures.append(_interval_figure(f"interval-coverage-{method}", title, found))
     return Section("intervals", QUESTION, lead, figures)
 
 
@@ -58,14 +65,34 @@ def _said(level: float, inside: tuple[float, float] | None) -> tuple[str, Tone]:
     return f"No deviation at {share(level)}", "yes"
 
 
-def _interval_figure(result: Result) -> Figure:
+def _calibrated(evaluation: Evaluation) -> Mapping[str, Sequence[Interval]]:
+    """The intervals of the setting with the calibration, by method."""
+    calibrated = evaluation.calibrated
+    found: dict[str, list[Interval]] = {}
+    for one in () if calibrated is None else calibrated.intervals:
+        found.setdefault(f"calibrated {one.method}", []).append(one)
+    return found
+
+
+def _calibrated_sentences(evaluation: Evaluation) -> Iterator[str]:
+    """Of each method, the intervals with the level that is nearest."""
+    for method, intervals in _calibrated(evaluation).items():
+        found = min(intervals, key=lambda one: abs(one.level - _LEVEL))
+        yield (
+            f"The {method} intervals of {share(found.level)} hold "
+            f"{interval(found.coverage, percent=True)}, with a mean width of "
+            f"{interval(found.width)}."
+        )
+
+
+def _interval_figure(name: str, title: str, intervals: Sequence[Interval]) -> Figure:
     heading = Heading(
-        "interval-coverage",
-        "Coverage of intervals",
-        "The share of targets inside of central intervals over the stated share, for "
-        f"{len(result.intervals)} levels.",
+        name,
+        title,
+        f"The share of targets inside of intervals over the stated share, for {len(intervals)} "
+        "levels.",
     )
-    levels = [Level(found.level, drawn(found.coverage)) for found in result.intervals]
+    levels = [Level(found.level, drawn(found.coverage)) for found in intervals]
     drawing = coverage(heading, levels, nominal="stated", observed="targets inside")
     reading = (
         "On the diagonal, intervals hold what they state; below it, they are too narrow. Shaded: "
@@ -78,7 +105,7 @@ def _interval_figure(result: Result) -> Figure:
             interval(found.width),
             interval(found.score),
         ]
-        for found in result.intervals
+        for found in intervals
     ]
     table = Table(["stated", "inside (PICP)", "mean width (MPIW)", "interval score"], rows)
     return Figure(heading.title, reading, drawing, table)

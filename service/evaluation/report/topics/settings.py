@@ -1,47 +1,38 @@
-"""Does dropout at prediction time help, and how many passes does it take?"""
-
-from collections.abc import Sequence
+"""Is another setting better than the one of the report?"""
 
 from service.evaluation.document import Estimate, Evaluation, MetricInfo, Result
-from service.evaluation.report.charts import passes as chart
 from service.evaluation.report.charts.drawing import Heading
 from service.evaluation.report.charts.forest import Row, forest
-from service.evaluation.report.charts.frame import Format, percent, plain
+from service.evaluation.report.charts.frame import percent
 from service.evaluation.report.numbers import decimals_of, drawn, interval, named, value
-from service.evaluation.report.view import Answer, Figure, Line, Section, Table, Tone
+from service.evaluation.report.topics import comparison as of
+from service.evaluation.report.view import Answer, Figure, Section, Table
 
-QUESTION = "Do the passes help?"
-#: What the answer is about: a score of the whole predictive distribution, if there is one.
-_SCORES = {
-    "nll": "negative log-likelihood (NLL)",
-    "crps": "continuous ranked probability score (CRPS)",
-    "rmse": "root mean square error",
-}
-_AS_PERCENT = ("accuracy", "exact_match", "ece", "adaptive_ece", "calibration_error")
-#: A metric has settled where it is this near to the last one, as a share of its interval.
-_SETTLED = 0.1
+QUESTION = "Is another setting better?"
+#: How the rows of a verdict look.
+_STYLES = {of.BETTER: "good", of.WORSE: "bad", "": "s0"}
+_UNKNOWN = Estimate(value=None)
 
 
 def answer(evaluation: Evaluation) -> Answer | None:
-    """Whether the main setting differs from the network without dropout."""
-    main, off = evaluation.result(), _deterministic(evaluation)
-    if off is None:
+    """Which of the other settings with dropout differ from the main one."""
+    main = evaluation.result()
+    others = [r for r in evaluation.results if r.differences and r.setting.kind != "deterministic"]
+    name = of.score_of(main, *others)
+    if name is None or not others or not evaluation.bootstrap.resamples:
         return None
-    both = main.metrics.keys() & off.metrics.keys()
-    name = next((name for name in _SCORES if name in both), None)
-    if name is None:
-        return None
-    ours, theirs = main.metrics[name], off.metrics[name]
-    said, tone = _compared(ours, theirs)
+    groups: dict[str, list[str]] = {of.BETTER: [], of.WORSE: [], "": []}
+    for other in others:
+        verdict = of.verdict(other.differences.get(name), evaluation.about[name])
+        groups[verdict].append(other.setting.name)
+    titles = {of.BETTER: "Better", of.WORSE: "Worse", "": "No difference shown"}
     sentences = [
-        f"The {_SCORES[name]} is {interval(ours)} for {main.setting.name}, and "
-        f"{interval(theirs)} with dropout off; lower is better."
+        f"By the {of.SCORES[name]} on the same rows, compared with {main.setting.name}.",
+        *(f"{titles[key]}: {'; '.join(names)}." for key, names in groups.items() if names),
     ]
-    if tone == "open":
-        sentences.append(
-            "The intervals overlap. That does not rule out a difference: both are of the same rows."
-        )
-    return Answer(QUESTION, said, tone, [*sentences, *_settled(evaluation, name)])
+    if groups[of.BETTER]:
+        return Answer(QUESTION, "Yes", "yes", sentences)
+    return Answer(QUESTION, "Not shown by this data", "open", sentences)
 
 
 def section(evaluation: Evaluation) -> Section:
@@ -51,118 +42,73 @@ def section(evaluation: Evaluation) -> Section:
         for name, info in evaluation.about.items()
         if any(name in result.metrics for result in evaluation.results)
     ]
-    lead = (
-        f"Lines are confidence intervals of {percent(evaluation.bootstrap.confidence)}, from "
-        f"resampled rows. The shaded band is that of this report's setting: {evaluation.main}.",
-        "All settings have the same rows. Differences between them are therefore more certain than "
-        "overlapping intervals suggest.",
-    )
+    sure = percent(evaluation.bootstrap.confidence)
+    lead = [
+        f"Dotted is {evaluation.main}, whose own line is the confidence interval ({sure}) of its "
+        "value.",
+        "The line of another setting is the interval of its difference to that one, on the same "
+        "resampled rows: where it does not cross the dotted line, the two differ.",
+    ]
+    others = sum(len(result.differences) for result in evaluation.results)
+    if others:
+        chance = others * (1 - evaluation.bootstrap.confidence)
+        lead.append(
+            f"If no setting differs, {chance:.2g} of {others} such lines are beside the dotted "
+            "line by chance alone."
+        )
     return Section("settings", "Settings side by side", lead, figures)
 
 
-def passes_section(evaluation: Evaluation) -> Section | None:
-    """Scores over the number of passes."""
-    series = evaluation.passes
-    if len(series) < 2:
-        return None
-    names = [name for name in (*_SCORES, "accuracy") if name in series[0].metrics]
-    lead = (
-        "More passes make the estimate more precise, not the model better. Where the line is flat, "
-        "further passes only cost time.",
+def _row(result: Result, name: str, info: MetricInfo, shown: Result) -> Row:
+    """A setting, where its difference to the shown one tells where its line is."""
+    found, difference = result.metrics[name], result.differences.get(name)
+    as_percent, is_shown = of.is_percentage(name), result is shown
+    decimals = decimals_of(shown.metrics[name], percent=as_percent)
+    verdict = of.verdict(difference, info)
+    return Row(
+        result.setting.name,
+        drawn(found if is_shown else _placed(found, difference)),
+        value(found, decimals, percent=as_percent),
+        verdict,
+        "s1" if is_shown else _STYLES[verdict],
     )
-    figures = [_passes_figure(evaluation, name) for name in names]
-    return Section("passes", "How many passes?", lead, figures)
 
 
-def _deterministic(evaluation: Evaluation) -> Result | None:
-    found = (r for r in evaluation.results if r.setting.kind == "deterministic")
-    return next(found, None)
-
-
-def _compared(ours: Estimate, theirs: Estimate) -> tuple[str, Tone]:
-    """Whether the interval of one is below that of the other, where lower is better."""
-    if ours.high is not None and theirs.low is not None and ours.high < theirs.low:
-        return "Yes", "yes"
-    if ours.low is not None and theirs.high is not None and ours.low > theirs.high:
-        return "No", "no"
-    return "Not shown by this data", "open"
-
-
-def _settled(evaluation: Evaluation, name: str) -> Sequence[str]:
-    """After how many passes a metric has settled, as far as this data can tell."""
-    series = [(after.passes, after.metrics.get(name)) for after in evaluation.passes]
-    known = [(passes, found) for passes, found in series if found and found.value is not None]
-    if len(known) < 2:
-        return ()
-    most, last = known[-1]
-    if last.value is None or last.low is None or last.high is None:
-        return ()
-    near = _SETTLED * (last.high - last.low)
-    far = [passes for passes, found in known if abs((found.value or 0.0) - last.value) > near]
-    enough = next(passes for passes, _ in known if passes > max(far, default=0))
-    return [f"From {enough:,} passes on, it is as after {most:,}, within a tenth of its interval."]
-
-
-def _form(name: str) -> Format:
-    return percent if name in _AS_PERCENT else plain
-
-
-def _better(info: MetricInfo) -> str:
-    return {"lower": "Lower is better.", "higher": "Higher is better."}.get(info.better, "")
+def _placed(found: Estimate, difference: Estimate | None) -> Estimate:
+    """A value with the interval of its difference to the main one, where that is the main value."""
+    if found.value is None or difference is None or difference.value is None:
+        return Estimate(value=found.value)
+    main = found.value - difference.value
+    low, high = (None if end is None else main + end for end in (difference.low, difference.high))
+    return Estimate(value=found.value, low=low, high=high)
 
 
 def _forest_figure(evaluation: Evaluation, name: str, info: MetricInfo) -> Figure:
     known = [result for result in evaluation.results if name in result.metrics]
     names = [result.setting.name for result in known]
+    shown = evaluation.result() if evaluation.main in names else known[0]
     heading = Heading(
         f"forest-{name}",
-        _capital(info.title),
-        f"The {info.title} of {len(known)} settings, each with its confidence interval.",
+        of.capital(info.title),
+        f"The {info.title} of {len(known)} settings, with confidence intervals of the differences "
+        f"to {shown.setting.name}.",
     )
-    as_percent = name in _AS_PERCENT
-    shown = evaluation.result() if evaluation.main in names else known[0]
-    decimals = decimals_of(shown.metrics[name], percent=as_percent)
-    rows = [
-        Row(setting, drawn(found), value(found, decimals, percent=as_percent))
-        for setting, found in ((r.setting.name, r.metrics[name]) for r in known)
-    ]
-    main = names.index(evaluation.main) if evaluation.main in names else None
-    drawing = forest(heading, rows, main=main, form=_form(name))
-    cells = [
-        [result.setting.name, interval(result.metrics[name], percent=as_percent)]
-        for result in known
-    ]
-    table = Table(["setting", named(info.title, info.unit)], cells)
-    return Figure(heading.title, f"{info.description} {_better(info)}", drawing, table)
-
-
-def _passes_figure(evaluation: Evaluation, name: str) -> Figure:
-    info, off = evaluation.about[name], _deterministic(evaluation)
-    known = [after for after in evaluation.passes if name in after.metrics]
-    without = off.metrics.get(name) if off else None
-    heading = Heading(
-        f"passes-{name}",
-        f"{_capital(info.title)} by number of passes",
-        f"The {info.title} after {known[0].passes:,} to {known[-1].passes:,} passes, with its "
-        "confidence interval.",
+    as_percent = of.is_percentage(name)
+    rows = [_row(result, name, info, shown) for result in known]
+    drawing = forest(heading, rows, against=shown.metrics[name].value, form=of.form_of(name))
+    return Figure(
+        heading.title,
+        f"{info.description} {of.direction(info)}",
+        drawing,
+        Table(
+            ["setting", named(info.title, info.unit), f"minus {shown.setting.name}"],
+            [
+                [
+                    result.setting.name,
+                    interval(result.metrics[name], percent=as_percent),
+                    interval(result.differences.get(name, _UNKNOWN), percent=as_percent),
+                ]
+                for result in known
+            ],
+        ),
     )
-    drawing = chart.passes(
-        heading,
-        named(info.title, info.unit),
-        [chart.After(after.passes, drawn(after.metrics[name])) for after in known],
-        deterministic=without.value if without else None,
-        form=_form(name),
-    )
-    as_percent = name in _AS_PERCENT
-    rows = [
-        [f"{after.passes:,}", interval(after.metrics[name], percent=as_percent)] for after in known
-    ]
-    legend = [Line("s1", "mean of the passes, and its interval")]
-    if without:
-        legend.append(Line("chance", "dropout off", interval(without, percent=as_percent)))
-    table = Table(["passes", info.title], rows)
-    return Figure(heading.title, _better(info), drawing, table, legend)
-
-
-def _capital(title: str) -> str:
-    return title[:1].upper() + title[1:]

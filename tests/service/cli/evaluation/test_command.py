@@ -35,7 +35,11 @@ def test_tables_and_file_show_the_settings(data: Path, tmp_path: Path) -> None:
     done = evaluate("--data", data, "--target", "digit", "--ood", data, *files, *QUICK)
     assert done.exit_code == 0, done.output
     lines = done.stdout.splitlines()
-    for start in ("deterministic", "4 passes", "20 passes", "accuracy", "mutual_information"):
+    for start in (
+        *("deterministic", "4 passes", "20 passes", "accuracy", "mutual_information"),
+        *("minus 20 passes", "* not 0, at 95 %", "aps 90 %", "wrong among accepted"),
+        "accepted, out of distribution",
+    ):
         assert any(line.startswith(start) for line in lines), done.stdout
     assert max(map(len, lines)) <= 80
     assert "There are only 60 rows" in " ".join(done.stdout.split())

@@ -6,6 +6,7 @@ from typing import Literal
 
 from service.evaluation.about import METRICS, OF_MEASURES
 from service.evaluation.document import (
+    Acceptance,
     After,
     Bin,
     Bootstrap,
@@ -13,11 +14,13 @@ from service.evaluation.document import (
     DataInfo,
     Estimate,
     Evaluation,
+    Group,
     Histogram,
     Interval,
     Level,
     MeasureResult,
     ModelInfo,
+    PredictionSets,
     Reliability,
     Result,
     Setting,
@@ -36,6 +39,7 @@ SETTINGS = (
     Setting(name="rate × 0.5", kind="passes", passes=100, rate_scale=0.5, masks="shared"),
     Setting(name="per-row masks", kind="passes", passes=100, rate_scale=1, masks="per_row"),
 )
+CALIBRATED = Setting(name="calibrated", kind="calibrated", passes=100, rate_scale=1, masks="shared")
 _PASSES = (2, 5, 10, 20, 50, 100)
 
 
@@ -47,6 +51,44 @@ def about(value: float, spread: float = 0.02) -> Estimate:
 def _curve(of: Callable[[float], float]) -> Curve:
     x = [step / 50 for step in range(51)]
     return Curve(x=tuple(x), y=tuple(of(at) for at in x))
+
+
+def sets(coverage: Estimate, level: float = 0.9, method: str = "aps") -> PredictionSets:
+    """Prediction sets with such a coverage, of 450 rows."""
+    groups = (("0", 10, UNDEFINED), ("1", 400, about(0.97)), ("2", 40, about(0.8)))
+    return PredictionSets(
+        method=method,
+        level=level,
+        coverage=coverage,
+        size=about(1.1),
+        empty=about(0.02, 0.01),
+        single=about(0.89),
+        by_size=tuple(Group(name=n, rows=rows, coverage=held) for n, rows, held in groups),
+        least=Group(name="eight", rows=40, coverage=about(0.7, 0.1)),
+    )
+
+
+def acceptance(risk: Estimate, target: float | None = 0.03, *, other: bool = True) -> Acceptance:
+    """A threshold that accepts 90 % of the data, which have such a risk."""
+    return Acceptance(
+        measure="predictive_entropy",
+        expected=0.92,
+        target_risk=target,
+        confidence=0.95,
+        share=about(0.9),
+        loss="wrong",
+        risk=risk,
+        risk_of_all=about(0.06),
+        others=about(0.4) if other else None,
+    )
+
+
+def calibrated(evaluation: Evaluation, **parts: object) -> Evaluation:
+    """With a further setting, that of a calibration."""
+    result = evaluation.result().model_copy(
+        update={"setting": CALIBRATED, "differences": {"nll": about(-0.05)}, **parts}
+    )
+    return evaluation.model_copy(update={"results": (*evaluation.results, result)})
 
 
 def _bins() -> tuple[Bin, ...]:
@@ -109,7 +151,13 @@ def classification(
     }
     diagram = Reliability(equal_width=_bins(), equal_mass=_bins())
     results = [
-        Result(setting=setting, metrics=metrics, measures=measures, reliability=diagram)
+        Result(
+            setting=setting,
+            metrics=metrics,
+            differences={} if setting.name == MAIN else dict.fromkeys(metrics, about(0.001)),
+            measures=measures,
+            reliability=diagram,
+        )
         for setting in settings or SETTINGS
     ]
     rows = DataInfo(name="rotated.npz", rows=100) if other else None
@@ -139,7 +187,9 @@ def regression(*, coverage: Estimate | None = None, noise: bool = True) -> Evalu
         Result(
             setting=setting,
             metrics=metrics,
+            differences={} if setting.name == MAIN else dict.fromkeys(metrics, about(0.001)),
             measures={"std": measure},
+            best=_curve(lambda x: x),
             intervals=tuple(levels),
             calibration=tuple(Level(expected=q / 10, observed=about(q / 10)) for q in range(1, 10)),
         )

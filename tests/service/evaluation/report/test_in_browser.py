@@ -12,8 +12,8 @@ from scripts.browser import DESKTOP, PHONE
 from service.evaluation.document import Evaluation
 from service.evaluation.report import write_report
 from tests.browser import Opened, opened
-from tests.service.evaluation.report.documents import classification, regression
-from tests.service.evaluation.report.test_report import hostile
+from tests.service.evaluation.report.documents import regression
+from tests.service.evaluation.report.test_report import decided, hostile
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +35,7 @@ def shown(browser: Browser, tmp_path: Path) -> Shown:
     return show
 
 
-@pytest.mark.parametrize("document", [classification, regression, hostile])
+@pytest.mark.parametrize("document", [decided, regression, hostile])
 def test_report_fits_and_needs_nothing_else(
     document: Callable[[], Evaluation], shown: Shown
 ) -> None:
@@ -47,7 +47,7 @@ def test_report_fits_and_needs_nothing_else(
         assert report.requests == [report.page.url]
 
 
-@pytest.mark.parametrize("document", [classification, regression])
+@pytest.mark.parametrize("document", [decided, regression])
 def test_report_is_readable_by_everyone(document: Callable[[], Evaluation], shown: Shown) -> None:
     with shown(document()) as report:
         for scheme in ("light", "dark"):
@@ -55,3 +55,13 @@ def test_report_is_readable_by_everyone(document: Callable[[], Evaluation], show
             assert report.serious_violations() == []
         named = report.page.get_by_role("img", name=re.compile("."))
         assert named.count() == report.page.locator("figure").count() > 3
+
+
+def test_print_shows_folded_numbers(browser: Browser, tmp_path: Path) -> None:
+    write_report(regression(), tmp_path / "report.html")
+    with opened(browser, (tmp_path / "report.html").as_uri(), DESKTOP) as report:
+        numbers = report.page.locator("details table")
+        assert not any(one.is_visible() for one in numbers.all())
+        report.page.emulate_media(media="print")
+        assert all(one.is_visible() for one in numbers.all())
+        assert report.sideways() == 0

@@ -12,9 +12,12 @@ from service.evaluation.report import write_report
 from tests.service.evaluation.report.documents import (
     UNDEFINED,
     about,
+    acceptance,
+    calibrated,
     classification,
     ranking,
     regression,
+    sets,
 )
 
 HOSTILE = "</style></title><script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
@@ -76,10 +79,36 @@ def hostile() -> Evaluation:
     )
 
 
+def decided() -> Evaluation:
+    """Sets of two methods, and a threshold."""
+    rules = (sets(about(0.93)), sets(about(0.88), method="lac"), sets(about(0.99), 0.95))
+    return calibrated(classification(), sets=rules, acceptance=acceptance(about(0.01, 0.005)))
+
+
+def covering() -> Evaluation:
+    """Conformal intervals of two methods, beside central ones."""
+    found = regression()
+    central = found.result().intervals
+    methods = ("absolute", "cqr")
+    conformal = [one.model_copy(update={"method": m}) for m in methods for one in central]
+    return calibrated(found, intervals=(*central, *conformal))
+
+
+def old() -> Evaluation:
+    """Without what documents did not have at first."""
+    results = [
+        one.model_copy(update={"differences": {}, "best": None}) for one in regression().results
+    ]
+    return regression().model_copy(update={"results": tuple(results)})
+
+
 DOCUMENTS: dict[str, Callable[[], Evaluation]] = {
     "classification": classification,
     "regression": regression,
     "hostile": hostile,
+    "decided": decided,
+    "covering": covering,
+    "old": old,
     "without other data": lambda: classification(other=False),
     "one setting": lambda: classification(settings=[Setting(name="only", kind="deterministic")]),
     "without measures": lambda: classification(measures={}),

@@ -92,12 +92,15 @@ def test_coverage_above_the_diagonal_is_drawn_there() -> None:
     assert low - high == pytest.approx(0.4 * (300 - 26 - 40), abs=0.1)
 
 
-def test_forest_marks_the_main_setting_and_keeps_those_without_a_value() -> None:
-    rows = [Row(HOSTILE, Estimate(0.1, 0.0, 0.2), "0.10"), Row("broken", NAN, "–")]
-    drawn = forest(HEADING, rows, main=0)
-    assert len(centers(drawn)) == 1
-    assert len(elements(drawn, "band")) == 1
+def test_forest_marks_what_rows_are_compared_with_and_keeps_those_without_a_value() -> None:
+    rows = [Row(HOSTILE, Estimate(0.1, 0.0, 0.2), "0.10", "worse"), Row("broken", NAN, "–")]
+    drawn = forest(HEADING, rows, against=0.1)
+    (place,) = centers(drawn)
+    (line,) = elements(drawn, "chance")
+    assert line.attrib["d"].startswith(f"M{place[0]:g} ")
     assert [text.text for text in elements(drawn, "value")] == ["0.10", "–"]
+    assert [text.text for text in elements(drawn, "label")] == ["worse"]
+    assert not elements(forest(HEADING, rows), "chance")
 
 
 DRAWN_OF_LITTLE: dict[str, Callable[[], Markup]] = {
@@ -114,7 +117,7 @@ DRAWN_OF_LITTLE: dict[str, Callable[[], Markup]] = {
     ),
     "passes": lambda: passes(HEADING, HOSTILE, [After(1, NAN), After(2, NAN)]),
     "coverage": lambda: coverage(HEADING, [], nominal=HOSTILE, observed=HOSTILE),
-    "forest": lambda: forest(HEADING, [Row(HOSTILE, NAN, HOSTILE)], main=0),
+    "forest": lambda: forest(HEADING, [Row(HOSTILE, NAN, HOSTILE)], against=0.0),
 }
 
 

@@ -32,11 +32,24 @@ def test_answer_is_about_the_measure_chosen_beforehand() -> None:
     best, chosen = ranking(about(0.99, 0.001)), ranking(about(0.9, 0.01), risk=0.1)
     found = answer(classification(measures={"margin": best, "predictive_entropy": chosen}))
     assert found is not None
-    first, second = found.sentences
+    first, second, third = found.sentences
     assert "higher predictive entropy" in first
     assert "90.0\u00a0% (89.0 to 91.0\u00a0%) of all pairs of the two" in first
     # Risk 0.1 x⁴: 6.56 % at a coverage of 0.9, on the line between points of the curve.
     assert "6.56\u00a0% of the rest are wrong instead of 10\u00a0%" in second
+    assert third == "With 9 wrong answers, how much better is hardly known."
+
+
+def test_risk_of_a_regression_is_beside_that_of_the_best_order() -> None:
+    found = section(regression())
+    assert found is not None
+    ideal = found.figures[0].drawing.count('class="line ideal"')
+    assert ideal == 1
+    without = regression().result().model_copy(update={"best": None})
+    evaluation = regression().model_copy(update={"results": (without,)})
+    found = section(evaluation)
+    assert found is not None
+    assert "line ideal" not in found.figures[0].drawing
 
 
 def test_measure_of_certainty_is_lower_for_wrong_answers() -> None:

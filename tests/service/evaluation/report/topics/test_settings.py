@@ -1,54 +1,60 @@
-"""Whether dropout helps, and after how many passes a score has settled."""
+"""Which settings differ from the main one, by the intervals of paired differences."""
 
 import pytest
 
-from service.evaluation.document import After, Estimate, Evaluation
+from service.evaluation.document import Estimate, Evaluation
 from service.evaluation.report.topics import settings
-from tests.service.evaluation.report.documents import about, classification, regression
-
-
-def with_nll(main: Estimate, off: Estimate) -> Evaluation:
-    evaluation = classification()
-    results = tuple(
-        result.model_copy(
-            update={"metrics": {"nll": off if result.setting.kind == "deterministic" else main}}
-        )
-        for result in evaluation.results
-    )
-    return evaluation.model_copy(update={"results": results})
-
-
-@pytest.mark.parametrize(
-    ("main", "off", "tone"),
-    [
-        (about(0.1), about(0.2), "yes"),
-        (about(0.2), about(0.1), "no"),
-        (about(0.1), about(0.12), "open"),
-        (Estimate(value=0.1), Estimate(value=0.2), "open"),
-    ],
+from tests.service.evaluation.report.documents import (
+    MAIN,
+    UNDEFINED,
+    about,
+    calibrated,
+    classification,
+    regression,
 )
-def test_answer_needs_intervals_that_do_not_overlap(
-    main: Estimate, off: Estimate, tone: str
-) -> None:
-    found = settings.answer(with_nll(main, off))
+
+
+def differing(differences: dict[str, Estimate]) -> Evaluation:
+    """Settings by name with a difference of the likelihood, of 0.06 of the main one."""
+    evaluation = classification()
+    results = []
+    for result in evaluation.results:
+        found = differences.get(result.setting.name, about(0.0))
+        update = {"differences": {} if result.setting.name == MAIN else {"nll": found}}
+        results.append(result.model_copy(update=update))
+    return evaluation.model_copy(update={"results": tuple(results)})
+
+
+def test_answer_groups_the_settings_by_what_their_differences_show() -> None:
+    found = settings.answer(differing({"10 passes": about(0.05), "per-row masks": about(-0.03)}))
     assert found is not None
-    assert found.tone == tone
+    assert found.tone == "yes"
+    assert found.sentences[1:] == [
+        "Better: per-row masks.",
+        "Worse: 10 passes.",
+        "No difference shown: rate × 0.5.",
+    ]
 
 
-def test_answer_says_after_how_many_passes_the_score_has_settled() -> None:
-    values = {5: 0.3, 10: 0.2, 20: 0.13, 50: 0.105, 100: 0.1}
-    passes = tuple(After(passes=n, metrics={"nll": about(v, 0.1)}) for n, v in values.items())
-    evaluation = with_nll(about(0.1), about(0.2)).model_copy(update={"passes": passes})
-    found = settings.answer(evaluation)
+def test_answer_is_open_where_no_setting_is_better() -> None:
+    found = settings.answer(differing({"10 passes": about(0.05)}))
     assert found is not None
-    assert found.sentences[-1].startswith("From 50 passes on, it is as after 100")
+    assert found.tone == "open"
 
 
-def test_one_setting_alone_has_no_comparison() -> None:
-    (alone,) = [r for r in classification().results if r.setting.name == "100 passes"]
-    evaluation = classification(settings=[alone.setting])
-    assert settings.answer(evaluation) is None
-    assert len(settings.section(evaluation).figures) == 5
+def test_calibration_is_compared_too() -> None:
+    found = settings.answer(calibrated(differing({})))
+    assert found is not None
+    assert "Better: calibrated." in found.sentences
+
+
+def test_answer_needs_resamples_and_another_setting() -> None:
+    (alone,) = [r for r in classification().results if r.setting.name == MAIN]
+    assert settings.answer(classification(settings=[alone.setting])) is None
+    assert len(settings.section(classification(settings=[alone.setting])).figures) == 5
+    evaluation = differing({})
+    none = evaluation.bootstrap.model_copy(update={"resamples": 0})
+    assert settings.answer(evaluation.model_copy(update={"bootstrap": none})) is None
 
 
 def test_section_has_a_forest_for_each_metric_of_a_setting() -> None:
@@ -56,13 +62,22 @@ def test_section_has_a_forest_for_each_metric_of_a_setting() -> None:
     assert titles == ["NLL", "RMSE", "MAE", "CRPS"]
 
 
-def test_scores_over_passes_are_shown_beside_dropout_off() -> None:
-    found = settings.passes_section(classification())
-    assert found is not None
-    assert [figure.title for figure in found.figures] == [
-        "NLL by number of passes",
-        "Accuracy by number of passes",
+@pytest.mark.parametrize(
+    ("difference", "note", "numbers"),
+    [
+        (about(0.05), "worse", "0.050 (0.030 to 0.070)"),
+        (about(-0.05), "better", "−0.050 (−0.070 to −0.030)"),
+        (about(0.01), None, "0.010 (−0.010 to 0.030)"),
+        (UNDEFINED, None, "–"),
+    ],
+)
+def test_forest_says_which_settings_differ(
+    difference: Estimate, note: str | None, numbers: str
+) -> None:
+    found = settings.section(differing({"10 passes": difference})).figures[1]
+    assert [word for word in ("better", "worse") if f">{word}<" in found.drawing] == [
+        *([note] if note else [])
     ]
-    assert found.figures[1].legend[1].number == "98.0\u00a0% (97.0 to 99.0\u00a0%)"
-    without = classification().model_copy(update={"passes": ()})
-    assert settings.passes_section(without) is None
+    rows = {row[0]: row[2] for row in found.table.rows}
+    assert rows["10 passes"] == numbers
+    assert rows[MAIN] == "–"
