@@ -257,14 +257,14 @@ CASES = [
     v1("samples; this server allows", (ROW, ROW), passes=999_999),
     v1("seed is", seed=-1),
     Case("a model of task", CO2, {"instances": [[1.0]], "measures": ENTROPY}),
-    odd("has no labels", "unlabelled", (ROW,), measures=["label"]),
+    odd("has no labels", "unlabeled", (ROW,), measures=["label"]),
     Case("noise of the model's targets", CO2, {"instances": [[1.0]], "measures": ["total"]}),
     odd("and this model has no output", "bare", FOUR, measures=["deterministic"]),
-    odd("names …, and the model has no calibration", "unlabelled", (ROW,), measures=["accept"]),
+    odd("names …, and the model has no calibration", "unlabeled", (ROW,), measures=["accept"]),
     odd("measures names …, and the model's calibration has no", "fitted", (ROW,), **SET),
     odd('Send "calibrated": true', "fitted", (ROW,), **SET, calibrated=False),
     odd("names …, and … is …, and the model's", "fitted", (ROW,), **SET, rate_scale=0.5),
-    odd("true, and the model has no calibration", "unlabelled", (ROW,), calibrated=True),
+    odd("true, and the model has no calibration", "unlabeled", (ROW,), calibrated=True),
     odd("does not fit it and is ignored", "misfit", (ROW,), calibrated=True),
     odd("true, and … is …, and the model's", "fitted", (ROW,), calibrated=True, rate_scale=0.5),
     odd("is 'accept', and …", "misfit", (ROW,), passes=ACCEPTED),
@@ -398,7 +398,7 @@ def save_odd(store: Path) -> None:
         save(body, path, constants, inputs, outputs)
     save_all_types(store / "several" / "1" / "model.onnx")
     save_text_model(store / "texts" / "1" / "model.onnx")
-    save_said(store / "unlabelled" / "1" / "model.onnx", labels=None)
+    save_said(store / "unlabeled" / "1" / "model.onnx", labels=None)
     save_calibrated(store, as_name="fitted", **FITTED)
     save_calibrated(store, as_name="misfit", noise_precision=1.0)
     (store / "broken" / "1").mkdir(parents=True)

@@ -72,10 +72,10 @@ def draw(model: Predictor, rows: NDArray[np.float32], passes: int) -> Pool:
         d = (found - first).reshape(-1, BLOCK, *first.shape)
         sums.append(d.sum(axis=1))
         squares.append((d * d).sum(axis=1))
-    return _centred(np.concatenate(sums), np.concatenate(squares), first)
+    return _centered(np.concatenate(sums), np.concatenate(squares), first)
 
 
-def _centred(sums: Float64, squares: Float64, first: Float64) -> Pool:
+def _centered(sums: Float64, squares: Float64, first: Float64) -> Pool:
     """Of differences from the mean of the pool, in place of those from `first`."""
     offset = sums.mean(axis=0) / BLOCK
     squares = squares - 2 * offset * sums + BLOCK * offset * offset

@@ -91,5 +91,5 @@ def _between(found: Mapping[float, Array]) -> tuple[float, ...]:
     """Scales on either side of the best."""
     scales, best = sorted(found), _best(found)
     place = scales.index(best)
-    neighbours = scales[place - 1 : place] + scales[place + 1 : place + 2]
-    return tuple(best + part * (other - best) for other in neighbours for part in _REFINED)
+    neighbors = scales[place - 1 : place] + scales[place + 1 : place + 2]
+    return tuple(best + part * (other - best) for other in neighbors for part in _REFINED)

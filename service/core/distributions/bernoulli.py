@@ -36,7 +36,7 @@ def is_drawable(rate: float) -> bool:
     return SMALLEST_RATE <= rate <= 1 - SMALLEST_RATE
 
 
-def quantised_rate(rate: float) -> float:
+def quantized_rate(rate: float) -> float:
     """The dropout rate that masks really have: `rate` to the nearest 1/65536.
 
     One that is below 1/256, or above 255/256, to the nearest 2**-32: from 2**-24 to
@@ -51,7 +51,7 @@ class Bernoulli(Distribution):
     """1 where an element is kept, with probability 1 - rate, and 0 where it is dropped.
 
     The probability is k/65536, k being the nearest whole number to (1 - rate)·65536: 16
-    random bits below k keep (32 for a rate next to 0 or 1, see `quantised_rate`). Where k
+    random bits below k keep (32 for a rate next to 0 or 1, see `quantized_rate`). Where k
     has few significant bits, as for the rates 0.5 and 0.25, as many random bits do. They
     are combined from the least significant bit of k upwards: with x an element's next bit,
     kept becomes (x or kept) where the bit of k is 1, and (x and kept) where it is 0. That
@@ -94,7 +94,7 @@ class Bernoulli(Distribution):
 
     def moments(self, rate: float | None = None) -> PopulationMoments:
         """Of masks, not scaled, at the rate that is drawn."""
-        q = quantised_rate(rate or 0.0)
+        q = quantized_rate(rate or 0.0)
         variance = q * (1 - q)
         return PopulationMoments(1 - q, variance, 1 / variance - 3 if variance else math.nan)
 
@@ -103,12 +103,12 @@ class Bernoulli(Distribution):
         return np.dtype(np.uint8)
 
     def scale(self, rate: float | None) -> float:
-        """1/(1-q), q being `quantised_rate(rate)`.
+        """1/(1-q), q being `quantized_rate(rate)`.
 
         The scale belongs to the rate that is drawn, so the mean of a scaled mask is
         exactly 1. At rate 1 nothing is kept, and the scale is 0.
         """
-        q = quantised_rate(rate or 0.0)
+        q = quantized_rate(rate or 0.0)
         return 0.0 if q == 1.0 else 1.0 / (1.0 - q)
 
     def share_unusual(self, rate: float | None) -> float:
@@ -137,7 +137,7 @@ class Bernoulli(Distribution):
 @lru_cache(maxsize=1024)
 def _threshold(rate: float) -> tuple[int, int]:
     """An element is kept with probability k/2**bits: (k, bits), as small as can be."""
-    kept = 1 - Fraction(quantised_rate(rate))
+    kept = 1 - Fraction(quantized_rate(rate))
     return kept.numerator, kept.denominator.bit_length() - 1
 
 

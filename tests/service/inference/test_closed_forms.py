@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from service import Predictor
-from service.core.distributions.bernoulli import quantised_rate
+from service.core.distributions.bernoulli import quantized_rate
 from service.core.moments import moments
 from service.inference.runner import Draws
 from service.protocol.options import SAMPLINGS, Masks
@@ -47,7 +47,7 @@ def linear(path: Path, *rates: float, kind: str = "float", outputs: int = 1) -> 
 
 def variance(*rates: float) -> NDArray[np.float64]:
     """The (B, 1) variance of y after dropouts of these rates."""
-    factors = [1 / (1 - quantised_rate(rate)) for rate in rates]  # 1 + v
+    factors = [1 / (1 - quantized_rate(rate)) for rate in rates]  # 1 + v
     spread: NDArray[np.float64] = (np.prod(factors) - 1) * (X.astype(np.float64) ** 2 @ W**2)
     return spread[:, None]
 
@@ -77,7 +77,7 @@ def test_rows_with_shared_masks_have_a_covariance(tmp_path: Path, masks: str) ->
     draws = Draws(seed=7, masks=masks)  # type: ignore[arg-type]
     samples = model.sampler.sample({"x": X}, PASSES, draws)["y"][:, :, 0].astype(np.float64)
     a, b = samples[:, 0] - samples[:, 0].mean(), samples[:, 1] - samples[:, 1].mean()
-    q = quantised_rate(0.3)
+    q = quantized_rate(0.3)
     wanted = q / (1 - q) * float(X[0].astype(np.float64) * X[1] @ W**2)
     error = np.sqrt(np.var(a * b) / PASSES)
     assert abs((a * b).mean() - wanted * (masks == "shared")) < SIGMAS * error
@@ -157,7 +157,7 @@ def test_stratified_masks_keep_the_fine_bits_of_a_rate(tmp_path: Path, rate: flo
     samples = linear(tmp_path, rate).sampler.sample(
         {"x": np.ones((1, 8), np.float32)}, 200_000, Draws(7, sampling="stratified")
     )["y"]
-    usual = W.sum() / (1 - quantised_rate(rate)) if rate < 0.5 else 0.0
+    usual = W.sum() / (1 - quantized_rate(rate)) if rate < 0.5 else 0.0
     found = (~np.isclose(samples, usual, rtol=1e-5, atol=1e-6)).mean()
     rare = 1 - (1 - min(rate, 1 - rate)) ** 8
     assert abs(found - rare) < SIGMAS * np.sqrt(rare / 200_000)

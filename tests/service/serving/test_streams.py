@@ -80,7 +80,7 @@ def test_closing_a_stream_stops_its_passes(
     asyncio.run(run())
 
 
-def test_cancelling_the_reader_stops_its_passes(
+def test_canceling_the_reader_stops_its_passes(
     plane: DataPlane, scheduler: Scheduler, digits: Predictor
 ) -> None:
     async def read() -> None:

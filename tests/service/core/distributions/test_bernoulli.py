@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from service.core.distributions.bernoulli import Bernoulli, quantised_rate
+from service.core.distributions.bernoulli import Bernoulli, quantized_rate
 from service.core.streams import Stream
 from tests.conftest import SIGMAS
 
@@ -41,7 +41,7 @@ EXTREME = [1e-5, 3e-6, 1e-6, 1 - 1e-5, 1 - 1e-6]
 def test_masks_drop_at_their_rate_and_keep_the_mean(rate: float) -> None:
     masks = draw(rate=rate, passes=range(4000))
     error = math.sqrt(rate * (1 - rate) / masks.size)
-    assert abs((masks == 0).mean() - quantised_rate(rate)) < SIGMAS * error
+    assert abs((masks == 0).mean() - quantized_rate(rate)) < SIGMAS * error
     # E[scaled mask] = 1 exactly, with variance q/(1-q).
     mean = masks.mean() * Bernoulli().scale(rate)
     assert abs(mean - 1) < SIGMAS * math.sqrt(rate / (1 - rate) / masks.size)
@@ -51,7 +51,7 @@ def test_masks_drop_at_their_rate_and_keep_the_mean(rate: float) -> None:
 def test_bits_of_a_mask_are_independent(rate: float) -> None:
     """Chi-square of the number kept of four neighbors, against the binomial distribution."""
     kept = draw(rate=rate, passes=range(8000))[:, :48].reshape(-1, 4).sum(axis=1)
-    p = 1 - quantised_rate(rate)
+    p = 1 - quantized_rate(rate)
     wanted = np.array([math.comb(4, k) * p**k * (1 - p) ** (4 - k) for k in range(5)]) * len(kept)
     observed = np.bincount(kept, minlength=5).astype(float)
     usual = wanted >= 5
@@ -77,16 +77,16 @@ def test_rate_zero_keeps_everything_and_rate_one_nothing() -> None:
 
 def test_quantized_rate_is_within_half_a_level() -> None:
     for rate in (0.1, 1 / 3, 0.7):
-        assert abs(quantised_rate(rate) - rate) <= 0.5 / 65536
-    assert quantised_rate(0.0) == 0.0
-    assert quantised_rate(1.0) == 1.0
+        assert abs(quantized_rate(rate) - rate) <= 0.5 / 65536
+    assert quantized_rate(0.0) == 0.0
+    assert quantized_rate(1.0) == 1.0
 
 
 @pytest.mark.parametrize("rate", [*EXTREME, 1 / 257, 2**-24, 1 - 2**-24])
 def test_quantized_rate_near_zero_and_one_is_within_1_in_512(
     rate: float,
 ) -> None:
-    q = quantised_rate(rate)
+    q = quantized_rate(rate)
     assert q == pytest.approx(rate, abs=min(rate, 1 - rate) / 512)
     assert 0 < q < 1
 
