@@ -17,7 +17,7 @@ from keras import layers
 from models.export import export_model
 from service import load_model
 from tests.conftest import SIGMAS
-from tests.models.export.test_exporter import Custom
+from tests.models.export.refusals import Custom
 
 RATE, PASSES = 0.3, 8000
 rng = np.random.default_rng(3)

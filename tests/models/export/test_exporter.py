@@ -7,17 +7,16 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-import tensorflow as tf
 from keras import layers
 
 from models.export import STAGES, export_model
 from models.export.source import fingerprint
 from scripts.supported_models.own_layers import trained_rates
-from scripts.supported_models.sequences import DroppingCell
 from service import load_model
 from service.errors import ExportError
 from service.manifest import METADATA_KEY, parse_manifest
 from tests.conftest import SIGMAS
+from tests.models.export.refusals import refused
 
 rng = np.random.default_rng(0)
 
@@ -240,98 +239,6 @@ def test_exception_while_tracing_restores_everything(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def refused(model: Any, path: Path, **options: Any) -> str:
-    """The reason for which a model is refused; neither the file nor a draft is left."""
-    with pytest.raises(ExportError) as caught:
-        export_model(model, path, **{"task": "other", **options})
-    assert not path.parent.exists() or list(path.parent.iterdir()) == []
-    return str(caught.value)
-
-
-def test_model_without_dropout_is_refused_with_the_remedy(tmp_path: Path) -> None:
-    model = keras.Sequential([keras.Input((4,)), layers.Dense(2)])
-    message = refused(model, tmp_path / "model.onnx")
-    assert "has no dropout" in message
-    assert "Add keras.layers.Dropout(0.1)" in message
-
-
-def test_dropout_of_rate_zero_is_not_a_dropout(tmp_path: Path) -> None:
-    model = keras.Sequential([keras.Input((4,)), layers.Dropout(0.0), layers.Dense(2)])
-    assert "has no dropout" in refused(model, tmp_path / "model.onnx")
-
-
-def test_dropout_of_rate_one_draws_nothing(tmp_path: Path) -> None:
-    model = keras.Sequential([keras.Input((4,)), layers.Dropout(1.0), layers.Dense(2)])
-    assert "has no dropout" in refused(model, tmp_path / "model.onnx")
-
-
-def test_model_without_known_inputs_is_refused(tmp_path: Path) -> None:
-    model = keras.Sequential([layers.Dense(2), layers.Dropout(0.5)])
-    assert "needs a keras.Input as its first layer" in refused(model, tmp_path / "model.onnx")
-
-
-class Custom(layers.Layer):
-    """Applies a given function in training."""
-
-    def __init__(self, in_training: Callable[[Any], Any], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.in_training = in_training
-
-    def call(self, inputs: Any, training: Any = None) -> Any:
-        return self.in_training(inputs) if training else inputs
-
-
-def map_over_rows(x: Any) -> Any:
-    return tf.map_fn(lambda one: tf.nn.dropout(one, 0.5), x)
-
-
-@pytest.mark.parametrize(
-    ("in_training", "message"),
-    [
-        (lambda x: x * keras.random.gamma(tf.shape(x), 2.0), "StatelessRandomGamma"),
-        (lambda x: x * tf.random.gamma(tf.shape(x), 2.0), "RandomGamma"),
-        (lambda x: x * tf.random.poisson((), x), "RandomPoisson"),
-        (lambda x: tf.random.shuffle(x), "RandomShuffle"),
-        (
-            lambda x: tf.nn.dropout(x, 1e-9),
-            "layer 'own' has the dropout rate 1e-09, which cannot be",
-        ),
-        (map_over_rows, "layer 'own' draws random numbers inside a loop"),
-        (
-            lambda x: tf.nn.dropout(x, tf.reduce_mean(x)),
-            "has a dropout rate that depends on the rows",
-        ),
-        (
-            lambda x: tf.cond(x[0, 0] > 0, lambda: tf.nn.dropout(x, 0.5), lambda: x),
-            "layer 'own' draws random numbers inside a loop or a branch",
-        ),
-        (
-            lambda x: x + tf.nn.dropout(x @ tf.transpose(x), 0.5) @ x,
-            "of shape (2, 2) for two rows and (3, 3) for three",
-        ),
-    ],
-)
-def test_randomness_that_cannot_be_exported_is_refused_with_its_layer(
-    in_training: Callable[[Any], Any], message: str, tmp_path: Path
-) -> None:
-    own = Custom(in_training, name="own")
-    model = keras.Sequential([keras.Input((4,)), own, layers.Dropout(0.5), layers.Dense(2)])
-    found = refused(model, tmp_path / "model.onnx")
-    assert message in found
-    assert "own" in found
-    assert "Exception encountered" not in found
-
-
-@pytest.mark.parametrize("steps", [None, 65])
-def test_cell_with_draws_on_many_or_unknown_steps_is_refused(
-    steps: int | None, tmp_path: Path
-) -> None:
-    model = keras.Sequential([keras.Input((steps, 3)), layers.RNN(DroppingCell(5), name="own")])
-    found = refused(model, tmp_path / "model.onnx")
-    assert "on a sequence of unknown length or more than 64 steps" in found
-    assert "layer 'own/dropping_cell/dropout' draws" in found
-
-
 def test_rate_from_a_variable_is_exported_with_its_value(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -342,21 +249,6 @@ def test_rate_from_a_variable_is_exported_with_its_value(
     np.testing.assert_allclose(rates, [0.5 / (1 + np.e), 0.3], rtol=1e-6)
     assert all(site.trained_rate for site in manifest.sites)
     assert "uses 0.3, its current value" in caplog.text
-
-
-def test_time_distributed_dropout_on_an_unknown_length_is_refused(tmp_path: Path) -> None:
-    steps = layers.TimeDistributed(layers.Dropout(0.3), name="steps")
-    model = keras.Sequential([keras.Input((None, 3)), steps, layers.Dense(1)])
-    found = refused(model, tmp_path / "model.onnx")
-    assert "layer 'steps' draws random numbers for each step of a sequence of unknown" in found
-
-
-def test_a_draw_that_cannot_be_switched_off_is_refused(tmp_path: Path) -> None:
-    noisy = layers.Lambda(lambda x: x * tf.random.uniform(tf.shape(x)), name="noisy")
-    model = keras.Sequential([keras.Input((4,)), noisy, layers.Dense(2)])
-    found = refused(model, tmp_path / "model.onnx")
-    assert "layer 'noisy' draws uniform random numbers even with training=False" in found
-    assert "only `if training:`" in found
 
 
 def test_hard_coded_dropout_is_switched_and_named(tmp_path: Path) -> None:
@@ -422,10 +314,6 @@ def test_rows_share_a_mask_within_a_pass_only(tmp_path: Path) -> None:
     assert (load_model(path).predict(np.ones((2, 5)), seed=1).variance > 0).all()
 
 
-def test_other_objects_than_models_are_refused(tmp_path: Path) -> None:
-    assert "is not a Keras model" in refused("model.keras", tmp_path / "model.onnx")
-
-
 def test_logits_are_refused_for_a_classification(tmp_path: Path) -> None:
     message = refused(convolutional(), tmp_path / "model.onnx", task="classification")
     assert "End the model with a softmax" in message
@@ -440,32 +328,6 @@ def test_a_wrong_number_of_labels_is_refused(tmp_path: Path) -> None:
 def test_an_example_of_the_wrong_shape_is_refused(tmp_path: Path) -> None:
     message = refused(dense(), tmp_path / "model.onnx", example=np.ones((2, 19)))
     assert "has shape (2, 19); the model takes (rows, 20)" in message
-
-
-def test_a_boolean_input_that_switches_dropout_is_recognized(tmp_path: Path) -> None:
-    class Switched(layers.Layer):
-        def __init__(self) -> None:
-            super().__init__()
-            self.drop = layers.Dropout(0.5)
-
-        def call(self, inputs: Any, switch: Any) -> Any:
-            return self.drop(inputs, training=switch)
-
-        def compute_output_spec(self, inputs: Any, switch: Any) -> Any:
-            return keras.KerasTensor(inputs.shape, inputs.dtype)
-
-    x, switch = keras.Input((4,)), keras.Input((), dtype="bool", name="switch")
-    model = keras.Model([x, switch], Switched()(x, switch))
-    found = refused(model, tmp_path / "model.onnx")
-    assert "a tensor decides what Python code runs" in found
-    assert "remove that input" in found
-
-
-def test_bool_input_named_training_is_refused(tmp_path: Path) -> None:
-    x, flag = keras.Input((4,)), keras.Input((4,), dtype="bool", name="training")
-    model = keras.Model([x, flag], layers.Dropout(0.5)(keras.ops.where(flag, x, 0.0)))
-    message = refused(model, tmp_path / "model.onnx")
-    assert "has a bool input named 'training'" in message
 
 
 def test_refused_export_keeps_an_existing_file(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from keras import layers
 from models.export import export_model
 from models.export.source import fingerprint
 from scripts.supported_models.training_argument import EXAMPLE
-from tests.models.export.test_exporter import Custom, refused
+from tests.models.export.refusals import Custom, refused
 
 rng, coin = np.random.default_rng(7), random.Random(7)
 

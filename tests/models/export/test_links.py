@@ -19,7 +19,7 @@ from scripts.local_server import LocalServer, local_server
 from service import load_model
 from service.core.entropy import entropy
 from tests.conftest import SIGMAS
-from tests.models.export.test_exporter import refused
+from tests.models.export.refusals import refused
 from tests.service.api.protocol import opened, packed
 
 pytestmark = pytest.mark.slow

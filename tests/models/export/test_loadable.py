@@ -12,7 +12,7 @@ from keras import layers
 
 from models.export import export_model
 from service import load_model
-from tests.models.export.test_exporter import Custom, refused
+from tests.models.export.refusals import Custom, refused
 
 GROUPS = 4
 

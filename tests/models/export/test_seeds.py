@@ -11,7 +11,7 @@ from keras import layers
 from models.export import export_model
 from service import load_model
 from tests.conftest import SIGMAS
-from tests.models.export.test_exporter import Custom
+from tests.models.export.refusals import Custom
 
 PASSES = 8000
 

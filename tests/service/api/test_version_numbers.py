@@ -17,7 +17,7 @@ from service.repository.registry import Repository
 from service.runtime.device import choose_device
 from service.scheduling.scheduler import Scheduler
 from service.serving.data_plane import DataPlane
-from tests.service.repository.test_registry import place
+from tests.service.repository.folders import place
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from service.repository.registry import Repository
 from tests.service.calibration.models import calibrate, save_calibrated
-from tests.service.repository.test_registry import repository
+from tests.service.repository.folders import repository
 
 pytestmark = pytest.mark.slow
 

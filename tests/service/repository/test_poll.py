@@ -9,7 +9,7 @@ from service import Predictor, load_model
 from service.errors import ModelNotFoundError
 from service.repository.registry import Repository, State
 from service.repository.version_policy import parse_policy
-from tests.service.repository.test_registry import place, repository, states
+from tests.service.repository.folders import place, repository, states
 
 
 class Counting:

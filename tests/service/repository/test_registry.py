@@ -1,33 +1,15 @@
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from service import Predictor, load_model
 from service.errors import ModelNotFoundError, ModelUnavailableError, SetupError
-from service.repository.registry import MODEL_FILE, Repository, State
-from service.repository.version_policy import LATEST, parse_policy
+from service.repository.registry import Repository, State
+from service.repository.version_policy import LATEST
 from tests.conftest import ROOT
-
-
-def place(folder: Path, name: str, number: int | str, content: bytes) -> Path:
-    path = folder / name / str(number) / MODEL_FILE
-    path.parent.mkdir(parents=True)
-    path.write_bytes(content)
-    return path
-
-
-def repository(folder: Path, load: Any = load_model, policy: str = "latest") -> Repository:
-    loaded = Repository(folder, load, parse_policy(policy))
-    loaded.load_all()
-    return loaded
-
-
-def states(models: Repository, name: str = "digits") -> dict[int | None, str]:
-    """Number of each version to its state."""
-    return {version.number: version.state.value for version in models.versions(name)}
+from tests.service.repository.folders import place, repository, states
 
 
 def test_broken_model_fails_with_a_reason_and_other_models_serve(

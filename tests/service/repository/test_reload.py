@@ -13,7 +13,7 @@ from service import Predictor, load_model
 from service.errors import LoadError, ModelError, ModelNotFoundError, ModelUnavailableError
 from service.repository.registry import Repository, State
 from tests.service.graph.external import save_apart
-from tests.service.repository.test_registry import place, repository, states
+from tests.service.repository.folders import place, repository, states
 
 pytestmark = pytest.mark.slow
 

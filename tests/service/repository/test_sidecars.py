@@ -11,7 +11,7 @@ import pytest
 from service.errors import LoadError
 from service.repository.registry import Repository, State
 from tests.service.graph.adopt.foreign import graph
-from tests.service.repository.test_registry import place, repository, states
+from tests.service.repository.folders import place, repository, states
 
 X = np.ones((1, 4), np.float32)
 LABELS = ["a", "b", "c", "d"]

@@ -15,7 +15,7 @@ from models.export import export_model
 from service import load_model
 from service.errors import ExportError
 from tests.conftest import SIGMAS
-from tests.models.export.test_exporter import Custom
+from tests.models.export.refusals import Custom
 
 
 def one_hot(x: Any, classes: Any) -> Any:

@@ -14,7 +14,7 @@ from models.export.composed import COMPOSED
 from models.export.private_api import gen_stateless_random_ops_v2
 from service import load_model
 from tests.conftest import ROOT, SIGMAS
-from tests.models.export.test_exporter import Custom
+from tests.models.export.refusals import Custom
 
 
 def test_exponential_numbers_of_the_guide_have_their_moments(
