@@ -1,43 +1,87 @@
 """What the page shows of a model's calibration."""
 
 import json
+from collections.abc import Iterator
+from typing import Any
 
+import httpx
+import numpy as np
 import pytest
-from playwright.sync_api import Route
+from playwright.sync_api import Browser
 
+from scripts.browser import PHONE
+from scripts.local_server import LocalServer, local_server
+from tests.browser import opened
+from tests.conftest import ROOT
+from tests.service.calibration.models import save_calibrated
 from tests.ui.screen import Screen
 
 pytestmark = pytest.mark.slow
 
+TWO = json.loads((ROOT / "docs" / "examples" / "two-digits.json").read_text())["instances"]
 
-def test_calibrated_answer_is_shown_as_abstained_with_its_set(screen: Screen) -> None:
-    reason = "predictive_entropy is above 0.1"
-    found = {
-        "accept": False,
-        "reason": reason,
-        "prediction_set": ["2", "7"],
-        "calibrated": [0.1] * 10,
-    }
 
-    def calibrated(route: Route) -> None:
-        lines = [json.loads(line) for line in route.fetch().text().splitlines()]
-        for line in lines:
-            line["predictions"][0] |= found
-        route.fulfill(body="".join(json.dumps(line) + "\n" for line in lines))
+def show(screen: Screen, row: list[float]) -> dict[str, Any]:
+    """Ask about a digit, and return the server's answer to the same question."""
+    screen.page.eval_on_selector("#inputs details", "details => details.open = true")
+    screen.page.fill("#inputs textarea", json.dumps(row))
+    screen.settle()
+    (found,) = screen.ask("digits", [row], measures=["predictive_entropy"])
+    return found
 
-    screen.page.route("**/digits:predict", calibrated)
+
+def calibration(screen: Screen) -> dict[str, Any]:
+    found: dict[str, Any] = screen.client.get("/v1/models/digits").json()["calibration"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("row", "word", "style"), [(TWO[0], "accepted", "none"), (TWO[1], "abstained", "dashed")]
+)
+def test_decision_is_told_in_words_and_form(
+    screen: Screen, row: list[float], word: str, style: str
+) -> None:
     screen.choose("digits")
-    badge = screen.page.locator(".badge")
-    assert badge.inner_text().split("\n")[0].startswith("abstained")
-    assert reason in badge.inner_text()
-    assert "Prediction set: 2, 7" in screen.page.inner_text(".hero")
-    assert screen.page.locator("tr.member").count() == 2
-    assert screen.value("[data-calibrated]") == 0.1
+    screen.set("seed", 7)
+    found = show(screen, row)
+    badge = screen.page.inner_text(".badge")
+    assert badge.startswith(word)
+    assert f"{found['reason']}: {found['predictive_entropy']:.4g}" in badge
+    risk = calibration(screen)["selection"]["target_risk"]
+    assert (f"At most {100 * risk:.3g} % of accepted answers" in badge) == found["accept"]
+    assert f"Prediction set: {', '.join(found['prediction_set'])}" in screen.page.inner_text(
+        ".hero"
+    )
+    assert screen.page.locator("tr.member").count() == len(found["prediction_set"])
+    assert screen.value("[data-calibrated]") == max(found["calibrated"])
+    assert f", {word}, after 100 passes" in screen.page.inner_text("#summary")
+    border = "getComputedStyle(document.querySelector('.hero .big')).borderTopStyle"
+    assert screen.page.evaluate(border) == style
+
+
+def test_panel_tells_what_was_fitted_and_what_is_promised(screen: Screen) -> None:
+    screen.choose("digits")
+    found = calibration(screen)
+    text = screen.page.inner_text("#calibration")
+    assert found["selection"]["guarantee"] in text
+    assert f"{found['data']}: {found['rows']} rows" in text
+    assert f"{found['temperature']:.3g}" in text
+    for rule in found["sets"]:
+        assert f"{100 * rule['coverage']:.3g} %" in text
+    assert f"at most {found['selection']['threshold']:.4g}" in text
+
+
+def test_answer_outside_of_the_calibration_says_so(screen: Screen) -> None:
+    screen.choose("digits")
+    screen.set("rate_scale", 0.5)
+    screen.settle()
+    assert screen.page.locator(".badge").count() == 0
+    assert "This answer is not calibrated" in screen.page.inner_text(".hero")
 
 
 def test_dropout_rates_begin_with_those_of_the_calibration(screen: Screen) -> None:
     details = screen.client.get("/v1/models/digits").json()
-    details["calibration"] = {"rate_scale": 0.75, "sites": ["drop_hidden"]}
+    details["calibration"] |= {"rate_scale": 0.75, "sites": ["drop_hidden"]}
     screen.page.route("**/v1/models/digits", lambda route: route.fulfill(json=details))
     screen.choose("digits")
     assert screen.option("rate_scale").locator("input[type=text]").input_value() == "0.75"
@@ -45,3 +89,39 @@ def test_dropout_rates_begin_with_those_of_the_calibration(screen: Screen) -> No
     # The server's own defaults are not sent.
     assert '"rate_scale"' not in screen.page.inner_text("#snippet")
     assert '"sites"' not in screen.page.inner_text("#snippet")
+
+
+@pytest.fixture(scope="module")
+def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalServer]:
+    """A regression with normalized intervals and a threshold."""
+    folder = tmp_path_factory.mktemp("models")
+    save_calibrated(folder, "co2")
+    with local_server(folder) as found:
+        yield found
+
+
+def test_band_has_the_calibrated_interval_and_where_it_abstains(
+    browser: Browser, calibrated: LocalServer
+) -> None:
+    with (
+        httpx.Client(base_url=calibrated.url, timeout=30) as client,
+        opened(browser, calibrated.url, PHONE) as found,
+    ):
+        screen = Screen(found, client, calibrated.url)
+        screen.settle()
+        page = screen.page
+        page.wait_for_selector(".band-table tbody tr", state="attached")
+        read = "rows => rows.map(row => [...row.querySelectorAll('data')].map(x => +x.value))"
+        shown = page.locator(".band-table tbody tr").evaluate_all(read)
+        assert all(len(row) == 6 and row[4] < row[1] < row[5] for row in shown)
+        widths = [high - low for *_, low, high in shown]
+        assert np.argmax(widths) in (0, len(shown) - 1)
+        legend = page.inner_text(".legend")
+        assert "90 % of observations, as calibrated" in legend
+        assert "far from its data it promises nothing" in legend
+        assert page.locator("path.promised").count() == 2
+        assert page.locator("path.abstains").count() >= 1
+        page.eval_on_selector_all("details", "all => all.forEach(one => one.open = true)")
+        assert found.sideways() == 0
+        assert found.serious_violations() == []
+        screen.require_clean()

@@ -3,10 +3,11 @@
 import { h, newId, show } from "./dom.js";
 import { classBars, valueMarks } from "./bars.js";
 import { convergence } from "./convergence.js";
-import { datum, percent, within } from "./format.js";
+import { decisionOn, setOf, uncalibrated } from "./decision.js";
+import { datum, percent, share, within } from "./format.js";
 import { histogram } from "./histogram.js";
 import { uncertaintyParts } from "./parts.js";
-import { acceptedOf, elementsOf, formOf, leading, outputsOf, partsOf, passesOf, predictionOf } from "./reading.js";
+import { elementsOf, formOf, leading, outputsOf, partsOf, passesOf, predictionOf } from "./reading.js";
 
 /** Fill a place with the figures of a model; returns `update(answer, trail)`. */
 export function showAnswer(place, details, above = []) {
@@ -57,13 +58,18 @@ function viewOf(details, output, again) {
     const elements = elementsOf(details, prediction, form);
     const first = form === "classes" ? leading(elements) : elements[0];
     const shown = elements.find(({ index }) => index === picked) ?? first;
-    hero.replaceChildren(...(form === "classes" ? winner(first, prediction) : estimate(shown, output, form)), ...verdict(prediction, form, elements));
+    const { calibration } = details;
+    const decision = decisionOn(prediction, shown.index, calibration?.selection);
+    const values = form === "classes" ? winner(first, prediction) : estimate(shown, output, form, coverageOf(prediction, calibration));
+    hero.replaceChildren(...[values, form === "classes" && setOf(elements, calibration), decision, uncalibrated(prediction, details, output)].flat().filter(Boolean));
+    hero.classList.toggle("doubtful", decision?.classList.contains("abstained") === true);
     table.update(elements, first, shown.index);
-    const values = passesOf(prediction)?.map(shown.sample) ?? null;
-    passes.update(shown, values, { passes: answer.passes, probability: form === "classes" });
+    const samples = passesOf(prediction)?.map(shown.sample) ?? null;
+    passes.update(shown, samples, { passes: answer.passes, probability: form === "classes" });
     parts.update(partsOf(prediction, elements.length, shown.index));
     errors.update(trail.map((past) => errorOf(past, details, output, form, shown.index)), form === "classes");
-    return form === "classes" ? `${first.label}, with ${percent(first.mean)}` : `${output} ${within(shown.mean, Math.sqrt(shown.variance))}`;
+    const said = form === "classes" ? `${first.label}, with ${percent(first.mean)}` : `${output} ${within(shown.mean, Math.sqrt(shown.variance))}`;
+    return decision ? `${said}, ${decision.firstChild.textContent}` : said;
   };
   return { element, update };
 }
@@ -88,7 +94,10 @@ function winner(first, prediction) {
   ];
 }
 
-function estimate({ mean, variance, low, high, observed, label }, output, form) {
+/** Of the model's calibrated intervals; null: the answer has none. */
+const coverageOf = (prediction, calibration) => (prediction.prediction_interval && calibration?.intervals?.[0]?.coverage) || null;
+
+function estimate({ mean, variance, low, high, observed, label }, output, form, coverage) {
   const deviation = Math.sqrt(variance);
   const ends = ([from, to], text) =>
     h("span", { class: "hint" }, text, datum(from, within(from, deviation)), " to ", datum(to, within(to, deviation)));
@@ -99,17 +108,7 @@ function estimate({ mean, variance, low, high, observed, label }, output, form) 
       { class: "beside" },
       h("span", { class: "middling" }, "± ", datum(deviation, within(deviation, deviation), { "data-deviation": "" }), ` ${output}${form === "values" ? ` ${label}` : ""}`),
       low !== null && ends([low, high], "90 % of the passes: "),
-      observed && ends(observed, "An observation: "),
+      observed && ends(observed, coverage ? `${share(coverage)} of observations: ` : "An observation: "),
     ),
   ];
-}
-
-/** What the model's calibration says, where it has one. */
-function verdict(prediction, form, elements) {
-  const found = acceptedOf(prediction);
-  const members = elements.filter(({ member }) => member).map(({ label }) => label);
-  return [
-    found && h("p", { class: `badge ${found.accepted ? "accepted" : "abstained"}` }, found.accepted ? "accepted" : "abstained", found.reason && h("span", {}, found.reason)),
-    form === "classes" && members.length > 0 && h("p", { class: "hint" }, `Prediction set: ${members.join(", ")}`),
-  ].filter(Boolean);
 }

@@ -1,6 +1,7 @@
 // The page: which model it shows, and what happens when the server is not there.
 
 import { describeModel, listModels } from "./api.js";
+import { showCalibration } from "./calibration.js";
 import { byId, h, show } from "./dom.js";
 import { forgetKey } from "./key.js";
 import { chosen, firstReady, isLoading, showModels } from "./models.js";
@@ -38,7 +39,7 @@ async function open(name) {
   current = name;
   list();
   const ready = chosen(models.find((model) => model.name === name)).state === "ready";
-  for (const id of ["verification", "sampling", "predict", "copy"]) show(byId(id), false);
+  for (const id of ["calibration", "verification", "sampling", "predict", "copy"]) show(byId(id), false);
   for (const id of ["inputs", "rows", "result"]) byId(id).replaceChildren();
   if (!ready) {
     byId("result").replaceChildren(h("p", { class: "hint" }, `${name} cannot answer.`));
@@ -47,6 +48,7 @@ async function open(name) {
   try {
     const details = await describeModel(name);
     if (current !== name) return;
+    showCalibration(byId("calibration"), details);
     showVerification(byId("verification"), details);
     session = openSession(details, { gone: showGone, answered: hideGone });
   } catch (error) {
@@ -54,7 +56,7 @@ async function open(name) {
   }
 }
 
-for (const id of ["verification", "sampling"]) byId(id).open = matchMedia(WIDE).matches;
+for (const id of ["calibration", "verification", "sampling"]) byId(id).open = matchMedia(WIDE).matches;
 byId("form").addEventListener("submit", (event) => {
   event.preventDefault();
   session?.ask();

@@ -2,7 +2,7 @@
 
 import { h, s } from "./dom.js";
 import { area, axis, chart, linear, path, roomy, ticks } from "./chart.js";
-import { datum, number } from "./format.js";
+import { datum, number, share } from "./format.js";
 import { rangeControl } from "./range.js";
 
 /** Values over the range. */
@@ -26,6 +26,7 @@ export const over = ([from, to]) =>
  */
 export function bandFigure(details, moved, picked) {
   const [input, output] = [details.inputs[0].name, details.outputs[0].name];
+  const coverage = details.calibration?.intervals?.[0]?.coverage;
   let shown = null;
   let cursor = null;
   let range = [0, 1];
@@ -36,6 +37,7 @@ export function bandFigure(details, moved, picked) {
     moved(found);
   });
   const verdict = h("p", { class: "verdict" });
+  const legend = h("p", { class: "legend hint" });
   const numbers = h("details", { class: "numbers" });
   const element = h(
     "section",
@@ -43,7 +45,7 @@ export function bandFigure(details, moved, picked) {
     figure.element,
     control.element,
     verdict,
-    h("p", { class: "legend hint" }, h("i", { class: "key-mean" }), "mean ", h("i", { class: "key-half" }), "50 % and ", h("i", { class: "key-most" }), "90 % of the passes ", h("i", { class: "key-line" }), "single passes"),
+    legend,
     numbers,
   );
   pannable(figure.element, () => range, (found) => {
@@ -63,6 +65,7 @@ export function bandFigure(details, moved, picked) {
     update(values, predictions) {
       shown = pointsOf(values, predictions);
       verdict.replaceChildren(...verdictOn(shown, output));
+      legend.replaceChildren(...legendOf(shown, coverage));
       numbers.replaceChildren(h("summary", {}, "These numbers as a table"), tableOf(shown, input, output));
       figure.redraw();
     },
@@ -78,10 +81,28 @@ const only = (value) => [value].flat(Infinity)[0];
 
 function pointsOf(values, predictions) {
   return values.map((x, i) => {
-    const { mean, quantiles, samples } = predictions[i];
+    const { mean, quantiles, samples, prediction_interval: interval, accept } = predictions[i];
     const [low, lower, upper, high] = [quantiles].flat(Infinity);
-    return { x, mean: only(mean), low, lower, upper, high, passes: samples?.slice(0, LINES).map(only) ?? [] };
+    const passes = samples?.slice(0, LINES).map(only) ?? [];
+    return { x, mean: only(mean), low, lower, upper, high, passes, promised: interval && [interval].flat(Infinity), abstains: accept !== undefined && !only(accept) };
   });
+}
+
+/** What the plot shows, and of a calibrated model what that is worth. */
+function legendOf(points, coverage) {
+  const promised = points[0].promised && coverage;
+  const keys = [
+    ["key-mean", "mean"],
+    ["key-half", "50 % and"],
+    ["key-most", "90 % of the passes"],
+    ["key-line", "single passes"],
+    promised && ["key-promised", `${share(coverage)} of observations, as calibrated`],
+    points.some(({ abstains }) => abstains) && ["key-abstains", "not accepted"],
+  ].filter(Boolean);
+  return [
+    ...keys.map(([key, text]) => h("span", { class: "key" }, h("i", { class: key }), text)),
+    promised && h("span", { class: "caveat" }, "The calibration holds for rows like its own: far from its data it promises nothing."),
+  ].filter(Boolean);
 }
 
 const width = ({ low, high }) => high - low;
@@ -98,7 +119,7 @@ function verdictOn(points, output) {
 }
 
 function tableOf(points, input, output) {
-  const columns = [input, `mean ${output}`, "5 %", "95 %"];
+  const columns = [input, `mean ${output}`, "5 %", "95 %", ...(points[0].promised ? ["from", "to"] : [])];
   return h(
     "div",
     { class: "scroll", tabindex: "0", role: "group", "aria-label": "Numbers" },
@@ -106,14 +127,14 @@ function tableOf(points, input, output) {
       "table",
       { class: "band-table" },
       h("thead", {}, h("tr", {}, columns.map((name) => h("th", { scope: "col", class: "num" }, name)))),
-      h("tbody", {}, points.map(({ x, mean, low, high }) => h("tr", {}, [x, mean, low, high].map((value) => h("td", { class: "num" }, datum(value, number(value, 6))))))),
+      h("tbody", {}, points.map(({ x, mean, low, high, promised = [] }) => h("tr", {}, [x, mean, low, high, ...promised].map((value) => h("td", { class: "num" }, datum(value, number(value, 6))))))),
     ),
   );
 }
 
 function draw(points, cursor, range, w, output) {
   const x = linear(range, [LEFT, w - 12]);
-  const y = linear(roomy(points.flatMap(({ low, high }) => [low, high])), [FLOOR, 12]);
+  const y = linear(roomy(points.flatMap(({ low, high, promised = [] }) => [low, high, ...promised])), [FLOOR, 12]);
   const line = (pick) => points.map((point) => [x(point.x), y(pick(point))]);
   const clip = "band-clip";
   return [
@@ -126,10 +147,24 @@ function draw(points, cursor, range, w, output) {
       s("path", { class: "half", d: area(line((p) => p.upper), line((p) => p.lower)) }),
       points[0].passes.map((_, i) => s("path", { class: "pass", d: path(line((p) => p.passes[i])) })),
       s("path", { class: "line", d: path(line((p) => p.mean)) }),
+      points[0].promised && [0, 1].map((end) => s("path", { class: "promised", d: path(line((p) => p.promised[end])) })),
+      abstentions(points).map(([from, to]) => s("path", { class: "abstains", d: `M${x(from)} ${FLOOR - 3}H${x(to)}` })),
       cursor && cursorAt(cursor, x, y),
     ),
     s("text", { class: "tick", x: 4, y: 14 }, output),
   ];
+}
+
+/** The stretches of the range where no answer is accepted. */
+function abstentions(points) {
+  const found = [];
+  const step = points[1].x - points[0].x;
+  for (const { x, abstains } of points) {
+    if (!abstains) continue;
+    if (found.at(-1)?.[1] >= x - 0.75 * step) found.at(-1)[1] = x + step / 2;
+    else found.push([x - step / 2, x + step / 2]);
+  }
+  return found;
 }
 
 function gridOf(range, x, y, w) {

@@ -34,6 +34,9 @@ export function percent(p) {
   return `${(100 * p).toFixed(1)} %`;
 }
 
+/** 90 %, of a number that somebody chose */
+export const share = (p) => `${number(100 * p, 3)} %`;
+
 /** The text of a number, with the number itself for whoever reads the page by program. */
 export function datum(value, text, attributes = {}) {
   return h("data", { value: String(value), ...attributes }, text);

@@ -22,7 +22,7 @@ export function histogram() {
       return;
     }
     shown = { ...found, values, probability };
-    note.textContent = `${probability ? `Probability of ${found.label}` : "Output"} in each of ${count(values.length)} passes`;
+    note.textContent = `${probability ? `Probability of ${found.label}` : "Output"} in each of ${count(values.length)} ${values.length > passes ? "samples" : "passes"}`;
     figure.say(`Histogram of ${count(values.length)} passes, from ${number(Math.min(...values))} to ${number(Math.max(...values))}`);
     figure.redraw();
   };

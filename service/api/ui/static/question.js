@@ -22,7 +22,10 @@ export const offered = (details, names) =>
 
 /** A question about one row. */
 export function aboutRow(details, instance, options) {
-  return ask(details, [instance], options, [...offered(details, OF_A_ROW), ...samples(details, 1, options)]);
+  // The measure that decides whether an answer is accepted is shown beside its threshold.
+  const decides = [details.calibration?.selection?.measure].filter(Boolean);
+  const names = [...new Set([...offered(details, OF_A_ROW), ...decides])];
+  return ask(details, [instance], options, [...names, ...samples(details, 1, options)]);
 }
 
 /** A question about many rows. */
@@ -31,7 +34,7 @@ export const aboutRows = (details, instances, options) =>
 
 /** A question about one input over a range, with the ends of a wide and a narrow band. */
 export function aboutRange(details, values, asked) {
-  const options = { ...asked, passes: Math.min(asked.passes, MOST_FOR_RANGE) };
+  const options = { ...asked, passes: Math.min(mostPasses(asked), MOST_FOR_RANGE) };
   const bands = offered(details, ["quantiles"]).map((name) => ({ [name]: [0.05, 0.25, 0.75, 0.95] }));
   return ask(details, values, options, [...bands, ...samples(details, values.length, options)]);
 }
@@ -42,10 +45,13 @@ function ask({ name, default_measures: usual }, instances, options, measures) {
   return { name, version: null, body: { instances, ...options, ...named } };
 }
 
-function samples(details, rows, { passes }) {
-  const few = rows * passes * elements(details) <= MOST_SAMPLES;
+function samples(details, rows, options) {
+  const few = rows * mostPasses(options) * (options.inner ?? 1) * elements(details) <= MOST_SAMPLES;
   return few ? offered(details, ["samples"]) : [];
 }
+
+/** The passes, or the most that a stopping rule may run. */
+const mostPasses = ({ passes }) => passes.max ?? passes;
 
 const elements = ({ outputs }) =>
   outputs.reduce((sum, { shape }) => sum + shape.slice(1).reduce((size, axis) => size * (axis ?? Infinity), 1), 0);
@@ -53,5 +59,6 @@ const elements = ({ outputs }) =>
 /** The same question, with what its answer says of passes and seed, so that it gives that answer. */
 export const reproducing = (question, { passes, seed }) => ({
   ...question,
-  body: { ...question.body, passes, seed },
+  // A stopping rule finds the same passes again.
+  body: { ...question.body, passes: question.body.passes.max ? question.body.passes : passes, seed },
 });

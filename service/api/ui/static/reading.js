@@ -108,6 +108,9 @@ export function partsOf(prediction, classes, index) {
   return { unit: "squared", total: epistemic + (aleatoric ?? 0), aleatoric, epistemic, most: null };
 }
 
-/** Whether the calibration accepts the row; null: it has none. */
-export const acceptedOf = (prediction) =>
-  prediction.accept === undefined ? null : { accepted: Boolean(flat(prediction.accept)[0]), reason: flat(prediction.reason ?? "")[0] };
+/** Whether the calibration accepts an element, or the row if it decides on rows; null: it has none. */
+export function acceptedOf(prediction, index) {
+  if (prediction.accept === undefined) return null;
+  const [accepted, reasons] = [flat(prediction.accept), flat(prediction.reason ?? "")];
+  return { accepted: accepted[index] ?? accepted[0], reason: reasons[index] ?? reasons[0] };
+}

@@ -6,6 +6,14 @@ import { count, datum } from "./format.js";
 /** After this many seconds without a word the server is called slow. */
 const SLOW = 2;
 
+/** Whether a stopping rule was met, by how many rows. */
+function ruled(settled) {
+  if (!settled) return "";
+  const met = settled.filter(Boolean).length;
+  if (settled.length === 1) return met ? ", settled" : ", not settled";
+  return `, ${count(met)} of ${count(settled.length)} rows settled`;
+}
+
 /** The line; `stop` and `reproduce` are called by its buttons. */
 export function runLine(element, { stop, reproduce }) {
   const text = h("span", { class: "run-text" });
@@ -39,11 +47,11 @@ export function runLine(element, { stop, reproduce }) {
       show(again, false);
       element.dataset.state = "running";
     },
-    estimate({ passes, seed }) {
+    estimate({ passes, seed, final, row_settled: settled }) {
       heard = performance.now();
       next = 2 * passes;
       note.textContent = "";
-      text.replaceChildren(datum(passes, count(passes), { "data-passes": "" }), " passes · seed ", datum(seed, String(seed), { "data-seed": "" }));
+      text.replaceChildren(datum(passes, count(passes), { "data-passes": "" }), ` passes${final === false ? "" : ruled(settled)} · seed `, datum(seed, String(seed), { "data-seed": "" }));
     },
     end(said = "", state = "done") {
       clearInterval(timer);

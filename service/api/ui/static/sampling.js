@@ -1,7 +1,9 @@
-// How the model is sampled: passes, dropout rates, sites, masks, seed.
+// How the model is sampled: passes and when they stop, dropout rates, sites, masks, seed.
 
-import { h, newId, show } from "./dom.js";
+import { h, show } from "./dom.js";
+import { choosing, labeled, sliding, typed } from "./fields.js";
 import { number } from "./format.js";
+import { stoppingControl } from "./stopping.js";
 
 /** Passes at the slider's ends, as powers of ten. */
 const [FEWEST, MOST] = [0.5, 5];
@@ -16,12 +18,15 @@ const LARGEST_SEED = Number.MAX_SAFE_INTEGER;
 export function showSampling(panel, details, changed) {
   show(panel, true);
   const notes = new Map();
+  const stop = stoppingControl(details, changed);
   const parts = {
-    passes: passesControl(details, changed),
+    passes: passesControl(details, changed, stop),
+    stop: { elements: stop.elements, read: () => ({}) },
     rate_scale: scaleControl(details, changed),
     sites: sitesControl(details, changed),
     masks: choiceControl("masks", "Masks", { shared: "shared", per_row: "per row" }, changed),
     sampling: choiceControl("sampling", "Passes are", { independent: "independent", stratified: "stratified" }, changed),
+    inner: innerControl(details, changed),
     seed: seedControl(changed),
   };
   const lines = Object.entries(parts).map(([name, part]) => {
@@ -38,32 +43,7 @@ export function showSampling(panel, details, changed) {
   };
 }
 
-/** A slider for most, and a field for exact values; the field is what counts. */
-function sliding({ label, slider, value, toField, toSlider, changed, said }) {
-  const id = newId("option");
-  const field = h("input", { id, type: "text", inputmode: "decimal", autocomplete: "off", value });
-  const range = h("input", { type: "range", ...slider, "aria-label": label, value: toSlider(value) });
-  const about = h("span", { class: "hint" }, said(value));
-  const update = (source) => {
-    if (source === range) field.value = toField(Number(range.value));
-    else range.value = toSlider(Number(field.value));
-    range.setAttribute("aria-valuetext", field.value);
-    about.textContent = said(Number(field.value));
-    changed();
-  };
-  range.setAttribute("aria-valuetext", field.value);
-  range.addEventListener("input", () => update(range));
-  field.addEventListener("input", () => update(field));
-  return { field, elements: [h("div", { class: "label-line" }, h("label", { for: id }, label), field), range, about] };
-}
-
-/** What a field holds: a number where it is one, else the text, for the server to refuse. */
-const typed = (field) => {
-  const value = Number(field.value);
-  return field.value.trim() === "" || Number.isNaN(value) ? field.value : value;
-};
-
-function passesControl(details, changed) {
+function passesControl(details, changed, stop) {
   const { field, elements } = sliding({
     label: "Passes",
     slider: { min: FEWEST, max: MOST, step: 0.05 },
@@ -73,7 +53,7 @@ function passesControl(details, changed) {
     changed,
     said: () => "",
   });
-  return { elements: elements.slice(0, 2), read: () => ({ passes: typed(field) }) };
+  return { elements: elements.slice(0, 2), read: () => ({ passes: stop.of(typed(field)) }) };
 }
 
 /** Two significant digits, and at least two passes. */
@@ -116,29 +96,29 @@ function sitesControl(details, changed) {
 }
 
 function choiceControl(name, label, words, changed) {
-  const id = newId("option");
+  const { select, line } = choosing(label, words, changed);
   const [standard] = Object.keys(words);
-  const options = Object.entries(words).map(([value, text]) => h("option", { value }, text));
-  const select = h("select", { id, change: changed }, options);
-  return {
-    elements: h("div", { class: "label-line" }, h("label", { for: id }, label), select),
-    read: () => (select.value === standard ? {} : { [name]: select.value }),
-  };
+  return { elements: line, read: () => (select.value === standard ? {} : { [name]: select.value }) };
+}
+
+/** Only where the network allows them. */
+function innerControl({ plan }, changed) {
+  if (!plan?.inner) return { elements: [], read: () => ({}) };
+  const { suggested, site } = plan.inner;
+  const { field, line } = labeled("Inner masks", { value: 1, input: changed });
+  const about = h("span", { class: "hint" }, `of ${site} in each pass${suggested > 1 ? `; ${suggested} are suggested` : ""}`);
+  return { elements: [line, about], read: () => (typed(field) === 1 ? {} : { inner: typed(field) }) };
 }
 
 function seedControl(changed) {
-  const id = newId("option");
-  const field = h("input", { id, type: "text", inputmode: "numeric", placeholder: "random", autocomplete: "off", input: changed });
+  const { field, line } = labeled("Seed", { inputmode: "numeric", placeholder: "random", input: changed });
   const set = (seed) => (field.value = seed);
   const fresh = () => {
     set("");
     changed();
   };
   return {
-    elements: [
-      h("div", { class: "label-line" }, h("label", { for: id }, "Seed"), field),
-      h("button", { type: "button", class: "quiet", click: fresh }, "Random each time"),
-    ],
+    elements: [line, h("button", { type: "button", class: "quiet", click: fresh }, "Random each time")],
     set,
     read: () => (field.value.trim() === "" ? {} : { seed: wholeOrText(field.value) }),
   };

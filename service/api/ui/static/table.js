@@ -3,7 +3,7 @@
 import { h, vary } from "./dom.js";
 import { csvText } from "./csv.js";
 import { counted, datum, number, percent } from "./format.js";
-import { acceptedOf, outputsOf, predictionOf } from "./reading.js";
+import { outputsOf, predictionOf } from "./reading.js";
 
 /** Rows that are shown at once. */
 const PAGE = 100;
@@ -21,15 +21,18 @@ const COLUMNS = [
   { name: "epistemic", of: (p) => p.mutual_information && Math.max(...[p.mutual_information].flat()) },
   { name: "low", of: (p) => (p.confidence === undefined && p.interval ? [p.interval].flat(Infinity)[0] : undefined) },
   { name: "high", of: (p) => (p.confidence === undefined && p.interval ? [p.interval].flat(Infinity)[1] : undefined) },
-  { name: "accepted", of: (p) => acceptedOf(p) && (acceptedOf(p).accepted ? "yes" : "no") },
+  { name: "accepted", of: (p) => (p.accept === undefined ? undefined : [p.accept].flat(Infinity).every(Boolean) ? "yes" : "no") },
+  { name: "set", of: (p) => p.prediction_set && ([p.prediction_set].flat(Infinity).join(", ") || "none") },
+  { name: "from", of: (p) => p.prediction_interval && [p.prediction_interval].flat(Infinity)[0] },
+  { name: "to", of: (p) => p.prediction_interval && [p.prediction_interval].flat(Infinity)[1] },
 ];
 
 /** Show answers; `open` is called with the index of a row to look at. */
 export function showTable(place, details, answer, open) {
   const output = outputsOf(details)[0];
   const predictions = answer.predictions.map((_, row) => predictionOf(details, answer, row, output));
-  const columns = COLUMNS.filter(({ of }) => of(predictions[0]) != null);
-  const rows = predictions.map((prediction, index) => ({ index, values: columns.map(({ of }) => of(prediction)) }));
+  const columns = [...COLUMNS, ...ofRule(answer)].filter(({ of }) => of(predictions[0], 0) != null);
+  const rows = predictions.map((prediction, index) => ({ index, values: columns.map(({ of }) => of(prediction, index)) }));
   let [sorted, falling, shown] = [columns.findIndex(({ doubt }) => doubt), true, PAGE];
   const body = h("tbody");
   const head = h("tr");
@@ -53,6 +56,12 @@ export function showTable(place, details, answer, open) {
     more,
   );
 }
+
+/** What a stopping rule did with each row. */
+const ofRule = ({ row_passes: passes, row_settled: settled }) => [
+  { name: "passes", of: (_, row) => passes?.[row] },
+  { name: "settled", of: (_, row) => settled && (settled[row] ? "yes" : "no") },
+];
 
 const key = (row, column) => (column < 0 ? row.index : row.values[column]);
 const compare = (a, b) => (typeof a === "string" ? a.localeCompare(b, "en", { numeric: true }) : a - b);

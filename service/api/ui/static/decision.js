@@ -1,0 +1,51 @@
+// Whether an answer is to be used, by the model's calibration, and why.
+
+import { h } from "./dom.js";
+import { number, share } from "./format.js";
+import { offered } from "./question.js";
+import { acceptedOf } from "./reading.js";
+
+/** What a calibration adds to answers. */
+const OF_CALIBRATION = ["accept", "prediction_set", "prediction_interval", "calibrated"];
+
+/** Members of a set that are named. */
+const NAMED = 12;
+
+/** That the calibration does not apply to an answer, where the model has one; else null. */
+export function uncalibrated(prediction, details, output) {
+  const usual = details.calibration?.output === output ? offered(details, OF_CALIBRATION) : [];
+  if (usual.length === 0 || usual.some((name) => prediction[name] !== undefined)) return null;
+  return h("p", { class: "hint" }, "This answer is not calibrated: the calibration is for other dropout rates or sites.");
+}
+
+/** The decision on an element of an answer; null: the model has no threshold. */
+export function decisionOn(prediction, index, selection) {
+  const found = acceptedOf(prediction, index);
+  if (!found) return null;
+  const value = selection && [prediction[selection.measure] ?? []].flat(Infinity);
+  const measured = value?.length ? `: ${number(value[index] ?? value[0], 4)}` : "";
+  return h(
+    "p",
+    { class: `badge ${found.accepted ? "accepted" : "abstained"}` },
+    h("strong", {}, found.accepted ? "accepted" : "abstained"),
+    found.reason && h("span", {}, `${found.reason}${measured}`),
+    h("span", { class: "hint" }, found.accepted ? promise(selection) : "Let a person decide: the calibration vouches for accepted answers alone."),
+  );
+}
+
+function promise(selection) {
+  if (!selection) return null;
+  const { target_risk: risk, confidence, coverage } = selection;
+  if (risk == null) return `About ${share(coverage)} of the answers are accepted.`;
+  return `At most ${share(risk)} of accepted answers are wrong${confidence == null ? "" : `, with ${share(confidence)} confidence`}.`;
+}
+
+/** The prediction set in words; null: the model has none. */
+export function setOf(elements, calibration) {
+  if (elements[0].member === null) return null;
+  const members = elements.filter(({ member }) => member).map(({ label }) => label);
+  const more = members.length > NAMED ? ` and ${members.length - NAMED} more` : "";
+  const names = members.length ? members.slice(0, NAMED).join(", ") + more : "none";
+  const coverage = calibration?.sets?.[0]?.coverage;
+  return h("p", { class: "set" }, "Prediction set: ", h("strong", {}, names), coverage && h("span", { class: "hint" }, ` holds the right one in at least ${share(coverage)} of the cases`));
+}
