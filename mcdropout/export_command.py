@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +15,7 @@ from rich.text import Text
 
 from mcdropout import require_own
 from service.annotations import Annotations
-from service.cli.annotation_flags import TrainingData, with_annotations
+from service.cli.annotation_flags import TrainingData, TrainingTargets, with_annotations
 from service.errors import ExportError, InputError, MCDropoutError
 from service.extras import needs
 from service.keras_reference import require_reference
@@ -55,6 +55,7 @@ def export(
     custom_objects: CustomObjects = None,
     allow_unsafe_lambda: AllowUnsafeLambda = False,
     training_data: TrainingData = None,
+    target: TrainingTargets = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
     annotations: Annotations,
@@ -86,11 +87,13 @@ def export(
             on_stage=lambda stage: status.update(f"{stage} …"),
             **annotations.given,
         )
-        manifest = _with_training_data(path, manifest, training_data)
+        manifest = _with_training_data(path, manifest, training_data, target or ())
     _report(path, manifest, as_json)
 
 
-def _with_training_data(path: Path, manifest: Manifest, data: Path | None) -> Manifest:
+def _with_training_data(
+    path: Path, manifest: Manifest, data: Path | None, target: Sequence[str]
+) -> Manifest:
     """Add the fingerprint of the data, which takes the inputs of the finished file to read them."""
     from service.cli.annotated_copy import write_annotated
     from service.cli.training_data import with_training_data
@@ -98,7 +101,7 @@ def _with_training_data(path: Path, manifest: Manifest, data: Path | None) -> Ma
     if data is None:
         return manifest
     try:
-        said = with_training_data(Annotations(), data, path)
+        said = with_training_data(Annotations(), data, path, target)
     except InputError as error:
         raise InputError(
             f"{error} {path} was written, and does not say what the model was trained with. Add "

@@ -62,6 +62,14 @@ TrainingData = Annotated[
         "which the file gets a fingerprint. Evaluations and calibrations warn of such rows."
     ),
 ]
+TrainingTargets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--target",
+        help="Column or array of --training-data with targets, which is left out; by default "
+        "those named as outputs, and y.",
+    ),
+]
 
 
 def with_annotations(command: Callable[..., T]) -> Callable[..., T]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from service.annotations import Annotations
-from service.cli.annotation_flags import TrainingData, with_annotations
+from service.cli.annotation_flags import TrainingData, TrainingTargets, with_annotations
 from service.cli.calibration.command import calibrate
 from service.cli.ending import errors_as_text
 from service.cli.evaluation.command import evaluate
@@ -218,6 +218,7 @@ def annotate(
         typer.Option("--activate-dropout", help="The server activates dropout that is off."),
     ] = False,
     training_data: TrainingData = None,
+    target: TrainingTargets = None,
     *,
     annotations: Annotations,
 ) -> None:
@@ -231,18 +232,18 @@ def annotate(
         from service.cli import inspection
         from service.cli.annotated_copy import write_annotated
         from service.cli.training_data import with_training_data
+        from service.draft import require_writable
 
-        target = _target(file, output)
+        to = _target(file, output)
         annotations = with_training_data(
-            annotations, training_data, file, activate_dropout=activate_dropout
+            annotations, training_data, file, target or (), activate_dropout=activate_dropout
         )
         if not annotations.given:
             raise SetupError("nothing is said of the model: give --task, --labels or another flag.")
-        if target.exists() and not force:
-            raise SetupError(f"{target} already exists. Give another --output, or use --force.")
-        model = write_annotated(file, target, annotations, activate_dropout=activate_dropout)
+        require_writable(to, force)
+        model = write_annotated(file, to, annotations, activate_dropout=activate_dropout)
         Console(markup=False, emoji=False).print(inspection.description(model.manifest))
-    typer.echo(f"wrote {target}", err=True)
+    typer.echo(f"wrote {to}", err=True)
 
 
 app.command()(evaluate)

@@ -1,5 +1,6 @@
 """The fingerprint of the data that a model was trained with."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from service.annotations import Annotations
@@ -9,7 +10,12 @@ from service.inference.load import load_model
 
 
 def with_training_data(
-    said: Annotations, data: Path | None, model: Path, *, activate_dropout: bool = False
+    said: Annotations,
+    data: Path | None,
+    model: Path,
+    target: Sequence[str] = (),
+    *,
+    activate_dropout: bool = False,
 ) -> Annotations:
     """Annotations that name the training data as well.
 
@@ -17,6 +23,7 @@ def with_training_data(
         said: of the model.
         data: file with the rows, with or without targets; None: nothing is added.
         model: file of the model, whose inputs say how the rows are read.
+        target: names of columns or arrays with targets, which are left out.
         activate_dropout: see `load_model`.
 
     Raises:
@@ -25,6 +32,6 @@ def with_training_data(
     """
     if data is None:
         return said
-    found = read_unlabeled(data, load_model(model, activate_dropout=activate_dropout))
+    found = read_unlabeled(data, load_model(model, activate_dropout=activate_dropout), target)
     reference = fingerprint(data.name, row_hashes(found.rows))
     return said.model_copy(update={"training_data": reference})

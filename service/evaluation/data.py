@@ -1,6 +1,6 @@
 """Labeled data: rows of the inputs of a model, and the targets of one of its outputs."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,7 +112,7 @@ def read_labeled(
             or of a .csv, .tsv or .parquet file, whose columns are those of `mcdropout predict`.
         model: that predicts.
         target: names of the array or the columns with the targets; by default the name of the
-            output, or "y".
+            output, or "y". Those named as other outputs are left out.
         output: that the targets are of; None: the only one that the task applies to.
         header: see `read_labeled_rows`.
 
@@ -122,9 +122,12 @@ def read_labeled(
     """
     facts = output_of(model, output)
     specs = model.manifest.inputs
-    found = read_labeled_rows(path, specs, _targets_of(path, specs, facts, target), header)
+    of_others = {spec.name for spec in model.manifest.outputs} - {facts.output, *target}
+    further = _targets_of(path, specs, facts, target)
+    found = read_labeled_rows(path, specs, _beside(further, of_others, specs), header)
     typed = path.suffix not in (".csv", ".tsv")
-    targets = read_targets(found.further, facts, str(path), typed=typed)
+    given = {name: y for name, y in found.further.items() if name not in of_others}
+    targets = read_targets(given, facts, str(path), typed=typed)
     return _checked(Labeled(path.name, _inputs(path, found, specs), targets, facts))
 
 
@@ -136,14 +139,8 @@ def read_unlabeled(
     Args and errors: see `read_labeled`.
     """
     specs = model.manifest.inputs
-    outputs = [spec.name for spec in model.manifest.outputs]
-
-    def further(names: Sequence[str]) -> list[InputSpec]:
-        inputs = {spec.name for spec in specs}
-        apart = [n for n in (*target, *outputs, _TARGET) if n in names and n not in inputs]
-        return [_column(name, "string") for name in dict.fromkeys(apart)]
-
-    found = read_labeled_rows(path, specs, further, header)
+    targets = {*target, *(spec.name for spec in model.manifest.outputs), _TARGET}
+    found = read_labeled_rows(path, specs, _beside(lambda _: [], targets, specs), header)
     return unlabeled(model, _inputs(path, found, specs), path.name)
 
 
@@ -174,7 +171,9 @@ def output_of(model: Predictor, name: str | None = None) -> Facts:
     if name is None and len(known) == 1:
         return next(iter(known.values()))
     if name is None:
-        raise InputError(f"the model has several outputs: name one of {list(known)}.")
+        raise InputError(
+            f"the model has several outputs: name one of {list(known)} as output (--model-output)."
+        )
     if name not in known:
         raise InputError(f"the model has no output {name!r} of its task; it has {list(known)}.")
     return known[name]
@@ -198,6 +197,17 @@ def _targets_of(
         return [_column(name, cell_type(facts)) for name in chosen]
 
     return further
+
+
+def _beside(further: Further, names: Collection[str], specs: Sequence[InputSpec]) -> Further:
+    """Chooses, besides `further`, what has one of some names and is no input."""
+    inputs = {spec.name for spec in specs}
+
+    def both(there: Sequence[str]) -> list[InputSpec]:
+        apart = [name for name in there if name in names and name not in inputs]
+        return [*further(there), *(_column(name, "string") for name in apart)]
+
+    return both
 
 
 def _column(name: str, dtype: str) -> InputSpec:

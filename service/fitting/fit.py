@@ -1,6 +1,6 @@
 """Fits the calibration of a model to labeled data."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -19,8 +19,8 @@ from service.calibration.document import (
 )
 from service.calibration.fingerprint import fingerprint, row_hashes
 from service.core.measures.facts import Facts
-from service.draft import draft_of
-from service.errors import InputError, SetupError
+from service.draft import draft_of, require_writable
+from service.errors import InputError
 from service.evaluation.data import Labeled
 from service.evaluation.overlap import overlap_warnings
 from service.evaluation.runs import Progress, predict_rows
@@ -70,23 +70,13 @@ class Outcome:
             The path.
 
         Raises:
-            SetupError: the file is there already, and `force` is not set.
+            SetupError: the file is there already and `force` is not set, or it cannot be written.
         """
         to = self.path if path is None else Path(path)
         require_writable(to, force)
         with draft_of(to) as draft:
             draft.write_text(self.document.as_json())
         return to
-
-
-def require_writable(path: Path, force: bool) -> None:
-    """Check that a calibration may be written.
-
-    Raises:
-        SetupError: the file is there already, and `force` is not set.
-    """
-    if path.exists() and not force:
-        raise SetupError(f"{path} already exists. Give another --output, or use --force.")
 
 
 def fit(
@@ -142,7 +132,8 @@ def fit(
         }
     )
     known = overlap_warnings(data.name, row_hashes(data.rows), model)
-    return Outcome(calibration_of(file), whole, rates, (*known, *scaling.notes))
+    notes = (*known, *scaling.notes, *_worse(whole.metrics))
+    return Outcome(calibration_of(file), whole, rates, notes)
 
 
 @dataclass(frozen=True)
@@ -164,6 +155,16 @@ class _Runs:
         options = replace(self.options, measures=tuple(measures))
         found = predict_rows(self.model, some.rows, options, progress=self.progress)
         return seen(found[some.facts.output], some.targets, some.facts)
+
+
+def _worse(metrics: Metrics) -> Iterator[str]:
+    """Says if what the first half chose does not suit the second one."""
+    before, after = (side.get("nll", 0.0) for side in (metrics.before, metrics.after))
+    if after > before:
+        yield (
+            f"the NLL of the rows that chose nothing is {after:.4g} with the calibration, and "
+            f"{before:.4g} without: on these it is no better. More rows fit it more closely."
+        )
 
 
 def _task_fit(data: Labeled, asked: Asked) -> TaskFit:

@@ -97,8 +97,14 @@ def _unreadable(source: str) -> Iterator[None]:
 
 def _from_numpy(path: Path) -> Any:
     with path.open("rb") as file:
-        found = np.load(file, allow_pickle=False)
-        return dict(found) if isinstance(found, np.lib.npyio.NpzFile) else found
+        try:
+            found = np.load(file, allow_pickle=False)
+            return dict(found) if isinstance(found, np.lib.npyio.NpzFile) else found
+        except (ValueError, EOFError) as error:  # NumPy's message explains how to load it unsafely
+            raise InputError(
+                f"{path} is not a NumPy file of numbers or texts. Write it with numpy.save, or "
+                "numpy.savez with an array for each input; texts as dtype str, not object."
+            ) from error
 
 
 def _from_file(path: Path) -> Any:

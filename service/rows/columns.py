@@ -46,7 +46,9 @@ def in_order(own: Own) -> list[int]:
     return sorted(own, key=lambda p: int(own[p])) if _are_numbers(own.values()) else list(own)
 
 
-def require_width(count: int, spec: InputSpec, refuse: Refuse, beside: str = "") -> None:
+def require_width(
+    count: int, spec: InputSpec, refuse: Refuse, beside: str = "", *, targets: bool = False
+) -> None:
     """Check the number of columns that are taken in order.
 
     Args:
@@ -54,6 +56,7 @@ def require_width(count: int, spec: InputSpec, refuse: Refuse, beside: str = "")
         spec: the only input.
         refuse: see `Refuse`.
         beside: which other columns there are, for the error.
+        targets: whether there may be columns with targets.
 
     Raises:
         InputError: there are more or fewer than elements, or it is not certain how many there are.
@@ -67,9 +70,9 @@ def require_width(count: int, spec: InputSpec, refuse: Refuse, beside: str = "")
     wanted = prod(row_shape(spec, count))
     if count == wanted:
         return
-    hint = ""
+    hint = " Name columns with targets by --target." if targets and count > wanted else ""
     if count == wanted + 1:
-        hint = " An index column must be the first, without a name in the header."
+        hint += " An index column must be the first, without a name in the header."
     elif count == 1:
         hint = " Cells are delimited by commas, semicolons, tabs or |."
     raise refuse(

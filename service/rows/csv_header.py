@@ -73,7 +73,7 @@ def read_layout(
     is_named = header is not False and names_inputs(own, specs)
     if not is_named:
         beside = " beside the index column" if has_index else ""
-        require_width(len(own), specs[0], refuse, beside)
+        require_width(len(own), specs[0], refuse, beside, targets=further is not None)
     if header is None:
         header = bool(others) or is_named or _is_header(text, [*own.values()], has_index, specs[0])
     if not header:

@@ -43,7 +43,7 @@ def read_parquet(path: Path, specs: Sequence[InputSpec], further: Further) -> Ro
     if names_inputs(own, specs):
         places = by_name(own, specs, refuse)
     else:
-        require_width(len(own), specs[0], refuse)
+        require_width(len(own), specs[0], refuse, targets=True)
         places = {specs[0].name: in_order(own)}
     read = partial(_column, path, table)
     values = {

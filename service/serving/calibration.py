@@ -157,7 +157,8 @@ def _bins(found: Mapping[Labels, _Counts]) -> Iterator[Metric]:
     for labels, counts in found.items():
         for name, reference in counts.of.reference.items():
             shares = np.array(reference.counts) / sum(reference.counts)
-            ends = [*(f"{edge:g}" for edge in reference.edges), "+Inf"]
+            # All digits: edges may differ in the last one, and no two bins may be one series.
+            ends = [*(f"{edge!r}" for edge in reference.edges), "+Inf"]
             for end, number, share in zip(ends, counts.bins[name], shares, strict=True):
                 counter.add_metric([*labels, name, end], float(number))
                 expected.add_metric([*labels, name, end], float(share))

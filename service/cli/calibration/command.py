@@ -77,8 +77,8 @@ def calibrate(
     with errors_as_text():
         from service.calibration.document import calibration_of
         from service.cli.calibration.run import run
+        from service.draft import require_writable
         from service.fitting import Asked
-        from service.fitting.fit import require_writable
         from service.inference.options import read_options
 
         to = output or calibration_of(file)

@@ -58,7 +58,7 @@ def _of_rates(scale: RateScale) -> str:
 def _metrics(document: CalibrationDocument) -> Table:
     metrics = document.metrics
     rows = document.data.rows - document.data.rows // 2
-    title = f"on {rows} rows that chose neither"
+    title = f"on {rows} rows that chose none of it but the thresholds"
     table = Table("metric", "before", "after", title=title, title_justify="left")
     for name in dict.fromkeys([*metrics.before, *metrics.after]):
         values = (side.get(name) for side in (metrics.before, metrics.after))

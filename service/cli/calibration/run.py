@@ -41,7 +41,8 @@ def run(
         None
     )
     labeled = read_labeled(data, model, target, output=output)
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(f"{len(labeled)} rows", total=_samples(model, labeled, asked))
         return fit(file, model, labeled, asked, lambda samples: bar.advance(task, samples))
 

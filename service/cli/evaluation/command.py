@@ -70,12 +70,14 @@ def evaluate(
     with errors_as_text():
         from service.cli.evaluation.progress import shown_progress
         from service.cli.evaluation.tables import print_evaluation
+        from service.draft import draft_of, require_writable
         from service.evaluation import evaluate as run
         from service.evaluation.report import write_report
         from service.inference.load import load_model
         from service.runtime.device import choose_device
 
-        _require_writable([output, report], force)
+        for path in filter(None, (output, report)):
+            require_writable(path, force)
         model = load_model(file, choose_device(device).providers)
         with shown_progress() as progress:
             found = run(
@@ -98,10 +100,12 @@ def evaluate(
             )
         found = found.model_copy(update={"command": shlex.join(["mcdropout", *sys.argv[1:]])})
         if output is not None:
-            output.write_text(found.as_json(), "utf-8")
+            with draft_of(output) as draft:
+                draft.write_text(found.as_json(), "utf-8")
             typer.echo(f"wrote {output}", err=True)
         if report is not None:
-            write_report(found, report)
+            with draft_of(report) as draft:
+                write_report(found, draft)
             typer.echo(f"wrote {report}", err=True)
         if as_json:
             typer.echo(found.as_json(), nl=False)
@@ -117,14 +121,3 @@ def _numbers(flag: str, given: Sequence[str], kind: Callable[[str], T]) -> list[
         raise InputError(
             f"{flag} is {', '.join(given)!r}; give {what}, separated by commas."
         ) from None
-
-
-def _require_writable(paths: Sequence[Path | None], force: bool) -> None:
-    """Check the files before the work."""
-    for path in paths:
-        if path is None:
-            continue
-        if path.exists() and not force:
-            raise InputError(f"{path} already exists. Give another file, or use --force.")
-        if not path.parent.is_dir():
-            raise InputError(f"{path} cannot be written: there is no folder {path.parent}.")

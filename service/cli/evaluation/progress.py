@@ -19,7 +19,9 @@ def shown_progress() -> Iterator[Tell]:
         TimeRemainingColumn(),
     )
     bars: dict[str, TaskID] = {}
-    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+    console = Console(stderr=True)
+    hidden = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=hidden) as shown:
 
         def tell(stage: str, done: int, total: int) -> None:
             if stage not in bars:

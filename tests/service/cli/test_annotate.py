@@ -249,3 +249,15 @@ def test_training_data_of_other_columns_are_refused(path: Path, tmp_path: Path) 
     text = refused(path, "--training-data", tmp_path / "train.npz", "--output", tmp_path / "c.onnx")
     assert "train.npz" in text
     assert "(rows, 4)" in text
+
+
+def test_targets_in_training_data_are_left_out(path: Path, tmp_path: Path) -> None:
+    lines = [f"{row},1,2,3,yes" for row in range(10)]
+    data = tmp_path / "train.csv"
+    data.write_text("\n".join(["a,b,c,d,outcome", *lines]))
+    flags = ("--training-data", data, "--output", tmp_path / "copy.onnx")
+    assert "Name columns with targets by --target." in refused(path, *flags)
+    reference = written(path, "--target", "outcome", *flags).training_data
+    assert reference is not None
+    x = np.array([[row, 1, 2, 3] for row in range(10)], np.float32)
+    assert set(reference.smallest) == set(row_hashes({"x": x}))

@@ -10,10 +10,13 @@ import pytest
 
 from models.zoo.data import digits_splits
 from service import Predictor, load_model
+from service.annotations import Annotations
+from service.cli.annotated_copy import write_annotated
 from service.errors import InputError
 from service.evaluation.data import Labeled, labeled, read_labeled, read_unlabeled
 from service.manifest import METADATA_KEY
 from tests.conftest import STORE, EditArtifact
+from tests.service.reference import save
 
 COUNT = 12
 
@@ -148,6 +151,12 @@ def test_other_files_are_refused(co2: Predictor, tmp_path: Path) -> None:
     (tmp_path / "bad.parquet").write_text("no")
     with pytest.raises(InputError, match="cannot be read"):
         read_labeled(tmp_path / "bad.parquet", co2)
+    (tmp_path / "text.npz").write_text("no")
+    (tmp_path / "empty.npz").touch()
+    np.savez(tmp_path / "object.npz", year=np.zeros((12, 1)), y=np.array([None] * 12))
+    for name in ("text", "empty", "object"):
+        with pytest.raises(InputError, match=rf"{name}\.npz is not a NumPy file of numbers"):
+            read_labeled(tmp_path / f"{name}.npz", co2)
 
 
 def test_file_without_header_is_refused(co2: Predictor, tmp_path: Path) -> None:
@@ -172,3 +181,36 @@ def test_part_of_the_rows_keeps_their_targets(images: Labeled) -> None:
     part = images.take(slice(3, 5))
     assert np.array_equal(part.targets, images.targets[3:5])
     assert np.array_equal(part.rows["pixels"], images.rows["pixels"][3:5])
+
+
+@pytest.fixture(scope="module")
+def prices(tmp_path_factory: pytest.TempPathFactory) -> Predictor:
+    """A regression with two outputs."""
+    path = save(
+        "h, m = Dropout(x, half, on) size = Relu(h) price = Neg(h)",
+        tmp_path_factory.mktemp("prices") / "model.onnx",
+        "float half = {0.5}, bool on = {1}",
+        "float[n, 1] x",
+        "float[n, 1] size, float[n, 1] price",
+    )
+    return write_annotated(path, path, Annotations(task="regression"))
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".csv", ".parquet"])
+def test_targets_of_other_outputs_are_left_out(
+    prices: Predictor, tmp_path: Path, suffix: str
+) -> None:
+    path = tmp_path / f"test{suffix}"
+    columns: dict[str, Any] = {"x": np.arange(12.0), "size": np.ones(12), "price": np.full(12, 2.0)}
+    if suffix == ".npz":
+        np.savez(path, x=columns.pop("x")[:, None], **columns)
+    elif suffix == ".csv":
+        pd.DataFrame(columns).to_csv(path, index=False)
+    else:
+        pd.DataFrame(columns).to_parquet(path)
+    for output, value in (("size", 1), ("price", 2)):
+        found = read_labeled(path, prices, output=output)
+        assert np.array_equal(found.targets, np.full((12, 1), value))
+        assert np.array_equal(found.rows["x"], np.arange(12.0)[:, None])
+    with pytest.raises(InputError, match=r"name one of \['size', 'price'\] as output"):
+        read_labeled(path, prices)

@@ -253,3 +253,17 @@ def test_multilabel_classification_is_refused(class_path: Path, tmp_path: Path) 
     data = labeled(model, models.rows(20, 4, 25), np.ones((20, 4)))
     with pytest.raises(InputError, match="'multilabel_classification' cannot be calibrated"):
         fit(path, model, data, Asked())
+
+
+def test_what_makes_the_likelihood_worse_is_said(class_path: Path) -> None:
+    model = models.loaded(class_path)
+    data = models.with_labels(model, models.rows(200, 4, 26), 1.0, 27)
+    first, second = halves(200)
+    targets = data.targets.copy()
+    targets[first] = model.predict(data.rows, seed=0, measures=["predicted_class"]).measures[
+        "predicted_class"
+    ][first]
+    targets[second] = (targets[second] + 1) % 4
+    outcome, _ = fitted(class_path, labeled(model, data.rows, targets))
+    assert outcome.document.metrics.after["nll"] > outcome.document.metrics.before["nll"]
+    assert "on these it is no better" in outcome.notes[-1]
