@@ -20,8 +20,10 @@ LABELS = 'model="digits", version="1", measure="std"'
 EXPECTED, VALUES = {"0.1": 0.5, "0.2": 0.3, "+Inf": 0.2}, {"0.1": 0, "0.2": 30, "+Inf": 10}
 
 
-def series() -> list[dict[str, str]]:
-    found = []
+def series(rows: int = 1000) -> list[dict[str, str]]:
+    """Of a model with a calibration of so many rows."""
+    of_rows = 'mcdropout_calibration_rows{model="digits", version="1"}'
+    found = [{"series": of_rows, "values": f"{rows}x120"}]
     for up_to, share in EXPECTED.items():
         labels = f'{{{LABELS}, up_to="{up_to}"}}'
         name = f"mcdropout_expected_measure_ratio{labels}"
@@ -53,39 +55,55 @@ def test_rules_are_valid() -> None:
     assert "SUCCESS" in run("check", "rules", RULES)
 
 
-def test_rules_compute_the_index_and_the_share_of_abstentions(tmp_path: Path) -> None:
-    pairs = [
-        (max(VALUES[up_to] / sum(VALUES.values()), 0.001), share)
-        for up_to, share in EXPECTED.items()
-    ]
-    index = sum((a - e) * math.log(a / e) for a, e in pairs)
-    plain = '{model="digits", version="1"}'
-    rounded = f"round(mcdropout:measure_psi:1h{{{LABELS}}}, 0.000001)"
-    tests = [
-        evaluated(rounded, f"{{{LABELS}}}", round(index, 6)),
-        evaluated(
-            "round(mcdropout:abstention_ratio:1h, 0.000001)",
-            plain,
-            0.25,
-        ),
-    ]
-    case = {"interval": "1m", "input_series": series(), "promql_expr_test": tests}
-    firing = [
-        evaluated(f'ALERTS{{alertname="{name}", alertstate="firing"}}', labels, 1)
-        for name, labels in (
-            (
-                "MCDropoutMeasureDrift",
-                f'ALERTS{{alertname="MCDropoutMeasureDrift", alertstate="firing", {LABELS}, '
-                'severity="warning"}',
-            ),
-            (
-                "MCDropoutAbstains",
-                'ALERTS{alertname="MCDropoutAbstains", alertstate="firing", model="digits", '
-                'version="1", severity="warning"}',
-            ),
-        )
-    ]
-    case["promql_expr_test"] = [*tests, *firing]
+def firing(name: str, labels: str) -> dict[str, Any]:
+    found = f'ALERTS{{alertname="{name}", alertstate="firing", {labels}, severity="warning"}}'
+    return evaluated(f'ALERTS{{alertname="{name}", alertstate="firing"}}', found, 1)
+
+
+def silent(expression: str) -> dict[str, Any]:
+    return {"expr": expression, "eval_time": "100m", "exp_samples": []}
+
+
+def check(tmp_path: Path, input_series: list[dict[str, str]], tests: list[dict[str, Any]]) -> None:
+    case = {"interval": "1m", "input_series": input_series, "promql_expr_test": tests}
     file = tmp_path / "tests.yml"
     file.write_text(json.dumps({"rule_files": [str(RULES)], "tests": [case]}))
     assert "SUCCESS" in run("test", "rules", file)
+
+
+def index() -> float:
+    """The population stability index of `VALUES`."""
+    total = sum(VALUES.values())
+    pairs = [(max(VALUES[up_to] / total, 0.001), share) for up_to, share in EXPECTED.items()]
+    return sum((a - e) * math.log(a / e) for a, e in pairs)
+
+
+def test_rules_compute_the_index_and_the_share_of_abstentions(tmp_path: Path) -> None:
+    plain = '{model="digits", version="1"}'
+    rounded = f"round(mcdropout:measure_psi:1h{{{LABELS}}}, 0.000001)"
+    # Three bins, 40 values a minute: 2 degrees of freedom and a standard deviation of √4.
+    chance = (2 + 4.5 * 2) * (1 / 2400 + 1 / 1000)
+    tests = [
+        evaluated(rounded, f"{{{LABELS}}}", round(index(), 6)),
+        evaluated(
+            "round(mcdropout:measure_psi_by_chance:1h, 0.000001)", f"{{{LABELS}}}", round(chance, 6)
+        ),
+        evaluated("round(mcdropout:abstention_ratio:1h, 0.000001)", plain, 0.25),
+        firing("MCDropoutMeasureDrift", LABELS),
+        firing("MCDropoutAbstains", 'model="digits", version="1"'),
+    ]
+    check(tmp_path, series(), tests)
+
+
+def test_what_chance_explains_raises_no_alert(tmp_path: Path) -> None:
+    """Of three rows, whose index is above 0.25 by far."""
+    assert 0.25 < index() < (2 + 4.5 * 2) / 3
+    check(tmp_path, series(3), [silent('ALERTS{alertname=~"MCDropout(MeasureDrift|Abstains)"}')])
+
+
+def test_bins_of_the_calibration_before_are_not_counted(tmp_path: Path) -> None:
+    labels = f'{{{LABELS}, up_to="0.15"}}'
+    old = {"series": f"mcdropout_measure_values_total{labels}", "values": "0+1000x80 _x40"}
+    rounded = f"round(mcdropout:measure_psi:1h{{{LABELS}}}, 0.000001)"
+    tests = [evaluated(rounded, f"{{{LABELS}}}", round(index(), 6))]
+    check(tmp_path, [*series(), old], tests)

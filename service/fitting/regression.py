@@ -17,7 +17,7 @@ from service.core.measures.std import Std
 from service.core.measures.total import Total
 from service.errors import InputError
 from service.evaluation.metrics import regression as metrics
-from service.fitting.conformal import cross_fitted, threshold
+from service.fitting.conformal import cross_fitted, outwards, threshold
 from service.fitting.noise_precision import fit_noise_precision
 from service.fitting.seen import Seen
 from service.fitting.task import Rules, Scaling, TaskFit
@@ -82,7 +82,7 @@ class RegressionFit(TaskFit):
             base = bases[coverage] if method == "cqr" else deviation
             both = interval_scores(method, rows.mean, base, rows.targets)
             scores = np.maximum(*both).reshape(len(rows), -1).max(axis=1)
-            at = threshold(scores, coverage)
+            at = outwards(threshold(scores, coverage))
             intervals.append(IntervalSpec(method=method, coverage=coverage, threshold=at))
             ends = widened(intervals[-1].rule, rows.mean, base)
             found[f"mpiw_{coverage:g}"] = float((ends[..., 1] - ends[..., 0]).mean())

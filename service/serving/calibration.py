@@ -119,7 +119,18 @@ class CalibrationMetrics(Collector):
                 if (document := predictor.calibration.document) is not None
             }
             self._counts = dict(found)
-            yield from (*_decisions(found), *_bins(found))
+            yield from (_rows(found), *_decisions(found), *_bins(found))
+
+
+def _rows(found: Mapping[Labels, _Counts]) -> Metric:
+    rows = GaugeMetricFamily(
+        "mcdropout_calibration_rows",
+        "rows that the calibration was fitted to",
+        labels=["model", "version"],
+    )
+    for labels, counts in found.items():
+        rows.add_metric([*labels], counts.of.data.rows)
+    return rows
 
 
 def _decisions(found: Mapping[Labels, _Counts]) -> Iterator[Metric]:
@@ -157,8 +168,7 @@ def _bins(found: Mapping[Labels, _Counts]) -> Iterator[Metric]:
     for labels, counts in found.items():
         for name, reference in counts.of.reference.items():
             shares = np.array(reference.counts) / sum(reference.counts)
-            # All digits: edges may differ in the last one, and no two bins may be one series.
-            ends = [*(f"{edge!r}" for edge in reference.edges), "+Inf"]
+            ends = [*map(repr, reference.edges), "+Inf"]  # all digits: edges may be close
             for end, number, share in zip(ends, counts.bins[name], shares, strict=True):
                 counter.add_metric([*labels, name, end], float(number))
                 expected.add_metric([*labels, name, end], float(share))

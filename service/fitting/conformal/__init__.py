@@ -3,7 +3,7 @@
 What the scores are, and what is predicted with a threshold, is in `service.core.conformal`.
 """
 
-from service.fitting.conformal.quantile import cross_fitted, rows_needed, threshold
+from service.fitting.conformal.quantile import cross_fitted, outwards, rows_needed, threshold
 from service.fitting.conformal.sets import set_scores
 
-__all__ = ["cross_fitted", "rows_needed", "set_scores", "threshold"]
+__all__ = ["cross_fitted", "outwards", "rows_needed", "set_scores", "threshold"]

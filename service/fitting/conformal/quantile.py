@@ -12,6 +12,8 @@ Array = NDArray[Any]
 
 #: Decimal coverages are not exact: 0.7 × 10 is below 7.
 _ROUNDING = 1e-9
+#: A relative increase above the errors of four operations.
+_OUTWARDS = 8 * float(np.finfo(np.float64).eps)
 
 
 def threshold(scores: Array, coverage: float) -> float:
@@ -39,6 +41,15 @@ def threshold(scores: Array, coverage: float) -> float:
         )
     rank = _rank(count, coverage)
     return float(np.partition(scores, rank - 1)[rank - 1])
+
+
+def outwards(found: float) -> float:
+    """A threshold of intervals, so much larger that targets that lie on it are inside.
+
+    The ends of an interval are computed from the threshold, and a target whose score is equal to it
+    may be outside by rounding. If targets and means are few different numbers, many new ones are.
+    """
+    return found + _OUTWARDS * abs(found)
 
 
 def rows_needed(coverage: float) -> int:

@@ -20,8 +20,9 @@ def set_scores(method: SetMethod, probabilities: Array, labels: Array) -> Array:
     Of "aps" a random part of the class's own probability is added (Romano, Sesia & Candès 2020,
     eq. 7). Without it all scores of a good classifier are 0, and every set has one class. A new row
     draws nothing, so that its answer is reproducible: its set has every class that the randomized
-    rule may include. So the coverage is at least the stated one, without an upper bound. MAPIE
-    does the same, by `include_last_label=True`.
+    rule may include. So the coverage is at least the stated one, without an upper bound, and
+    whatever the random numbers are: no score is below that of `class_scores`, whose own threshold
+    covers. MAPIE does the same, by `include_last_label=True`.
 
     Args:
         method: see `class_scores`.

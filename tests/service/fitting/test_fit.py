@@ -79,6 +79,25 @@ def test_intervals_that_are_served_cover_new_rows(sum_path: Path, method: Interv
         assert covers(covered, 2000, 500, coverage)
 
 
+@pytest.mark.parametrize("method", ["absolute", "normalized", "cqr"])
+@pytest.mark.parametrize("batch", [1, 49])
+def test_row_that_lies_on_the_threshold_is_inside_in_any_batch(
+    sum_path: Path, method: IntervalMethod, batch: int
+) -> None:
+    """As many rows as the rank of the threshold: ⌈50 × 0.9⌉ of the 49 that chose it."""
+    model = models.loaded(sum_path)
+    data = models.with_noise(model, models.rows(98, 3, 12), 1.0, 13)
+    options = Options(passes=20)
+    _, served = fitted(sum_path, data, intervals=method, coverages=(0.9,), options=options)
+    held, inside = np.random.default_rng(0).permutation(halves(98)[1]), 0
+    for start in range(0, 49, batch):
+        some = data.take(held[start : start + batch])
+        found = served.predict(some.rows, 20, 0).measures["prediction_interval"]
+        low, high = np.moveaxis(found, -1, 0)
+        inside += int(((low <= some.targets) & (some.targets <= high)).sum())
+    assert inside == 45
+
+
 def test_known_heteroscedastic_noise_is_not_fitted_again(noisy_path: Path) -> None:
     model = models.loaded(noisy_path)
     x = 0.1 * models.rows(600, 3, 4)
@@ -119,6 +138,17 @@ def test_sets_that_are_served_cover_new_rows(class_path: Path, method: SetMethod
     if method == "lac":
         assert covers(covered, 2000, 500, 0.95)
     assert outcome.document.metrics.after["set_coverage_0.95"] > 0.9
+
+
+def test_label_that_lies_on_the_threshold_is_in_the_set_in_any_batch(class_path: Path) -> None:
+    model = models.loaded(class_path)
+    data = models.with_labels(model, models.rows(98, 4, 14), 1.6, 15)
+    _, served = fitted(class_path, data, sets="lac", coverages=(0.9,), coverage=0.8)
+    alone = [data.take(np.array([row])).rows for row in range(98)]
+    answers = [served.predict(rows, 50, 0).measures for rows in alone]
+    inside = [found["prediction_set"][0, y] for found, y in zip(answers, data.targets, strict=True)]
+    assert np.array(inside)[halves(98)[1]].sum() == 45
+    assert sum(found["accept"].item() for found in answers) == 80  # ⌈99 × 0.8⌉ of all rows
 
 
 def test_risk_of_accepted_answers_is_below_the_target(class_path: Path) -> None:

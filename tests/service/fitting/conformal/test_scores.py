@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from service.core.calibration import ConformalInterval, IntervalMethod, SetMethod
 from service.core.conformal import class_scores, interval_scores, widened
-from service.fitting.conformal import set_scores, sets, threshold
+from service.fitting.conformal import outwards, set_scores, sets, threshold
 
 Array = np.ndarray[Any, Any]
 
@@ -115,6 +115,22 @@ def test_intervals_are_those_of_mapie(method: IntervalMethod, coverage: float) -
     at = threshold(scores, coverage)
     found = widened(ConformalInterval(method, coverage, at, at), new[:, 0], bases[1])
     assert found == pytest.approx(wanted[:, :, 0])
+
+
+@pytest.mark.parametrize("offset", [0, 10, 1e6])
+@pytest.mark.parametrize("method", ["absolute", "normalized", "cqr"])
+def test_target_whose_score_is_the_threshold_is_inside(
+    method: IntervalMethod, offset: float
+) -> None:
+    (x, _), y = regressed(2000, 0), np.random.default_rng(2).integers(-9, 9, 2000) + offset
+    x[:, [0, 2, 3]] += offset
+    base = None if method == "absolute" else _base(method, x)
+    scores = np.maximum(*interval_scores(method, x[:, 0], base, y))
+    for row, at in enumerate(scores):
+        own = None if base is None else base[row]
+        rule = ConformalInterval(method, 0.9, outwards(at), outwards(at))
+        low, high = widened(rule, x[row, 0], own)
+        assert low <= y[row] <= high
 
 
 def _base(method: IntervalMethod, x: Array) -> Array:
