@@ -326,7 +326,7 @@ def test_model_without_example_predicts_zeros_with_a_note(
         ("rows.csv", "1985\nx\n", "rows.csv, line 2, column 1 is 'x'; the model expects float32."),
         ("rows.csv", "1985\n1,2\n", "rows.csv, line 2 has 2 cells, and line 1 has 1."),
         ("rows.csv", "1,2\n", "rows.csv, line 1 has 2 columns; the model expects 1, the elements"),
-        ("rows.npy", "no", "rows.npy cannot be read: "),
+        ("rows.npy", "no", "rows.npy is not a NumPy file of numbers or texts. Write it with"),
         ("rows.npz", "PK\x03\x04", "rows.npz cannot be read: "),
         (
             "rows.json",
