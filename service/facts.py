@@ -23,13 +23,13 @@ def facts_of(
     """
     plain = (
         Facts(
-            spec.name,
-            spec.shape,
-            manifest.task,
-            _view(manifest, spec),
-            _classes(manifest, spec),
-            _noise(manifest),
-            has_off,
+            output=spec.name,
+            shape=spec.shape,
+            task=manifest.task,
+            view=_view(manifest, spec),
+            classes=_classes(manifest, spec),
+            noise=_noise(manifest),
+            has_off=has_off,
         )
         for spec in manifest.outputs
     )

@@ -123,14 +123,23 @@ def _begun(
     opset: int,
     on_stage: Callable[[str], None],
 ) -> "_Attempt":
-    """What draws, and rows for the checks."""
+    """An attempt with the draws that were found, and rows for the checks."""
     interface = Interface(model, example)
     before = fingerprint(model)
     on_stage(STAGES[0])
     draws = discover(interface, interface.signature)
     rows = _checked_rows(model, interface, example, draws)
-    has_example = example is not None
-    return _Attempt(model, interface, before, draws, rows, has_example, path, opset, on_stage)
+    return _Attempt(
+        model=model,
+        interface=interface,
+        before=before,
+        draws=draws,
+        rows=rows,
+        has_example=example is not None,
+        path=path,
+        opset=opset,
+        on_stage=on_stage,
+    )
 
 
 def _checked_rows(
@@ -155,7 +164,7 @@ def _checked_rows(
     return rows
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Attempt:
     """One way through the stages.
 
