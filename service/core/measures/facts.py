@@ -144,3 +144,10 @@ class Facts:
     has_off: bool = True
     calibration: Calibration | None = None
     uncalibrated: str = NO_CALIBRATION
+
+    @property
+    def members(self) -> NDArray[np.str_] | None:
+        """(C,) names of the classes, or (K,) of the labels, that a set may have; None: unknown."""
+        if self.classes is None or self.classes.ndim == 1:
+            return self.classes
+        return self.classes[:, -1]

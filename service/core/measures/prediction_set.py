@@ -16,20 +16,18 @@ from service.core.measures.of_calibration import Covering, calibration_of
 from service.protocol.options import AskedMeasure
 
 
-def members(inside: Array, classes: NDArray[np.str_] | None) -> Array:
-    """(…) lists of the labels, or without labels the indices, of the classes in (…, K) sets.
+def members(inside: Array, names: NDArray[np.str_] | None) -> Array:
+    """(…) lists of the names, or without names the indices, of what is in (…, K) sets.
 
     Args:
         inside: whether each class is in the set, or each label of a multi-label output.
-        classes: see `Facts`.
+        names: see `Facts.members`.
     """
     rows = inside.reshape(-1, inside.shape[-1])
-    names = np.arange(rows.shape[-1]) if classes is None else classes
-    if names.ndim == 2:  # an element's classes are to be without its label, and with it
-        names = names[:, 1]
+    known: Array = np.arange(rows.shape[-1]) if names is None else names
     found = np.empty(len(rows), object)
     for index, row in enumerate(rows):
-        found[index] = names[row].tolist()
+        found[index] = known[row].tolist()
     return found.reshape(inside.shape[:-1])
 
 

@@ -29,7 +29,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     valid, test = (
         models.with_flags(model, models.rows(ROWS, 4, seed), 1.6, seed) for seed in (1, 2)
     )
-    calibrate(path, valid.rows["x"], valid.targets).save()
+    calibrate(path, valid.rows["x"], valid.targets, coverage=0.6).save()
     columns = {"d": 3, "b": 1, "a": 0, "c": 2}  # named by the labels, in any order
     flags = {name: test.targets[:, place] for name, place in columns.items()}
     np.savez(folder / "test.npz", x=test.rows["x"], y=test.targets)
@@ -112,6 +112,40 @@ def test_columns_named_by_the_labels_are_the_same_data(
     targets = [part for label in "dbac" for part in ("--target", label)]
     found, _ = run(path, "test.csv", *targets)
     assert found.result().metrics == evaluated[0].result().metrics
+
+
+def test_sets_are_those_of_answers(
+    evaluated: tuple[Evaluation, str], model: Predictor, path: Path
+) -> None:
+    data = np.load(path.with_name("test.npz"))
+    inside, y = model.predict(data["x"], 50, 0).measures["prediction_set"], data["y"]
+    found = evaluated[0].result("calibrated, 50 passes").sets[0]
+    size, held = inside.sum(axis=1), (inside | ~y).all(axis=1)
+    wanted = [held.mean(), size.mean(), (size == 0).mean(), (size == 1).mean()]
+    shares = [found.coverage, found.size, found.empty, found.single]
+    assert [one.value for one in shares] == pytest.approx(wanted)
+    for one in (one for one in found.by_size if one.name in "123"):
+        these = size == int(one.name)
+        assert one.rows == these.sum()
+        assert one.coverage.value == pytest.approx(held[these].mean())
+    assert sum(one.rows for one in found.by_size) == ROWS
+    of_labels = {name: inside[y[:, n], n].mean() for n, name in enumerate("abcd")}
+    assert found.least.coverage.value == pytest.approx(min(of_labels.values()))
+    assert of_labels[found.least.name] == min(of_labels.values())
+    assert found.least.rows == y[:, "abcd".index(found.least.name)].sum()
+
+
+def test_decisions_are_those_of_rows(
+    evaluated: tuple[Evaluation, str], model: Predictor, path: Path
+) -> None:
+    data = np.load(path.with_name("test.npz"))
+    answers = model.predict(data["x"], 50, 0)
+    accept = answers.measures["accept"]
+    wrong = ((answers.mean > 0.5) != data["y"]).any(axis=1)
+    found = evaluated[0].result("calibrated, 50 passes").acceptance
+    assert found is not None
+    shares = [found.share.value, found.risk.value, found.risk_of_all.value]
+    assert shares == pytest.approx([accept.mean(), wrong[accept].mean(), wrong.mean()])
 
 
 def test_tables_show_labels_and_rows(evaluated: tuple[Evaluation, str]) -> None:

@@ -124,7 +124,7 @@ def test_a_set_of_labels_has_those_of_a_large_probability() -> None:
     facts = labels_of(3, Calibration(sets=sets))
     found = measured(PredictionSet(), p, facts)
     np.testing.assert_array_equal(found, [[True, False, False], [False, True, True]])
-    assert members(found, facts.classes).tolist() == [["label 0"], ["label 1", "label 2"]]
+    assert members(found, facts.members).tolist() == [["label 0"], ["label 1", "label 2"]]
     assert members(found, None).tolist() == [[0], [1, 2]]
     tempered = labels_of(3, Calibration(temperature=0.5, sets=sets))  # 0.69 becomes 0.83
     np.testing.assert_array_equal(measured(PredictionSet(), p, tempered)[0], [True, True, False])
@@ -140,7 +140,7 @@ def test_each_prediction_of_a_row_has_a_set() -> None:
     facts = replace(FACTS, shape=(None, 2, 4), classes=np.array(list("abcd")))
     p = np.array([[[[0.5, 0.1, 0.3, 0.1], [0.1, 0.1, 0.1, 0.7]]]] * 3)
     found = measured(PredictionSet(), p, facts)
-    assert members(found, facts.classes).tolist() == [[["a", "c"], ["d"]]]
+    assert members(found, facts.members).tolist() == [[["a", "c"], ["d"]]]
 
 
 @pytest.mark.parametrize(
