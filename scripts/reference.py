@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from service.core.measures import MEASURES, Measure, Needs
+from service.core.measures.accept import Accept
 from service.protocol.adaptive import AdaptivePasses, Decision, StopRows, descriptions
 from service.protocol.options import OPTIONS, Kind, Option
 
@@ -73,7 +74,10 @@ Measures are quantities of an output in addition to `mean` and `variance`, reque
 manifest, by default none; an empty list asks for none. `GET /v1/models/{name}` lists the measures
 that a model has. B is the number of rows, P that of passes, K the size of the output's last axis,
 for example the number of classes. Arguments follow the name: `"quantiles:0.05:0.95"`, or in JSON
-and Python `{"quantiles": [0.05, 0.95]}`. The unit "output" is that of the model's output.
+and Python `{"quantiles": [0.05, 0.95]}`; those of a measure with several may be named,
+`"prediction_set:coverage=0.95:method=lac"` or
+`{"prediction_set": {"coverage": 0.95, "method": "lac"}}`. The unit "output" is that of the model's
+output.
 
 With the option `inner`, each inner mask of a pass gives a sample, and P is the number of all
 samples. Those of one pass are not independent. `variance` and `standard_error` account for this.
@@ -118,9 +122,8 @@ def _measure(measure: type[Measure]) -> str:
     _, *sizes = _shape(measure)
     named = ", ".join(["B", *("P" if n is None else "K" if n == 7 else str(n) for n in sizes)])
     shape = f"({named}) for an output of shape (B, K)"
-    source = _NEEDS[measure.needs]
-    if measure.follows:
-        shape, source = "that of the measure of the calibration", "that measure"
+    of_measure = issubclass(measure, Accept)
+    source = "the measure of the calibration" if of_measure else _NEEDS[measure.needs]
     tasks = "all" if measure.tasks is None else ", ".join(sorted(measure.tasks))
     noise = ", and the noise of the targets" if measure.reads_noise else ""
     lines = [

@@ -271,6 +271,8 @@ CASES = [
     odd("is 'accept', which depends", "fitted", (ROW,), passes=ACCEPTED),
     v1("measures has an object", measures=[{}]),
     v1("measures gives", measures=["predictive_entropy:1"]),
+    v1("measures gives", measures=["prediction_set:method=lac:method=aps"]),
+    v1("measures gives", measures=[{"prediction_set": {"coverage": 0.5, "method": "lac"}}]),
     v1("measures[…] is", measures=[1]),
     Case("for which all samples are kept", FREE, KEPT, odd=True),
     v1("inner is …; it must be", inner=0),

@@ -110,7 +110,7 @@ def regression(pool: Pool, **asked: Any) -> RegressionFit:
 def _base(task: TaskFit, rows: Seen, facts: Facts) -> Array:
     """What the intervals are based on; see `interval_scores`. The noise is constant."""
     noise = facts.noise if isinstance(facts.noise, float) else 0.0
-    if task.asked.intervals != "cqr":
+    if "cqr" not in task.methods:
         return np.sqrt(rows.variance + noise)
     samples = np.moveaxis(rows.measures["samples"], 1, 0)
     of_noise = np.full_like(samples, noise, np.float64)

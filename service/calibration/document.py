@@ -182,9 +182,9 @@ class CalibrationDocument(_Frozen):
                 f"output {self.output!r} is none of model.outputs, {[*self.model.outputs]}"
             )
         for field, rules in (("sets", self.sets), ("intervals", self.intervals)):
-            coverages = [rule.coverage for rule in rules]
-            if len(set(coverages)) < len(coverages):
-                raise ValueError(f"{field} have a coverage twice: {coverages}")
+            known = [f"{rule.method} {rule.coverage:g}" for rule in rules]
+            if len(set(known)) < len(known):
+                raise ValueError(f"{field} have a method and coverage twice: {known}")
         return self
 
     @property

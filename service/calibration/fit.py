@@ -37,9 +37,11 @@ def _misfits(document: CalibrationDocument, manifest: Manifest, sha256: str) -> 
 
 def _parts(document: CalibrationDocument) -> Iterator[str]:
     task = document.model.task
-    if task != "classification" and (document.temperature or document.sets):
+    if "classification" not in task and (document.temperature or document.sets):
         field = "temperature" if document.temperature else "sets"
         yield f"{field}: it is that of a classification, and the model is a {task}."
+    if task == "multilabel_classification" and any(one.method != "lac" for one in document.sets):
+        yield f"sets: those of a {task} are made by lac."
     if task not in _REGRESSION and (document.noise_precision or document.intervals):
         field = "noise_precision" if document.noise_precision else "intervals"
         yield f"{field}: it is that of a regression, and the model is a {task}."

@@ -15,7 +15,8 @@ class ConformalSet:
 
     Attributes:
         method: of the score of a class.
-        coverage: probability that a set holds the class of a row like those of the calibration.
+        coverage: probability that the set of a row like those of the calibration holds its class,
+            or all its labels; of several predictions for a row, that each set holds its class.
         threshold: a class is in the set if its score is at most this.
     """
 
@@ -44,6 +45,8 @@ class ConformalInterval:
 @dataclass(frozen=True)
 class Selection:
     """Which answers are accepted: those with a measure on one side of a threshold.
+
+    Of several values of the measure for a row, the least certain one counts.
 
     Attributes:
         measure: as in a request.

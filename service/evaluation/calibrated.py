@@ -149,7 +149,7 @@ class CalibratedRun:
 
 
 def _accepted(found: OutputPrediction) -> Array | None:
-    """(B, E) float64 whether each prediction is accepted; None: the calibration does not say."""
+    """(B, 1) float64 whether each row is accepted; None: the calibration does not say."""
     accepted = found.measures.get(Accept.name)
     return None if accepted is None else flat(accepted).astype(np.float64)
 

@@ -110,7 +110,7 @@ def evaluate(
         estimated = estimate(
             statistics, strata, bootstrap, work.resampled, differences_of(settings, main)
         )
-    found = [result_of(one, estimated, rows.facts.classes) for one in settings]
+    found = [result_of(one, estimated, rows.facts.members) for one in settings]
     hashes = row_hashes(rows.rows)
     return Evaluation(
         created=datetime.now(UTC),

@@ -44,6 +44,27 @@ class Rule(NamedTuple):
         return self.method != CENTRAL
 
 
+class SetScores(NamedTuple):
+    """Of the sets of B rows, S for each: one, or one for each of several predictions.
+
+    Attributes:
+        held: (B, S) whether the set has the true class, or all true labels.
+        size: (B, S) number of its classes or labels.
+        target: (B, E) index of each true class or label; -1 for a label that is not true.
+        found: (B, E) whether it is in the set.
+    """
+
+    held: Array
+    size: Array
+    target: Array
+    found: Array
+
+    @classmethod
+    def join(cls, parts: Sequence["SetScores"]) -> "SetScores":
+        """Of consecutive rows."""
+        return cls(*map(np.concatenate, zip(*parts, strict=True)))
+
+
 @dataclass(frozen=True, eq=False)
 class Scores:
     """Of B rows of E elements each: labels of a multi-label output, or elements of a mean.
@@ -55,16 +76,14 @@ class Scores:
         measures: name to (B, E) float64 values of the measures that order answers.
         intervals: of a regression, rule to (3, B, E): whether the target is inside, width, and
             score.
-        sets: of a classification, rule to (3, B, E): whether the target is in the set, its number
-            of classes, and the index of the target.
-        accepted: (B, E) whether each prediction is accepted; (B, 1), those of each row. None: the
-            setting does not choose.
+        sets: of a classification, by rule.
+        accepted: (B, 1) whether each row is accepted; None: the setting does not choose.
     """
 
     losses: Mapping[str, Array]
     measures: Mapping[str, Array]
     intervals: Mapping[Rule, Array] = field(default_factory=dict)
-    sets: Mapping[Rule, Array] = field(default_factory=dict)
+    sets: Mapping[Rule, SetScores] = field(default_factory=dict)
     accepted: Array | None = None
 
     @classmethod
@@ -74,7 +93,7 @@ class Scores:
             joined([part.losses for part in parts]),
             joined([part.measures for part in parts]),
             joined([part.intervals for part in parts], axis=1),
-            joined([part.sets for part in parts], axis=1),
+            {rule: SetScores.join([part.sets[rule] for part in parts]) for rule in parts[0].sets},
             concatenated([part.accepted for part in parts]),
         )
 
@@ -187,11 +206,15 @@ def score_interval(low: Array, high: Array, targets: Array, level: float) -> Arr
     return np.stack([flat(y) for y in (inside, high - low, scored)])
 
 
-def score_set(inside: Array, targets: Array) -> Array:
-    """(3, B, E): whether targets are inside, sizes, and targets, of (B, …, C) sets."""
-    target = targets.astype(np.int64)
-    held = np.take_along_axis(inside, target[..., None], axis=-1)[..., 0]
-    return np.stack([flat(y).astype(np.float64) for y in (held, inside.sum(axis=-1), target)])
+def score_set(inside: Array, targets: Array) -> SetScores:
+    """Compare (B, …, C) sets with (B, …) classes, or sets of labels with (B, …, K) bool."""
+    if targets.dtype == np.bool_:
+        held = (inside | ~targets).all(axis=-1)
+        target, found = np.where(targets, np.arange(targets.shape[-1]), -1), inside
+    else:
+        target = targets
+        held = found = np.take_along_axis(inside, target[..., None], axis=-1)[..., 0]
+    return SetScores(*map(flat, (held, inside.sum(axis=-1), target, found)))
 
 
 def _samples(prediction: Prediction, output: str) -> Array:

@@ -1,6 +1,8 @@
 """What to fit."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any, get_args
 
 from service.core.calibration import IntervalMethod, SetMethod
 from service.errors import InputError
@@ -13,8 +15,10 @@ class Asked:
 
     Attributes:
         coverages: of prediction sets and intervals; the first is the default of requests.
-        sets: method of prediction sets.
-        intervals: method of prediction intervals.
+        sets: methods of prediction sets, likewise; one may be given by itself. None: all that the
+            task has, aps and lac, or lac of a multi-label classification.
+        intervals: methods of prediction intervals, likewise. None: normalized and absolute; cqr
+            takes a further run for each coverage.
         rate_scale: whether to fit a factor of the dropout rates; it runs the model a dozen times.
         target_risk: maximum share of errors among accepted answers; None: see `coverage`.
         coverage: share of answers to accept; None: without `target_risk`, none is chosen.
@@ -28,8 +32,8 @@ class Asked:
     """
 
     coverages: tuple[float, ...] = (0.9, 0.95)
-    sets: SetMethod = "aps"
-    intervals: IntervalMethod = "normalized"
+    sets: tuple[SetMethod, ...] | None = None
+    intervals: tuple[IntervalMethod, ...] | None = None
     rate_scale: bool = False
     target_risk: float | None = None
     coverage: float | None = None
@@ -40,7 +44,10 @@ class Asked:
 
     def __post_init__(self) -> None:
         """Check the values."""
-        object.__setattr__(self, "coverages", tuple(self.coverages))
+        object.__setattr__(self, "coverages", _each_once("coverages", self.coverages))
+        for name, known in (("sets", get_args(SetMethod)), ("intervals", get_args(IntervalMethod))):
+            if (given := getattr(self, name)) is not None:
+                object.__setattr__(self, name, _methods(name, given, known))
         if self.options.seed is None:
             object.__setattr__(self, "options", replace(self.options, seed=0))
         shares = {f"coverages has {c:g}": c for c in self.coverages}
@@ -50,8 +57,6 @@ class Asked:
         for said, value in shares.items():
             if not 0 < value < 1:
                 raise InputError(f"{said}; it must be above 0 and below 1.")
-        if len(set(self.coverages)) < len(self.coverages):
-            raise InputError(f"coverages has one twice: {[*self.coverages]}.")
         if self.target_risk is not None and self.coverage is not None:
             raise InputError("target_risk and coverage are both given; a threshold is for one.")
         if self.measure is not None and not self.selects:
@@ -63,3 +68,20 @@ class Asked:
     def selects(self) -> bool:
         """Whether a threshold is chosen."""
         return self.target_risk is not None or self.coverage is not None
+
+
+def _methods(name: str, given: str | Iterable[str], known: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of methods, of which one may be given by itself."""
+    found = _each_once(name, (given,) if isinstance(given, str) else given)
+    unknown = [one for one in found if one not in known]
+    if unknown or not found:
+        has = f"has {unknown[0]!r:.40}" if unknown else "has none"
+        raise InputError(f"{name} {has}; the methods are {', '.join(known)}.")
+    return found
+
+
+def _each_once(name: str, given: Iterable[Any]) -> tuple[Any, ...]:
+    found = tuple(given)
+    if len(set(found)) < len(found):
+        raise InputError(f"{name} has one twice: {[*found]}.")
+    return found

@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.calibration.document import SelectionSpec
-from service.core.measures import OF_CALIBRATION
-from service.core.measures.confidence import Confidence
-from service.core.measures.margin import Margin
+from service.core.measures import MEASURES, OF_CALIBRATION
+from service.core.measures.accept import least_certain
 from service.errors import InputError
 from service.fitting.asked import Asked
 from service.fitting.conformal import threshold
@@ -18,8 +17,11 @@ from service.fitting.task import TaskFit
 
 Array = NDArray[Any]
 
-#: Measures with high values for certain predictions.
-_CERTAIN_HIGH = (Confidence.name, Margin.name)
+#: Ends the guarantee of a model that predicts several things for a row.
+_WHOLE = (
+    " A row is judged as a whole: by the least certain of its elements, and it is wrong if any of "
+    "them is."
+)
 
 
 def choose(fit: TaskFit, rows: Seen, measure: str) -> SelectionSpec | None:
@@ -31,14 +33,17 @@ def choose(fit: TaskFit, rows: Seen, measure: str) -> SelectionSpec | None:
         measure: that accepts, of `rows`.
 
     Raises:
-        InputError: the measure has several values for a row, or there are too few rows.
+        InputError: the measure has no values that a threshold could divide, or there are too few
+            rows.
         FittingError: no threshold reaches the target risk.
     """
     asked = fit.asked
     if not asked.selects:
         return None
-    sign = -1 if measure in _CERTAIN_HIGH else 1
-    doubt = sign * _one_for_each_row(rows, measure)
+    values = _values(rows, measure)
+    low = MEASURES[measure].certain != "high"
+    sign = 1 if low else -1
+    doubt = sign * least_certain(values, low)
     if asked.target_risk is None:
         found = accepted(Judged(doubt, np.zeros(len(rows), bool)), _of_coverage(doubt, asked))
         guarantee = (
@@ -57,12 +62,12 @@ def choose(fit: TaskFit, rows: Seen, measure: str) -> SelectionSpec | None:
     return SelectionSpec(
         measure=measure,
         threshold=sign * found.threshold,
-        keep="at_most" if sign == 1 else "at_least",
+        keep="at_most" if low else "at_least",
         target_risk=asked.target_risk,
         error_tolerance=None if asked.target_risk is None else asked.error_tolerance,
         coverage=found.share,
         confidence=None if asked.target_risk is None else asked.confidence,
-        guarantee=guarantee,
+        guarantee=guarantee + (_WHOLE if values[0].size > 1 else ""),
     )
 
 
@@ -70,13 +75,16 @@ def _of_coverage(doubt: Array, asked: Asked) -> float:
     return threshold(doubt, asked.coverage or 0.0)
 
 
-def _one_for_each_row(rows: Seen, measure: str) -> Array:
+def _values(rows: Seen, measure: str) -> Array:
+    """(N, …) of the measure, a number for each element of the output or for each prediction."""
     if measure in OF_CALIBRATION:
         raise InputError(f"measure {measure!r} is made by the calibration itself; name another.")
-    values = rows.measures[measure].reshape(len(rows), -1)
-    if values.shape[1] != 1 or values.dtype.kind != "f":
+    if measure not in rows.measures:
+        raise InputError(f"measure {measure!r} has arguments; name one without.")
+    values = rows.measures[measure]
+    if values.shape not in (rows.mean.shape, rows.mean.shape[:-1]) or values.dtype.kind != "f":
         raise InputError(
-            f"measure {measure!r} has {values.shape[1]} values of type {values.dtype} for each "
-            "row; a threshold takes one number for each."
+            f"measure {measure!r} has values of shape {values.shape[1:]} and type {values.dtype} "
+            "for each row; a threshold takes one number for each prediction."
         )
-    return values[:, 0]
+    return values

@@ -26,7 +26,7 @@ from service.evaluation.overlap import overlap_warnings
 from service.evaluation.runs import Progress, predict_rows
 from service.fitting.asked import Asked
 from service.fitting.choose import choose
-from service.fitting.classification import ClassificationFit
+from service.fitting.classification import ClassificationFit, MultilabelFit
 from service.fitting.conformal import rows_needed
 from service.fitting.rate_scale import RateScale, fit_rate_scale, maximum_scale
 from service.fitting.reference import reference
@@ -39,6 +39,13 @@ from service.protocol.options import SEED_LIMIT, AskedMeasure, Options
 
 Array = NDArray[Any]
 
+#: By task of the model; data has no targets of another one.
+_FITS: Mapping[str, type[TaskFit]] = {
+    "classification": ClassificationFit,
+    "multilabel_classification": MultilabelFit,
+    "regression": RegressionFit,
+    "heteroscedastic_regression": RegressionFit,
+}
 #: Packages whose versions are written down.
 _TOOLS = ("mcdropout", "numpy", "scipy")
 
@@ -101,7 +108,7 @@ def fit(
         InputError: what is asked for does not suit the model, or there are too few rows.
         FittingError: no threshold reaches the target risk.
     """
-    task = _task_fit(data, asked)
+    task = _FITS[data.facts.task](data.facts, asked)
     first, second = halves(len(data))
     _require_rows(data, len(second), asked)
     runs = _Runs(model.with_calibration(None), data, asked.options, progress)
@@ -165,18 +172,6 @@ def _worse(metrics: Metrics) -> Iterator[str]:
             f"the NLL of the rows that chose nothing is {after:.4g} with the calibration, and "
             f"{before:.4g} without: on these it is no better. More rows fit it more closely."
         )
-
-
-def _task_fit(data: Labeled, asked: Asked) -> TaskFit:
-    match data.facts.task:
-        case "classification":
-            return ClassificationFit(data.facts, asked)
-        case "regression" | "heteroscedastic_regression":
-            return RegressionFit(data.facts, asked)
-    raise InputError(
-        f"a model of task {data.facts.task!r} cannot be calibrated; one of a classification or a "
-        "regression can."
-    )
 
 
 def _require_rows(data: Labeled, held: int, asked: Asked) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import product
 from statistics import NormalDist
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.calibration.document import IntervalSpec
+from service.core.calibration import IntervalMethod
 from service.core.conformal import interval_scores, widened
 from service.core.measures.facts import Facts, NoiseOutput
 from service.core.measures.interval import Interval
@@ -17,7 +19,8 @@ from service.core.measures.std import Std
 from service.core.measures.total import Total
 from service.errors import InputError
 from service.evaluation.metrics import regression as metrics
-from service.fitting.conformal import cross_fitted, outwards, threshold
+from service.fitting.asked import Asked
+from service.fitting.conformal import cross_fitted, largest, outwards, threshold
 from service.fitting.noise_precision import fit_noise_precision
 from service.fitting.seen import Seen
 from service.fitting.task import Rules, Scaling, TaskFit
@@ -32,6 +35,17 @@ class RegressionFit(TaskFit):
     An interval with a coverage c holds all elements of a row's target at once with a probability
     of at least c.
     """
+
+    def __init__(self, facts: Facts, asked: Asked) -> None:
+        """See `TaskFit`.
+
+        Raises:
+            InputError: what is asked for is not of the task.
+        """
+        super().__init__(facts, asked)
+        if asked.sets is not None:
+            raise InputError("sets are of a classification; a regression has intervals.")
+        self.methods: tuple[IntervalMethod, ...] = asked.intervals or ("normalized", "absolute")
 
     @property
     def first_measures(self) -> Sequence[str]:
@@ -64,29 +78,30 @@ class RegressionFit(TaskFit):
 
     def base(self, coverage: float, facts: Facts) -> AskedMeasure | None:
         """See `TaskFit.base`."""
-        if self.asked.intervals != "cqr":
+        if "cqr" not in self.methods:
             return None
         known = facts.noise is not None
         return {(PredictiveInterval if known else Interval).name: coverage}
 
     def rules(self, rows: Seen, facts: Facts, bases: Mapping[float, Array]) -> Rules:
         """See `TaskFit.rules`."""
-        method, deviation = self.asked.intervals, np.sqrt(_variance(rows, facts.noise))
-        if method == "normalized" and not (deviation > 0).all():
+        deviation = np.sqrt(_variance(rows, facts.noise))
+        if "normalized" in self.methods and not (deviation > 0).all():
             raise InputError(
                 "some rows have a standard deviation of 0, which gives no normalized interval. "
                 "Use more passes, or another method of intervals."
             )
         intervals, found = [], {}
-        for coverage in self.asked.coverages:
+        for method, coverage in product(self.methods, self.asked.coverages):
             base = bases[coverage] if method == "cqr" else deviation
             both = interval_scores(method, rows.mean, base, rows.targets)
-            scores = np.maximum(*both).reshape(len(rows), -1).max(axis=1)
+            scores = largest(np.maximum(*both))
             at = outwards(threshold(scores, coverage))
             intervals.append(IntervalSpec(method=method, coverage=coverage, threshold=at))
             ends = widened(intervals[-1].rule, rows.mean, base)
-            found[f"mpiw_{coverage:g}"] = float((ends[..., 1] - ends[..., 0]).mean())
-            found |= cross_fitted(scores, scores, coverage, f"picp_{coverage:g}")
+            width, inside = self.names(("mpiw", "picp"), coverage, method)
+            found[width] = float((ends[..., 1] - ends[..., 0]).mean())
+            found |= cross_fitted(scores, scores, coverage, inside)
         return Rules(intervals=tuple(intervals), metrics=found)
 
     def wrong(self, rows: Seen) -> Array:
@@ -96,8 +111,7 @@ class RegressionFit(TaskFit):
                 "the risk of a regression is the share of errors above a tolerance: give "
                 "error_tolerance (--error-tolerance), in the unit of the output."
             )
-        off = np.abs(rows.targets - rows.mean).reshape(len(rows), -1)
-        return np.asarray(off.max(axis=1) > self.asked.error_tolerance)
+        return largest(np.abs(rows.targets - rows.mean)) > self.asked.error_tolerance
 
     def metrics(self, rows: Seen, facts: Facts) -> Mapping[str, float]:
         """See `TaskFit.metrics`; intervals are those of a normal distribution."""

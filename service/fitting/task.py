@@ -1,7 +1,7 @@
 """The interface of what is fitted by task."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,10 +52,18 @@ class TaskFit(ABC):
     Attributes:
         facts: of the output, before anything was fitted.
         asked: what to fit.
+        methods: of its prediction sets or intervals.
     """
+
+    methods: tuple[str, ...]
 
     def __init__(self, facts: Facts, asked: Asked) -> None:
         self.facts, self.asked = facts, asked
+
+    def names(self, metrics: Iterable[str], coverage: float, method: str) -> list[str]:
+        """Names of metrics of a rule; those of the first method are named without it."""
+        end = "" if method == self.methods[0] else f"_{method}"
+        return [f"{metric}_{coverage:g}{end}" for metric in metrics]
 
     @property
     def first_measures(self) -> Sequence[str]:
@@ -84,7 +92,7 @@ class TaskFit(ABC):
 
     @abstractmethod
     def rules(self, rows: Seen, facts: Facts, bases: Mapping[float, Array]) -> Rules:
-        """Rules of all coverages.
+        """Rules of all methods and coverages.
 
         Args:
             rows: that chose nothing.
@@ -97,7 +105,7 @@ class TaskFit(ABC):
 
     @abstractmethod
     def wrong(self, rows: Seen) -> Array:
-        """(N,) bool, whether each prediction is wrong.
+        """(N,) bool, whether the prediction of each row is wrong, or any of several.
 
         Raises:
             InputError: that is not known.

@@ -24,8 +24,9 @@ Sampling: TypeAlias = Literal["independent", "stratified"]
 SAMPLINGS: tuple[Sampling, ...] = get_args(Sampling)
 DEFAULT_SAMPLING: Sampling = "independent"
 
-#: A measure's name, optionally followed by arguments ("quantiles:0.05:0.95"), or an object of its
-#: name to them ({"quantiles": [0.05, 0.95]}).
+#: A measure's name, optionally followed by arguments ("quantiles:0.05:0.95", or by their names
+#: "prediction_set:coverage=0.95:method=lac"), or an object of its name to them
+#: ({"quantiles": [0.05, 0.95]}, {"prediction_set": {"coverage": 0.95, "method": "lac"}}).
 AskedMeasure: TypeAlias = str | Mapping[str, Any]
 
 #: A number of passes, or a stopping rule: as it is, as an object, or as text.
@@ -285,18 +286,31 @@ def quantity_name(output: str, quantity: str) -> str:
 
 
 def measure_text(asked: AskedMeasure) -> str:
-    """A measure as text: its name, followed by its arguments' values, separated by colons.
+    """A measure as text: its name, followed by its arguments, separated by colons.
 
     Raises:
-        OptionError: an object has more or less than one name, or names its arguments.
+        OptionError: an object has more or less than one name, or an argument that it names has
+            several values.
     """
     if isinstance(asked, str):
         return asked
-    if len(asked) != 1 or isinstance(next(iter(asked.values())), Mapping):
+    if len(asked) != 1:
         raise OptionError(
-            f"measures has {asked!r:.60}; give objects of one name and its argument: "
+            f"measures has {asked!r:.60}; give objects of one name and its arguments: "
             '{"quantiles": [0.05, 0.95]}.'
         )
     ((name, arguments),) = asked.items()
+    if isinstance(arguments, Mapping):
+        given = {key: value for key, value in arguments.items() if value is not None}
+        return ":".join([name, *(_named(*pair) for pair in given.items())])
     values = arguments if isinstance(arguments, list | tuple) else [arguments]
     return ":".join([name, *map(str, values)])
+
+
+def _named(name: str, value: Any) -> str:
+    if isinstance(value, list | tuple | Mapping):
+        raise OptionError(
+            f"measures has an argument {name!r} with several values; leave its name out: "
+            '{"quantiles": [0.05, 0.95]}.'
+        )
+    return f"{name}={value}"

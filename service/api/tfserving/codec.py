@@ -176,10 +176,10 @@ def labeled(columns: Columns, facts: Sequence[Facts]) -> Columns:
 
     Rows that are sent as arrays, or by column, are answered with arrays.
     """
-    classes = {one.output: one.classes for one in facts}
+    names = {one.output: one.members for one in facts}
     return {
         output: {
-            name: members(y, classes[output]) if name == PredictionSet.name else y
+            name: members(y, names[output]) if name == PredictionSet.name else y
             for name, y in found.items()
         }
         for output, found in columns.items()

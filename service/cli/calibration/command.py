@@ -1,14 +1,13 @@
 """The flags of `mcdropout calibrate`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from service.cli.ending import errors_as_text
 from service.cli.labeled_flags import LabeledFile, Targets
 from service.cli.option_flags import list_items
-from service.core.calibration import IntervalMethod, SetMethod
 from service.errors import InputError
 from service.protocol.options import Masks, Sampling
 
@@ -27,10 +26,21 @@ def calibrate(
     coverages: Annotated[
         str, typer.Option(help="Coverages of sets and intervals, separated by commas.")
     ] = "0.9,0.95",
-    sets: Annotated[SetMethod, typer.Option(help="Method of prediction sets.")] = "aps",
+    sets: Annotated[
+        str | None,
+        typer.Option(
+            help="Methods of prediction sets, aps and lac, separated by commas. The first is the "
+            "default of requests.",
+            show_default="aps,lac, or lac of several labels",
+        ),
+    ] = None,
     intervals: Annotated[
-        IntervalMethod, typer.Option(help="Method of prediction intervals.")
-    ] = "normalized",
+        str | None,
+        typer.Option(
+            help="Methods of prediction intervals, normalized, absolute and cqr, likewise.",
+            show_default="normalized,absolute",
+        ),
+    ] = None,
     rate_scale: Annotated[
         str, typer.Option(help="Factor of all dropout rates; fit: the one that fits best.")
     ] = "1",
@@ -85,8 +95,8 @@ def calibrate(
         require_writable(to, force)
         asked = Asked(
             coverages=tuple(_number(one, "--coverages") for one in list_items([coverages])),
-            sets=sets,
-            intervals=intervals,
+            sets=_methods(sets),
+            intervals=_methods(intervals),
             rate_scale=rate_scale == _FIT,
             target_risk=target_risk,
             coverage=coverage,
@@ -110,6 +120,11 @@ def calibrate(
 
             report(found)
     typer.echo(f"wrote {to}", err=True)
+
+
+def _methods(given: str | None) -> Any:
+    """The methods of a flag, which `Asked` checks."""
+    return None if given is None else tuple(list_items([given]))
 
 
 def _number(text: str, flag: str) -> float:

@@ -36,8 +36,9 @@ def _fitted(found: Outcome) -> Iterator[str]:
         )
     for what, rules in (("sets", document.sets), ("intervals", document.intervals)):
         if rules:
-            shares = ", ".join(f"{rule.coverage:g}" for rule in rules)
-            yield f"prediction {what}: {rules[0].method}, with a coverage of {shares}"
+            methods = ", ".join(dict.fromkeys(rule.method for rule in rules))
+            shares = ", ".join(dict.fromkeys(f"{rule.coverage:g}" for rule in rules))
+            yield f"prediction {what}: {methods}, with a coverage of {shares}"
     if (chosen := document.selection) is not None:
         side = "at most" if chosen.keep == "at_most" else "at least"
         yield (

@@ -49,5 +49,6 @@ def run(
 
 def _samples(model: Predictor, data: Labeled, asked: Asked) -> float:
     """Number of samples that will run, about."""
-    halves = 3 + asked.rate_scale * _RUNS + (asked.intervals == "cqr") * len(asked.coverages)
+    of_cqr = len(asked.coverages) if "cqr" in (asked.intervals or ()) else 0
+    halves = 3 + asked.rate_scale * _RUNS + of_cqr
     return halves / 2 * len(data) * asked.options.max_passes(model.manifest.passes)

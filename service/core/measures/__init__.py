@@ -164,15 +164,29 @@ def _require_known(names: Collection[str], outputs: Collection[Facts]) -> None:
 
 def _name_and_arguments(item: AskedMeasure) -> tuple[str, Any]:
     if isinstance(item, str):
-        name, *values = item.split(":")
-        arguments = [_value(text) for text in values]
-        return name, arguments[0] if len(arguments) == 1 else arguments or None
+        name, *texts = item.split(":")
+        if texts and all("=" in text for text in texts):
+            return name, _named(name, texts)
+        values = [_value(text) for text in texts]
+        return name, values[0] if len(values) == 1 else values or None
     if len(item) != 1:
         raise InputError(
             f"measures has an object of {len(item)} fields; it takes names, or objects of one "
             "name and its arguments."
         )
     return next(iter(item.items()))
+
+
+def _named(measure: str, texts: Collection[str]) -> dict[str, Any]:
+    """Arguments that are given by name, as in "coverage=0.95"."""
+    found: dict[str, Any] = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        if name in found:
+            said = f"measures gives {shortened(measure)!r} {shortened(name)!r} twice"
+            raise InputError(f"{said}; it takes it once.")
+        found[name] = _value(value)
+    return found
 
 
 def _value(text: str) -> Any:

@@ -18,14 +18,15 @@ class Accept(OfCalibration):
 
     A measure is on the right side of the threshold of the model's calibration, which was chosen
     for a risk, the share of errors among accepted answers, or for a coverage, the share of accepted
-    answers (Geifman & El-Yaniv 2017, "Selective Classification for Deep Neural Networks"). The
-    metadata of the model has the measure, the threshold, and what is guaranteed.
+    answers (Geifman & El-Yaniv 2017, "Selective Classification for Deep Neural Networks"). A row
+    is judged as a whole: of a measure with several values for it, such as one for each label of a
+    multi-label output, that of the least certain one counts. The metadata of the model has the
+    measure, the threshold, and what is guaranteed.
     """
 
     name = "accept"
     unit = "1"
     dtype = "bool"
-    follows = True
     part = "threshold for accepted answers"
 
     @classmethod
@@ -34,8 +35,8 @@ class Accept(OfCalibration):
         return calibration.selection is not None
 
     def shape(self, output: Shape) -> Shape:
-        """That of the measure, of one with a value for each output element."""
-        return output
+        """(B,)."""
+        return output[:1]
 
     def based_on(self, facts: Facts) -> AskedMeasure | None:
         """See `Measure.based_on`."""
@@ -45,7 +46,19 @@ class Accept(OfCalibration):
     def finalize(self, state: Any, found: Sampled) -> Array:
         """See `Measure.finalize`."""
         rule = selection_of(found)
-        return np.asarray(state <= rule.threshold if rule.at_most else state >= rule.threshold)
+        values = least_certain(state, rule.at_most)
+        return np.asarray(values <= rule.threshold if rule.at_most else values >= rule.threshold)
+
+
+def least_certain(values: Array, certain_low: bool) -> Array:
+    """(B,) of (B, …) values of a measure: that of a row's least certain element.
+
+    Args:
+        values: of the measure.
+        certain_low: whether low values are the certain ones.
+    """
+    flat = values.reshape(len(values), -1)
+    return np.asarray(flat.max(axis=1) if certain_low else flat.min(axis=1))
 
 
 def selection_of(found: Sampled) -> Selection:

@@ -81,7 +81,8 @@ class Measure(ABC):
         needs: see `Needs`.
         certain: which of its values certain answers have; None: it does not order answers.
         reads_noise: whether it reads `Sampled.noise`; it then needs no stream.
-        follows: whether its values have the shape of those that it is based on.
+        of_elements: whether its values are of the output's elements, or of their classes; they are
+            then given in the form of the output, not of its view.
     """
 
     name: ClassVar[str]
@@ -91,15 +92,18 @@ class Measure(ABC):
     needs: ClassVar[Needs] = Needs.MOMENTS
     certain: ClassVar[Literal["low", "high"] | None] = None
     reads_noise: ClassVar[bool] = False
-    follows: ClassVar[bool] = False
+    of_elements: ClassVar[bool] = False
 
     @abstractmethod
     def shape(self, output: Shape) -> Shape:
         """Shape of its values for an output's shape: rows on axis 0, None for a dynamic axis."""
 
-    def elements(self, output: Shape, samples: int) -> int:
-        """Number of values of a row after so many samples; a dynamic axis counts as one."""
-        return prod(size or 1 for size in self.shape(output)[1:])
+    def elements(self, values: Shape, samples: int) -> int:
+        """Number of values of a row, for their shape, after so many samples.
+
+        A dynamic axis counts as one.
+        """
+        return prod(size or 1 for size in values[1:])
 
     def init(self, samples: Array) -> Any:
         """The initial state; (P, B, …) `samples` are the first that will be added."""
@@ -166,8 +170,8 @@ class Measure(ABC):
         """Make the measure with the arguments of a request.
 
         Args:
-            arguments: an object of name to value; or the bare value, if there is only one
-                argument. None: the defaults.
+            arguments: an object of name to value; or the bare value of the first argument. None:
+                the defaults.
 
         Raises:
             InputError: an argument is unknown or invalid; with what would be right.
@@ -178,8 +182,6 @@ class Measure(ABC):
         if not names:
             raise cls.refusal("arguments", "none")
         if not isinstance(arguments, Mapping):
-            if len(names) > 1:
-                raise cls.refusal("bare values", f"an object of {names}")
             arguments = {names[0]: arguments}
         unknown = sorted(set(arguments) - set(names))
         if unknown:

@@ -70,15 +70,12 @@ class BoundMeasure:
     @property
     def shape(self) -> Shape:
         """Of its values: rows on axis 0, None for a dynamic axis."""
-        if self.base is not None and self.measure.follows:
-            return self.base.shape
-        return self.measure.shape(self.view.shape(self.facts.shape))
+        values = self.measure.shape(self.view.shape(self.facts.shape))
+        return self.view.back_shape(values) if self.measure.of_elements else values
 
     def elements(self, samples: int) -> int:
         """See `Measure.elements`."""
-        if self.base is not None and self.measure.follows:
-            return self.base.elements(samples)
-        return self.measure.elements(self.view.shape(self.facts.shape), samples)
+        return self.measure.elements(self.shape, samples)
 
     def init(self, samples: Array) -> Any:
         """See `Measure.init`; of (P, B, …) samples of the output."""
@@ -108,7 +105,8 @@ class BoundMeasure:
             noise = _always(self.facts.noise, moments)
         samples, off = (None if y is None else see(y) for y in (found.samples, found.off))
         seen = Sampled(moments, samples, off, noise, self.facts.classes, self.facts.calibration)
-        return self.measure.finalize(state, seen)
+        values = self.measure.finalize(state, seen)
+        return self.view.back(values) if self.measure.of_elements else values
 
 
 def with_noise(

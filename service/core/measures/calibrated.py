@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from service.core.calibration import Calibration
-from service.core.measures.base import Array, Sampled
+from service.core.measures.base import CLASSIFICATION, Array, Sampled
 from service.core.measures.facts import Shape
 from service.core.measures.of_calibration import OfCalibration, calibration_of
 from service.core.temperature import tempered
@@ -15,13 +15,15 @@ class Calibrated(OfCalibration):
     """Mean class probabilities with the temperature of the model's calibration.
 
     p^(1/T), normalized, of the mean p over passes: what logits give that are divided by T (Guo et
-    al. 2017). Of a single sigmoid output it is the probability of the second class. The most
+    al. 2017). Of a single sigmoid output it is the probability of the second class, and of each
+    element of a multi-label output that of its label: T divides the logit ln(p/(1 - p)). The most
     likely class stays the same. With T = 1 it is the mean.
     """
 
     name = "calibrated"
     unit = "1"
-    tasks = frozenset({"classification"})
+    tasks = CLASSIFICATION
+    of_elements = True
     part = "temperature"
 
     @classmethod
@@ -35,4 +37,10 @@ class Calibrated(OfCalibration):
 
     def finalize(self, state: Any, found: Sampled) -> Array:
         """See `Measure.finalize`."""
-        return tempered(found.moments.mean, calibration_of(found).temperature or 1.0)
+        return calibrated(found)
+
+
+def calibrated(found: Sampled) -> Array:
+    """(B, …, K) or (B, …, 1) probabilities; without a temperature the mean."""
+    temperature = calibration_of(found).temperature
+    return found.moments.mean if temperature is None else tempered(found.moments.mean, temperature)

@@ -33,10 +33,21 @@ class View:
         """Its shape for an output's shape."""
         return output
 
+    def back(self, values: Array) -> Array:
+        """Values of the view's elements, or of their classes, in the form of the output."""
+        return values
+
+    def back_shape(self, values: Shape) -> Shape:
+        """Their shape, for the shape of such values."""
+        return values
+
 
 @dataclass(frozen=True)
 class PerElement(View):
-    """Each element as a single sigmoid output (…, 1): a Bernoulli of its own."""
+    """Each element as a single sigmoid output (…, 1): a Bernoulli of its own.
+
+    Of its two classes, the second one stands for the element: that it has its label.
+    """
 
     def array(self, y: Array) -> Array:
         """See `View.array`."""
@@ -45,6 +56,14 @@ class PerElement(View):
     def shape(self, output: Shape) -> Shape:
         """See `View.shape`."""
         return (*output, 1)
+
+    def back(self, values: Array) -> Array:
+        """See `View.back`."""
+        return values[..., -1]
+
+    def back_shape(self, values: Shape) -> Shape:
+        """See `View.back_shape`."""
+        return values[:-1]
 
 
 @dataclass(frozen=True)
@@ -125,3 +144,10 @@ class Facts:
     has_off: bool = True
     calibration: Calibration | None = None
     uncalibrated: str = NO_CALIBRATION
+
+    @property
+    def members(self) -> NDArray[np.str_] | None:
+        """(C,) names of the classes, or (K,) of the labels, that a set may have; None: unknown."""
+        if self.classes is None or self.classes.ndim == 1:
+            return self.classes
+        return self.classes[:, -1]

@@ -15,6 +15,9 @@ class _Covers(Protocol):
     @property
     def coverage(self) -> float: ...
 
+    @property
+    def method(self) -> str: ...
+
 
 R = TypeVar("R", bound=_Covers)
 
@@ -45,34 +48,42 @@ class OfCalibration(Measure):
 
 @dataclass(frozen=True)
 class Covering(OfCalibration):
-    """A measure with a coverage, of which there is a rule for each that was fitted.
+    """A measure with a coverage and a method, of which there is a rule for each that was fitted.
 
     Attributes:
-        coverage: the probability; None: that of the first rule.
+        coverage: the probability; None: that of the first rule with the method.
+        method: of the rule; None: that of the first rule with the coverage.
     """
 
     coverage: float | None = None
+    method: str | None = None
+
+    methods: ClassVar[tuple[str, ...]]
 
     def __post_init__(self) -> None:
-        """Check the coverage, as far as it is possible without the rules.
+        """Check the arguments, as far as it is possible without the rules.
 
         Raises:
-            InputError: it is not a number.
+            InputError: the coverage is not a number, or the method unknown.
         """
         if self.coverage is not None and not is_level(self.coverage):
             raise self.refusal(f"coverage {self.coverage!r:.40}", "a number from 0 to 1")
+        if self.method is not None and self.method not in self.methods:
+            raise self.refusal(f"method {self.method!r:.40}", f"one of {[*self.methods]}")
 
     def rule_of(self, rules: Collection[R]) -> R:
-        """The rule with the coverage.
+        """The first rule with the coverage and the method.
 
         Raises:
-            InputError: there is none; with the coverages that there are.
+            InputError: there is none; with those that there are.
         """
         for rule in rules:
-            if self.coverage in (None, rule.coverage):
+            if self.coverage in (None, rule.coverage) and self.method in (None, rule.method):
                 return rule
-        known = [rule.coverage for rule in rules]
-        raise self.refusal(f"coverage {self.coverage}", f"one of the model's calibration, {known}")
+        given = {"coverage": self.coverage, "method": self.method}
+        asked = " and ".join(f"{name} {one}" for name, one in given.items() if one is not None)
+        known = ", ".join(f"{rule.method} {rule.coverage:g}" for rule in rules)
+        raise self.refusal(asked, f"one of the model's calibration: {known}")
 
 
 def calibration_of(found: Sampled) -> Calibration:

@@ -1,11 +1,11 @@
 """Conformal prediction interval of a regression."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
-from service.core.calibration import Calibration, ConformalInterval
+from service.core.calibration import Calibration, ConformalInterval, IntervalMethod
 from service.core.conformal import widened
 from service.core.measures.base import REGRESSION, Array, Sampled
 from service.core.measures.facts import Facts, Shape
@@ -30,12 +30,14 @@ class PredictionInterval(Covering):
 
     Attributes:
         coverage: the probability, one of those of the calibration; by default its first.
+        method: "absolute", "normalized" or "cqr", likewise.
     """
 
     name = "prediction_interval"
     unit = "output"
     tasks = REGRESSION
     part = "prediction intervals"
+    methods = get_args(IntervalMethod)
 
     @classmethod
     def fitted(cls, calibration: Calibration) -> bool:

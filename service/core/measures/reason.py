@@ -14,6 +14,7 @@ class Reason(Accept):
     """Why the answer is accepted or not, in words.
 
     On which side of the threshold of `accept` its measure is: "predictive_entropy is above 0.35".
+    Of several values for a row it is the least certain one.
     """
 
     name = "reason"

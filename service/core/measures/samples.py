@@ -1,7 +1,6 @@
 """The output of every pass."""
 
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -28,9 +27,9 @@ class Samples(Measure):
         """(B, P, …) of (B, …) outputs."""
         return (output[0], None, *output[1:])
 
-    def elements(self, output: Shape, samples: int) -> int:
+    def elements(self, values: Shape, samples: int) -> int:
         """See `Measure.elements`."""
-        return samples * prod(size or 1 for size in output[1:])
+        return samples * super().elements(values, samples)
 
     def finalize(self, state: Any, found: Sampled) -> Array:
         """See `Measure.finalize`."""

@@ -17,7 +17,12 @@ from service.core.measures.bound import Source
 from service.core.measures.standard_error import StandardError
 from service.core.stopping import grid
 from service.core.stopping.criterion import Bools, Criterion
-from service.core.stopping.decisions import ClassDecision, MeanDecision, MeasureDecision
+from service.core.stopping.decisions import (
+    AcceptDecision,
+    ClassDecision,
+    MeanDecision,
+    MeasureDecision,
+)
 from service.core.stopping.tolerance import Tolerance
 from service.core.summary import Running
 from service.errors import InputError, shortened
@@ -103,7 +108,7 @@ def _decisions(
         return {facts.output: MeanDecision(threshold, level) for facts in outputs}
     known = [name for name in measures_of(outputs) if _is_decidable(name, outputs)]
     if asked.measure == Accept.name:
-        return _acceptance(level, outputs, known)
+        return _acceptance(level, outputs, known, inner)
     if asked.measure not in known:
         raise InputError(
             f"passes.decide.measure is {shortened(asked.measure)!r}; of this model it must be one "
@@ -116,9 +121,9 @@ def _decisions(
 
 
 def _acceptance(
-    level: float, outputs: Collection[Facts], known: Collection[str]
+    level: float, outputs: Collection[Facts], known: Collection[str], inner: int
 ) -> dict[str, Criterion]:
-    """On which side of the calibration's threshold its measure is."""
+    """On which side of the calibration's threshold its measure is, of a row as a whole."""
     lacking = [why for facts in outputs if (why := Accept.lacks(facts))]
     if len(lacking) == len(outputs):
         raise InputError(f"passes.decide.measure is 'accept', and {lacking[0]}.")
@@ -131,7 +136,7 @@ def _acceptance(
                 f"model's calibration; a rule decides one of {['mean', *known]}. Send a number of "
                 "passes, or a tolerance."
             )
-        found[one.output] = MeasureDecision(one.base, chosen.threshold, level)
+        found[one.output] = AcceptDecision(one.base, chosen.threshold, level, inner, chosen.at_most)
     return found
 
 

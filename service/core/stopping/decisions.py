@@ -107,17 +107,51 @@ class MeasureDecision(Criterion):
     def met(self, running: Running) -> Bools:
         """See `Criterion`."""
         blocks: Blocks = running.states[self.state]
-        count = len(blocks.sums)
-        if count < 2:
+        if len(blocks.sums) < 2:
             return np.zeros(len(blocks.first), np.bool_)
+        return self._settled(*self._distance(blocks))
+
+    def _settled(self, distance: Float64, error: Float64, degrees: int) -> Bools:
+        """(R, …) whether a distance from the threshold is more than its error explains.
+
+        Args:
+            distance: (R, …) estimates.
+            error: (R, …) standard errors of these.
+            degrees: of freedom of the t distribution.
+        """
+        return np.asarray(np.abs(distance) > t_quantile(1 - self.level, degrees) * error)
+
+    def _distance(self, blocks: Blocks) -> tuple[Float64, Float64, int]:
+        """What `_settled` takes, of two or more blocks."""
+        count = len(blocks.sums)
         value, pseudo = blocks.jackknife(self._value)
         found = moments(pseudo)
         error = np.sqrt(found.variance / count + 2 * (value - found.mean) ** 2)
-        width = t_quantile(1 - self.level, count - 1) * error
-        return np.asarray(np.abs(found.mean - self.threshold) > width)
+        return found.mean - self.threshold, error, count - 1
 
     def _value(self, some: Moments) -> Float64:
         return self.measure.finalize(None, Sampled(some), None)
+
+
+@dataclass(frozen=True)
+class AcceptDecision(MeasureDecision):
+    """The least certain element of a row is on one side of a threshold.
+
+    Either one element certainly is on the wrong side, or each is on the right one. The tests of
+    the elements share the probability of an error (Bonferroni).
+
+    Attributes:
+        at_most: whether the right side is below the threshold.
+    """
+
+    at_most: bool = True
+
+    def _settled(self, distance: Float64, error: Float64, degrees: int) -> Bools:
+        """(R,); see `MeasureDecision`."""
+        beyond, flat = (x.reshape(len(x), -1) for x in (distance, error))
+        beyond = beyond if self.at_most else -beyond
+        width = t_quantile(1 - self.level / flat.shape[1], degrees) * flat
+        return np.asarray((beyond > width).any(axis=1) | (beyond < -width).all(axis=1))
 
 
 def _is_off(moments: Moments, threshold: float, level: float) -> Bools:

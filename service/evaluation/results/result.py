@@ -35,11 +35,11 @@ def statistics_of(scored: Scored) -> Statistics:
     return found
 
 
-def result_of(scored: Scored, estimated: Mapping[Key, Estimated], classes: Array | None) -> Result:
+def result_of(scored: Scored, estimated: Mapping[Key, Estimated], names: Array | None) -> Result:
     """The result of a setting, from the estimates of its statistics.
 
     Args:
-        classes: see `Facts`.
+        names: see `Facts.members`.
     """
     own = {key[1:]: one for key, one in estimated.items() if key[0] == scored.setting.name}
     return Result(
@@ -51,6 +51,6 @@ def result_of(scored: Scored, estimated: Mapping[Key, Estimated], classes: Array
         reliability=reliability.reliability_of(scored, own),
         intervals=intervals.intervals_of(scored, own),
         calibration=intervals.calibration_of(own),
-        sets=sets.sets_of(scored, own, classes),
+        sets=sets.sets_of(scored, own, names),
         acceptance=acceptance.acceptance_of(scored, own),
     )

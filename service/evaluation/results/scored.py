@@ -28,7 +28,7 @@ class Others:
 
     Attributes:
         measures: name to (B', E) values.
-        accepted: (B', E) whether each is accepted; None: the setting accepts none by itself.
+        accepted: (B', 1) whether each is accepted; None: the setting accepts none by itself.
     """
 
     measures: Mapping[str, Array]
@@ -78,9 +78,9 @@ class Scored:
         found = self.scores.measures.items()
         return [(name, uncertainty(name, y)) for name, y in found if np.ptp(y) > 0]
 
-    def each(self, statistic: Statistic) -> Statistic:
+    def each(self, statistic: Statistic, elements: int | None = None) -> Statistic:
         """A statistic of B × E elements as one of rows: each counts as often as its row."""
-        each = self.elements
+        each = self.elements if elements is None else elements
         return statistic if each == 1 else lambda w: statistic(np.repeat(w, each, axis=0))
 
     def own(self, found: Statistics) -> Statistics:

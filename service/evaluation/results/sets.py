@@ -19,26 +19,28 @@ _SIZES = (0, 1, 2, 3, 4, 11, 101)
 def set_statistics(scored: Scored) -> Statistics:
     """Of each rule."""
     found: Statistics = {}
-    for rule, (held, size, target) in scored.scores.sets.items():
-        key, flat = ("set", *rule), held.ravel()
+    for rule, (held, size, target, inside) in scored.scores.sets.items():
+        key = ("set", *rule)
+        by_size = means_of_groups(_group(size), held.ravel())
+        by_class = means_of_groups(target.ravel(), inside.ravel())
         # A row is covered if all its elements are.
         found[*key, "coverage"] = mean(held.min(axis=1))
         found[*key, "size"] = mean(of_rows(size))
         found[*key, "empty"] = mean(of_rows(size == 0))
         found[*key, "single"] = mean(of_rows(size == 1))
-        found[*key, "by_size"] = scored.each(means_of_groups(_group(size), flat))
-        found[*key, "by_class"] = scored.each(means_of_groups(target.ravel(), flat))
+        found[*key, "by_size"] = scored.each(by_size, size.shape[1])
+        found[*key, "by_class"] = scored.each(by_class, target.shape[1])
     return found
 
 
-def sets_of(scored: Scored, own: Own, classes: Array | None) -> tuple[PredictionSets, ...]:
+def sets_of(scored: Scored, own: Own, names: Array | None) -> tuple[PredictionSets, ...]:
     """By rule.
 
     Args:
-        classes: see `Facts`; indices stand for classes without a name of their own.
+        names: see `Facts.members`; indices stand for classes without a name.
     """
     found = []
-    for rule, (_, size, target) in scored.scores.sets.items():
+    for rule, (_, size, target, _) in scored.scores.sets.items():
         mine = {key[3]: one for key, one in own.items() if key[:3] == ("set", *rule)}
         shares = {name: mine[name].at() for name in ("coverage", "size", "empty", "single")}
         sets = PredictionSets(
@@ -46,7 +48,7 @@ def sets_of(scored: Scored, own: Own, classes: Array | None) -> tuple[Prediction
             level=rule.level,
             **shares,
             by_size=_by_size(_group(size), mine["by_size"]),
-            least=_least(target, mine["by_class"], classes),
+            least=_least(target, mine["by_class"], names),
         )
         found.append(sets)
     return tuple(found)
@@ -72,10 +74,11 @@ def _sizes(group: int) -> str:
     return f"{low}" if above[0] == low + 1 else f"{low} to {above[0] - 1}"
 
 
-def _least(target: Array, held: Estimated, classes: Array | None) -> Group:
+def _least(target: Array, held: Estimated, names: Array | None) -> Group:
     """The class that is covered least; of equal ones that with the most rows."""
-    known, rows = np.unique(target.astype(int), return_counts=True)
-    index = int(np.lexsort((-rows, held.value))[0])
+    known, rows = np.unique(target, return_counts=True)
+    # Labels that are not true come last, and are all there is if none is.
+    index = int(np.lexsort((-rows, held.value, known < 0))[0])
     place = int(known[index])
-    name = str(place if classes is None or classes.ndim > 1 else classes[place])
+    name = "none" if place < 0 else str(place if names is None else names[place])
     return Group(name=name, rows=int(rows[index]), coverage=held.at(index))

@@ -4,6 +4,15 @@ What the scores are, and what is predicted with a threshold, is in `service.core
 """
 
 from service.fitting.conformal.quantile import cross_fitted, outwards, rows_needed, threshold
-from service.fitting.conformal.sets import set_scores
+from service.fitting.conformal.sets import label_scores, largest, of_classes, set_scores
 
-__all__ = ["cross_fitted", "outwards", "rows_needed", "set_scores", "threshold"]
+__all__ = [
+    "cross_fitted",
+    "label_scores",
+    "largest",
+    "of_classes",
+    "outwards",
+    "rows_needed",
+    "set_scores",
+    "threshold",
+]

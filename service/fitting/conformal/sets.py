@@ -1,4 +1,4 @@
-"""Scores of the observed classes, whose quantile is the threshold of prediction sets."""
+"""Scores of the observed classes or labels, whose quantile is the threshold of prediction sets."""
 
 from typing import Any
 
@@ -12,7 +12,9 @@ Array = NDArray[Any]
 
 
 def set_scores(method: SetMethod, probabilities: Array, labels: Array) -> Array:
-    """(N,) scores of the observed classes.
+    """(N,) scores of the observed classes; of several predictions for a row the largest score.
+
+    The sets of a row then hold all its classes if this score is at most the threshold.
 
     Of "lac" they are those of `class_scores`, so that the coverage is the stated one, up to
     1/(N + 1) if no scores are equal.
@@ -26,16 +28,41 @@ def set_scores(method: SetMethod, probabilities: Array, labels: Array) -> Array:
 
     Args:
         method: see `class_scores`.
-        probabilities: (N, C) of all classes.
-        labels: (N,) int, of the observed classes.
+        probabilities: (N, …, C) of all classes.
+        labels: (N, …) int, of the observed classes.
     """
-    found: Array = np.take_along_axis(class_scores(method, probabilities), labels[:, None], axis=1)
+    found = of_classes(class_scores(method, probabilities), labels)
     if method == "aps":
-        own = np.take_along_axis(probabilities, labels[:, None], axis=1)
-        found = found + own * parts(len(own))[:, None]
-    return found[:, 0]
+        found = found + of_classes(probabilities, labels) * parts(*labels.shape)
+    return largest(found)
 
 
-def parts(rows: int) -> Array:
-    """(N,) random parts from 0 to 1; always the same."""
-    return np.random.default_rng(0).random(rows)
+def label_scores(probabilities: Array, labels: Array) -> Array:
+    """(N,) largest scores, 1 - p, of the observed labels of a multi-label classification.
+
+    All labels of a row are in its set if this score is at most the threshold, so that a set holds
+    all of them with the stated probability: what is promised of a set of classes, too. A row
+    without labels has the score 0, for any set holds all its labels. The alternative, conformal
+    risk control (Angelopoulos et al. 2022), bounds the expected share of a row's labels that are
+    missed. Its sets are smaller, but of ten labels one may be missing in every row.
+
+    Args:
+        probabilities: (N, …, K) of the labels.
+        labels: (N, …, K) bool, whether each was observed.
+    """
+    return largest(np.where(labels, class_scores("lac", probabilities), 0.0))
+
+
+def of_classes(values: Array, labels: Array) -> Array:
+    """(N, …) of the observed classes, of (N, …, C) of all."""
+    return np.take_along_axis(values, labels[..., None], axis=-1)[..., 0]
+
+
+def largest(scores: Array) -> Array:
+    """(N,) largest scores of rows, of (N, …)."""
+    return np.asarray(scores.reshape(len(scores), -1).max(axis=1))
+
+
+def parts(*shape: int) -> Array:
+    """(…) random parts from 0 to 1; always the same."""
+    return np.random.default_rng(0).random(shape)

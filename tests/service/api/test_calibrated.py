@@ -199,8 +199,8 @@ def test_metadata_tell_what_is_applied(http: httpx.Client) -> None:
 def test_a_regression_has_intervals(http: httpx.Client) -> None:
     body = {"instances": [[1985.0], [2010.0]], "measures": ["total"], **HOW}
     inside, beyond = answer(http.post("/v1/models/co2:predict", json=body))["predictions"]
-    assert inside["accept"] == [True]
-    assert beyond["accept"] == [False]
+    assert inside["accept"] is True
+    assert beyond["accept"] is False
     ((low, high),) = beyond["prediction_interval"]
     assert math.isclose(high - low, 3 * math.sqrt(beyond["total"][0]), rel_tol=1e-12)
 

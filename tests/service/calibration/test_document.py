@@ -44,7 +44,7 @@ def test_one_threshold_is_that_of_both_ends() -> None:
         ({"output": "z"}, "the document: output 'z' is none of model.outputs, ['y']"),
         (
             {"sets": [{"method": "lac", "coverage": 0.9, "threshold": 0.4}] * 2},
-            "the document: sets have a coverage twice: [0.9, 0.9]",
+            "the document: sets have a method and coverage twice: ['lac 0.9', 'lac 0.9']",
         ),
         (
             {"sets": [{"method": "lac", "coverage": 1.0, "threshold": 0.4}]},

@@ -181,7 +181,7 @@ def test_intervals_of_every_rule_are_those_of_answers(tmp_path: Path) -> None:
         assert value(found.coverage) == pytest.approx(((low <= y) & (y <= high)).mean())
         assert value(found.width) == pytest.approx((high - low).mean())
     answers = predictor.predict(x, 30, 0)
-    kept, off = answers.measures["accept"][:, 0], np.abs(answers.mean[:, 0] - y)
+    kept, off = answers.measures["accept"], np.abs(answers.mean[:, 0] - y)
     found_risk = result.acceptance
     assert found_risk is not None
     assert 0 < kept.sum() < len(kept)
@@ -198,7 +198,7 @@ def test_regression_without_a_tolerance_has_the_error_of_accepted_rows(tmp_path:
     x, y = year[::20], ppm[::20].ravel().astype(float)
     result = evaluate(path, (x, y), resamples=0, **QUICK).calibrated
     answers = load_model(path).predict(x, 30, 0)
-    kept, off = answers.measures["accept"][:, 0], np.abs(answers.mean[:, 0] - y)
+    kept, off = answers.measures["accept"], np.abs(answers.mean[:, 0] - y)
     assert result is not None
     assert result.acceptance is not None
     assert result.acceptance.loss == "absolute"

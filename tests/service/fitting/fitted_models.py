@@ -63,8 +63,8 @@ def noisy_model(folder: Path) -> Path:
 
 def class_model(folder: Path) -> Path:
     """Softmax of four logits after a dropout."""
-    model = graph("d = Dropout(x, rate, on) y = Softmax(d)", "bool on = {1}, float rate = {0.1}")
-    return saved(folder, model, Annotations(task="classification", labels=tuple("abcd"), passes=50))
+    said = Annotations(task="classification", labels=tuple("abcd"), passes=50)
+    return element_model(folder, "Softmax", said)
 
 
 def loaded(path: Path) -> Predictor:
@@ -89,3 +89,49 @@ def with_labels(model: Predictor, x: Array, temperature: float, seed: int) -> La
     p /= p.sum(axis=1, keepdims=True)
     drawn = (p.cumsum(axis=1) < np.random.default_rng(seed).random((len(x), 1))).sum(axis=1)
     return labeled(model, x, np.minimum(drawn, 3))
+
+
+def element_model(folder: Path, operator: str, said: Annotations, row: str = "4") -> Path:
+    """An operator on each row of inputs after a dropout with a rate of 0.1."""
+    model = graph(
+        f"d = Dropout(x, rate, on) y = {operator}(d)",
+        "bool on = {1}, float rate = {0.1}",
+        f"float[batch, {row}] x",
+        f"float[batch, {row}] y",
+    )
+    return saved(folder, model, said)
+
+
+def label_model(folder: Path) -> Path:
+    """Sigmoid of four logits after a dropout: each has a label of its own."""
+    said = Annotations(task="multilabel_classification", labels=tuple("abcd"), passes=50)
+    return element_model(folder, "Sigmoid", said)
+
+
+def with_flags(model: Predictor, x: Array, temperature: float, seed: int) -> Labeled:
+    """Rows, and labels drawn from the probabilities of the model at a temperature.
+
+    The labels of a row depend on each other: they are drawn with the same random number. About a
+    tenth of the rows has none.
+    """
+    p = model.predict(x, 200, 9).mean
+    odds = (p / (1 - p)) ** (1 / temperature)
+    return labeled(model, x, np.random.default_rng(seed).random((len(x), 1)) < odds / (1 + odds))
+
+
+def step_model(folder: Path) -> Path:
+    """Softmax of four logits at each of three steps of a row."""
+    said = Annotations(task="classification", labels=tuple("abcd"), passes=50)
+    return element_model(folder, "Softmax", said, "3, 4")
+
+
+def with_steps(model: Predictor, x: Array, seed: int) -> Labeled:
+    """Rows, and a label for each of their steps drawn from the probabilities of the model."""
+    p = model.predict(x, 200, 9).mean
+    drawn = (p.cumsum(axis=-1) < np.random.default_rng(seed).random((len(x), 1, 1))).sum(axis=-1)
+    return labeled(model, x, np.minimum(drawn, 3))
+
+
+def vector_model(folder: Path) -> Path:
+    """Three numbers, each of which a dropout may set to 0: the variance of x is x²/9."""
+    return element_model(folder, "Identity", Annotations(task="regression", passes=200), "3")

@@ -221,8 +221,12 @@ def test_calibration_is_the_same_every_time(class_path: Path) -> None:
             r"A coverage of 0\.99 needs 99 of those: at least 197 rows",
         ),
         ({"coverage": 0.9, "measure": "calibrated"}, "made by the calibration itself"),
-        ({"coverage": 0.9, "measure": "quantiles"}, "'quantiles' has 12 values of type float64"),
-        ({"coverage": 0.9, "measure": "label"}, "'label' has 1 values of type"),
+        (
+            {"coverage": 0.9, "measure": "quantiles"},
+            r"'quantiles' has values of shape \(4, 3\) and type float64",
+        ),
+        ({"coverage": 0.9, "measure": "quantiles:0.5"}, "has arguments; name one without"),
+        ({"coverage": 0.9, "measure": "label"}, r"'label' has values of shape \(\) and type <U1"),
         ({"target_risk": 0.1, "error_tolerance": 1.0}, "error_tolerance is of a regression"),
     ],
 )
@@ -239,6 +243,9 @@ def test_what_does_not_suit_is_refused(
     [
         ({"coverages": (0.9, 1.0)}, "coverages has 1; it must be above 0 and below 1"),
         ({"coverages": (0.9, 0.9)}, "coverages has one twice"),
+        ({"sets": ("lac", "raps")}, "sets has 'raps'; the methods are lac, aps"),
+        ({"intervals": ()}, "intervals has none; the methods are absolute, normalized, cqr"),
+        ({"sets": ("lac", "lac")}, "sets has one twice"),
         ({"target_risk": 0.0}, "target_risk is 0; it must be"),
         ({"target_risk": 0.1, "coverage": 0.9}, "both given"),
         ({"measure": "confidence"}, "without target_risk or coverage"),
@@ -276,15 +283,6 @@ def test_rows_that_trained_the_model_are_named(class_path: Path, tmp_path: Path)
     assert outcome.notes[0].startswith(wanted)
 
 
-def test_multilabel_classification_is_refused(class_path: Path, tmp_path: Path) -> None:
-    path = tmp_path / "model.onnx"
-    write_annotated(class_path, path, Annotations(task="multilabel_classification"))
-    model = models.loaded(path)
-    data = labeled(model, models.rows(20, 4, 25), np.ones((20, 4)))
-    with pytest.raises(InputError, match="'multilabel_classification' cannot be calibrated"):
-        fit(path, model, data, Asked())
-
-
 def test_what_makes_the_likelihood_worse_is_said(class_path: Path) -> None:
     model = models.loaded(class_path)
     data = models.with_labels(model, models.rows(200, 4, 26), 1.0, 27)
@@ -297,3 +295,51 @@ def test_what_makes_the_likelihood_worse_is_said(class_path: Path) -> None:
     outcome, _ = fitted(class_path, labeled(model, data.rows, targets))
     assert outcome.document.metrics.after["nll"] > outcome.document.metrics.before["nll"]
     assert "on these it is no better" in outcome.notes[-1]
+
+
+@pytest.mark.parametrize("methods", [("lac", "aps"), ("aps",)])
+def test_each_method_of_sets_has_rules_and_metrics(
+    class_path: Path, methods: tuple[SetMethod, ...]
+) -> None:
+    model = models.loaded(class_path)
+    data = models.with_labels(model, models.rows(400, 4, 25), 1.0, 26)
+    outcome, served = fitted(class_path, data, sets=methods)
+    document = outcome.document
+    assert [(one.method, one.coverage) for one in document.sets] == [
+        (method, coverage) for method in methods for coverage in (0.9, 0.95)
+    ]
+    held, after = halves(400)[1], document.metrics.after
+    for method in methods:
+        alone, _ = fitted(class_path, data, sets=method)
+        assert set(alone.document.sets) <= set(document.sets)
+        asked = {"prediction_set": {"method": method, "coverage": 0.95}}
+        inside = served.predict(data.rows, 50, 0, [asked]).measures["prediction_set"][held]
+        name = "set_size_0.95" if method == methods[0] else f"set_size_0.95_{method}"
+        assert inside.sum(axis=1).mean() == after[name]
+    plain = served.predict(data.rows, 50, 0).measures["prediction_set"][held]
+    assert plain.sum(axis=1).mean() == after["set_size_0.9"]
+
+
+def test_each_method_of_intervals_is_chosen_by_a_request(sum_path: Path) -> None:
+    data = models.with_noise(models.loaded(sum_path), models.rows(200, 3, 27), 1.0, 28)
+    outcome, served = fitted(sum_path, data, intervals=["cqr", "absolute"])
+    rules = outcome.document.intervals
+    assert [one.method for one in rules] == ["cqr", "cqr", "absolute", "absolute"]
+    asked = {"prediction_interval": {"method": "absolute", "coverage": 0.95}}
+    found = served.predict(data.rows, 200, 0, [asked])
+    low, high = np.moveaxis(found.measures["prediction_interval"], -1, 0)
+    np.testing.assert_allclose(high - low, 2 * rules[3].threshold)
+    assert {"mpiw_0.9", "mpiw_0.9_absolute"} <= outcome.document.metrics.after.keys()
+
+
+def test_all_methods_without_a_further_run_are_the_default(
+    class_path: Path, sum_path: Path
+) -> None:
+    labels = models.with_labels(models.loaded(class_path), models.rows(60, 4, 29), 1.0, 30)
+    numbers = models.with_noise(models.loaded(sum_path), models.rows(60, 3, 31), 1.0, 32)
+    sets = fitted(class_path, labels)[0].document.sets
+    intervals = fitted(sum_path, numbers)[0].document.intervals
+    assert [one.method for one in sets[::2]] == ["aps", "lac"]
+    assert [one.method for one in intervals[::2]] == ["normalized", "absolute"]
+    with pytest.raises(InputError, match="sets are of a classification; a regression has inter"):
+        fitted(sum_path, numbers, sets="lac")

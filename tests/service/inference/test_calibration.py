@@ -146,8 +146,8 @@ def test_a_regression_gets_noise_and_intervals(co2: Predictor) -> None:
     np.testing.assert_allclose(found.measures["total"], total, rtol=1e-12)
     ends = found.mean[..., None] + 1.5 * np.sqrt(total)[..., None] * [-1, 1]
     np.testing.assert_allclose(found.measures["prediction_interval"], ends, rtol=1e-12)
-    np.testing.assert_array_equal(found.measures["accept"], [[True], [False]])
-    assert found.measures["reason"].tolist() == [["std is at most 1"], ["std is above 1"]]
+    np.testing.assert_array_equal(found.measures["accept"], [True, False])
+    assert found.measures["reason"].tolist() == ["std is at most 1", "std is above 1"]
     with pytest.raises(InputError, match="the noise of the model's targets is not known"):
         co2.predict(YEARS, 200, 7, ["total"], calibrated=False)
 

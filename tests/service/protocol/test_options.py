@@ -137,5 +137,9 @@ def test_measure_text() -> None:
         "a:1:0.5",
         "a:2",
     ]
-    with pytest.raises(OptionError, match="give objects of one name and its argument"):
-        measure_text({"a": {"level": 1}})
+    named = {"a": {"level": 0.5, "method": "b", "other": None}}
+    assert measure_text(named) == "a:level=0.5:method=b"
+    with pytest.raises(OptionError, match="give objects of one name and its arguments"):
+        measure_text({"a": 1, "b": 2})
+    with pytest.raises(OptionError, match="argument 'levels' with several values; leave its name"):
+        measure_text({"a": {"levels": [1, 2]}})

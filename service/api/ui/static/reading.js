@@ -34,7 +34,8 @@ export function elementsOf(details, prediction, form) {
   const means = flat(prediction.mean);
   const intervals = prediction.interval && pairs(prediction.interval);
   const errors = prediction.standard_error && flat(prediction.standard_error);
-  const members = prediction.prediction_set && flat(prediction.prediction_set);
+  // Of several predictions for a row each has a set of its own, which are not shown.
+  const members = form === "classes" && prediction.prediction_set && flat(prediction.prediction_set);
   const calibrated = prediction.calibrated && flat(prediction.calibrated);
   const observed = observedIn(prediction);
   const found = means.map((mean, i) => ({

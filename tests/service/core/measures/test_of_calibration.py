@@ -12,15 +12,19 @@ from service.core.calibration import (
     ConformalSet,
     Selection,
 )
+from service.core.conformal import class_scores
 from service.core.entropy import entropy
 from service.core.measures import Facts, Needs, measures_of, read_measures
 from service.core.measures.accept import Accept
+from service.core.measures.base import Sampled
 from service.core.measures.calibrated import Calibrated
+from service.core.measures.facts import PerElement
 from service.core.measures.prediction_interval import PredictionInterval
-from service.core.measures.prediction_set import PredictionSet
+from service.core.measures.prediction_set import PredictionSet, members
 from service.core.measures.predictive_interval import PredictiveInterval
 from service.core.measures.quantiles import Quantiles
 from service.core.measures.reason import Reason
+from service.core.moments import Moments
 from service.errors import InputError
 from tests.service.core.measures.of_samples import measured
 
@@ -97,6 +101,96 @@ def test_cqr_moves_the_ends_of_the_interval_of_its_coverage() -> None:
     np.testing.assert_allclose(found, ends + np.array([0.1, 0.3]), rtol=1e-12)
 
 
+def labels_of(size: int, calibration: Calibration) -> Facts:
+    classes = np.array([("", f"label {number}") for number in range(size)])
+    return Facts(
+        *("y", (None, size), "multilabel_classification", PerElement()),
+        classes=classes,
+        calibration=calibration,
+    )
+
+
+def test_each_label_is_calibrated_by_itself() -> None:
+    p = RANDOM.uniform(0.01, 0.99, (20, 5, 3))
+    found = measured(Calibrated(), p, labels_of(3, Calibration(temperature=2.5)))
+    mean = p.mean(axis=0)
+    wanted = 1 / (1 + np.exp(-np.log(mean / (1 - mean)) / 2.5))
+    np.testing.assert_allclose(found, wanted, rtol=1e-12)
+
+
+def test_a_set_of_labels_has_those_of_a_large_probability() -> None:
+    sets = (ConformalSet("lac", 0.9, 0.3),)
+    p = np.array([[[0.9, 0.69, 0.1], [0.2, 0.71, 0.72]]] * 3)
+    facts = labels_of(3, Calibration(sets=sets))
+    found = measured(PredictionSet(), p, facts)
+    np.testing.assert_array_equal(found, [[True, False, False], [False, True, True]])
+    assert members(found, facts.members).tolist() == [["label 0"], ["label 1", "label 2"]]
+    assert members(found, None).tolist() == [[0], [1, 2]]
+    tempered = labels_of(3, Calibration(temperature=0.5, sets=sets))  # 0.69 becomes 0.83
+    np.testing.assert_array_equal(measured(PredictionSet(), p, tempered)[0], [True, True, False])
+
+
+def test_a_set_of_a_single_label_has_it_or_not() -> None:
+    facts = labels_of(1, Calibration(sets=(ConformalSet("lac", 0.9, 0.3),)))
+    found = measured(PredictionSet(), np.array([[[0.8], [0.2]]] * 3), facts)
+    np.testing.assert_array_equal(found, [[True], [False]])
+
+
+def test_each_prediction_of_a_row_has_a_set() -> None:
+    facts = replace(FACTS, shape=(None, 2, 4), classes=np.array(list("abcd")))
+    p = np.array([[[[0.5, 0.1, 0.3, 0.1], [0.1, 0.1, 0.1, 0.7]]]] * 3)
+    found = measured(PredictionSet(), p, facts)
+    assert members(found, facts.members).tolist() == [[["a", "c"], ["d"]]]
+
+
+@pytest.mark.parametrize(
+    ("asked", "rule"),
+    [
+        ("prediction_set", 0),
+        ("prediction_set:0.8", 1),
+        ("prediction_set:method=aps", 2),
+        ("prediction_set:coverage=0.8:method=aps", 3),
+        ({"prediction_set": {"method": "aps", "coverage": 0.8}}, 3),
+        ({"prediction_set": {"method": "lac", "coverage": None}}, 0),
+    ],
+)
+def test_the_first_rule_with_what_is_asked_for_is_used(asked: Any, rule: int) -> None:
+    rules = [("lac", 0.9, 0.4), ("lac", 0.8, 0.55), ("aps", 0.9, 0.85), ("aps", 0.8, 0.0)]
+    sets = tuple(ConformalSet(*one) for one in rules)  # type: ignore[arg-type]
+    p = np.array([[[0.6, 0.45, 0.15, 0.1]]] * 3)
+    p /= p.sum(axis=-1, keepdims=True)
+    facts = replace(FACTS, calibration=Calibration(sets=sets))
+    (bound,) = read_measures([asked], [facts])
+    found = bound.finalize(None, Sampled(Moments(3, p[0], 0 * p[0])), None)
+    wanted = class_scores(sets[rule].method, p[0]) <= sets[rule].threshold
+    np.testing.assert_array_equal(found, wanted)
+
+
+def test_the_rules_of_intervals_are_chosen_by_method() -> None:
+    rules = (ConformalInterval("normalized", 0.9, 2.0, 2.0), ConformalInterval("cqr", 0.9, 0, 0))
+    facts = of(Calibration(intervals=rules))
+    asked = {"prediction_interval": {"method": "cqr"}}
+    (bound,) = read_measures([asked], [facts])
+    assert bound.base is not None
+    assert (bound.base.name, bound.needs) == ("interval", Needs.SAMPLES)
+
+
+def test_a_row_is_accepted_by_its_least_certain_element() -> None:
+    p = np.array([[[0.9, 0.9, 0.9], [0.9, 0.5, 0.9]]] * 3)
+    for measure, threshold, at_most in (("predictive_entropy", 0.5, True), ("margin", 0.5, False)):
+        facts = labels_of(3, Calibration(selection=Selection(measure, threshold, at_most)))
+        np.testing.assert_array_equal(measured(Accept(), p, facts), [True, False])
+        good, bad = measured(Reason(), p, facts)
+        sides = ("at most", "above") if at_most else ("at least", "below")
+        assert (good, bad) == tuple(f"{measure} is {side} 0.5" for side in sides)
+
+
+def test_a_vector_is_accepted_if_no_element_varies_more_than_the_threshold() -> None:
+    facts = of(Calibration(selection=Selection("std", 2.0, at_most=True)))
+    samples = np.stack([TARGETS[:, 0] * [0.1, 0.1], TARGETS[:, 0] * [0.1, 10]], axis=1)
+    np.testing.assert_array_equal(measured(Accept(), samples, facts), [True, False])
+
+
 def test_half_of_the_rows_are_at_most_the_median() -> None:
     accepted = measured(Accept(), PROBABILITIES, FACTS)
     threshold = SETS.selection.threshold if SETS.selection else np.nan
@@ -125,9 +219,15 @@ def test_the_state_of_a_measure_is_kept_once() -> None:
 
 
 def test_a_coverage_that_was_not_fitted_is_refused() -> None:
-    message = r"gives 'prediction_set' coverage 0.7; it takes one of .* calibration, \[0.9, 0.6\]"
-    with pytest.raises(InputError, match=message):
+    known = "it takes one of the model's calibration: lac 0.9, aps 0.6"
+    with pytest.raises(InputError, match=f"gives 'prediction_set' coverage 0.7; {known}"):
         read_measures([{"prediction_set": 0.7}], [FACTS])
+    with pytest.raises(InputError, match=f"coverage 0.6 and method lac; {known}"):
+        read_measures([{"prediction_set": {"coverage": 0.6, "method": "lac"}}], [FACTS])
+    with pytest.raises(InputError, match=r"'prediction_set' method 'cqr'; it takes one of \['lac'"):
+        read_measures(["prediction_set:method=cqr"], [FACTS])
+    with pytest.raises(InputError, match="gives 'prediction_set' 'coverage' twice; it takes"):
+        read_measures(["prediction_set:coverage=0.9:coverage=0.6"], [FACTS])
 
 
 @pytest.mark.parametrize("given", [[0.9], "all", True, 1.5])

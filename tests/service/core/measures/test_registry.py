@@ -77,7 +77,11 @@ CASES = {
         Facts(
             *("y", SHAPE, "multilabel_classification", PerElement()),
             classes=np.array([("", label) for label in LABELS]),
-            calibration=Calibration(selection=Selection("confidence", 0.7, at_most=False)),
+            calibration=Calibration(
+                temperature=2.0,
+                sets=(ConformalSet("lac", 0.9, 0.7),),
+                selection=Selection("confidence", 0.7, at_most=False),
+            ),
         ),
         {"y": np.concatenate([simplex(2), simplex(2)], axis=-1)},
     ),

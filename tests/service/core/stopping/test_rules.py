@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 
+from service.core.calibration import Calibration, Selection
 from service.core.measures import Facts
 from service.core.measures.bound import Source
 from service.core.measures.facts import PerElement, View
@@ -177,3 +178,52 @@ def test_an_output_without_classes_is_not_decided() -> None:
     outputs = [Facts(name, (None, 2), "classification", view) for name, view in views.items()]
     found = read_rule(AdaptivePasses.of_text("decide=predicted_class"), outputs)
     assert set(stops(found, y=y, z=np.tile([[0.0], [1.0]], (1000, 5)))[0]) == {20}
+
+
+def accepting(chosen: Selection, elements: int) -> Facts:
+    """Of a multi-label output."""
+    calibration = Calibration(selection=chosen)
+    shape, view = (None, elements), PerElement()
+    return Facts("y", shape, "multilabel_classification", view, calibration=calibration)
+
+
+@pytest.mark.parametrize("measure", ["predictive_entropy", "confidence"])
+def test_a_row_is_settled_by_one_element_that_certainly_is_not_accepted(measure: str) -> None:
+    """The second label of two rows is on the threshold."""
+    at_most = measure == "predictive_entropy"
+    limit = -0.2 * math.log(0.2) - 0.8 * math.log(0.8) if at_most else 0.8
+    sure, even = np.full(2000, 0.99), np.tile([0.4, 0.6], 1000)
+    near = np.tile([0.1, 0.3], 1000)
+    rows = [[sure, sure], [sure, near], [even, near]]
+    y = np.moveaxis(np.array(rows), -1, 0)
+    asked = AdaptivePasses.of_text("max=640,decide=accept")
+    found = read_rule(asked, [accepting(Selection(measure, limit, at_most), 2)])
+    passes, settled = stops(found, y=y)
+    assert settled.tolist() == [True, False, True]
+    assert passes[[0, 2]].max() <= 40
+
+
+def test_wrong_rejections_of_many_labels_are_rarer_than_the_confidence_says() -> None:
+    """Each of 60 labels is a little more certain than the threshold."""
+    runs, facts = 500, accepting(Selection("confidence", 0.79, at_most=False), 60)
+    y = np.random.default_rng(2).uniform(0.7, 0.9, (320, runs, 60)).astype(np.float32)
+    asked = AdaptivePasses.of_text("max=320,decide=accept,confidence=0.9")
+    found = read_rule(asked, [facts])
+    passes, settled = stops(found, y=y)
+    means = y.cumsum(axis=0)[passes - 1, np.arange(runs)] / passes[:, None]
+    wrong = np.count_nonzero(settled & (means < 0.79).any(axis=1))
+    assert wrong <= 0.1 * runs + SIGMAS * math.sqrt(0.1 * 0.9 * runs)
+
+
+def test_inner_masks_of_a_pass_are_no_passes_of_an_acceptance() -> None:
+    """Ten equal samples of each pass say no more than one."""
+    once = np.random.default_rng(3).uniform(0.5, 0.9, (640, 200, 1))
+    facts = accepting(Selection("confidence", 0.69, at_most=False), 1)
+    met = {}
+    for inner in (1, 10):
+        found = read_rule(AdaptivePasses.of_text("decide=accept"), [facts], inner)
+        samples = np.repeat(once, inner, axis=0)
+        running = Running.start("y", samples, found.measures, inner=inner).add(samples)
+        met[inner] = found.settled({"y": running})
+    np.testing.assert_array_equal(met[1], met[10])
+    assert 0 < met[1].sum() < 100

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 from service.core.calibration import ConformalInterval, IntervalMethod, SetMethod
 from service.core.conformal import class_scores, interval_scores, widened
-from service.fitting.conformal import outwards, set_scores, sets, threshold
+from service.fitting.conformal import label_scores, outwards, set_scores, sets, threshold
 
 Array = np.ndarray[Any, Any]
 
@@ -149,3 +149,41 @@ def test_sets_cover_over_many_splits(method: SetMethod) -> None:
     assert covered >= binom.ppf(1e-7, splits, coverage)
     if method == "lac":
         assert covered <= binom.ppf(1 - 1e-7, splits, coverage + 1 / (rows + 1))
+
+
+def test_the_score_of_a_row_is_the_largest_of_its_labels_or_predictions() -> None:
+    p = np.array([[0.9, 0.4, 0.7], [0.2, 0.3, 0.8]])
+    flags = np.array([[True, False, True], [False, False, False]])
+    np.testing.assert_allclose(label_scores(p, flags), [0.3, 0.0])
+    steps = np.array([[[0.9, 0.1], [0.4, 0.6]]])
+    np.testing.assert_allclose(set_scores("lac", steps, np.array([[0, 1]])), [0.4])
+
+
+def test_one_label_for_each_row_has_the_scores_of_a_class() -> None:
+    p, y = classified(200, 6)
+    np.testing.assert_array_equal(
+        label_scores(p, np.eye(4, dtype=bool)[y]), set_scores("lac", p, y)
+    )
+
+
+def flagged(rows: int, seed: int) -> tuple[Array, Array]:
+    """Probabilities of four labels, sharper than they should be, and dependent labels."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(-1, 2, (rows, 4))
+    true = 1 / (1 + np.exp(-logits))
+    shared, own = rng.random((rows, 1)), rng.random((rows, 4))
+    flags = np.where(rng.random((rows, 1)) < 0.5, shared, own) < true
+    return 1 / (1 + np.exp(-1.5 * logits)), flags
+
+
+@pytest.mark.parametrize("coverage", [0.8, 0.9])
+def test_sets_hold_all_labels_over_many_splits(coverage: float) -> None:
+    splits, rows = 3000, 60
+    p, flags = flagged(splits * (rows + 1), 7)
+    assert 0.1 < (~flags.any(axis=1)).mean() < 0.6
+    scores = label_scores(p, flags).reshape(splits, rows + 1)
+    at = np.array([threshold(part[1:], coverage) for part in scores])
+    first = np.arange(splits) * (rows + 1)
+    covered = ((1 - p[first] <= at[:, None]) | ~flags[first]).all(axis=1).sum()
+    assert covered >= binom.ppf(1e-7, splits, coverage)
+    assert covered <= binom.ppf(1 - 1e-7, splits, coverage + 1 / (rows + 1))
