@@ -200,6 +200,9 @@ def _read_example(path: Path | None) -> Any:
 
 
 def _report(path: Path, manifest: Manifest, as_json: bool) -> None:
+    from service.cli.outdated import warn_of_calibration
+
+    warn_of_calibration(path)
     if as_json:
         print(manifest.model_dump_json(indent=2))
         return

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Browser, ViewportSize
 
-from models.zoo.data import co2_series, digits_halves
+from models.zoo.data import co2_splits, digits_halves
 from scripts.browser import NEEDED, installed_browser, launched
 from scripts.evaluate_demo_models import STORE, rotated
 
@@ -32,17 +32,13 @@ SCREENSHOTS = (
 
 
 def write_data(folder: Path) -> None:
-    """Rows of both models, and rows that are unlike those of their training.
-
-    Those of `digits` neither trained nor calibrated it. `co2` was trained on all weeks that there
-    are: its report is of each fourth of them.
-    """
+    """Rows that neither trained nor calibrated the models, and rows that are unlike these."""
     _, digits = digits_halves()
-    year, ppm = co2_series()
+    year, ppm = co2_splits().test
     beyond = np.linspace(2005, 2025, 400, dtype=np.float32)[:, None]
     np.savez(folder / "digits.npz", x=digits.x, y=digits.y)
     np.savez(folder / "digits-rotated.npz", x=rotated(digits.x, 90))
-    np.savez(folder / "co2.npz", x=year[::4], y=ppm[::4])
+    np.savez(folder / "co2.npz", x=year, y=ppm)
     np.savez(folder / "co2-after-2005.npz", x=beyond)
 
 

@@ -18,9 +18,10 @@ from rich.table import Table
 from scipy.ndimage import rotate
 
 from mcdropout import evaluate
-from models.zoo.data import co2_series, digits_splits
+from models.zoo.data import co2_series, co2_splits, digits_splits
 from service import Predictor, load_model
 from service.evaluation.document import Estimate
+from service.evaluation.metrics.regression import inside
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -45,10 +46,16 @@ class DigitsReport:
 
 @dataclass(frozen=True)
 class Co2Report:
-    """Standard deviation of `co2` beyond the data, relative to its median inside."""
+    """Standard deviation of `co2` beyond the data, and what its calibration makes of it.
+
+    Inside the data are the weeks of the test split.
+    """
 
     median_inside: float  # ppm
-    ratio_beyond: dict[int, float]  # years after the last measurement to ratio
+    ratio_beyond: dict[int, float]  # years after the last measurement to ratio to that
+    covered: float  # share of the weeks in their prediction intervals
+    accepted: float  # share of the weeks
+    accepted_beyond: dict[int, bool]  # years after the last measurement
 
 
 def demo_model(name: str) -> Predictor:
@@ -122,18 +129,23 @@ def evaluate_digits(model: Predictor) -> DigitsReport:
 
 
 def evaluate_co2(model: Predictor) -> Co2Report:
-    """Compare five and ten years beyond the data with the range inside."""
-    year, _ = co2_series()
-    inside = np.sqrt(model.predict(year[::10], PASSES, SEED).variance)
-    beyond = year[-1] + np.array(YEARS_BEYOND, np.float32)[:, None]
-    outside = np.sqrt(model.predict(beyond, PASSES, SEED).variance)
-    median = float(np.median(inside))
+    """Compare five and ten years beyond the data with weeks inside that chose nothing.
+
+    Args:
+        model: with its calibration.
+    """
+    year, ppm = co2_splits().test
+    beyond = co2_series().year[-1] + np.array(YEARS_BEYOND, np.float32)[:, None]
+    near, far = (model.predict(x, PASSES, SEED) for x in (year, beyond))
+    median = float(np.median(np.sqrt(near.variance)))
+    ratios = np.sqrt(far.variance[:, 0]) / median
+    ends = near.measures["prediction_interval"]
     return Co2Report(
         median_inside=median,
-        ratio_beyond={
-            years: float(std / median)
-            for years, std in zip(YEARS_BEYOND, outside[:, 0], strict=True)
-        },
+        ratio_beyond=dict(zip(YEARS_BEYOND, ratios.tolist(), strict=True)),
+        covered=float(inside(ends[..., 0], ends[..., 1], ppm).mean()),
+        accepted=float(near.measures["accept"].mean()),
+        accepted_beyond=dict(zip(YEARS_BEYOND, far.measures["accept"][:, 0].tolist(), strict=True)),
     )
 
 
@@ -190,7 +202,7 @@ def main(
 ) -> None:
     """Print and draw how well the uncertainty of the demo models indicates errors."""
     digits_model, co2_model = demo_model("digits"), demo_model("co2")
-    digits, co2 = evaluate_digits(digits_model), evaluate_co2(co2_model)
+    digits, co2 = evaluate_digits(digits_model), evaluate_co2(load_model(_file("co2")))
     table = Table("model", "what", "value", title=f"{PASSES} passes, seed {SEED}")
     table.add_row("digits", "accuracy of the mean on 450 test images", _said(digits.accuracy, 4))
     table.add_row("", f"AUROC of entropy for its {digits.errors} errors", _said(digits.auroc, 3))
@@ -199,6 +211,9 @@ def main(
     table.add_row("co2", "median std inside the data (ppm)", f"{co2.median_inside:.3f}")
     for years, ratio in co2.ratio_beyond.items():
         table.add_row("", f"std {years} years beyond, against that", f"{ratio:.2f}")
+    table.add_row("", "coverage of its 90 % intervals on test weeks", f"{co2.covered:.3f}")
+    beyond = (f"{done} {years} years beyond" for years, done in co2.accepted_beyond.items())
+    table.add_row("", "accepted test weeks", ", ".join((f"{co2.accepted:.3f}", *beyond)))
     Console().print(table)
     if figures:
         figures.mkdir(parents=True, exist_ok=True)

@@ -85,6 +85,8 @@ def wide_range(page: Page) -> None:
         field.fill(value)
         field.press("Enter")
         field.blur()
+    drawn = f".band-table tr:last-child td:first-child data[value='{value}']"
+    page.wait_for_selector(drawn, state="attached")
     settled(page)
 
 

@@ -17,7 +17,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from models.export import export_model
 from models.export.source import file_sha256
 from models.zoo import co2, digits
-from service.manifest import Source
+from service.annotations import Annotations
+from service.calibration.fingerprint import fingerprint, row_hashes
+from service.cli.annotated_copy import write_annotated
+from service.manifest import DataReference, Source
 
 ROOT = Path(__file__).resolve().parent.parent
 ZOO: dict[str, ModuleType] = {"digits": digits, "co2": co2}
@@ -31,7 +34,7 @@ def keras_file(name: str) -> Path:
 def export_demo(name: str, path: Path) -> Any:
     """Export the trained demo model `name` to `path`; returns its manifest."""
     module, source = ZOO[name], keras_file(name)
-    return export_model(
+    exported = export_model(
         keras.saving.load_model(source, compile=False),
         path,
         task=module.TASK,
@@ -40,6 +43,14 @@ def export_demo(name: str, path: Path) -> Any:
         measures=(),  # the examples of the documentation name their measures
         source=Source(kind="file", name=source.name, sha256=file_sha256(source)),
     )
+    said = Annotations(training_data=training_data(name, exported.inputs[0].name))
+    return write_annotated(path, path, said).manifest
+
+
+def training_data(name: str, column: str) -> DataReference:
+    """The fingerprint of the rows that trained the demo model `name`, of its input `column`."""
+    rows = ZOO[name].training_rows()
+    return fingerprint(f"the training split of {name}", row_hashes({column: rows}))
 
 
 def train_demo(name: str, progress: Progress) -> None:

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from models.zoo.data import co2_series, digits_splits
-from scripts.evaluate_demo_models import SEED, demo_model, rotated, uncertainty
-from service import Predictor
+from models.zoo.data import Series, co2_splits, digits_splits
+from scripts.evaluate_demo_models import SEED, STORE, demo_model, rotated, uncertainty
+from service import Predictor, load_model
 from service.protocol.options import SAMPLINGS, Sampling
 
 matplotlib.use("Agg")
@@ -36,8 +36,6 @@ GRID = (40, 80, 160, 320, 640, 1280)
 REPEATS = 60
 #: Passes over all seeds for the bias of few passes.
 BIAS_PASSES = 8192
-#: Quantile of the normal distribution for a central interval of 90 %.
-Z90 = 1.6449
 YEARS = np.arange(2002, 2012, dtype=np.float32)[:, None]
 
 
@@ -87,13 +85,13 @@ def monte_carlo_errors(
 
 @dataclass(frozen=True)
 class Intervals:
-    """Central intervals of 90 % for the weekly measurements of co2.
+    """Central intervals of 90 % for weekly measurements of co2.
 
     Attributes:
         mean: (weeks,) of the passes.
         of_mean: (2, weeks) lower and upper end over the passes.
         of_target: (2, weeks) with the noise of the measurements.
-        noise: standard deviation of the measurements around the mean, ppm.
+        noise: standard deviation of that noise, ppm.
     """
 
     mean: Array
@@ -102,14 +100,14 @@ class Intervals:
     noise: float
 
 
-def co2_intervals(model: Predictor, year: Array, ppm: Array) -> Intervals:
-    """Intervals over the passes, and with the noise that the training data shows."""
-    found = model.predict(year, PASSES // 4, SEED, [{"interval": 0.9}])
-    mean, variance = found.mean[:, 0], found.variance[:, 0]
-    noise = float(np.mean((ppm[:, 0] - mean) ** 2))
-    half = Z90 * np.sqrt(variance + noise)
-    of_mean = found.measures["interval"][:, 0].T
-    return Intervals(mean, of_mean, np.stack([mean - half, mean + half]), np.sqrt(noise))
+def co2_intervals(year: Array) -> Intervals:
+    """Intervals over the passes, and with the noise that the model's calibration knows."""
+    names = ("interval", "predictive_interval")
+    asked = [{name: 0.9} for name in names] + ["aleatoric"]
+    found = load_model(STORE / "co2" / "1" / "model.onnx").predict(year, PASSES // 4, SEED, asked)
+    of_mean, of_target = (found.measures[name][:, 0].T for name in names)
+    noise = float(np.sqrt(found.measures["aleatoric"][0, 0]))
+    return Intervals(found.mean[:, 0], of_mean, of_target, noise)
 
 
 def share_inside(ends: Array, values: Array) -> float:
@@ -144,10 +142,10 @@ def plot_errors(errors: ErrorsBy, path: Path) -> None:
     plt.close(figure)
 
 
-def plot_intervals(year: Array, ppm: Array, found: Intervals, path: Path) -> None:
+def plot_intervals(weeks: Series, found: Intervals, path: Path) -> None:
     """Interval over the passes, and with noise, from 1990 on."""
-    shown = year[:, 0] >= 1990
-    x = year[shown, 0]
+    shown = weeks.year[:, 0] >= 1990
+    x = weeks.year[shown, 0]
     figure, axes = plt.subplots(figsize=(9, 4), layout="constrained")
     for ends, color, text in (
         (found.of_target, GREEN, "90 % interval of a measurement (with noise)"),
@@ -155,7 +153,7 @@ def plot_intervals(year: Array, ppm: Array, found: Intervals, path: Path) -> Non
     ):
         axes.fill_between(x, *ends[:, shown], color=color, alpha=0.3, lw=0, label=text)
     axes.plot(x, found.mean[shown], color=BLUE, label="mean of the passes")
-    axes.plot(x, ppm[shown, 0], ".", color=BLACK, markersize=2, label="weekly measurements")
+    axes.plot(x, weeks.ppm[shown, 0], ".", color=BLACK, markersize=3, label="weeks of the test")
     axes.set(xlabel="year", ylabel="CO₂ over Mauna Loa (ppm)", xlim=(x[0], x[-1]))
     axes.legend(loc="upper left")
     figure.savefig(path, dpi=110)
@@ -201,19 +199,19 @@ def main(
         for name, (model, x, column) in given.items()
         for sampling in SAMPLINGS
     }
-    year, ppm = co2_series()
-    intervals = co2_intervals(co2, year, ppm)
+    weeks = co2_splits().test
+    intervals = co2_intervals(weeks.year)
     console = Console()
     console.print(digits_table(digits, test.x, test.y))
     console.print(bias_table(digits, images))
     console.print(error_table(errors))
-    console.print(interval_table(intervals, ppm[:, 0]))
+    console.print(interval_table(intervals, weeks.ppm[:, 0]))
     console.print(rate_table(co2))
     console.print(stopping_table(digits, test.x))
     if figures is None:
         return
     plot_errors(errors, figures / "passes.png")
-    plot_intervals(year, ppm, intervals, figures / "interval.png")
+    plot_intervals(weeks, intervals, figures / "interval.png")
     entropy = digits.predict(test.x, PASSES // 10, SEED, ["predictive_entropy"])
     row = int(entropy.measures["predictive_entropy"].argmax())
     both = np.argsort(entropy.mean[row])[::-1][:2]

@@ -37,6 +37,8 @@ UNSEEN = {
 
 V1, V2 = "/v1/models/digits:predict", "/v2/models/digits/infer"
 CO2 = "/v1/models/co2:predict"
+#: A request without the noise that the calibration knows.
+PLAIN = {"instances": [[1.0]], "calibrated": False}
 ROW = [4.0] * 64
 X = np.full((1, 64), 4, np.float32)
 LONG = {"instances": [ROW] * 4, "passes": 200_000}
@@ -258,7 +260,7 @@ CASES = [
     v1("seed is", seed=-1),
     Case("a model of task", CO2, {"instances": [[1.0]], "measures": ENTROPY}),
     odd("has no labels", "unlabeled", (ROW,), measures=["label"]),
-    Case("noise of the model's targets", CO2, {"instances": [[1.0]], "measures": ["total"]}),
+    Case("noise of the model's targets", CO2, PLAIN | {"measures": ["total"]}),
     odd("and this model has no output", "bare", FOUR, measures=["deterministic"]),
     odd("names …, and the model has no calibration", "unlabeled", (ROW,), measures=["accept"]),
     odd("measures names …, and the model's calibration has no", "fitted", (ROW,), **SET),

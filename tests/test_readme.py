@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import SecretStr
 from typer.testing import CliRunner
@@ -69,8 +70,11 @@ def test_request_gives_the_shown_answer(server: LocalServer) -> None:
     rows, rows_shown = found.pop("predictions"), shown.pop("predictions")
     assert found == shown
     for row, row_shown in zip(rows, rows_shown, strict=True):
+        assert list(row) == list(row_shown)
+        for key in ("accept", "reason"):
+            assert row.pop(key) == row_shown.pop(key)
         for key, values in row_shown.items():
-            assert row[key] == pytest.approx(values, rel=1e-4)
+            np.testing.assert_allclose(row[key], values, rtol=1e-4)
 
 
 def test_stream_gives_estimates_and_the_answer_last(server: LocalServer) -> None:

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from models.zoo.data import Series, co2_series
+from models.zoo.data import Series, co2_splits
 
 EPOCHS = 400
 TASK = "regression"
@@ -24,10 +24,10 @@ def build(width: int = 320, weeks: Series | None = None) -> keras.Model:
 
     Args:
         width: of each hidden layer.
-        weeks: the data; None: all there are.
+        weeks: the data; None: those of the training split.
     """
     layers = keras.layers
-    year, ppm = weeks or co2_series()
+    year, ppm = weeks or co2_splits().train
     decay = keras.regularizers.L2(1e-6)
     hidden = [
         layer
@@ -60,10 +60,10 @@ def train(
     Args:
         epochs: over the weeks.
         callbacks: of Keras.
-        weeks: that it may see; None: all there are.
+        weeks: that it may see; None: those of the training split.
     """
     keras.utils.set_random_seed(0)
-    year, ppm = weeks or co2_series()
+    year, ppm = weeks or co2_splits().train
     model = build(weeks=weeks)
     steps = epochs * -(-len(year) // _BATCH)
     variance = float(ppm.var())
@@ -74,6 +74,11 @@ def train(
     )
     model.fit(year, ppm, batch_size=_BATCH, epochs=epochs, callbacks=callbacks or [], verbose=0)
     return model
+
+
+def training_rows() -> NDArray[np.float32]:
+    """(weeks, 1) decimal years that the shipped model was trained with."""
+    return co2_splits().train.year
 
 
 def example() -> NDArray[np.float32]:

@@ -23,6 +23,14 @@ class Series(NamedTuple):
     ppm: NDArray[np.float32]
 
 
+class Weeks(NamedTuple):
+    """A series, divided; each part in the order of time."""
+
+    train: Series
+    valid: Series
+    test: Series
+
+
 def digits_splits() -> tuple[Split, Split]:
     """scikit-learn's copy of the UCI optical recognition of handwritten digits.
 
@@ -61,3 +69,16 @@ def co2_series() -> Series:
     return Series(
         np.asarray(year, np.float32)[:, None], np.asarray(record.values, np.float32)[:, None]
     )
+
+
+def co2_splits() -> Weeks:
+    """The weeks of `co2_series`: 60 % train the model, 20 % calibrate it, and 20 % test it.
+
+    They are drawn at random over the whole record, so that the parts are exchangeable, which is
+    what the guarantees of a calibration need.
+    """
+    series = co2_series()
+    weeks = len(series.year)
+    order = np.random.default_rng(0).permutation(weeks)
+    parts = np.split(order, [round(0.6 * weeks), round(0.8 * weeks)])
+    return Weeks(*(Series(*(values[np.sort(part)] for values in series)) for part in parts))

@@ -53,6 +53,11 @@ def train(epochs: int = EPOCHS, callbacks: list[Any] | None = None) -> keras.Mod
     return model
 
 
+def training_rows() -> NDArray[np.float32]:
+    """(images, 64) that the shipped model was trained with."""
+    return digits_splits()[0].x
+
+
 def example() -> NDArray[np.float32]:
     """A few images for the export's checks; the first becomes the manifest's example."""
     return digits_splits()[1].x[:8]

@@ -3,8 +3,8 @@
     python -m scripts.calibration --figures docs/images
 
 Each division calibrates with half of the held-out rows and tests with the other half; predictions
-are computed once. `co2` as it ships was trained with every week of its record, so that the same
-network is trained again without some of them, which needs the exporter's TensorFlow.
+are computed once. `co2` as it ships knows its whole record. To see what becomes of intervals beyond
+the data, the same network is trained with the first decades, which needs the exporter's TensorFlow.
 """
 
 from pathlib import Path

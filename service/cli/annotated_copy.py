@@ -57,7 +57,8 @@ def write_annotated(
     folders = source.resolve().parent, target.resolve().parent
     with _copies(data_files(model), *folders), draft_of(target.resolve()) as draft:
         draft.write_bytes(model.SerializeToString())
-        return load_model(draft, activate_dropout=activate_dropout)
+        # A calibration beside the target is that of the file before.
+        return load_model(draft, activate_dropout=activate_dropout, on_misfit="ignore")
 
 
 def _described(

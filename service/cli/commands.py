@@ -231,6 +231,7 @@ def annotate(
 
         from service.cli import inspection
         from service.cli.annotated_copy import write_annotated
+        from service.cli.outdated import warn_of_calibration
         from service.cli.training_data import with_training_data
         from service.draft import require_writable
 
@@ -243,6 +244,7 @@ def annotate(
         require_writable(to, force)
         model = write_annotated(file, to, annotations, activate_dropout=activate_dropout)
         Console(markup=False, emoji=False).print(inspection.description(model.manifest))
+        warn_of_calibration(to)
     typer.echo(f"wrote {to}", err=True)
 
 

@@ -32,6 +32,7 @@ def with_training_data(
     """
     if data is None:
         return said
-    found = read_unlabeled(data, load_model(model, activate_dropout=activate_dropout), target)
+    loaded = load_model(model, activate_dropout=activate_dropout, on_misfit="ignore")
+    found = read_unlabeled(data, loaded, target)
     reference = fingerprint(data.name, row_hashes(found.rows))
     return said.model_copy(update={"training_data": reference})

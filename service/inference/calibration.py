@@ -1,6 +1,5 @@
 """The calibration beside a model file, and whether it fits the model."""
 
-import logging
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -17,8 +16,6 @@ from service.inference.runner import Draws
 
 #: What is done with a calibration that does not fit its model.
 OnMisfit: TypeAlias = Literal["refuse", "ignore"]
-
-log = logging.getLogger("mcdropout")
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,6 @@ def find_calibration(artifact: Artifact, plan: Plan, on_misfit: OnMisfit) -> Fou
     except ArtifactError as error:
         if on_misfit == "refuse":
             raise
-        log.warning("%s The model is served without its calibration.", error)
         return FoundCalibration(ignored=str(error))
 
 

@@ -31,7 +31,8 @@ def load_model(
         limits: of each request.
         activate_dropout: activate dropout that the file keeps off.
         max_bytes: maximum size of the file, including data files with its weights.
-        on_misfit: "ignore": a calibration that is not of this model is not applied.
+        on_misfit: "ignore": a calibration that is not of this model is not applied; the predictor's
+            `calibration.ignored` says why.
         calibrated: default of `Options.calibrated`.
 
     Raises:

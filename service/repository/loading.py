@@ -10,7 +10,6 @@ from pathlib import Path
 
 from service.errors import MCDropoutError, ModelError
 from service.graph.plan import Layout
-from service.inference.planner import PlanReport
 from service.inference.predictor import Predictor
 from service.repository.scan import Files
 from service.repository.versions import State, Version
@@ -80,7 +79,7 @@ def load_version(load: Load, path: Path, files: Files, before: Version) -> Versi
         reason = f"{path} could not be loaded: {error}"
     else:
         log.info("model %s%s is ready", name, numbered)
-        _warn(before, predictor.planned.report)
+        _warn(before, predictor)
         return Version(name, before.number, State.READY, predictor=predictor, files=files)
     if before.predictor is None:
         log.error("model %s%s failed: %s", name, numbered, reason)
@@ -90,8 +89,14 @@ def load_version(load: Load, path: Path, files: Files, before: Version) -> Versi
     return replace(before, reason=reason, tried=files)
 
 
-def _warn(version: Version, report: PlanReport) -> None:
+def _warn(version: Version, predictor: Predictor) -> None:
     """Log properties of a ready model that a user would not expect."""
+    report = predictor.planned.report
+    if ignored := predictor.calibration.ignored:
+        log.warning(
+            "model %s%s is served without its calibration: %s",
+            *(version.name, version.numbered, ignored),
+        )
     if report.dead:
         log.warning(
             "model %s%s: these dropout nodes are off in its file and stay off: %s. "

@@ -5,9 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from service import load_model
+from service.calibration.fingerprint import fingerprint, row_hashes
 from tests.conftest import ROOT
 
 SCRIPT = ROOT / "scripts" / "export_keras.py"
@@ -79,6 +81,30 @@ def test_custom_objects_and_lambdas_are_loaded_on_request(tmp_path: Path) -> Non
     assert ended.returncode == 0, ended.stderr
     assert f"{sys.executable} -m mcdropout serve --models .\n" in ended.stderr
     assert "curl http://127.0.0.1:8000/v1/models/mine:predict" in ended.stderr
+
+
+@pytest.mark.slow
+def test_training_data_leave_their_fingerprint_and_an_old_calibration_is_told(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "mine.py").write_text(
+        "import keras\n"
+        "def build():\n"
+        "    layers = [keras.Input((2,), name='x'), keras.layers.Dropout(.5)]\n"
+        "    return keras.Sequential([*layers, keras.layers.Dense(1)])\n"
+    )
+    x = np.random.default_rng(1).normal(size=(30, 2))
+    np.savez(tmp_path / "train.npz", x=x, y=np.zeros(30))
+    old = tmp_path / "mine" / "1" / "calibration.json"
+    old.parent.mkdir(parents=True)
+    old.write_text("{}")
+    arguments = ("mine:build", "--output", "mine/1", "--training-data", "train.npz")
+    ended = export(*arguments, cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert "warning: mine/1/calibration.json was not fitted to the new file." in ended.stderr
+    old.unlink()
+    found = load_model(tmp_path / "mine" / "1" / "model.onnx").manifest.training_data
+    assert found == fingerprint("train.npz", row_hashes({"x": x.astype(np.float32)}))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Options, running estimates, and errors in the server's words."""
 
+import json
 from typing import Any
 
 import pytest
@@ -73,6 +74,22 @@ def test_error_of_a_rule_stands_beside_the_passes(screen: Screen) -> None:
     note = screen.option("passes").get_by_role("alert")
     note.wait_for()
     assert "tolerance" in note.inner_text()
+
+
+def test_noise_that_only_the_calibration_knows_is_asked_for_with_it(screen: Screen) -> None:
+    def asked(scale: str) -> dict[str, Any]:
+        """About the row; a question about the range has no such measure."""
+        with screen.page.expect_request(
+            lambda request: "standard_error" in (request.post_data or "")
+        ) as sent:
+            screen.set("rate_scale", scale)
+        return dict(json.loads(sent.value.post_data or ""))
+
+    other, own = asked("0.5"), asked("1")
+    assert "calibrated" not in other
+    assert "total" not in other["measures"]
+    assert own["calibrated"] is True
+    assert "total" in own["measures"]
 
 
 def test_reproduce_gives_the_same_answer(screen: Screen) -> None:

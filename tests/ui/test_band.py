@@ -13,7 +13,7 @@ LEVELS = [0.05, 0.25, 0.75, 0.95]
 
 
 def shown(screen: Screen) -> list[list[float]]:
-    """Year, mean, and the ends of the band, as the table below the plot has them."""
+    """Year, mean, and the ends of band and interval, as the table below the plot has them."""
     read = "rows => rows.map(row => [...row.querySelectorAll('data')].map(x => Number(x.value)))"
     found: list[list[float]] = screen.page.locator(".band-table tbody tr").evaluate_all(read)
     return found
@@ -55,14 +55,23 @@ def test_band_grows_beyond_the_data_as_the_api_says(screen: Screen) -> None:
         expected = screen.ask(
             "co2", [[year] for year, *_ in rows], measures=[{"quantiles": LEVELS}]
         )
-        for (_, mean, low, high), prediction in zip(rows, expected, strict=True):
+        for (_, mean, low, high, *observed), prediction in zip(rows, expected, strict=True):
             levels = prediction["quantiles"][0]
             assert (mean, low, high) == (prediction["mean"][0], levels[0], levels[3])
-    (widest,) = [max(high - low for *_, low, high in rows) for rows in (beyond,)]
-    assert widest > 5 * max(high - low for *_, low, high in inside)
+            assert observed == prediction["prediction_interval"][0]
+    widest = max(high - low for _, _, low, high, *_ in beyond)
+    assert widest > 5 * max(high - low for _, _, low, high, *_ in inside)
     assert screen.value("[data-wide]") == pytest.approx(widest)
     assert screen.page.get_attribute("[data-wide]", "data-wide") == "2080"
     assert "times as wide" in screen.page.inner_text(".verdict")
+    assert "as calibrated" in screen.page.inner_text(".band .legend")
+
+
+def test_band_of_an_answer_without_calibration_has_no_interval(screen: Screen) -> None:
+    screen.set("rate_scale", 0.5)
+    screen.settle()
+    screen.until(lambda: {len(row) for row in shown(screen)} == {4})
+    assert "calibrated" not in screen.page.inner_text(".band .legend")
 
 
 def test_plot_is_dragged_to_another_range_and_clicked_for_a_value(screen: Screen) -> None:

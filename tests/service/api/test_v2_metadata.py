@@ -15,7 +15,7 @@ from scripts.local_server import local_server
 from service import Predictor, load_model
 from service.api.app import create_app
 from service.api.http.app_state import AppState
-from service.core.measures import Facts, measures_of
+from service.core.measures import measures_of
 from service.errors import StoppingError
 from service.repository.registry import Repository
 from service.runtime.device import choose_device
@@ -80,7 +80,8 @@ def test_model_metadata_lists_the_outputs(client: httpx.Client, digits: Predicto
     }
     assert client.get("/v2/models/digits/versions/1").json() == metadata
     outputs = client.get("/v2/models/co2").json()["outputs"]
-    named = ["mean", "variance", *measures_of([Facts("ppm", (None, 1), "regression")]), "ppm"]
+    co2 = load_model(STORE / "co2" / "1" / "model.onnx")
+    named = ["mean", "variance", *measures_of(co2.terms.widest.facts), "ppm"]
     assert [output["name"] for output in outputs] == [*named, "row_passes", "row_settled"]
 
 

@@ -13,9 +13,11 @@ from typer.testing import CliRunner, Result
 from service import annotations, load_model
 from service.calibration.fingerprint import row_hashes
 from service.cli import app
+from service.errors import ArtifactError
 from service.graph.artifact import read_artifact
 from service.manifest import METADATA_KEY, Manifest
 from tests.conftest import ROOT
+from tests.service.calibration.models import calibrate, save_calibrated
 from tests.service.graph.adopt.foreign import graph
 from tests.service.graph.external import save_apart
 
@@ -261,3 +263,23 @@ def test_targets_in_training_data_are_left_out(path: Path, tmp_path: Path) -> No
     assert reference is not None
     x = np.array([[row, 1, 2, 3] for row in range(10)], np.float32)
     assert set(reference.smallest) == set(row_hashes({"x": x}))
+
+
+def test_a_calibration_beside_the_file_is_of_the_file_before(tmp_path: Path) -> None:
+    path = save_calibrated(tmp_path)
+    ended = annotate(path, "--passes", 50, "--force")
+    assert ended.exit_code == 0, ended.output
+    said = ended.stderr.replace("\n", "")
+    assert f"warning: {path.parent}/calibration.json was not fitted to the new file." in said
+    assert f"fit it again, with mcdropout calibrate {path} --force --data FILE, or remove" in said
+    assert "served" not in said
+    with pytest.raises(ArtifactError, match=r"model\.sha256: it was fitted"):
+        load_model(path)
+    calibrate(path)
+    assert load_model(path).manifest.passes == 50
+
+
+def test_no_calibration_is_warned_of_where_none_is_left(path: Path, tmp_path: Path) -> None:
+    assert "warning" not in annotate(path, "--task", "regression", "--force").output
+    path.with_name("calibration.json").write_text("{")
+    assert "was not fitted to the new file" in annotate(path, "--passes", 9, "--force").stderr

@@ -1,10 +1,12 @@
-"""Calibrations beside the models of a folder, as polling finds them."""
+"""Calibrations beside the models of a folder, as loading and polling find them."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from service import load_model
 from service.repository.registry import Repository
 from tests.service.calibration.models import calibrate, save_calibrated
 from tests.service.repository.folders import repository
@@ -45,3 +47,13 @@ def test_a_bad_calibration_leaves_the_model_serving_with_the_old_one(tmp_path: P
     calibrate(path, noise_precision=1.0)
     assert polled(models) == ["accept", "prediction_set", "calibrated", "reason"]
     assert "calibration.json: noise_precision: it is that of" in models.version("digits").reason
+
+
+def test_a_calibration_that_is_ignored_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    save_calibrated(tmp_path, noise_precision=1.0)
+    models = repository(tmp_path, partial(load_model, on_misfit="ignore"))
+    assert measures(models) == []
+    said = f"model digits version 1 is served without its calibration: {tmp_path}"
+    assert [text for text in caplog.messages if said in text]

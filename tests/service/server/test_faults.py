@@ -80,7 +80,7 @@ def test_replaced_file_serves_after_verification(store: Path) -> None:
         while client.get("/v1/models/digits").json()["task"] != "regression":
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        body = {"instances": [[1985.0]], "passes": 50, "seed": 7}
+        body = {"instances": [[1985.0]], "passes": 50, "seed": 7, "calibrated": False}
         answers = [client.post(f"/v1/models/{m}:predict", json=body) for m in ("digits", "co2")]
         assert answers[0].json()["predictions"] == answers[1].json()["predictions"]
 

@@ -11,6 +11,8 @@ const OF_A_ROW = [
   ...["predictive_entropy", "expected_entropy", "mutual_information"],
   ...["total", "aleatoric", "epistemic"],
 ];
+/** Those that need the noise of the targets, which the calibration may be the only one to know. */
+const OF_NOISE = ["predictive_interval", "total", "aleatoric"];
 const OF_MANY_ROWS = [
   ...["label", "confidence", "std", "interval"],
   ...["predictive_entropy", "mutual_information"],
@@ -25,7 +27,10 @@ export function aboutRow(details, instance, options) {
   // The measure that decides whether an answer is accepted is shown beside its threshold.
   const decides = [details.calibration?.selection?.measure].filter(Boolean);
   const names = [...new Set([...offered(details, OF_A_ROW), ...decides])];
-  return ask(details, [instance], options, [...names, ...samples(details, 1, options)]);
+  const fitted = !details.noise && !details.noise_precision && details.calibration?.noise_precision;
+  const known = fitted && !holds(options) ? names.filter((name) => !OF_NOISE.includes(name)) : names;
+  const said = fitted && holds(options) ? { ...options, calibrated: true } : options;
+  return ask(details, [instance], said, [...known, ...samples(details, 1, options)]);
 }
 
 /** A question about many rows. */
@@ -38,6 +43,9 @@ export function aboutRange(details, values, asked) {
   const bands = offered(details, ["quantiles"]).map((name) => ({ [name]: [0.05, 0.25, 0.75, 0.95] }));
   return ask(details, values, options, [...bands, ...samples(details, values.length, options)]);
 }
+
+/** Whether the calibration holds for options: they are given where they differ from its own. */
+const holds = (options) => options.rate_scale === undefined && options.sites === undefined;
 
 function ask({ name, default_measures: usual }, instances, options, measures) {
   // The body of a model without measures of its own stays as short as it can be.
