@@ -15,6 +15,7 @@ from rich.console import Console
 
 from scripts.calibration.co2 import measured, plot, tables
 from scripts.calibration.digits import digits_table
+from scripts.calibration.passes import passes_table
 
 
 def main(
@@ -23,6 +24,7 @@ def main(
     """Print the tables, and draw the figure."""
     console = Console()
     console.print(digits_table())
+    console.print(passes_table())
     found = measured()
     for table in tables(found):
         console.print(table)

@@ -229,7 +229,7 @@ class CalibrationSummary(_Frozen):
     data: str = Field(description="name of the data that it was fitted to")
     rows: int = Field(description="their number")
     created: AwareDatetime
-    passes: int = Field(description="number of passes that it was fitted with")
+    passes: int = Field(description="of requests that give none: those it was fitted with")
     rate_scale: float = Field(description="of requests that give none")
     sites: tuple[str, ...] | None = Field(default=None, description="likewise; null: all")
     temperature: float | None = None

@@ -86,9 +86,9 @@ class Client:
         Args:
             model: its name.
             x: (B, …) array or nested lists, or {input name: rows}.
-            passes: number of passes, at least 2; by default the model's own. Or a stopping rule:
-                {"max": 2000, "tolerance": 0.01}, its text max=2000,tolerance=0.01, or
-                `AdaptivePasses`; see docs/reference.md.
+            passes: number of passes, at least 2; by default that of the model's calibration, else
+                the model's own. Or a stopping rule: {"max": 2000, "tolerance": 0.01}, its text
+                max=2000,tolerance=0.01, or `AdaptivePasses`; see docs/reference.md.
             seed: random seed, which makes the answer reproducible; by default a random one,
                 returned in the answer.
             measures: names of further measures, or objects of a name to its arguments; see

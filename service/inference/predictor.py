@@ -194,10 +194,10 @@ class Predictor:
         Raises:
             InputError: with what is wrong, where, and what would be right.
         """
-        passes = options.max_passes(self.manifest.passes)
+        terms = self.terms.of(options)
+        passes = options.max_passes(terms.passes)
         seed = _seeds.randrange(SEED_LIMIT) if options.seed is None else options.seed
         require_passes(passes, self.limits.passes)
-        terms = self.terms.of(options)
         rule, measures = terms.rule_of(options), terms.measures_of(options)
         draws = terms.draws_of(options, passes, seed)
         require_draws(draws, self.sampler.plan)

@@ -49,11 +49,12 @@ class Terms:
     Attributes:
         facts: of each output.
         measures: of a request that names none.
-        rate_scale, sites: of a request that leaves them out.
+        passes, rate_scale, sites: of a request that leaves them out.
     """
 
     facts: tuple[Facts, ...]
     measures: tuple[BoundMeasure, ...]
+    passes: int
     rate_scale: float = 1.0
     sites: frozenset[str] | None = None
 
@@ -205,9 +206,10 @@ class ModelTerms:
 def _plain(artifact: Artifact) -> Terms:
     facts = facts_of(artifact.manifest, artifact.has_off)
     try:
-        return Terms(facts=facts, measures=read_measures(artifact.manifest.measures, facts))
+        measures = read_measures(artifact.manifest.measures, facts)
     except InputError as error:
         raise ArtifactError(f"{artifact.path} has a manifest whose {error}") from error
+    return Terms(facts=facts, measures=measures, passes=artifact.manifest.passes)
 
 
 def _calibrated(artifact: Artifact, document: CalibrationDocument) -> CalibratedTerms:
@@ -217,6 +219,7 @@ def _calibrated(artifact: Artifact, document: CalibrationDocument) -> Calibrated
     return CalibratedTerms(
         facts=facts,
         measures=read_measures(artifact.manifest.measures, facts),
+        passes=document.sampling.passes,
         rate_scale=document.sampling.rate_scale,
         sites=None if sites is None else frozenset(sites),
         document=document,

@@ -86,7 +86,7 @@ class Options:
         metadata=Option(
             "passes",
             "number of stochastic forward passes, or a stopping rule",
-            "the model's own",
+            "that of the model's calibration, else the model's own",
             minimum=2,
         ).as_metadata(),
     )

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from scripts.calibration.co2 import METHODS, Effort, measured, plot, tables
 from scripts.calibration.early_co2 import BEYOND, divided
+from scripts.calibration.passes import NUMBERS, passes_table
 
 
 def test_weeks_of_the_tests_did_not_train() -> None:
@@ -30,3 +31,11 @@ def test_intervals_are_measured_inside_and_beyond_the_data(tmp_path: Path) -> No
         Console(quiet=True).print(table)
     plot(found, tmp_path / "figure.png")
     assert (tmp_path / "figure.png").stat().st_size < 150_000
+
+
+@pytest.mark.slow
+def test_promises_are_measured_with_other_passes() -> None:
+    cells = [[*column.cells] for column in passes_table(runs=1, divisions=4).columns]
+    assert cells[0] == ["100, same seed", *(str(number) for number in NUMBERS)]
+    assert cells[1] == ["1", *(str(1000 // number) for number in NUMBERS)]
+    assert all(0.8 < float(text.split(",")[0]) < 1 for text in cells[2])

@@ -58,6 +58,18 @@ def test_a_request_gets_the_measures_and_the_rate_of_the_calibration(
     assert 0 < accepted.sum() < len(X)
 
 
+def test_a_request_that_gives_no_passes_gets_those_of_the_calibration(
+    model: Predictor, digits: Predictor
+) -> None:
+    assert model.calibration.document is not None
+    document = model.calibration.document
+    how = document.sampling.model_copy(update={"passes": 60})
+    other = model.with_calibration(document.model_copy(update={"sampling": how}))
+    assert other.predict(X, seed=7).passes == 60
+    assert other.predict(X, seed=7, calibrated=False).passes == digits.manifest.passes == 100
+    assert other.predict(X, 50, 7).passes == 50
+
+
 def test_measures_of_a_request_come_before_those_of_the_calibration(model: Predictor) -> None:
     asked: list[Any] = ["confidence", {"prediction_set": 0.95}]
     found = model.predict(X, 50, 7, asked)

@@ -47,7 +47,7 @@ function passesControl(details, changed, stop) {
   const { field, elements } = sliding({
     label: "Passes",
     slider: { min: FEWEST, max: MOST, step: 0.05 },
-    value: details.passes,
+    value: details.calibration?.passes ?? details.passes,
     toField: (power) => round125(10 ** power),
     toSlider: (passes) => Math.log10(Math.max(1, passes || 1)),
     changed,
