@@ -90,6 +90,7 @@ def test_noise_that_only_the_calibration_knows_is_asked_for_with_it(screen: Scre
     assert "total" not in other["measures"]
     assert own["calibrated"] is True
     assert "total" in own["measures"]
+    assert "predictive_interval" not in own["measures"]
 
 
 def test_reproduce_gives_the_same_answer(screen: Screen) -> None:

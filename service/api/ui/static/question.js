@@ -13,6 +13,8 @@ const OF_A_ROW = [
 ];
 /** Those that need the noise of the targets, which the calibration may be the only one to know. */
 const OF_NOISE = ["predictive_interval", "total", "aleatoric"];
+/** What the calibrated interval takes the place of, which comes by itself. */
+const REPLACED = ["predictive_interval"];
 const OF_MANY_ROWS = [
   ...["label", "confidence", "std", "interval"],
   ...["predictive_entropy", "mutual_information"],
@@ -28,8 +30,10 @@ export function aboutRow(details, instance, options) {
   const decides = [details.calibration?.selection?.measure].filter(Boolean);
   const names = [...new Set([...offered(details, OF_A_ROW), ...decides])];
   const fitted = !details.noise && !details.noise_precision && details.calibration?.noise_precision;
-  const known = fitted && !holds(options) ? names.filter((name) => !OF_NOISE.includes(name)) : names;
-  const said = fitted && holds(options) ? { ...options, calibrated: true } : options;
+  if (!fitted) return ask(details, [instance], options, [...names, ...samples(details, 1, options)]);
+  const without = holds(options) ? REPLACED : OF_NOISE;
+  const known = names.filter((name) => !without.includes(name));
+  const said = holds(options) ? { ...options, calibrated: true } : options;
   return ask(details, [instance], said, [...known, ...samples(details, 1, options)]);
 }
 
