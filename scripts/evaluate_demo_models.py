@@ -145,7 +145,7 @@ def evaluate_co2(model: Predictor) -> Co2Report:
         ratio_beyond=dict(zip(YEARS_BEYOND, ratios.tolist(), strict=True)),
         covered=float(inside(ends[..., 0], ends[..., 1], ppm).mean()),
         accepted=float(near.measures["accept"].mean()),
-        accepted_beyond=dict(zip(YEARS_BEYOND, far.measures["accept"][:, 0].tolist(), strict=True)),
+        accepted_beyond=dict(zip(YEARS_BEYOND, far.measures["accept"].tolist(), strict=True)),
     )
 
 

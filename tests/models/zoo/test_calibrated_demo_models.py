@@ -129,4 +129,4 @@ def test_co2_accepts_its_record_and_abstains_beyond_it() -> None:
     accepted = [model.predict(known[i::8], seed=i).measures["accept"].mean() for i in range(8)]
     assert np.mean(accepted) > 0.95
     years = np.array([[1985.0], [2010.0], [2030.0]], np.float32)
-    assert model.predict(years, 1000, 7).measures["accept"].tolist() == [[True], [False], [False]]
+    assert model.predict(years, 1000, 7).measures["accept"].tolist() == [True, False, False]
