@@ -27,7 +27,7 @@ from service.core.calibration import (
     Selection,
     SetMethod,
 )
-from service.errors import ArtifactError
+from service.errors import ArtifactError, shown
 from service.manifest import DataReference, Precision, Task
 from service.protocol.options import Masks, Sampling
 
@@ -260,4 +260,7 @@ def parse_calibration(text: str | bytes, where: str) -> CalibrationDocument:
 def _first_fault(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     field = ".".join(map(str, first["loc"])) or "the document"
-    return f"{field}: {first['msg'].removeprefix('Value error, ')}."
+    said = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "literal_error":  # such as a format that a later version writes
+        said += f", not {shown(first['input'])}"
+    return f"{field}: {said}."

@@ -7,7 +7,7 @@ from service.evaluation.data import labeled
 from service.evaluation.runs import Progress
 from service.fitting.asked import Asked
 from service.fitting.fit import Outcome, fit
-from service.inference.load import load_model
+from service.inference.load import load_uncalibrated
 
 
 def calibrate(
@@ -40,6 +40,6 @@ def calibrate(
         ModelError: the model cannot be loaded.
     """
     path, wanted = Path(file), Asked(**asked)
-    model = load_model(path, on_misfit="ignore").with_calibration(None)
+    model = load_uncalibrated(path)
     data = labeled(model, x, y, name, output=output)
     return fit(path, model, data, wanted, progress)

@@ -17,6 +17,12 @@ from service.inference.runner import Draws
 #: What is done with a calibration that does not fit its model.
 OnMisfit: TypeAlias = Literal["refuse", "ignore"]
 
+#: What to do about one.
+_HINT = (
+    "Fit it again with mcdropout calibrate, or remove it. With "
+    "MCDROPOUT_CALIBRATION_MISFIT=ignore the server answers without it."
+)
+
 
 @dataclass(frozen=True)
 class FoundCalibration:
@@ -52,9 +58,10 @@ def find_calibration(artifact: Artifact, plan: Plan, on_misfit: OnMisfit) -> Fou
             _require_fit(document, artifact, plan)
         return FoundCalibration(document)
     except ArtifactError as error:
+        said = f"{error} {_HINT}"
         if on_misfit == "refuse":
-            raise
-        return FoundCalibration(ignored=str(error))
+            raise ArtifactError(said) from error
+        return FoundCalibration(ignored=said)
 
 
 def _require_fit(document: CalibrationDocument, artifact: Artifact, plan: Plan) -> None:
@@ -63,10 +70,7 @@ def _require_fit(document: CalibrationDocument, artifact: Artifact, plan: Plan) 
     if fault is None:
         fault = _impossible(document, artifact, plan)
     if fault is not None:
-        raise ArtifactError(
-            f"{where}: {fault} Fit it again with mcdropout calibrate, or remove it. With "
-            "MCDROPOUT_CALIBRATION_MISFIT=ignore the server answers without it."
-        )
+        raise ArtifactError(f"{where}: {fault}")
 
 
 def _impossible(document: CalibrationDocument, artifact: Artifact, plan: Plan) -> str | None:

@@ -11,6 +11,16 @@ from service.inference.predictor import Predictor
 from service.runtime.engine import CPU, Provider
 
 
+def load_uncalibrated(path: str | Path, providers: Sequence[Provider] = (CPU,)) -> Predictor:
+    """Load a model as `load_model` does, but without what lies beside its file as a calibration.
+
+    Raises:
+        ArtifactError, ProofError, ModelError, SetupError: see `load_model`.
+    """
+    artifact = read_artifact(path)
+    return Predictor(artifact, plan_model(artifact, providers, Limits().memory))
+
+
 def load_model(
     path: str | Path,
     providers: Sequence[Provider] = (CPU,),

@@ -16,6 +16,8 @@ def report(found: Outcome) -> None:
     console = Console(markup=False, emoji=False)
     for line in _fitted(found):
         console.print(line)
+    rows = found.document.data.rows
+    console.print(f"on {rows - rows // 2} rows that chose none of it but thresholds:")
     console.print(_metrics(found.document))
     for note in found.notes:
         typer.echo(f"note: {note}", err=True)
@@ -58,9 +60,7 @@ def _of_rates(scale: RateScale) -> str:
 
 def _metrics(document: CalibrationDocument) -> Table:
     metrics = document.metrics
-    rows = document.data.rows - document.data.rows // 2
-    title = f"on {rows} rows that chose none of it but the thresholds"
-    table = Table("metric", "before", "after", title=title, title_justify="left")
+    table = Table("metric", "before", "after")
     for name in dict.fromkeys([*metrics.before, *metrics.after]):
         values = (side.get(name) for side in (metrics.before, metrics.after))
         table.add_row(name, *("" if value is None else f"{value:.4g}" for value in values))

@@ -9,7 +9,7 @@ from rich.progress import Progress
 from service.evaluation.data import Labeled, read_labeled
 from service.fitting import Asked, Outcome
 from service.fitting.fit import fit
-from service.inference.load import load_model
+from service.inference.load import load_uncalibrated
 from service.inference.predictor import Predictor
 from service.runtime.device import choose_device
 
@@ -37,9 +37,7 @@ def run(
     Raises:
         MCDropoutError: see `service.fitting.calibrate`.
     """
-    model = load_model(file, choose_device(device).providers, on_misfit="ignore").with_calibration(
-        None
-    )
+    model = load_uncalibrated(file, choose_device(device).providers)
     labeled = read_labeled(data, model, target, output=output)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:

@@ -36,7 +36,7 @@ def test_one_threshold_is_that_of_both_ends() -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"format_version": 2}, "format_version: Input should be 1"),
+        ({"format_version": 2}, "format_version: Input should be 1, not 2."),
         ({"temperatur": 1.0}, "temperatur: Extra inputs are not permitted"),
         ({"temperature": 0}, "temperature: Input should be greater than 0"),
         ({"temperature": "hot"}, "temperature: Input should be a valid number"),

@@ -52,6 +52,17 @@ def test_calibration_is_written_beside_the_model_and_applied(model: Path, data: 
     assert "already exists" in text
 
 
+def test_a_broken_calibration_is_replaced_without_a_word(
+    model: Path, data: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    model.with_name("calibration.json").write_text("{")
+    flags = ("--data", data, "--target", "digit", "--passes", 5, "--coverages", "0.8")
+    ended = calibrate(model, *flags, "--force")
+    assert ended.exit_code == 0, ended.output
+    assert not caplog.messages
+    assert load_model(model).calibration.document is not None
+
+
 def test_document_is_printed_as_json(model: Path, data: Path, tmp_path: Path) -> None:
     to = tmp_path / "other.json"
     flags = ("--target", "digit", "--passes", 5, "--coverages", "0.8", "--sets", "lac", "--json")

@@ -7,10 +7,10 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from service import load_model
 from service.annotations import Annotations
 from service.cli.annotated_copy import write_annotated
 from service.evaluation.data import Labeled, labeled
+from service.inference.load import load_uncalibrated
 from service.inference.predictor import Predictor
 from service.manifest import NoiseSpec
 from tests.service.graph.adopt.foreign import graph
@@ -69,7 +69,7 @@ def class_model(folder: Path) -> Path:
 
 def loaded(path: Path) -> Predictor:
     """The model of a file, without a calibration."""
-    return load_model(path, on_misfit="ignore").with_calibration(None)
+    return load_uncalibrated(path)
 
 
 def rows(count: int, columns: int, seed: int) -> Array:

@@ -243,6 +243,7 @@ def test_a_calibration_that_does_not_fit_is_refused(
     with pytest.raises(ArtifactError) as raised:
         find_calibration(replace(artifact, path=path), model.sampler.plan, "refuse")
     assert str(raised.value).startswith(f"{path.parent}/calibration.json: {message}")
+    assert "Fit it again with mcdropout calibrate, or remove it." in str(raised.value)
 
 
 def test_a_calibration_that_does_not_fit_may_be_ignored(tmp_path: Path) -> None:
