@@ -89,11 +89,11 @@ def _rules(own: Array, labels: Array, count: int) -> Iterator[Rule]:
 
 
 def _scores(p: Array, labels: Array) -> Array:
-    return class_scores("lac", p)[np.arange(len(labels)), labels]
+    return np.asarray(class_scores("lac", p)[np.arange(len(labels)), labels])
 
 
 def _kept(rules: list[Rule], p: Array, labels: Array) -> Array:
-    return np.mean([rule.kept(p, labels) for rule in rules], axis=0)
+    return np.asarray(np.mean([rule.kept(p, labels) for rule in rules], axis=0))
 
 
 def _means(samples: Array, passes: int) -> Iterator[Array]:
