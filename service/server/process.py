@@ -113,6 +113,10 @@ class _Server(uvicorn.Server):
         """First signal: finish in-flight requests; second signal: exit at once."""
         if self.should_exit:
             os._exit(128 + sig)
+        # Before anything that takes time: a second signal may arrive meanwhile.
+        super().handle_exit(sig, frame)
+        # Uvicorn would raise the signal again at its end; the exit code of a shutdown is 0.
+        self._captured_signals.clear()
         # From now on each answer closes its connection.
         self._runtime.draining.set()
         log.info(
@@ -120,9 +124,6 @@ class _Server(uvicorn.Server):
             "signal stops at once",
             *(signal.Signals(sig).name, self._grace),
         )
-        super().handle_exit(sig, frame)
-        # Uvicorn would raise the signal again at its end; the exit code of a shutdown is 0.
-        self._captured_signals.clear()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and check connections and memory until the process ends."""

@@ -6,9 +6,17 @@ import httpx
 import pytest
 from playwright.sync_api import Browser
 
+from scripts.browser import launched
 from scripts.local_server import LocalServer
-from tests.browser import opened
+from tests.browser import opened, required_browser
 from tests.ui.screen import Screen
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """A Chromium process for all of these files, of which none runs an event loop of its own."""
+    with launched(required_browser()) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +28,6 @@ def window(browser: Browser, server: LocalServer, client: httpx.Client) -> Itera
 
 @pytest.fixture
 def screen(window: Screen) -> Iterator[Screen]:
-    """The page, loaded anew, after its first answer."""
-    window.load()
-    yield window
-    window.page.unroute_all()
-    window.require_clean()
+    """The page, loaded anew, after the first answer of the first model, `co2`."""
+    with window.loaded():
+        yield window

@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,9 +44,21 @@ class Screen:
         others = [r for r in self.opened.requests if not r.startswith((self.url, "data:", "blob:"))]
         assert (complaints, others) == ([], [])
 
-    def load(self) -> None:
+    def load(self, model: str | None = None) -> None:
+        """Load the page anew, and wait for the first answer of a model, by default the first."""
         self.page.goto(self.url)
-        self.settle()
+        if model:
+            self.choose(model)
+        else:
+            self.settle()
+
+    @contextmanager
+    def loaded(self, model: str | None = None) -> Iterator[None]:
+        """The page anew; checks at the end that nothing failed."""
+        self.load(model)
+        yield
+        self.page.unroute_all()
+        self.require_clean()
 
     def settle(self, state: str = "done") -> None:
         """Wait until the newest change is answered."""

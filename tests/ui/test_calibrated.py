@@ -21,6 +21,13 @@ pytestmark = pytest.mark.slow
 TWO = json.loads((ROOT / "docs" / "examples" / "two-digits.json").read_text())["instances"]
 
 
+@pytest.fixture
+def screen(window: Screen) -> Iterator[Screen]:
+    """The page, loaded anew, after the first answer of the digits."""
+    with window.loaded("digits"):
+        yield window
+
+
 def show(screen: Screen, row: list[float]) -> dict[str, Any]:
     """Ask about a digit, and return the server's answer to the same question."""
     screen.page.eval_on_selector("#inputs details", "details => details.open = true")
@@ -41,7 +48,6 @@ def calibration(screen: Screen) -> dict[str, Any]:
 def test_decision_is_told_in_words_and_form(
     screen: Screen, row: list[float], word: str, style: str
 ) -> None:
-    screen.choose("digits")
     screen.set("seed", 7)
     found = show(screen, row)
     badge = screen.page.inner_text(".badge")
@@ -60,7 +66,6 @@ def test_decision_is_told_in_words_and_form(
 
 
 def test_panel_tells_what_was_fitted_and_what_is_promised(screen: Screen) -> None:
-    screen.choose("digits")
     found = calibration(screen)
     text = screen.page.inner_text("#calibration")
     assert found["selection"]["guarantee"] in text
@@ -72,7 +77,6 @@ def test_panel_tells_what_was_fitted_and_what_is_promised(screen: Screen) -> Non
 
 
 def test_answer_outside_of_the_calibration_says_so(screen: Screen) -> None:
-    screen.choose("digits")
     screen.set("rate_scale", 0.5)
     screen.settle()
     assert screen.page.locator(".badge").count() == 0
@@ -83,7 +87,7 @@ def test_dropout_rates_begin_with_those_of_the_calibration(screen: Screen) -> No
     details = screen.client.get("/v1/models/digits").json()
     details["calibration"] |= {"rate_scale": 0.75, "sites": ["drop_hidden"]}
     screen.page.route("**/v1/models/digits", lambda route: route.fulfill(json=details))
-    screen.choose("digits")
+    screen.load("digits")
     assert screen.option("rate_scale").locator("input[type=text]").input_value() == "0.75"
     assert screen.option("sites").get_by_label("drop_maps").is_checked() is False
     # The server's own defaults are not sent.

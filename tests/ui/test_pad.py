@@ -1,6 +1,7 @@
 """Digits drawn on the pad are scaled down as those of the data set, and recognized."""
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -9,6 +10,13 @@ from models.zoo.data import digits_splits
 from tests.ui.screen import Point, Screen
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def screen(window: Screen) -> Iterator[Screen]:
+    """The page, loaded anew, after the first answer of the digits."""
+    with window.loaded("digits"):
+        yield window
 
 
 def arc(x: float, y: float, width: float, height: float, start: float, end: float) -> list[Point]:
@@ -41,7 +49,6 @@ def numbers(screen: Screen) -> list[list[float]]:
 
 def test_drawn_digits_win_and_have_the_ink_of_the_data_set(screen: Screen) -> None:
     train, _ = digits_splits()
-    screen.choose("digits")
     screen.set("seed", 7)
     ink = []
     for digit, strokes in enumerate(STROKES):
@@ -62,7 +69,6 @@ def test_drawn_digits_win_and_have_the_ink_of_the_data_set(screen: Screen) -> No
 
 
 def test_example_is_shown_and_can_be_changed_as_numbers(screen: Screen) -> None:
-    screen.choose("digits")
     details = screen.client.get("/v1/models/digits").json()
     assert screen.row() == details["inputs"][0]["example"]
     screen.page.click("text=As numbers")
@@ -77,7 +83,6 @@ def test_example_is_shown_and_can_be_changed_as_numbers(screen: Screen) -> None:
 
 
 def test_uncertainty_is_split_as_the_api_says(screen: Screen) -> None:
-    screen.choose("digits")
     names = ["predictive_entropy", "expected_entropy", "mutual_information", "samples"]
     (expected,) = screen.ask("digits", [screen.row()], measures=names)
     for name, part in zip(names, ("total", "aleatoric", "epistemic"), strict=False):

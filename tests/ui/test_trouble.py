@@ -1,9 +1,11 @@
 """API keys, a slow server, and one that goes away."""
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import httpx
 import pytest
@@ -19,15 +21,23 @@ pytestmark = pytest.mark.slow
 KEY = "a-key-that-the-page-asks-for"
 
 
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One model, of which a server starts sooner."""
+    folder = tmp_path_factory.mktemp("models")
+    shutil.copytree(STORE / "co2", folder / "co2")
+    return folder
+
+
 def enter_key(page: Page, key: str) -> None:
     page.fill("#key", key)
     page.click("#key-dialog button")
 
 
-def test_key_is_asked_for_and_kept_in_memory_alone(browser: Browser) -> None:
+def test_key_is_asked_for_and_kept_in_memory_alone(browser: Browser, models: Path) -> None:
     env = {**os.environ, "MCDROPOUT_API_KEYS": f"predict:{KEY}"}
     with (
-        local_server(STORE, env) as server,
+        local_server(models, env) as server,
         httpx.Client(base_url=server.url, headers={"X-API-Key": KEY}) as client,
         opened(browser, server.url) as found,
     ):
@@ -57,12 +67,12 @@ def stack() -> Iterator[ExitStack]:
 
 
 def test_server_that_dies_in_mid_stream_is_said_and_tried_again(
-    browser: Browser, stack: ExitStack
+    browser: Browser, models: Path, stack: ExitStack
 ) -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with httpx.Client(base_url=url) as client:
-        with local_server(STORE, port=port) as server:
+        with local_server(models, port=port) as server:
             window = stack.enter_context(opened(browser, url))
             screen, page = Screen(window, client, url), window.page
             screen.settle()
@@ -76,7 +86,7 @@ def test_server_that_dies_in_mid_stream_is_said_and_tried_again(
             assert screen.passes >= 1000
         screen.set("passes", 100)
         screen.settle("cut")
-        with local_server(STORE, port=port):
+        with local_server(models, port=port):
             page.click("#trouble button")
             screen.settle()
             assert not page.is_visible("#trouble")
