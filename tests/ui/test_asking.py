@@ -167,3 +167,16 @@ def test_error_of_switched_off_sites_stands_beside_them(screen: Screen) -> None:
     note = screen.option("sites").get_by_role("alert")
     note.wait_for()
     assert note.inner_text().startswith("sites is empty, so that no site is active.")
+
+
+@pytest.mark.parametrize(("spread", "tolerance"), [(1.2e-17, 6e-19), (0.2, 0.01), (4e9, 2e8)])
+def test_tolerance_of_a_model_begins_with_a_share_of_its_spread(
+    screen: Screen, spread: float, tolerance: float
+) -> None:
+    details = screen.client.get("/v1/models/digits").json()
+    details["proof"]["spread"] = {"probabilities": spread}
+    screen.page.route("**/v1/models/digits", lambda route: route.fulfill(json=details))
+    screen.choose("digits")
+    assert screen.page.is_hidden("#trouble")
+    field = screen.option("stop").locator("input[type=text]")
+    assert float(field.input_value()) == tolerance

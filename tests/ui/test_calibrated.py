@@ -129,3 +129,28 @@ def test_band_has_the_calibrated_interval_and_where_it_abstains(
         assert found.sideways() == 0
         assert found.serious_violations() == []
         screen.require_clean()
+
+
+def answered(screen: Screen, **changed: Any) -> None:
+    """Ask about the example, of whose answer some parts are others."""
+    (prediction,) = screen.ask("digits", [TWO[0]], measures=["predictive_entropy"])
+    line = {"passes": 100, "seed": 7, "predictions": [prediction | changed], "final": True}
+    kind = "application/x-ndjson"
+    screen.page.route(
+        "**/v1/models/digits*:predict",
+        lambda route: route.fulfill(body=json.dumps(line) + "\n", content_type=kind),
+    )
+    screen.choose("digits")
+
+
+def test_empty_set_is_told_as_such(screen: Screen) -> None:
+    answered(screen, prediction_set=[])
+    said = screen.page.inner_text(".hero")
+    assert "Prediction set: empty, as no class is likely enough; such sets hold the right" in said
+
+
+def test_entropy_of_several_predictions_in_a_row_has_its_own_maximum(screen: Screen) -> None:
+    steps = {name: [0.5] * 5 for name in ("predictive_entropy", "expected_entropy")}
+    answered(screen, **steps, mutual_information=[0.0] * 5)
+    # Ten probabilities are those of two classes at each of five steps.
+    assert "of at most 3.47" in screen.page.inner_text("#answer")

@@ -45,7 +45,7 @@ export function setOf(elements, calibration) {
   if (elements[0].member === null) return null;
   const members = elements.filter(({ member }) => member).map(({ label }) => label);
   const more = members.length > NAMED ? ` and ${members.length - NAMED} more` : "";
-  const names = members.length ? members.slice(0, NAMED).join(", ") + more : "none";
+  const names = members.length ? members.slice(0, NAMED).join(", ") + more : "empty, as no class is likely enough";
   const coverage = calibration?.sets?.[0]?.coverage;
-  return h("p", { class: "set" }, "Prediction set: ", h("strong", {}, names), coverage && h("span", { class: "hint" }, ` holds the right one in at least ${share(coverage)} of the cases`));
+  return h("p", { class: "set" }, "Prediction set: ", h("strong", {}, names), coverage && h("span", { class: "hint" }, `; such sets hold the right class in at least ${share(coverage)} of the cases`));
 }

@@ -14,7 +14,7 @@ export const counted = (n, noun) => `${count(n)} ${noun}${n === 1 ? "" : "s"}`;
 export function number(x, digits = 4) {
   if (x === null || Number.isNaN(x)) return "–";
   const size = Math.abs(x);
-  if (size !== 0 && (size >= 1e7 || size < 1e-4)) return minus(x.toExponential(digits - 2));
+  if (size !== 0 && (size >= 1e7 || size < 1e-4)) return minus(x.toExponential(Math.max(0, digits - 2)));
   const decimals = size === 0 ? 0 : Math.max(0, digits - 1 - Math.floor(Math.log10(size)));
   return minus(trimmed(x.toFixed(Math.min(decimals, 12))));
 }

@@ -88,18 +88,19 @@ export const leading = (elements) =>
 /**
  * Total uncertainty in its two parts; null where the model knows neither.
  *
- * Of a classification entropies in nats, with `most` = ln K. Of a regression standard deviations'
+ * Of a classification entropies in nats, with `most` = ln K for each prediction of the row. Of a regression standard deviations'
  * squares, `aleatoric` null if the noise of the targets is not known.
  */
 export function partsOf(prediction, classes, index) {
   if (prediction.predictive_entropy !== undefined) {
     const sum = (value) => flat(value).reduce((a, b) => a + b, 0);
+    const predictions = flat(prediction.predictive_entropy).length;
     return {
       unit: "nats",
       total: sum(prediction.predictive_entropy),
       aleatoric: sum(prediction.expected_entropy),
       epistemic: sum(prediction.mutual_information),
-      most: Math.log(Math.max(2, classes)) * (Array.isArray(prediction.predictive_entropy) ? classes : 1),
+      most: predictions * Math.log(Math.max(2, classes / predictions)),
     };
   }
   if (prediction.epistemic === undefined) return null;

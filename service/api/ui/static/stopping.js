@@ -2,7 +2,6 @@
 
 import { h, show } from "./dom.js";
 import { choosing, labeled, typed } from "./fields.js";
-import { number } from "./format.js";
 
 /** The tolerance at the start, as a share of the standard deviation over passes: 400 passes reach it. */
 const SHARE = 0.05;
@@ -17,7 +16,7 @@ const DECISIONS = { predicted_class: "when the class is settled", accept: "when 
  */
 export function stoppingControl(details, changed) {
   const spread = Math.max(0, ...Object.values(details.proof?.spread ?? {}));
-  const { field, line } = labeled("Error of the mean, at most", { value: number(SHARE * spread, 1), input: changed });
+  const { field, line } = labeled("Error of the mean, at most", { value: String(Number((SHARE * spread).toPrecision(1))), input: changed });
   const decided = Object.entries(DECISIONS).filter(([name]) => details.measures.some((measure) => measure.name === name));
   const words = { [ALL]: "after all passes", [TOLERANCE]: "when the mean is exact enough", ...Object.fromEntries(decided) };
   const note = h("span", { class: "hint" }, "Passes are the most that are run.");
