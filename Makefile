@@ -71,7 +71,7 @@ evaluate: $(VENV)/dev.stamp  ## evaluate the uncertainty of the demo models; dra
 report: $(VENV)/dev.stamp  ## write the evaluation reports of the demo models to build/reports; takes a minute
 	$(BIN)/python -m scripts.demo_reports --figures docs/images
 
-calibration: $(VENV)/dev.stamp  ## measure what calibrations promise, on held-out rows and beyond the data; takes five minutes
+calibration: $(VENV)/dev.stamp  ## measure what calibrations promise, on held-out rows and beyond the data; takes six minutes
 	$(BIN)/python -m scripts.calibration --figures docs/images
 
 uncertainty: $(VENV)/dev.stamp  ## numbers and figures of docs/uncertainty.md; takes two minutes
