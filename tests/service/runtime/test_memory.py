@@ -74,7 +74,7 @@ def test_model_that_exceeds_the_memory_is_refused_before_it_is_read(
     digits_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(memory, "available_memory", lambda: MIB)
-    said = r"needs about 2 MiB of memory .*\(it is of 1 MiB\), and 1 MiB are available\. Give the"
+    said = r"needs about 3 MiB of memory .*\(it is of 1 MiB\), and 1 MiB are available\. Give the"
     with pytest.raises(ModelError, match=said):
         load_model(digits_path)
 
