@@ -13,7 +13,7 @@ UV := $(BIN)/uv
 # Suppresses uv's output on each install; failures are still shown.
 UV_QUIET ?= --quiet
 
-.PHONY: help serve test test-fast lint format models evaluate report calibration uncertainty passes loadtest soak goodput hostile bench serverbench stratified inner screenshots export keras2 supported docs lock clean
+.PHONY: help serve test test-fast lint format models evaluate report large-evaluation calibration uncertainty passes loadtest soak goodput hostile bench serverbench stratified inner screenshots export keras2 supported docs lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -70,6 +70,9 @@ evaluate: $(VENV)/dev.stamp  ## evaluate the uncertainty of the demo models; dra
 
 report: $(VENV)/dev.stamp  ## write the evaluation reports of the demo models to build/reports; takes a minute
 	$(BIN)/python -m scripts.demo_reports --figures docs/images
+
+large-evaluation: $(VENV)/dev.stamp  ## measure time and memory of an evaluation of 2,000 and 20,000 rows; takes ten minutes
+	$(BIN)/python -m scripts.large_evaluation --figures docs/images $(ARGS)
 
 calibration: $(VENV)/dev.stamp  ## measure what calibrations promise, on held-out rows and beyond the data; takes six minutes
 	$(BIN)/python -m scripts.calibration --figures docs/images

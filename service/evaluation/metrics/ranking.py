@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.evaluation.metrics.statistic import Ranked, Statistic, ratio
+from service.evaluation.metrics.statistic import Events, Ranked, Statistic, ratio
 
 Array = NDArray[Any]
 
@@ -25,8 +25,8 @@ def auroc(score: Array, wanted: Array) -> Statistic:
         score: (N,) that wanted rows should have high.
         wanted: (N,) bool.
     """
-    ranked = Ranked(score)
-    return lambda weights: auroc_of(*ranked.both(weights, wanted))
+    events = Ranked(score).events(wanted)
+    return lambda weights: auroc_of(events(weights))
 
 
 def average_precision(score: Array, wanted: Array) -> Statistic:
@@ -36,8 +36,8 @@ def average_precision(score: Array, wanted: Array) -> Statistic:
 
     Args: see `auroc`.
     """
-    ranked = Ranked(score)
-    return lambda weights: average_precision_of(*ranked.both(weights, wanted))
+    events = Ranked(score).events(wanted)
+    return lambda weights: average_precision_of(events(weights))
 
 
 def fpr_at(score: Array, out: Array, accepted: float = ACCEPTED) -> Statistic:
@@ -51,28 +51,32 @@ def fpr_at(score: Array, out: Array, accepted: float = ACCEPTED) -> Statistic:
         out: (N,) bool, whether each row is.
         accepted: the share of in-distribution rows that are accepted, at least.
     """
-    ranked = Ranked(score)
-    return lambda weights: fpr_at_of(*ranked.both(weights, out), accepted)
+    events = Ranked(score).events(out)
+    return lambda weights: fpr_at_of(events(weights), accepted)
 
 
-def auroc_of(rows: Array, wanted: Array) -> Array:
-    """See `auroc`; of (G, R) numbers of rows and of wanted ones, in ascending order of scores."""
-    missed = rows - wanted
-    below = np.cumsum(missed, axis=0)
-    pairs = (wanted * (below - missed / 2)).sum(axis=0)
-    return ratio(pairs, wanted.sum(axis=0) * below[-1])
+def auroc_of(wanted: Events) -> Array:
+    """See `auroc`; of the groups with wanted rows."""
+    missed = wanted.rows - wanted.sums
+    all_wanted = wanted.sums.sum(axis=0)
+    below = wanted.before + wanted.rows - np.cumsum(wanted.sums, axis=0)
+    pairs = (wanted.sums * (below - missed / 2)).sum(axis=0)
+    return ratio(pairs, all_wanted * (wanted.total - all_wanted))
 
 
-def average_precision_of(rows: Array, wanted: Array) -> Array:
+def average_precision_of(wanted: Events) -> Array:
     """See `average_precision` and `auroc_of`."""
-    hits, flagged = (np.cumsum(y[::-1], axis=0)[::-1] for y in (wanted, rows))
-    precision = hits / np.maximum(flagged, 1)
-    return ratio((wanted * precision).sum(axis=0), hits[0])
+    hits = np.cumsum(wanted.sums[::-1], axis=0)[::-1]
+    precision = hits / np.maximum(wanted.total - wanted.before, 1)
+    return ratio((wanted.sums * precision).sum(axis=0), wanted.sums.sum(axis=0))
 
 
-def fpr_at_of(rows: Array, out: Array, accepted: float = ACCEPTED) -> Array:
-    """See `fpr_at` and `auroc_of`."""
-    own, others = np.cumsum(rows - out, axis=0), np.cumsum(out, axis=0)
-    enough = own >= own[-1] * accepted * (1 - 1e-12)
-    at = np.take_along_axis(others, enough.argmax(axis=0)[None], axis=0)[0]
-    return ratio(np.where(own[-1] == 0, np.nan, at), others[-1])
+def fpr_at_of(out: Events, accepted: float = ACCEPTED) -> Array:
+    """See `fpr_at`; of the groups with rows out of distribution."""
+    others = np.cumsum(out.sums, axis=0)
+    all_others = out.sums.sum(axis=0)
+    own, all_own = out.before - (others - out.sums), out.total - all_others
+    # The threshold is the first group up to which enough are accepted.
+    below = own < all_own * accepted * (1 - 1e-12)
+    at = (out.sums * below).sum(axis=0)
+    return ratio(np.where(all_own == 0, np.nan, at), all_others)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from service.evaluation.metrics.statistic import Ranked, Statistic, ratio
+from service.evaluation.metrics.statistic import Events, Ranked, Statistic, ratio
 
 Array = NDArray[Any]
 
@@ -43,12 +43,13 @@ def aurc(uncertainty: Array, loss: Array) -> Statistic:
     Geifman, Uziel & El-Yaniv 2019. Of rows with equal uncertainty every order is equally likely,
     and the mean over all orders is given: after n₀ rows with losses of L₀ altogether, m rows with
     L of them add Σ_(j=1..m) (L₀ + jL/m) / (n₀ + j) = L + (L₀ - n₀L/m) (H(n₀+m) - H(n₀)), with
-    the harmonic numbers H. A row that counts k times is k equal rows.
+    the harmonic numbers H. Over all groups Σ L₀ (H(n₀+m) - H(n₀)) = Σ L (H(N) - H(n₀+m)), so that
+    groups without a loss add nothing. A row that counts k times is k equal rows.
 
     Args: see `curve`. Weights are whole numbers.
     """
-    ranked = Ranked(uncertainty)
-    return lambda weights: aurc_of(*ranked.both(weights, loss))
+    events = Ranked(uncertainty).events(loss)
+    return lambda weights: aurc_of(events(weights))
 
 
 def excess_aurc(uncertainty: Array, loss: Array) -> Statistic:
@@ -57,15 +58,14 @@ def excess_aurc(uncertainty: Array, loss: Array) -> Statistic:
     return lambda weights: found(weights) - best(weights)
 
 
-def aurc_of(rows: Array, losses: Array) -> Array:
-    """See `aurc`; of (G, R) numbers of rows and sums of losses, in ascending order."""
-    after = np.cumsum(rows, axis=0)
-    before_loss = np.cumsum(losses, axis=0) - losses
-    each = losses / np.maximum(rows, 1)
-    harmonic = _harmonic(int(after[-1].max()))[after.astype(np.intp)]
-    steps = np.diff(harmonic, axis=0, prepend=0.0)
-    sums = losses + (before_loss - (after - rows) * each) * steps
-    return ratio(sums.sum(axis=0), after[-1])
+def aurc_of(lost: Events) -> Array:
+    """See `aurc`; of the groups with losses."""
+    harmonic = _harmonic(int(lost.total.max()))
+    ends = (lost.before, lost.before + lost.rows, lost.total)
+    before, after, last = (harmonic[count.astype(np.intp)] for count in ends)
+    each = lost.sums / np.maximum(lost.rows, 1)
+    sums = lost.sums * (1 + last - after) - lost.before * each * (after - before)
+    return ratio(sums.sum(axis=0), lost.total)
 
 
 def _harmonic(count: int) -> Array:

@@ -1,7 +1,7 @@
 """Statistics: functions of how often each row counts."""
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,25 @@ def root_mean(values: Array) -> Statistic:
     return lambda weights: np.sqrt(inner(weights))
 
 
+class Events(NamedTuple):
+    """Groups of ranked rows whose values are not all 0, in ascending order, in each resample.
+
+    What is made of a ranking often depends on these alone: of the other groups only how many rows
+    they have.
+
+    Attributes:
+        before: (G, R) rows below the group.
+        rows: (G, R) rows of the group.
+        sums: (G, R) of their values.
+        total: (R,) all rows.
+    """
+
+    before: Array
+    rows: Array
+    sums: Array
+    total: Array
+
+
 class Ranked:
     """Rows in ascending order of a score; those with equal scores are one group.
 
@@ -52,6 +71,27 @@ class Ranked:
             return each
         rows, sums = (np.add.reduceat(one, self.starts, axis=0) for one in each)
         return rows, sums
+
+    def events(self, values: Array) -> Callable[[Array], Events]:
+        """What finds the `Events` of (N,) values in (N, R) weights."""
+        place = np.flatnonzero(values[self.order])
+        group = np.unique(np.searchsorted(self.starts, place, side="right") - 1)
+        starts, ends = self.starts[group], np.r_[self.starts, len(self.order)][group + 1]
+        # Rows between the groups are added up as one; no part is empty.
+        parts = np.unique(np.r_[0, starts, ends[ends < len(self.order)]])
+        of_group, first = np.searchsorted(parts, starts), np.searchsorted(place, starts)
+        chosen = self.order[place]
+        seen = values[chosen, None]
+
+        def found(weights: Array) -> Events:
+            sizes = np.add.reduceat(weights[self.order], parts, axis=0)
+            after, rows = np.cumsum(sizes, axis=0), sizes[of_group]
+            sums = weights[chosen] * seen
+            if len(group) != len(place):
+                sums = np.add.reduceat(sums, first, axis=0)
+            return Events(after[of_group] - rows, rows, sums, after[-1])
+
+        return found
 
 
 def means_of_groups(group: Array, values: Array) -> Statistic:

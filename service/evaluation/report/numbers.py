@@ -9,6 +9,8 @@ from service.evaluation.report.charts.series import Estimate as Drawn
 NONE = "–"
 _PERCENT = "\u00a0%"  # not broken at the end of a line
 _FIRST = 3.55
+#: A spread of this share of a number is that of its rounding.
+_ROUNDING = 1e-6
 _WORDS = {
     "std": "standard deviation",
     "epistemic": "epistemic variance",
@@ -57,7 +59,7 @@ def decimals_of(estimate: Estimate, *, percent: bool = False) -> int:
     number, low, high = _three(estimate)
     scale = 100.0 if percent else 1.0
     spread = (high - low) / 2 * scale if low is not None and high is not None else 0.0
-    if spread > 0:
+    if spread > _ROUNDING * abs(number or 0.0) * scale:
         first = spread / 10 ** math.floor(math.log10(spread))
         return _decimals(spread, 2 if first < _FIRST else 1)
     return _decimals(abs(number or 0.0) * scale, 3)

@@ -55,17 +55,17 @@ def best_order(scored: Scored) -> Curve | None:
 def _of_errors(doubts: Sequence[Array], scored: Scored) -> Statistic:
     """(R, M, …) of `_OF_ERRORS`; of a regression of the first two."""
     risk, is_classification = scored.risk, scored.is_classification
-    ranked, best = [Ranked(doubt) for doubt in doubts], Ranked(risk)
+    best, *ranked = (Ranked(one).events(risk) for one in (risk, *doubts))
 
     def statistic(weights: Array) -> Array:
-        least = risk_coverage.aurc_of(*best.both(weights, risk))
+        least = risk_coverage.aurc_of(best(weights))
         found = []
         for one in ranked:
-            sums = one.both(weights, risk)
-            aurc = risk_coverage.aurc_of(*sums)
+            events = one(weights)
+            aurc = risk_coverage.aurc_of(events)
             values = [aurc, aurc - least]
             if is_classification:
-                values += [ranking.auroc_of(*sums), ranking.average_precision_of(*sums)]
+                values += [ranking.auroc_of(events), ranking.average_precision_of(events)]
             found.append(np.stack(values, axis=-1))
         return np.stack(found, axis=1)
 
@@ -74,14 +74,14 @@ def _of_errors(doubts: Sequence[Array], scored: Scored) -> Statistic:
 
 def _of_others(pairs: Sequence[tuple[Array, Array]]) -> Statistic:
     """(R, M, …) of `_OF_OTHERS`."""
-    ranked = [(Ranked(doubt), out) for doubt, out in pairs]
+    ranked = [Ranked(doubt).events(out) for doubt, out in pairs]
     functions = (ranking.auroc_of, ranking.average_precision_of, ranking.fpr_at_of)
 
     def statistic(weights: Array) -> Array:
         found = []
-        for one, out in ranked:
-            sums = one.both(weights, out)
-            found.append(np.stack([function(*sums) for function in functions], axis=-1))
+        for one in ranked:
+            events = one(weights)
+            found.append(np.stack([function(events) for function in functions], axis=-1))
         return np.stack(found, axis=1)
 
     return statistic

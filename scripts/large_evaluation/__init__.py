@@ -1,0 +1,1 @@
+"""How much time and memory the evaluation of many rows takes: `make large-evaluation`."""
