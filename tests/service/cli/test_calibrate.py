@@ -73,6 +73,19 @@ def test_document_is_printed_as_json(model: Path, data: Path, tmp_path: Path) ->
     assert [(one["method"], one["coverage"]) for one in printed["sets"]] == [("lac", 0.8)]
 
 
+def test_methods_of_sets_are_fitted_in_their_order(model: Path, data: Path) -> None:
+    flags = ("--target", "digit", "--passes", 5, "--sets", "lac,aps", "--coverages", "0.9,0.8")
+    ended = calibrate(model, "--data", data, *flags)
+    assert ended.exit_code == 0, ended.output
+    assert "prediction sets: lac, aps, with a coverage of 0.9, 0.8" in ended.output
+    document = load_model(model).calibration.document
+    assert document is not None
+    assert [(one.method, one.coverage) for one in document.sets] == [
+        *(("lac", 0.9), ("lac", 0.8)),
+        *(("aps", 0.9), ("aps", 0.8)),
+    ]
+
+
 def test_risk_that_is_not_reached_ends_with_one_and_writes_nothing(model: Path, data: Path) -> None:
     flags = ("--target", "digit", "--passes", 5, "--target-risk", 0.001)
     text = refused(1, model, "--data", data, *flags)
@@ -87,6 +100,8 @@ def test_risk_that_is_not_reached_ends_with_one_and_writes_nothing(model: Path, 
         ((), "no targets"),
         (("--target", "digit", "--coverages", "0.9,x"), "--coverages has 'x'; it takes numbers"),
         (("--target", "digit", "--rate-scale", "fits"), "--rate-scale has 'fits'"),
+        (("--target", "digit", "--sets", "lac,x"), "sets has 'x'; the methods are lac, aps"),
+        (("--target", "digit", "--intervals", "cqr"), "intervals are of a regression"),
         (("--target", "digit", "--coverages", "0.999"), "needs 999 of those: at least 1997 rows"),
     ],
 )

@@ -59,9 +59,9 @@ function viewOf(details, output, again) {
     const first = form === "classes" ? leading(elements) : elements[0];
     const shown = elements.find(({ index }) => index === picked) ?? first;
     const { calibration } = details;
-    const decision = decisionOn(prediction, shown.index, calibration?.selection);
+    const decision = decisionOn(prediction, calibration?.selection);
     const values = form === "classes" ? winner(first, prediction) : estimate(shown, output, form, coverageOf(prediction, calibration));
-    hero.replaceChildren(...[values, form === "classes" && setOf(elements, calibration), decision, uncalibrated(prediction, details, output)].flat().filter(Boolean));
+    hero.replaceChildren(...[values, form === "classes" && setOf(elements, details), decision, uncalibrated(prediction, details, output)].flat().filter(Boolean));
     hero.classList.toggle("doubtful", decision?.classList.contains("abstained") === true);
     table.update(elements, first, shown.index);
     const samples = passesOf(prediction)?.map(shown.sample) ?? null;

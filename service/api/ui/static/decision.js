@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 import { number, share } from "./format.js";
 import { offered } from "./question.js";
-import { acceptedOf } from "./reading.js";
+import { judgedOf } from "./reading.js";
 
 /** What a calibration adds to answers. */
 const OF_CALIBRATION = ["accept", "prediction_set", "prediction_interval", "calibrated"];
@@ -18,18 +18,18 @@ export function uncalibrated(prediction, details, output) {
   return h("p", { class: "hint" }, "This answer is not calibrated: the calibration is for other dropout rates or sites.");
 }
 
-/** The decision on an element of an answer; null: the model has no threshold. */
-export function decisionOn(prediction, index, selection) {
-  const found = acceptedOf(prediction, index);
-  if (!found) return null;
-  const value = selection && [prediction[selection.measure] ?? []].flat(Infinity);
-  const measured = value?.length ? `: ${number(value[index] ?? value[0], 4)}` : "";
+/** The decision on a row; null: the model has no threshold. */
+export function decisionOn(prediction, selection) {
+  const { accept: accepted, reason } = prediction;
+  if (accepted === undefined) return null;
+  const value = selection ? judgedOf(prediction, selection) : null;
+  const measured = value === null ? "" : `: ${number(value, 4)}`;
   return h(
     "p",
-    { class: `badge ${found.accepted ? "accepted" : "abstained"}` },
-    h("strong", {}, found.accepted ? "accepted" : "abstained"),
-    found.reason && h("span", {}, `${found.reason}${measured}`),
-    h("span", { class: "hint" }, found.accepted ? promise(selection) : "Let a person decide: the calibration vouches for accepted answers alone."),
+    { class: `badge ${accepted ? "accepted" : "abstained"}` },
+    h("strong", {}, accepted ? "accepted" : "abstained"),
+    reason && h("span", {}, `${reason}${measured}`),
+    h("span", { class: "hint" }, accepted ? promise(selection) : "Let a person decide: the calibration vouches for accepted answers alone."),
   );
 }
 
@@ -41,11 +41,12 @@ function promise(selection) {
 }
 
 /** The prediction set in words; null: the model has none. */
-export function setOf(elements, calibration) {
+export function setOf(elements, { calibration, task }) {
   if (elements[0].member === null) return null;
   const members = elements.filter(({ member }) => member).map(({ label }) => label);
   const more = members.length > NAMED ? ` and ${members.length - NAMED} more` : "";
   const names = members.length ? members.slice(0, NAMED).join(", ") + more : "empty, as no class is likely enough";
   const coverage = calibration?.sets?.[0]?.coverage;
-  return h("p", { class: "set" }, "Prediction set: ", h("strong", {}, names), coverage && h("span", { class: "hint" }, `; such sets hold the right class in at least ${share(coverage)} of the cases`));
+  const right = task === "classification" ? "the right class" : "all right ones";
+  return h("p", { class: "set" }, "Prediction set: ", h("strong", {}, names), coverage && h("span", { class: "hint" }, `; such sets hold ${right} in at least ${share(coverage)} of the cases`));
 }

@@ -110,9 +110,9 @@ export function partsOf(prediction, classes, index) {
   return { unit: "squared", total: epistemic + (aleatoric ?? 0), aleatoric, epistemic, most: null };
 }
 
-/** Whether the calibration accepts an element, or the row if it decides on rows; null: it has none. */
-export function acceptedOf(prediction, index) {
-  if (prediction.accept === undefined) return null;
-  const [accepted, reasons] = [flat(prediction.accept), flat(prediction.reason ?? "")];
-  return { accepted: accepted[index] ?? accepted[0], reason: reasons[index] ?? reasons[0] };
+/** What the calibration judges the row by: the measure of its least certain element; null: not in the answer. */
+export function judgedOf(prediction, { measure, keep }) {
+  const values = prediction[measure];
+  if (values === undefined) return null;
+  return keep === "at_most" ? Math.max(...flat(values)) : Math.min(...flat(values));
 }
