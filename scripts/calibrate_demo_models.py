@@ -13,20 +13,13 @@ import typer
 from models.zoo.data import co2_splits, digits_halves
 from scripts.evaluate_demo_models import STORE
 from service.fitting import Outcome, calibrate
-from service.protocol.options import Options
 
 TARGET_RISK = 0.02
 COVERAGE = 0.99
-#: What is asked for: of `digits` few errors, and of `co2` to abstain beyond its data. The spread of
-#: `co2` is nearly the same over decades, so that the masks of a seed, if all rows shared them,
-#: would move it more than the rows differ: each row has its own.
+#: What is asked for: of `digits` few errors, and of `co2` to abstain beyond its data.
 ASKED: dict[str, dict[str, Any]] = {
     "digits": {"name": "half of the test images", "target_risk": TARGET_RISK},
-    "co2": {
-        "name": "the valid split of the weeks",
-        "coverage": COVERAGE,
-        "options": Options(masks="per_row"),
-    },
+    "co2": {"name": "the valid split of the weeks", "coverage": COVERAGE},
 }
 
 

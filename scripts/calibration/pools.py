@@ -42,9 +42,12 @@ def digits_pool() -> Pool:
 def pool_of(
     model: Predictor, x: Array, targets: Array, measures: Sequence[str], passes: int = PASSES
 ) -> Pool:
-    """Predictions of rows that did not train a model, which has one output."""
+    """Predictions of rows that did not train a model, which has one output.
+
+    Each row has masks of its own, as `mcdropout calibrate` samples by default.
+    """
     order = np.random.default_rng(0).permutation(len(x))
-    found = model.predict(x[order], passes, SEED, measures)
+    found = model.predict(x[order], passes, SEED, measures, masks="per_row")
     (output,) = found.values()
     facts = output_of(model)
     return Pool(facts, seen(output, targets[order], facts))

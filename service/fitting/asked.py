@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from service.core.calibration import IntervalMethod, SetMethod
 from service.errors import InputError
-from service.protocol.options import Options
+from service.protocol.options import Masks, Options
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,9 @@ class Asked:
         confidence: of the guarantee that the risk is at most `target_risk`.
         measure: that accepts; None: predictive_entropy, or of a regression total or std.
         error_tolerance: absolute error above which a prediction of a regression is wrong.
-        options: how the model is sampled, without a seed with 0; its `measures` are not used.
+        masks: of the rows that calibrate; None: per_row, or shared if the model does not allow it.
+        options: how the model is sampled, without a seed with 0; its `measures` and `masks` are
+            not used.
 
     Raises:
         InputError: a value is out of range, or two exclude each other.
@@ -40,6 +42,7 @@ class Asked:
     confidence: float = 0.95
     measure: str | None = None
     error_tolerance: float | None = None
+    masks: Masks | None = None
     options: Options = Options()
 
     def __post_init__(self) -> None:

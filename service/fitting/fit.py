@@ -28,6 +28,7 @@ from service.fitting.asked import Asked
 from service.fitting.choose import choose
 from service.fitting.classification import ClassificationFit, MultilabelFit
 from service.fitting.conformal import rows_needed
+from service.fitting.masks import masks_of, notes_on_masks
 from service.fitting.rate_scale import RateScale, fit_rate_scale, maximum_scale
 from service.fitting.reference import reference
 from service.fitting.regression import RegressionFit
@@ -111,7 +112,8 @@ def fit(
     task = _FITS[data.facts.task](data.facts, asked)
     first, second = halves(len(data))
     _require_rows(data, len(second), asked)
-    runs = _Runs(model.with_calibration(None), data, asked.options, progress)
+    options = replace(asked.options, masks=asked.masks or masks_of(model, asked.options))
+    runs = _Runs(model.with_calibration(None), data, options, progress)
     rates = _rate_scale(task, runs, first) if asked.rate_scale else None
     if rates is not None:
         runs = replace(runs, options=replace(runs.options, rate_scale=rates.value))
@@ -139,7 +141,7 @@ def fit(
         }
     )
     known = overlap_warnings(data.name, row_hashes(data.rows), model)
-    notes = (*known, *scaling.notes, *_worse(whole.metrics))
+    notes = (*known, *scaling.notes, *_worse(whole.metrics), *notes_on_masks(model, runs.options))
     return Outcome(calibration_of(file), whole, rates, notes)
 
 

@@ -168,14 +168,24 @@ def _require_sites(draws: Draws, names: frozenset[str], plan: Plan) -> None:
             _require_switch(site, names, plan)
 
 
+def site_of_all_rows(names: frozenset[str] | None, plan: Plan) -> SiteSpec | None:
+    """An active site whose draw has no axis for rows; None: rows can have masks of their own.
+
+    Args:
+        names: of the active sites; None: all.
+        plan: of the model.
+    """
+    found = (site for site, place in plan.places.items() if place.axis is None)
+    return next((site for site in found if names is None or site.name in names), None)
+
+
 def _require_rows_apart(names: frozenset[str] | None, plan: Plan) -> None:
-    for site, place in plan.places.items():
-        if place.axis is None and (names is None or site.name in names):
-            raise InputError(
-                f'masks is "per_row", and site {site.name!r} draws once for all rows of a pass: '
-                f"its draw of shape {list(place.row)} has no axis for rows. Send "
-                '"masks": "shared", or leave this site out of "sites".'
-            )
+    if (site := site_of_all_rows(names, plan)) is not None:
+        raise InputError(
+            f'masks is "per_row", and site {site.name!r} draws once for all rows of a pass: '
+            f"its draw of shape {list(plan.places[site].row)} has no axis for rows. Send "
+            '"masks": "shared", or leave this site out of "sites".'
+        )
 
 
 def _require_switch(site: SiteSpec, names: frozenset[str], plan: Plan) -> None:

@@ -36,6 +36,6 @@ def test_intervals_are_measured_inside_and_beyond_the_data(tmp_path: Path) -> No
 @pytest.mark.slow
 def test_promises_are_measured_with_other_passes() -> None:
     cells = [[*column.cells] for column in passes_table(runs=1, divisions=4).columns]
-    assert cells[0] == ["100, same seed", *(str(number) for number in NUMBERS)]
+    assert cells[0] == ["100, as calibrated", *(str(number) for number in NUMBERS)]
     assert cells[1] == ["1", *(str(1000 // number) for number in NUMBERS)]
     assert all(0.8 < float(str(text).split(",")[0]) < 1 for text in cells[2])

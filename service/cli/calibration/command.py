@@ -68,7 +68,10 @@ def calibrate(
         int | None, typer.Option(help="Number of passes.", show_default="the model's own")
     ] = None,
     seed: Annotated[int, typer.Option(help="Random seed of the passes.")] = 0,
-    masks: Annotated[Masks, typer.Option(help="shared or per_row.")] = "shared",
+    masks: Annotated[
+        Masks | None,
+        typer.Option(help="shared or per_row.", show_default="per_row, where the model allows it"),
+    ] = None,
     sampling: Annotated[Sampling, typer.Option(help="independent or stratified.")] = "independent",
     output: Annotated[
         Path | None,
@@ -103,10 +106,10 @@ def calibrate(
             confidence=confidence,
             measure=measure,
             error_tolerance=error_tolerance,
+            masks=masks,
             options=read_options(
                 passes=passes,
                 seed=seed,
-                masks=masks,
                 sampling=sampling,
                 rate_scale=None if rate_scale == _FIT else _number(rate_scale, "--rate-scale"),
             ),

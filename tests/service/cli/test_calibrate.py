@@ -47,6 +47,7 @@ def test_calibration_is_written_beside_the_model_and_applied(model: Path, data: 
     document = load_model(model).calibration.document
     assert document is not None
     assert (document.sampling.passes, document.data.name) == (20, "valid.npz")
+    assert document.sampling.masks == "per_row"
     assert f"wrote {model.with_name('calibration.json')}" in ended.output.replace("\n", "")
     text = refused(2, model, "--data", data, "--target", "digit")
     assert "already exists" in text
@@ -66,11 +67,12 @@ def test_a_broken_calibration_is_replaced_without_a_word(
 def test_document_is_printed_as_json(model: Path, data: Path, tmp_path: Path) -> None:
     to = tmp_path / "other.json"
     flags = ("--target", "digit", "--passes", 5, "--coverages", "0.8", "--sets", "lac", "--json")
-    ended = calibrate(model, "--data", data, "--output", to, *flags)
+    ended = calibrate(model, "--data", data, "--output", to, "--masks", "shared", *flags)
     assert ended.exit_code == 0, ended.output
     printed = json.loads(ended.stdout)
     assert printed == json.loads(to.read_text())
     assert [(one["method"], one["coverage"]) for one in printed["sets"]] == [("lac", 0.8)]
+    assert printed["sampling"]["masks"] == "shared"
 
 
 def test_methods_of_sets_are_fitted_in_their_order(model: Path, data: Path) -> None:

@@ -67,6 +67,13 @@ def class_model(folder: Path) -> Path:
     return element_model(folder, "Softmax", said)
 
 
+def weight_model(folder: Path) -> Path:
+    """y = Σ wᵢ xᵢ with normal weights around 1, which all rows of a pass share."""
+    body = "w = RandomNormal <mean = 1.0, shape = [3]> () d = Mul(x, w) y = ReduceSum(d, axis)"
+    model = graph(body, "int64[1] axis = {1}", "float[batch, 3] x", "float[batch, 1] y")
+    return saved(folder, model, Annotations(task="regression", passes=20))
+
+
 def loaded(path: Path) -> Predictor:
     """The model of a file, without a calibration."""
     return load_uncalibrated(path)

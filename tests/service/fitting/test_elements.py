@@ -59,7 +59,7 @@ def test_one_temperature_fits_all_labels(label_path: Path) -> None:
     assert (after["accuracy"], after["exact_match"]) == (before["accuracy"], before["exact_match"])
     # The metrics are those of the calibrated probabilities, label by label.
     held = halves(3000)[1]
-    found = served.predict(data.rows, 50, 0).measures["calibrated"][held]
+    found = served.predict(data.rows, 50, 0, masks="per_row").measures["calibrated"][held]
     y = data.targets[held]
     assert -np.log(np.where(y, found, 1 - found)).mean() == pytest.approx(after["nll"])
     assert (2 * (found - y) ** 2).mean() == pytest.approx(after["brier"])
@@ -79,8 +79,9 @@ def test_a_set_holds_all_labels_of_a_new_row(label_path: Path) -> None:
         error = np.sqrt(coverage * (1 - coverage) * (1 / 2000 + 1 / 500))
         assert abs(covered / 2000 - coverage) < FIVE * error + 1 / 500
     metrics = outcome.document.metrics.after
-    sizes = served.predict(first.rows, 50, 0).measures["prediction_set"][halves(1000)[1]]
-    assert metrics["set_size_0.9"] == sizes.sum(axis=1).mean()
+    answer = served.predict(first.rows, 50, 0, masks="per_row")
+    sizes = answer.measures["prediction_set"][halves(1000)[1]].sum(axis=1)
+    assert metrics["set_size_0.9"] == sizes.mean()
     assert metrics["set_coverage_0.9"] > 0.8
 
 
@@ -126,7 +127,7 @@ def test_risk_of_labels_is_that_of_rows_with_a_wrong_one(label_path: Path) -> No
 def test_coverage_accepts_rows_by_their_least_certain_label(label_path: Path, measure: str) -> None:
     data = models.with_flags(models.loaded(label_path), models.rows(99, 4, 8), 1.0, 9)
     _, served = fitted(label_path, data, coverage=0.7, measure=measure)
-    found = served.predict(data.rows, 50, 0, [measure]).measures
+    found = served.predict(data.rows, 50, 0, [measure], masks="per_row").measures
     doubt = (-found[measure] if measure == "confidence" else found[measure]).max(axis=1)
     assert found["accept"].sum() == 70
     assert doubt[found["accept"]].max() <= doubt[~found["accept"]].min()
@@ -139,7 +140,7 @@ def test_a_sequence_is_wrong_if_a_step_is(step_path: Path) -> None:
     outcome, served = fitted(step_path, data, target_risk=0.3)
     chosen = outcome.document.selection
     assert chosen is not None
-    found = served.predict(data.rows, 50, 0, ["predictive_entropy"])
+    found = served.predict(data.rows, 50, 0, ["predictive_entropy"], masks="per_row")
     accept = found.measures["accept"]
     worst = found.measures["predictive_entropy"].max(axis=1)
     np.testing.assert_array_equal(accept, worst <= chosen.threshold)
@@ -159,7 +160,7 @@ def test_a_vector_is_wrong_if_a_number_is_off(vector_path: Path) -> None:
     outcome, served = fitted(vector_path, data, **asked)
     chosen = outcome.document.selection
     assert chosen is not None
-    found = served.predict(data.rows, 200, 0, ["std"])
+    found = served.predict(data.rows, 200, 0, ["std"], masks="per_row")
     accept = found.measures["accept"]
     assert accept.shape == (900,)
     np.testing.assert_array_equal(accept, found.measures["std"].max(axis=1) <= chosen.threshold)

@@ -88,7 +88,8 @@ def test_row_that_lies_on_the_threshold_is_inside_in_any_batch(
     model = models.loaded(sum_path)
     data = models.with_noise(model, models.rows(98, 3, 12), 1.0, 13)
     options = Options(passes=20)
-    _, served = fitted(sum_path, data, intervals=method, coverages=(0.9,), options=options)
+    asked = {"intervals": method, "coverages": (0.9,), "masks": "shared", "options": options}
+    _, served = fitted(sum_path, data, **asked)
     held, inside = np.random.default_rng(0).permutation(halves(98)[1]), 0
     for start in range(0, 49, batch):
         some = data.take(held[start : start + batch])
@@ -120,7 +121,7 @@ def test_temperature_of_labels_is_recovered(class_path: Path, temperature: float
     assert outcome.document.temperature == pytest.approx(temperature, rel=0.15)
     metrics = outcome.document.metrics
     assert metrics.after["nll"] < metrics.before["nll"]
-    found = served.predict(data.rows, 50, 0)
+    found = served.predict(data.rows, 50, 0, masks="per_row")
     labels = data.targets[halves(4000)[1]]
     p = found.measures["calibrated"][halves(4000)[1], labels]
     assert -np.log(p).mean() == pytest.approx(metrics.after["nll"])
@@ -143,7 +144,8 @@ def test_sets_that_are_served_cover_new_rows(class_path: Path, method: SetMethod
 def test_label_that_lies_on_the_threshold_is_in_the_set_in_any_batch(class_path: Path) -> None:
     model = models.loaded(class_path)
     data = models.with_labels(model, models.rows(98, 4, 14), 1.6, 15)
-    _, served = fitted(class_path, data, sets="lac", coverages=(0.9,), coverage=0.8)
+    asked = {"sets": "lac", "coverages": (0.9,), "coverage": 0.8, "masks": "shared"}
+    _, served = fitted(class_path, data, **asked)
     alone = [data.take(np.array([row])).rows for row in range(98)]
     answers = [served.predict(rows, 50, 0).measures for rows in alone]
     inside = [found["prediction_set"][0, y] for found, y in zip(answers, data.targets, strict=True)]
@@ -174,7 +176,7 @@ def test_coverage_accepts_that_share_of_the_most_certain(class_path: Path, measu
     model = models.loaded(class_path)
     data = models.with_labels(model, models.rows(999, 4, 12), 1.0, 13)
     outcome, served = fitted(class_path, data, coverage=0.7, measure=measure)
-    found = served.predict(data.rows, 50, 0, [measure, "accept"])
+    found = served.predict(data.rows, 50, 0, [measure, "accept"], masks="per_row")
     assert found.measures["accept"].sum() == 700  # ⌈1000 × 0.7⌉
     values, accept = found.measures[measure], found.measures["accept"]
     sign = -1 if measure == "confidence" else 1
@@ -205,6 +207,38 @@ def test_risk_of_a_regression_is_that_of_errors_beyond_a_tolerance(sum_path: Pat
     assert chosen is not None
     assert (chosen.measure, chosen.coverage > 0.9) == ("total", True)
     assert chosen.error_tolerance == 8.0
+
+
+def test_random_seeds_accept_the_coverage_of_rows_that_are_alike(sum_path: Path) -> None:
+    """Rows that shared masks would have all the luck of one seed: 0.11 of the answers, not 0.8."""
+    x = 1 + 0.01 * models.rows(500, 3, 32)
+    data = models.with_noise(models.loaded(sum_path), x, 1.0, 33)
+    first = data.take(np.arange(499))
+    outcome, served = fitted(sum_path, first, coverage=0.8, options=Options(passes=20))
+    assert outcome.document.sampling.masks == "per_row"
+    assert not any("masks" in note for note in outcome.notes)
+    answers = (served.predict(x[499:], 20, seed, ["accept"]) for seed in range(1000, 1400))
+    accepted = sum(answer.measures["accept"].item() for answer in answers)
+    assert covers(accepted, 400, 499, 0.8)
+
+
+def test_rows_share_masks_where_the_model_draws_for_all_of_them(tmp_path: Path) -> None:
+    path = models.weight_model(tmp_path)
+    data = models.with_noise(models.loaded(path), models.rows(60, 3, 34), 1.0, 35)
+    outcome, _ = fitted(path, data)
+    assert outcome.document.sampling.masks == "shared"
+    assert outcome.notes[-1].startswith(
+        "site 'w' draws once for all rows of a pass, and the rows shared the masks of seed 0"
+    )
+    with pytest.raises(InputError, match=r"masks is \"per_row\", and site 'w' draws once"):
+        fitted(path, data, masks="per_row")
+
+
+def test_masks_that_are_asked_to_be_shared_are_said(class_path: Path) -> None:
+    data = models.with_labels(models.loaded(class_path), models.rows(60, 4, 36), 1.0, 37)
+    outcome, _ = fitted(class_path, data, masks="shared", options=Options(seed=5))
+    assert outcome.document.sampling.masks == "shared"
+    assert outcome.notes[-1].startswith("the rows shared the masks of seed 5")
 
 
 def test_calibration_is_the_same_every_time(class_path: Path) -> None:
@@ -313,10 +347,11 @@ def test_each_method_of_sets_has_rules_and_metrics(
         alone, _ = fitted(class_path, data, sets=method)
         assert set(alone.document.sets) <= set(document.sets)
         asked = {"prediction_set": {"method": method, "coverage": 0.95}}
-        inside = served.predict(data.rows, 50, 0, [asked]).measures["prediction_set"][held]
+        answer = served.predict(data.rows, 50, 0, [asked], masks="per_row")
+        inside = answer.measures["prediction_set"][held]
         name = "set_size_0.95" if method == methods[0] else f"set_size_0.95_{method}"
         assert inside.sum(axis=1).mean() == after[name]
-    plain = served.predict(data.rows, 50, 0).measures["prediction_set"][held]
+    plain = served.predict(data.rows, 50, 0, masks="per_row").measures["prediction_set"][held]
     assert plain.sum(axis=1).mean() == after["set_size_0.9"]
 
 
