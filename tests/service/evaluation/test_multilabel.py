@@ -65,7 +65,7 @@ def told(setting: str, model: Predictor, x: Array) -> Array:
         return model.predict_deterministic(x)["y"]
     if setting == f"{PASSES} passes":
         return model.predict(x, PASSES, 0, calibrated=False).mean
-    return model.predict(x, 50, 0, calibrated=True).measures["calibrated"]
+    return model.predict(x, 50, 0, masks="per_row", calibrated=True).measures["calibrated"]
 
 
 def ece(p: Array, y: Array) -> float:
@@ -118,7 +118,8 @@ def test_sets_are_those_of_answers(
     evaluated: tuple[Evaluation, str], model: Predictor, path: Path
 ) -> None:
     data = np.load(path.with_name("test.npz"))
-    inside, y = model.predict(data["x"], 50, 0).measures["prediction_set"], data["y"]
+    answers, y = model.predict(data["x"], 50, 0, masks="per_row"), data["y"]
+    inside = answers.measures["prediction_set"]
     found = evaluated[0].result("calibrated, 50 passes").sets[0]
     size, held = inside.sum(axis=1), (inside | ~y).all(axis=1)
     wanted = [held.mean(), size.mean(), (size == 0).mean(), (size == 1).mean()]
@@ -139,7 +140,7 @@ def test_decisions_are_those_of_rows(
     evaluated: tuple[Evaluation, str], model: Predictor, path: Path
 ) -> None:
     data = np.load(path.with_name("test.npz"))
-    answers = model.predict(data["x"], 50, 0)
+    answers = model.predict(data["x"], 50, 0, masks="per_row")
     accept = answers.measures["accept"]
     wrong = ((answers.mean > 0.5) != data["y"]).any(axis=1)
     found = evaluated[0].result("calibrated, 50 passes").acceptance
