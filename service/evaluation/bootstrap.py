@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.evaluation.document import Bootstrap, Estimate
-from service.evaluation.metrics.statistic import Statistic
+from service.evaluation.metrics.statistic import Distance, Statistic
 
 Array = NDArray[Any]
 K = TypeVar("K", bound=Hashable)
@@ -26,7 +26,8 @@ class Estimated:
 
     Attributes:
         value: (…) float64, of the rows as they are; NaN where it is not defined.
-        low, high: (…) float64, ends of the interval; NaN where there is none.
+        low, high: (…) float64, ends of the interval; NaN where there is none. That of a `Distance`
+            may be below its value, which is then too high by more than chance moves it.
     """
 
     value: Array
@@ -50,6 +51,10 @@ def estimate(
 ) -> dict[K, Estimated]:
     """Statistics of rows, with percentile intervals (Efron & Tibshirani 1993, section 13.3).
 
+    Those of a `Distance`, and of its differences, are basic intervals (Davison & Hinkley 1997,
+    section 5.2): resamples add to its bias about what the sample has added, which these take off
+    twice, and percentiles would keep twice.
+
     All statistics see the same resamples, so that settings are compared on the same rows. The
     result depends on the seed, and on the memory by rounding only.
 
@@ -69,11 +74,17 @@ def estimate(
         if progress is not None:
             progress(weights.shape[1])
     resampled = {key: np.concatenate(parts) for key, parts in found.items() if parts}
+    least = {key: 0.0 for key, one in statistics.items() if isinstance(one, Distance)}
     for key, (one, other) in (differences or {}).items():
         values[key] = values[one] - values[other]
         if resampled:
             resampled[key] = resampled[one] - resampled[other]
-    return {key: _estimated(value, resampled.get(key), bootstrap) for key, value in values.items()}
+        if one in least:
+            least[key] = -np.inf
+    return {
+        key: _estimated(value, resampled.get(key), bootstrap, least.get(key))
+        for key, value in values.items()
+    }
 
 
 def _weights(strata: Sequence[int], bootstrap: Bootstrap) -> Iterator[Array]:
@@ -92,7 +103,10 @@ def _resample(rngs: Sequence[np.random.Generator], strata: Sequence[int]) -> Arr
     return np.concatenate(counts).astype(np.float64)
 
 
-def _estimated(value: Array, resampled: Array | None, bootstrap: Bootstrap) -> Estimated:
+def _estimated(
+    value: Array, resampled: Array | None, bootstrap: Bootstrap, least: float | None
+) -> Estimated:
+    """`least`: that the statistic may be, of a basic interval; None: it has that of percentiles."""
     value = np.asarray(value)
     none = np.full(value.shape, np.nan)
     if resampled is None:
@@ -102,6 +116,8 @@ def _estimated(value: Array, resampled: Array | None, bootstrap: Bootstrap) -> E
     resampled = np.where(enough, resampled, 0.0)
     tail = (1 - bootstrap.confidence) / 2
     low, high = np.nanquantile(resampled, [tail, 1 - tail], axis=0)
+    if least is not None:
+        low, high = (np.maximum(2 * value - end, least) for end in (high, low))
     return Estimated(value, np.where(enough, low, np.nan), np.where(enough, high, np.nan))
 
 

@@ -244,7 +244,7 @@ class After(_Frozen):
 
 
 class Bootstrap(_Frozen):
-    """How confidence intervals were made: percentiles of metrics of resampled rows."""
+    """How confidence intervals were made, from metrics of resampled rows."""
 
     resamples: int
     confidence: float

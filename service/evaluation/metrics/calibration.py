@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.evaluation.metrics.statistic import Ranked, Statistic, ratio
+from service.evaluation.metrics.statistic import Distance, Ranked, Statistic, ratio
 
 Array = NDArray[Any]
 
@@ -69,7 +69,7 @@ def ece(confidence: Array, right: Array, bins: int = BINS) -> Statistic:
     binned = equal_width(confidence, bins)
     inside = binned.index[:, None] == np.arange(bins)
     gaps = np.where(inside, (right - confidence)[:, None], 0.0)
-    return lambda w: ratio(np.abs(w.T @ gaps).sum(axis=1), w.sum(axis=0))
+    return Distance(lambda w: ratio(np.abs(w.T @ gaps).sum(axis=1), w.sum(axis=0)))
 
 
 def adaptive_ece(confidence: Array, right: Array, bins: int = BINS) -> Statistic:
@@ -90,7 +90,7 @@ def adaptive_ece(confidence: Array, right: Array, bins: int = BINS) -> Statistic
         sums = np.diff(at_ends, axis=1, prepend=0.0)
         return ratio(np.abs(sums).sum(axis=1), count[:, -1])
 
-    return statistic
+    return Distance(statistic)
 
 
 def accuracy_of_bins(binned: Binned, right: Array) -> Statistic:
@@ -114,4 +114,4 @@ def calibration_curve(pit: Array, levels: Sequence[float]) -> Statistic:
 def calibration_error(pit: Array, levels: Sequence[float]) -> Statistic:
     """Mean distance of the calibration curve from the diagonal; see `calibration_curve`."""
     curve = calibration_curve(pit, levels)
-    return lambda w: np.abs(curve(w) - np.asarray(levels)).mean(axis=1)
+    return Distance(lambda w: np.abs(curve(w) - np.asarray(levels)).mean(axis=1))

@@ -1,6 +1,7 @@
 """Statistics: functions of how often each row counts."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -11,6 +12,33 @@ Array = NDArray[Any]
 #: A metric of N rows that are known to it. Takes (N, R) float64 weights: how often each row counts,
 #: in each of R resamples. Returns (R, …) float64; NaN where it is not defined.
 Statistic: TypeAlias = Callable[[Array], Array]
+
+
+@dataclass(frozen=True)
+class Distance:
+    """A statistic that adds up absolute deviations, at least 0: chance makes it larger.
+
+    Deviations that are 0 in truth are not in a sample, so that it is biased upwards, and more so
+    the fewer rows there are; it is again in resamples of that sample.
+
+    Attributes:
+        of: the statistic.
+    """
+
+    of: Statistic
+
+    def __call__(self, weights: Array) -> Array:
+        """The statistic itself."""
+        return self.of(weights)
+
+
+def reweighted(statistic: Statistic, weights: Callable[[Array], Array]) -> Statistic:
+    """The same of other weights, which are made of those it is given."""
+
+    def found(given: Array) -> Array:
+        return statistic(weights(given))
+
+    return Distance(found) if isinstance(statistic, Distance) else found
 
 
 def mean(values: Array) -> Statistic:

@@ -100,7 +100,7 @@ def _facts(evaluation: Evaluation) -> Sequence[tuple[str, str]]:
         ("Setting of this report", _setting(evaluation.result().setting)),
         (
             "Confidence intervals",
-            f"{bootstrap.resamples:,} bootstrap resamples of the rows, percentiles of "
+            f"{bootstrap.resamples:,} bootstrap resamples of the rows, at "
             f"{100 * bootstrap.confidence:g}\u00a0%, seed {bootstrap.seed}",
         ),
         (

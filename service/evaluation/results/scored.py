@@ -11,7 +11,7 @@ from service.calibration.document import SelectionSpec
 from service.core.measures import MEASURES
 from service.evaluation.bootstrap import Estimated
 from service.evaluation.document import Setting
-from service.evaluation.metrics.statistic import Statistic
+from service.evaluation.metrics.statistic import Statistic, reweighted
 from service.evaluation.scores import Scores
 
 Array = NDArray[Any]
@@ -81,7 +81,9 @@ class Scored:
     def each(self, statistic: Statistic, elements: int | None = None) -> Statistic:
         """A statistic of B × E elements as one of rows: each counts as often as its row."""
         each = self.elements if elements is None else elements
-        return statistic if each == 1 else lambda w: statistic(np.repeat(w, each, axis=0))
+        return (
+            statistic if each == 1 else reweighted(statistic, lambda w: np.repeat(w, each, axis=0))
+        )
 
     def own(self, found: Statistics) -> Statistics:
         """With the setting in their keys, of the rows with targets alone; these come first."""
@@ -89,7 +91,7 @@ class Scored:
 
     def _of_targets(self, statistic: Statistic) -> Statistic:
         count = self.rows
-        return lambda weights: statistic(weights[:count])
+        return reweighted(statistic, lambda weights: weights[:count])
 
 
 def uncertainty(name: str, values: Array) -> Array:

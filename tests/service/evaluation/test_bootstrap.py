@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from service.evaluation import bootstrap
 from service.evaluation.bootstrap import estimate
 from service.evaluation.document import Bootstrap, Estimate
+from service.evaluation.metrics.calibration import adaptive_ece, calibration_error, ece
 from service.evaluation.metrics.ranking import auroc
-from service.evaluation.metrics.statistic import mean
+from service.evaluation.metrics.statistic import Distance, mean, reweighted
 
 SETUP = Bootstrap(resamples=2000, confidence=0.95, seed=1)
 VALUES = np.random.default_rng(2).normal(size=400)
@@ -64,6 +65,39 @@ def test_difference_has_the_interval_of_paired_resamples() -> None:
     none = Bootstrap(resamples=0, confidence=0.9, seed=0)
     without = estimate(statistics, [400], none, differences={"difference": ("one", "main")})
     assert without["difference"].at() == Estimate(value=difference.value)
+
+
+def draw(seed: int, rows: int = 200) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Confidences of a model whose every answer is right 0.03 more rarely, and which are right."""
+    rng = np.random.default_rng([4, seed])
+    confidence = rng.uniform(0.5, 0.9, rows)
+    return confidence, rng.random(rows) < confidence - 0.03
+
+
+@pytest.mark.parametrize(("statistic", "least"), [(ece, (40, 34)), (adaptive_ece, (20, 8))])
+def test_intervals_of_distances_hold_known_errors(statistic: Any, least: tuple[int, int]) -> None:
+    """Of 500 samples 91 and 88 % did, adaptive 72 and 46 %; of percentiles 0 and 18, 0 and 0 %."""
+    setup = Bootstrap(resamples=200, confidence=0.95, seed=5)
+    held = np.zeros(2, int)
+    for seed in range(60):
+        confidence, right = draw(seed)
+        # The same of a model whose confidence is 0.1 higher: the difference is 0.1.
+        of = {"main": statistic(confidence, right), "other": statistic(confidence + 0.1, right)}
+        found = estimate(of, [200], setup, differences={"difference": ("other", "main")})
+        wanted = (found["main"], 0.03), (found["difference"], 0.1)
+        held += [bool(one.low <= true <= one.high) for one, true in wanted]
+    assert (held >= least).all()
+
+
+def test_interval_of_a_distance_has_no_negative_ends_and_keeps_its_kind() -> None:
+    gaps = np.array([1.0, -1.0] * 50)
+    distance = Distance(lambda weights: np.abs(weights.T @ gaps) / 100)
+    same = reweighted(distance, lambda weights: np.repeat(weights, 1, axis=0))
+    found = estimate({"gap": same}, [100], SETUP)["gap"].at()
+    # In truth it is 0, and so it is here: resamples are always above.
+    assert found == Estimate(value=0, low=0, high=0)
+    assert not isinstance(reweighted(mean(gaps), lambda weights: weights), Distance)
+    assert isinstance(calibration_error(np.full(9, 0.5), [0.5]), Distance)
 
 
 def test_data_sets_are_resampled_apart() -> None:
