@@ -106,12 +106,18 @@ def _annotations(
 ) -> Annotations:
     if no_measures and measures:
         raise _ended("give one of --measures and --no-measures.")
-    names = {"mean": noise_mean, "noise": noise, "form": noise_form}
+    noises = {"mean": noise_mean, "noise": noise, "form": noise_form}
+    flags = zip(("--noise-mean", "--noise", "--noise-form"), noises.values(), strict=True)
+    missing = [flag for flag, given in flags if not given]
+    if 0 < len(missing) < len(noises):
+        raise _ended(
+            f"--noise-mean, --noise and --noise-form go together; {missing[0]} is missing."
+        )
     values = {
         "task": task,
         "labels": _labels(label, labels, labels_file),
         "link": dict(map(_link, link or ())) or None,
-        "noise": names if any(names.values()) else None,
+        "noise": None if missing else noises,
         "noise_precision": noise_precision,
         "measures": () if no_measures else list_items(measures) or None,
         "passes": passes,

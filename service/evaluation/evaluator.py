@@ -11,6 +11,7 @@ from service.core.measures.facts import Facts
 from service.errors import InputError
 from service.evaluation.about import METRICS, OF_MEASURES
 from service.evaluation.bootstrap import estimate
+from service.evaluation.calibrated import document_of
 from service.evaluation.data import (
     Labeled,
     Unlabeled,
@@ -127,7 +128,10 @@ def evaluate(
             After(passes=number, metrics=metric_estimates(one, estimated))
             for number, one in sorted(curve.items())
         ),
-        warnings=(*overlap_warnings(rows.name, hashes, predictor), *warnings_of(main, rows)),
+        warnings=(
+            *overlap_warnings(rows.name, hashes, predictor),
+            *warnings_of(main, rows, document_of(predictor, rows)),
+        ),
         timing=work.timing(),
     )
 

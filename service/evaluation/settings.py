@@ -8,10 +8,11 @@ from service.evaluation.document import Setting
 from service.inference.inputs import ReadRows
 from service.inference.options import sampling_of
 from service.inference.predictor import Predictor
-from service.protocol.options import DEFAULT_SAMPLING, MASKS, Masks, Options, Sampling
+from service.protocol.options import DEFAULT_SAMPLING, MASKS, OPTIONS, Masks, Options, Sampling
 
 #: Rate scales that are compared if none are asked for, where the model allows them.
 _SCALES = (0.5, 1.5)
+_LEAST = OPTIONS["passes"].minimum or 0
 #: Numbers of passes after which the curve of metrics has a point.
 _CURVE = (2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 
@@ -91,6 +92,11 @@ def runs_of(model: Predictor, row: ReadRows, compared: Compared) -> list[Run]:
     """
     if not compared.passes:
         raise InputError("passes names no number of passes; give at least one, such as 100.")
+    if (fewest := min(compared.passes)) < _LEAST:
+        raise InputError(
+            f"passes is {fewest}; a variance needs at least {_LEAST}. Dropout off is compared "
+            "without being named, where the model has a switch for it."
+        )
     main = compared.main_passes(model.manifest.passes)
     masks = compared.masks or MASKS
     # As the model is by itself: what its calibration changes is a setting of its own.

@@ -90,7 +90,7 @@ def _classes(found: Array, facts: Facts, typed: bool) -> Array:
         found = _indices_of_texts(found, labels, count, typed)
     elif len(found) and _fits(found.shape, facts.shape) and count == facts.shape[-1]:
         found = _from_one_hot(found)
-    found = _as_shape(found, rows)
+    found = _as_shape(found, rows, f"the index of a class, 0 to {count - 1}, or its label")
     wrong = (found != np.floor(found)) | (found < 0) | (found >= count)
     if wrong.any():
         named = f" (labels {shortened(labels, 200)})" if labels else ""
@@ -140,7 +140,7 @@ def _from_one_hot(found: Array) -> Array:
 
 def _flags(found: Array, shape: Shape) -> Array:
     """(B, …) bool."""
-    found = _as_shape(found, shape)
+    found = _as_shape(found, shape, "0 or 1")
     wrong = (found != 0) & (found != 1)
     if wrong.any():
         raise InputError(f"have {found[wrong][0]} in {_first(wrong)}; each label is 0 or 1.")
@@ -156,8 +156,11 @@ def _numbers(found: Array, shape: Shape) -> Array:
     return found
 
 
-def _as_shape(found: Array, shape: Shape) -> Array:
-    """Numbers in a shape; axes of one element may be left out or added at the end."""
+def _as_shape(found: Array, shape: Shape, each: str = "a number") -> Array:
+    """Numbers in a shape; axes of one element may be left out or added at the end.
+
+    `each` says what they are, for errors.
+    """
     if found.dtype.kind not in "iufb":
         raise InputError(f"are of type {found.dtype}; they must be numbers.")
     long = found
@@ -167,7 +170,9 @@ def _as_shape(found: Array, shape: Shape) -> Array:
         long = long[..., None]
     if not _fits(long.shape, shape):
         takes = ", ".join(["rows", *("any" if size is None else str(size) for size in shape[1:])])
-        raise InputError(f"have shape {found.shape}; the model's have ({takes}).")
+        raise InputError(
+            f"have shape {found.shape}; the model's have ({takes}), each of them {each}."
+        )
     return long
 
 

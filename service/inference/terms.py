@@ -170,7 +170,7 @@ class ModelTerms:
         """
         self._absent = _IGNORED if found.ignored else NO_CALIBRATION
         self._by_default = by_default
-        self.plain = _plain(artifact)
+        self.plain = _uncalibrated(_plain(artifact), self._absent)
         document = found.document
         self.calibrated = None if document is None else _calibrated(artifact, document)
 
@@ -199,8 +199,7 @@ class ModelTerms:
         else:
             how = "this server's default" if asked is None else "the request's option"
             why = f'the answer is not calibrated, by {how}. Send "calibrated": true'
-        named = (replace(one, uncalibrated=why) for one in self.plain.facts)
-        return replace(self.plain, facts=tuple(named))
+        return _uncalibrated(self.plain, why)
 
 
 def _plain(artifact: Artifact) -> Terms:
@@ -210,6 +209,11 @@ def _plain(artifact: Artifact) -> Terms:
     except InputError as error:
         raise ArtifactError(f"{artifact.path} has a manifest whose {error}") from error
     return Terms(facts=facts, measures=measures, passes=artifact.manifest.passes)
+
+
+def _uncalibrated(plain: Terms, why: str) -> Terms:
+    """The same, with the reason that requests for measures of a calibration get."""
+    return replace(plain, facts=tuple(replace(one, uncalibrated=why) for one in plain.facts))
 
 
 def _calibrated(artifact: Artifact, document: CalibrationDocument) -> CalibratedTerms:

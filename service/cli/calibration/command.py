@@ -9,7 +9,7 @@ from service.cli.ending import errors_as_text
 from service.cli.labeled_flags import LabeledFile, Targets
 from service.cli.option_flags import list_items
 from service.errors import InputError
-from service.protocol.options import Masks, Sampling
+from service.protocol.options import OPTIONS, Masks, Sampling
 
 #: Stands for a rate scale that is to be fitted.
 _FIT = "fit"
@@ -65,7 +65,12 @@ def calibrate(
         typer.Option(help="Absolute error above which a prediction of a regression is wrong."),
     ] = None,
     passes: Annotated[
-        int | None, typer.Option(help="Number of passes.", show_default="the model's own")
+        int | None,
+        typer.Option(
+            help="Number of passes.",
+            show_default="the model's own",
+            min=OPTIONS["passes"].minimum,
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Random seed of the passes.")] = 0,
     masks: Annotated[

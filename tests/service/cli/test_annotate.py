@@ -199,7 +199,8 @@ def test_the_noise_of_a_regression(path: Path, tmp_path: Path) -> None:
     found = written(path, *said, *form, "--output", tmp_path / "copy.onnx")
     assert found.noise is not None
     assert (found.noise.mean, found.noise.noise, found.noise.form) == ("y", "y", "log_variance")
-    assert "noise.form: Input should be 'variance'" in refused(path, *said, "--output", tmp_path)
+    assert "go together; --noise-form is missing" in refused(path, *said, "--output", tmp_path)
+    assert "go together; --noise-mean is missing" in refused(path, *form, "--output", tmp_path)
 
 
 @pytest.mark.parametrize(

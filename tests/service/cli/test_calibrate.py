@@ -113,6 +113,11 @@ def test_unfit_arguments_are_refused(
     assert text in refused(2, model, "--data", data, "--passes", 2, *flags)
 
 
+def test_a_single_pass_is_refused(model: Path, data: Path) -> None:
+    text = refused(2, model, "--data", data, "--target", "digit", "--passes", 1)
+    assert "'--passes': Input should be greater than or equal to 2" in text
+
+
 @pytest.mark.parametrize(
     ("change", "text"),
     [

@@ -169,7 +169,7 @@ def test_stratified_passes_are_compared_where_there_are_blocks_of_them(
     ("wrong", "text"),
     [
         ({"rate_scales": [9.0]}, "rate_scale is 9"),
-        ({"passes": [1]}, "passes is 1"),
+        ({"passes": [30, 1]}, "passes is 1; .* at least 2. Dropout off is compared"),
         ({"passes": []}, "passes names no number"),
         ({"seed": -1}, "seed is -1"),
         ({"confidence": 1.0}, "confidence is 1.0"),
@@ -178,8 +178,9 @@ def test_stratified_passes_are_compared_where_there_are_blocks_of_them(
 def test_impossible_setting_is_refused(
     images: tuple[Any, Any], digits: Predictor, wrong: dict[str, Any], text: str
 ) -> None:
-    with pytest.raises(InputError, match=text):
+    with pytest.raises(InputError, match=text) as raised:
         evaluate(DIGITS, images, loaded=digits, **{**SMALL, **wrong})
+    assert "training" not in str(raised.value)
 
 
 @pytest.fixture(scope="module")
@@ -283,6 +284,10 @@ def test_calibrated_regression_has_its_noise_and_its_interval(tmp_path: Path) ->
     )
     path.with_name("calibration.json").write_text(json.dumps(said))
     found = evaluate(path, (year[::20], ppm[::20]), passes=[4], rate_scales=[], resamples=0)
+    (warning,) = (text for text in found.warnings if "noise" in text)
+    assert "not known without the calibration" in warning
+    assert "The calibrated setting knows it." in warning
+    assert "annotate" not in warning
     calibrated = found.result("calibrated, 100 passes")
     assert [one.level for one in calibrated.intervals if one.is_conformal] == [0.9]
     assert value(calibrated.intervals[-1].width) == pytest.approx(6)

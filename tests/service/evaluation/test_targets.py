@@ -84,6 +84,7 @@ def test_columns_named_by_the_labels_may_be_in_any_order() -> None:
         (NO_LABELS, ["cat"], "the model has no labels, and the indices 0 to 2"),
         (ANIMALS, [[0, 1, 1]], "not one-hot in row 0"),
         (ANIMALS, [[0, 1]], r"have shape \(1, 2\); the model's have \(rows\)"),
+        (SIGMOID, [[0, 1]], r"model's have \(rows\), each of them the index of a class, 0 to 1"),
         (POINT, [1, np.nan], "have nan in row 1 at .*; they must be finite"),
         (POINT, [[1, 2]], r"have shape \(1, 2\); the model's have \(rows, 1\)"),
         (POINT, ["1"], "are of type <U1; they must be numbers"),

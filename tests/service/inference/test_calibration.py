@@ -254,8 +254,9 @@ def test_a_calibration_that_does_not_fit_may_be_ignored(tmp_path: Path) -> None:
     assert model.calibration.document is None
     assert model.calibration.ignored == str(raised.value)
     assert not model.predict(X[:1], 2, 1).measures
-    with pytest.raises(InputError, match="calibration of the model does not fit it and is ignored"):
-        model.predict(X, calibrated=True)
+    for asked in ({"calibrated": True}, {"measures": ["accept"]}):
+        with pytest.raises(InputError, match="calibration of the model does not fit it and is ig"):
+            model.predict(X, **asked)
 
 
 def test_a_calibration_of_another_model_is_refused(tmp_path: Path) -> None:
