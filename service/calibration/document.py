@@ -197,9 +197,8 @@ class CalibrationDocument(_Frozen):
             None if self.selection is None else self.selection.rule,
         )
 
-    @property
-    def summary(self) -> "CalibrationSummary":
-        """What users of the model should know."""
+    def summary(self, by_default: bool) -> "CalibrationSummary":
+        """What users of the model should know; see `CalibrationSummary.by_default`."""
         own = {name: getattr(self, name) for name in CalibrationSummary.OWN}
         how, data = self.sampling, self.data
         return CalibrationSummary(
@@ -209,6 +208,7 @@ class CalibrationDocument(_Frozen):
             sites=how.sites,
             data=data.name,
             rows=data.rows,
+            by_default=by_default,
         )
 
     def as_json(self) -> str:
@@ -229,6 +229,7 @@ class CalibrationSummary(_Frozen):
     data: str = Field(description="name of the data that it was fitted to")
     rows: int = Field(description="their number")
     created: AwareDatetime
+    by_default: bool = Field(description="whether it applies to requests that do not say")
     passes: int = Field(description="of requests that give none: those it was fitted with")
     rate_scale: float = Field(description="of requests that give none")
     sites: tuple[str, ...] | None = Field(default=None, description="likewise; null: all")

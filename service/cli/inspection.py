@@ -17,10 +17,10 @@ _MAX_LABELS = 20
 
 def as_json(model: Predictor) -> str:
     """Manifest, plan and verification results as JSON."""
-    document = model.calibration.document
+    calibration = model.terms.summary
     parts: dict[str, Any] = {
         "manifest": model.manifest,
-        **({} if document is None else {"calibration": document.summary}),
+        **({} if calibration is None else {"calibration": calibration}),
         "plan": model.planned.report,
         "proof": model.verification,
     }

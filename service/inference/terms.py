@@ -10,7 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from service.calibration.document import CalibrationDocument
+from service.calibration.document import CalibrationDocument, CalibrationSummary
 from service.core.measures import (
     OF_CALIBRATION,
     BoundMeasure,
@@ -173,6 +173,13 @@ class ModelTerms:
         self.plain = _uncalibrated(_plain(artifact), self._absent)
         document = found.document
         self.calibrated = None if document is None else _calibrated(artifact, document)
+
+    @property
+    def summary(self) -> CalibrationSummary | None:
+        """What users should know of the calibration; None: there is none that holds."""
+        if self.calibrated is None:
+            return None
+        return self.calibrated.document.summary(self._by_default)
 
     @property
     def widest(self) -> Terms:

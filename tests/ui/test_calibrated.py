@@ -80,7 +80,18 @@ def test_answer_outside_of_the_calibration_says_so(screen: Screen) -> None:
     screen.set("rate_scale", 0.5)
     screen.settle()
     assert screen.page.locator(".badge").count() == 0
-    assert "This answer is not calibrated" in screen.page.inner_text(".hero")
+    assert "calibrated: the calibration is for other dropout" in screen.page.inner_text(".hero")
+
+
+def test_answer_of_a_server_that_does_not_calibrate_by_default_says_so(screen: Screen) -> None:
+    details = screen.client.get("/v1/models/digits").json()
+    assert details["calibration"]["by_default"] is True
+    details["calibration"]["by_default"] = False
+    screen.page.route("**/v1/models/digits", lambda route: route.fulfill(json=details))
+    screen.load("digits")
+    screen.set("rate_scale", 0.5)
+    screen.settle()
+    assert "this server answers without calibration by default" in screen.page.inner_text(".hero")
 
 
 def test_dropout_rates_begin_with_those_of_the_calibration(screen: Screen) -> None:

@@ -74,10 +74,10 @@ def model_details(
 
 
 def _calibration(repository: Repository, predictor: Predictor) -> dict[str, Any]:
-    found = predictor.calibration
+    ignored = predictor.calibration.ignored
     return {
-        "calibration": found.document and found.document.summary,
-        "calibration_ignored": repository.without_folder(found.ignored) or None,
+        "calibration": predictor.terms.summary,
+        "calibration_ignored": repository.without_folder(ignored) or None,
     }
 
 
@@ -119,8 +119,8 @@ def model_metadata(repository: Repository, name: str, number: int | None = None)
         "method_name": "tensorflow/serving/predict",
     }
     metadata: dict[str, Any] = {"signature_def": {"signature_def": {"serving_default": signature}}}
-    if predictor.calibration.document is not None:
-        metadata["calibration"] = predictor.calibration.document.summary.model_dump(mode="json")
+    if (calibration := predictor.terms.summary) is not None:
+        metadata["calibration"] = calibration.model_dump(mode="json")
     spec = {"name": name, "signature_name": "", "version": version.number_text}
     return ModelMetadata(model_spec=spec, metadata=metadata)
 

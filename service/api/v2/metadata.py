@@ -39,7 +39,6 @@ def model_metadata(repository: Repository, name: str, number: int | None = None)
         ModelUnavailableError: it is not ready; with the reason.
     """
     _, predictor = repository.predictor(name, number)
-    document = predictor.calibration.document
     ready = [v for v in repository.versions(name) if v.state is State.READY]
     return ModelMetadata(
         name=name,
@@ -47,7 +46,7 @@ def model_metadata(repository: Repository, name: str, number: int | None = None)
         platform=PLATFORM,
         inputs=_inputs(predictor.manifest),
         outputs=_outputs(predictor),
-        calibration=document and document.summary,
+        calibration=predictor.terms.summary,
     )
 
 

@@ -60,9 +60,10 @@ def test_model_metadata_lists_the_outputs(client: httpx.Client, digits: Predicto
     assert {output["datatype"] for output in of_measures} == {*("INT64", "BYTES", "FP64", "BOOL")}
     arguments = {output["name"]: output["parameters"]["arguments"] for output in of_measures}
     assert arguments["interval"] == {"level": 0.9}
-    document = digits.calibration.document
-    assert document is not None
-    summary = document.summary.model_dump(mode="json", exclude_none=True)
+    calibration = digits.terms.summary
+    assert calibration is not None
+    assert calibration.by_default
+    summary = calibration.model_dump(mode="json", exclude_none=True)
     assert metadata == {
         "name": "digits",
         "versions": ["1"],

@@ -144,6 +144,9 @@ def test_a_model_without_calibration_has_no_calibrated_answers(digits: Predictor
 
 def test_the_default_may_be_not_to_calibrate(model: Predictor, tmp_path: Path) -> None:
     other = load_model(save_calibrated(tmp_path), calibrated=False)
+    for one, by_default in ((model, True), (other, False)):
+        assert one.terms.summary is not None
+        assert one.terms.summary.by_default == by_default
     assert list(other.predict(X, 50, 7).measures) == []
     assert list(other.predict(X, 50, 7, calibrated=True).measures) == OWN
     with pytest.raises(InputError, match=r"'accept', and .*, by this server's default"):

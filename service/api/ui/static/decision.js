@@ -15,7 +15,8 @@ const NAMED = 12;
 export function uncalibrated(prediction, details, output) {
   const usual = details.calibration?.output === output ? offered(details, OF_CALIBRATION) : [];
   if (usual.length === 0 || usual.some((name) => prediction[name] !== undefined)) return null;
-  return h("p", { class: "hint" }, "This answer is not calibrated: the calibration is for other dropout rates or sites.");
+  const why = details.calibration.by_default ? "the calibration is for other dropout rates or sites" : "this server answers without calibration by default";
+  return h("p", { class: "hint" }, `This answer is not calibrated: ${why}.`);
 }
 
 /** The decision on a row; null: the model has no threshold. */
