@@ -18,6 +18,8 @@ def answer(evaluation: Evaluation) -> Answer | None:
     if result.reliability is None:
         return None
     bins, accuracy = result.reliability.equal_mass, result.metrics["accuracy"]
+    ece = result.metrics["ece"]
+    without = "" if ece.low is None else ", which the interval leaves out"
     stated = _mean_confidence(bins)
     right = proportion(accuracy, evaluation.data.rows, evaluation.bootstrap.confidence)
     sentences = [
@@ -25,8 +27,7 @@ def answer(evaluation: Evaluation) -> Answer | None:
         "answers are right.",
         *_left_open(stated, right),
         "Over bins of confidence the two differ by "
-        f"{interval(result.metrics['ece'], percent=True)} on average (ECE), "
-        "a part of it by chance.",
+        f"{interval(ece, percent=True)} on average (ECE), a part of it by chance{without}.",
     ]
     return Answer(QUESTION, *_said(stated, right), sentences)
 

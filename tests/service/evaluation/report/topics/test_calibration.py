@@ -24,6 +24,7 @@ def test_mean_confidence_is_compared_with_the_interval(accuracy: Estimate, tone:
     assert found is not None
     assert found.tone == tone
     assert found.sentences[0].startswith("The mean confidence is 91.5\u00a0%")
+    assert found.sentences[-1].endswith("a part of it by chance, which the interval leaves out.")
 
 
 def test_agreement_is_said_with_what_it_leaves_open() -> None:
