@@ -19,8 +19,9 @@ from scripts.large_evaluation.one import ROOT, in_own_process
 
 def show(cases: Sequence[dict[str, Any]], console: Console) -> None:
     """Print a row for each case."""
-    columns = ("rows", "samples", "passes s", "metrics s", "bootstrap s", "rest s", "peak MiB")
-    table = Table(*columns, "model, libraries MiB")
+    columns = ("rows", "samples", "passes", "metrics", "bootstrap", "rest", "peak", "before")
+    title = "seconds of each part; peak memory in MiB, and before: model and libraries"
+    table = Table(*columns, title=title)
     for case in cases:
         seconds = [f"{value:.2f}" for value in case["seconds"].values()]
         sizes = (case["peak_bytes"], case["model_and_libraries_bytes"])
