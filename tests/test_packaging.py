@@ -101,9 +101,14 @@ def test_extra_cpu_predicts(cpu: Path, tmp_path: Path) -> None:
     )
     ended = run(cpu / "python", "-c", code, cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
-    ended = run(cpu / "mcdropout", "export", "model.keras", "--output", "out", cwd=tmp_path)
-    assert ended.returncode == 2
-    assert ended.stderr.endswith('pip install ".[export]".\n')
+    for extra, command in (
+        ("export", ("export", "model.keras", "--output", "out")),
+        ("evaluate", ("evaluate", CO2, "--data", "test.npz")),
+        ("evaluate", ("calibrate", CO2, "--data", "valid.npz")),
+    ):
+        ended = run(cpu / "mcdropout", *command, cwd=tmp_path)
+        assert ended.returncode == 2
+        assert ended.stderr.endswith(f'pip install ".[{extra}]".\n')
 
 
 def test_wheel_exports(wheel: Path, tmp_path: Path) -> None:

@@ -69,12 +69,15 @@ def evaluate(
     """
     with errors_as_text():
         from service.cli.evaluation.progress import shown_progress
-        from service.cli.evaluation.tables import print_evaluation
         from service.draft import draft_of, require_writable
-        from service.evaluation import evaluate as run
-        from service.evaluation.report import write_report
+        from service.extras import needs
         from service.inference.load import load_model
         from service.runtime.device import choose_device
+
+        with needs("evaluate"):
+            from service.cli.evaluation.tables import print_evaluation
+            from service.evaluation import evaluate as run
+            from service.evaluation.report import write_report
 
         for path in filter(None, (output, report)):
             require_writable(path, force)
