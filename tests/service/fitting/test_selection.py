@@ -89,6 +89,19 @@ def test_first_rows_that_are_wrong_by_chance_do_not_prevent_a_threshold() -> Non
     assert threshold_of_risk(Judged(np.arange(2000.0), wrong), 0.01, 0.95).share == 1
 
 
+def test_rows_behind_a_test_that_fails_are_not_accepted() -> None:
+    wrong = np.zeros(400, bool)
+    wrong[240:266] = (
+        True  # behind the last rank to begin with; all 400 rows would pass by themselves
+    )
+    starts = starting_ranks(400, 0.1, 0.8)
+    level = 0.2 / len(starts)
+    assert starts[-1] < 240
+    assert binom.cdf(26, 400, 0.1) <= level < binom.cdf(26, 266, 0.1)
+    found = threshold_of_risk(Judged(np.arange(400.0), wrong), 0.1, 0.8)
+    assert 240 <= found.rows < 266
+
+
 def test_equal_doubts_are_accepted_together() -> None:
     doubt = np.r_[np.zeros(90), np.ones(60)]
     found = threshold_of_risk(Judged(doubt, doubt > 0), 0.1, 0.9)
