@@ -141,9 +141,12 @@ class Calls:
         fault: ClientError | None = None
         number = 0
         while (left := end - self._policy.clock()) > 0:
-            fault = yield from self._probe("ready", min(_PROBE, left))
-            if fault is None:
+            found = yield from self._probe("ready", min(_PROBE, left))
+            if found is None:
                 return
+            # A check that is cut short by the end says less than the one before it.
+            if fault is None or left >= _PROBE or not isinstance(found, DeadlineExceededError):
+                fault = found
             yield Wait(min(patience.backoff(number), max(0.0, end - self._policy.clock())))
             number += 1
         late = DeadlineExceededError(f"the server was not ready within {timeout:g} s: {fault}")

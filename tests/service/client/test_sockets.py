@@ -310,6 +310,14 @@ def test_wait_until_ready_ends_in_time_with_the_reason(kind: str) -> None:
 
 
 @on_both
+def test_check_that_the_end_cuts_short_does_not_hide_the_reason(kind: str) -> None:
+    with scripted(refusal(503, "loading."), hang) as server, asking(kind, server.url) as client:
+        with pytest.raises(DeadlineExceededError, match=r"not ready within 0\.5 s: loading\."):
+            client.wait_until_ready(0.5)
+        assert len(server.asked) == 2
+
+
+@on_both
 def test_health_is_true_or_false(kind: str) -> None:
     steps: list[Deed] = [Answer(), refusal(503, "loading."), Answer(500), close]
     with scripted(*steps) as server, asking(kind, server.url) as client:

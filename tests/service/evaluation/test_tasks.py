@@ -79,7 +79,7 @@ def test_sets_of_a_single_sigmoid_are_of_its_two_classes(sigmoid: Path, tmp_path
     calibrate(path, x[:300], labels[:300], coverage=0.8, coverages=(0.9,)).save()
     found = evaluate(path, (x[300:], labels[300:]), **QUICK).calibrated
     assert found is not None
-    answers = load_model(path).predict(x[300:], 50, 0)
+    answers = load_model(path).predict(x[300:], 50, 0, masks="per_row")  # as it was calibrated
     sets = answers.measures["prediction_set"]
     assert sets.shape == (300, 2)
     held = sets[np.arange(300), labels[300:]]
