@@ -17,6 +17,7 @@ from models.zoo.data import digits_splits
 from scripts.local_server import LocalServer, local_server
 from service import Predictor, load_model
 from service.client import Client
+from tests.service.api.answers import answer
 from tests.service.api.hosted import until
 from tests.service.api.protocol import opened, packed, tensor
 from tests.service.calibration.models import calibrate, save_calibrated
@@ -65,12 +66,6 @@ def http(server: LocalServer) -> Iterator[httpx.Client]:
 @pytest.fixture(scope="module")
 def model(store: Path) -> Predictor:
     return load_model(store / "digits" / "1" / "model.onnx")
-
-
-def answer(response: httpx.Response) -> dict[str, Any]:
-    assert response.status_code == 200, response.text
-    found: dict[str, Any] = response.json()
-    return found
 
 
 def test_rows_of_json_have_the_labels_of_their_sets(http: httpx.Client, model: Predictor) -> None:

@@ -16,6 +16,7 @@ from service import Predictor, load_model
 from service.cli import app
 from service.client import Client
 from service.fitting import calibrate
+from tests.service.api.answers import answer
 from tests.service.api.protocol import tensor
 from tests.service.fitting import fitted_models as models
 
@@ -56,12 +57,6 @@ def http(server: LocalServer) -> Iterator[httpx.Client]:
 @pytest.fixture(scope="module")
 def model(store: Path) -> Predictor:
     return load_model(store / "labels" / "1" / "model.onnx")
-
-
-def answer(response: httpx.Response) -> dict[str, Any]:
-    assert response.status_code == 200, response.text
-    found: dict[str, Any] = response.json()
-    return found
 
 
 def labels(inside: np.ndarray) -> list[list[str]]:

@@ -16,6 +16,7 @@ from service import Predictor, load_model
 from service.client import Client
 from service.core.measures import measures_of
 from service.manifest import NoiseSpec
+from tests.service.api.answers import answer
 from tests.service.api.protocol import tensor
 from tests.service.reference import save
 from tests.service.said import save_said
@@ -71,12 +72,6 @@ def client(said: LocalServer) -> Iterator[httpx.Client]:
 @pytest.fixture(scope="module")
 def models(store: Path) -> dict[str, Predictor]:
     return {name: load_model(store / name / "1" / "model.onnx") for name in SAID}
-
-
-def answer(response: httpx.Response) -> dict[str, Any]:
-    assert response.status_code == 200, response.text
-    found: dict[str, Any] = response.json()
-    return found
 
 
 @pytest.mark.parametrize("name", SAID)
